@@ -1,0 +1,211 @@
+//! `#[derive(Inputs)]`: one struct is the authority for what a block may hold.
+//!
+//! On a struct, each field becomes an input: its doc comment is the documentation, its type says
+//! whether it is scalar (`Scalar<…>`) or structural (anything else), and `#[input(…)]` adds
+//! - `default = LITERAL`: the value when none is given,
+//! - `rule = EXPRESSION`: a `tandem_model::input::Rule`,
+//! - `replaces = "reason"`: a change makes a new composite,
+//! - `sensitive`, `write_only`: Terraform's flags,
+//! - `source = EXPRESSION`: a `tandem_model::input::Source`, where facts about the value come from,
+//! - `flatten`: the fields of another struct, in place.
+//!
+//! On an enum of one-field variants, each variant's struct is one shape of the same block; the
+//! first field of each is what tells the shapes apart.
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::quote;
+use syn::{Attribute, Data, DeriveInput, Expr, Field, Fields, Lit, Meta, parse_macro_input};
+
+/// See the crate's documentation.
+#[proc_macro_derive(Inputs, attributes(input))]
+pub fn inputs(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
+    match &input.data {
+        Data::Struct(data) => expand_struct(input, &data.fields),
+        Data::Enum(data) => expand_enum(input, data),
+        Data::Union(_) => Err(syn::Error::new_spanned(input, "inputs are a struct or an enum")),
+    }
+}
+
+#[derive(Default)]
+struct Options {
+    default: Option<Expr>,
+    rule: Option<Expr>,
+    replaces: Option<Expr>,
+    source: Option<Expr>,
+    sensitive: bool,
+    write_only: bool,
+    flatten: bool,
+}
+
+fn options(field: &Field) -> syn::Result<Options> {
+    let mut options = Options::default();
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("input")) {
+        attribute.parse_nested_meta(|meta| {
+            let name = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            match name.as_str() {
+                "default" => options.default = Some(meta.value()?.parse()?),
+                "rule" => options.rule = Some(meta.value()?.parse()?),
+                "replaces" => options.replaces = Some(meta.value()?.parse()?),
+                "source" => options.source = Some(meta.value()?.parse()?),
+                "sensitive" => options.sensitive = true,
+                "write_only" => options.write_only = true,
+                "flatten" => options.flatten = true,
+                _ => return Err(meta.error("unknown option")),
+            }
+            Ok(())
+        })?;
+    }
+    Ok(options)
+}
+
+fn docs(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| {
+        let Meta::NameValue(pair) = &attribute.meta else { return None };
+        let Expr::Lit(literal) = &pair.value else { return None };
+        let Lit::Str(text) = &literal.lit else { return None };
+        pair.path.is_ident("doc").then(|| text.value().trim().to_owned())
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn option_tokens(value: Option<&Expr>) -> Tokens {
+    value.map_or_else(|| quote!(None), |value| quote!(Some((#value).into())))
+}
+
+fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
+    let Fields::Named(fields) = fields else {
+        return Err(syn::Error::new_spanned(input, "inputs need named fields"));
+    };
+    let ident = &input.ident;
+    let mut declared = Vec::new();
+    let mut reads = Vec::new();
+    let mut names = Vec::new();
+    for field in &fields.named {
+        let options = options(field)?;
+        let ty = &field.ty;
+        let name = field.ident.as_ref().expect("a named field");
+        names.push(name);
+        if options.flatten {
+            declared.push(quote!(fields.extend(<#ty as ::tandem_model::input::Inputs>::fields());));
+            reads.push(quote!(let #name = <#ty as ::tandem_model::input::Inputs>::read(value, reader);));
+            continue;
+        }
+        let doc = docs(&field.attrs);
+        if doc.is_empty() {
+            return Err(syn::Error::new_spanned(
+                field,
+                "an input needs a doc comment: it is its documentation",
+            ));
+        }
+        let text = name.to_string();
+        let text = text.strip_prefix("r#").unwrap_or(&text);
+        let (default, rule) = (option_tokens(options.default.as_ref()), option_tokens(options.rule.as_ref()));
+        let (replaces, source) =
+            (option_tokens(options.replaces.as_ref()), option_tokens(options.source.as_ref()));
+        let (sensitive, write_only) = (options.sensitive, options.write_only);
+        declared.push(quote! {
+            fields.push(::tandem_model::input::Field {
+                name: #text,
+                doc: #doc,
+                shape: <#ty as ::tandem_model::input::Input>::shape(),
+                scalar: <#ty as ::tandem_model::input::Input>::SCALAR,
+                required: <#ty as ::tandem_model::input::Input>::REQUIRED,
+                default: #default,
+                rule: #rule,
+                replaces: #replaces,
+                source: #source,
+                sensitive: #sensitive,
+                write_only: #write_only,
+            });
+        });
+        reads.push(quote!(let #name = reader.field::<#ty>(&fields, #text, value);));
+    }
+    Ok(quote! {
+        impl ::tandem_model::input::Inputs for #ident {
+            fn fields() -> Vec<::tandem_model::input::Field> {
+                let mut fields = Vec::new();
+                #(#declared)*
+                fields
+            }
+
+            fn read(
+                value: &::tandem_model::value::Value,
+                reader: &mut ::tandem_model::input::Reader,
+            ) -> Option<Self> {
+                let fields = <Self as ::tandem_model::input::Inputs>::fields();
+                #(#reads)*
+                Some(Self { #(#names: #names?),* })
+            }
+        }
+
+        impl ::tandem_model::input::Input for #ident {
+            const SCALAR: bool = false;
+            const REQUIRED: bool = true;
+
+            fn shape() -> ::tandem_model::input::Shape {
+                ::tandem_model::input::Shape::Block(::tandem_model::input::Body::Fields(
+                    <Self as ::tandem_model::input::Inputs>::fields(),
+                ))
+            }
+
+            fn read(
+                value: &::tandem_model::value::Value,
+                _field: &::tandem_model::input::Field,
+                reader: &mut ::tandem_model::input::Reader,
+            ) -> Option<Self> {
+                reader.block(value, &<Self as ::tandem_model::input::Inputs>::fields())?;
+                <Self as ::tandem_model::input::Inputs>::read(value, reader)
+            }
+        }
+    })
+}
+
+fn expand_enum(input: &DeriveInput, data: &syn::DataEnum) -> syn::Result<Tokens> {
+    let ident = &input.ident;
+    let mut variants = Vec::new();
+    let mut arms = Vec::new();
+    for (index, variant) in data.variants.iter().enumerate() {
+        let Fields::Unnamed(fields) = &variant.fields else {
+            return Err(syn::Error::new_spanned(variant, "a shape is a variant with one struct of inputs"));
+        };
+        let ty = &fields.unnamed.first().expect("a field").ty;
+        let name = &variant.ident;
+        let doc = docs(&variant.attrs);
+        variants.push(quote! {
+            ::tandem_model::input::Variant {
+                doc: #doc,
+                fields: <#ty as ::tandem_model::input::Inputs>::fields(),
+            }
+        });
+        arms.push(
+            quote!(#index => <#ty as ::tandem_model::input::Inputs>::read(value, reader).map(Self::#name),),
+        );
+    }
+    Ok(quote! {
+        impl ::tandem_model::input::Input for #ident {
+            const SCALAR: bool = false;
+            const REQUIRED: bool = true;
+
+            fn shape() -> ::tandem_model::input::Shape {
+                ::tandem_model::input::Shape::Block(::tandem_model::input::Body::Choice(vec![#(#variants),*]))
+            }
+
+            fn read(
+                value: &::tandem_model::value::Value,
+                _field: &::tandem_model::input::Field,
+                reader: &mut ::tandem_model::input::Reader,
+            ) -> Option<Self> {
+                match reader.choice(value, &[#(#variants),*])? {
+                    #(#arms)*
+                    _ => None,
+                }
+            }
+        }
+    })
+}

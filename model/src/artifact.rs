@@ -1,0 +1,175 @@
+//! The code of functions: what a file must be, and the reproducible zip that AWS is given.
+
+use std::io::{Cursor, Read, Write};
+
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+/// What kind of file holds the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeKind {
+    /// A zip with `bootstrap` at its top.
+    Zip,
+    /// The `bootstrap` binary itself.
+    Bootstrap,
+}
+
+/// What a plan needs to know about code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeFacts {
+    /// SHA-256 of the zip, as raw bytes: AWS reports it in Base64.
+    pub sha256: [u8; 32],
+    /// `x86_64` or `arm64`.
+    pub architecture: &'static str,
+}
+
+/// Code ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The zip.
+    pub zip: Vec<u8>,
+    /// What is known of it.
+    pub facts: CodeFacts,
+}
+
+/// The largest zip that can be sent in a call.
+const MAX_ZIP: usize = 50 << 20;
+
+/// Makes code of a file's bytes; the error says what is wrong with the file.
+pub fn prepare(kind: CodeKind, bytes: &[u8]) -> Result<Code, String> {
+    let (zip, architecture) = match kind {
+        CodeKind::Zip => (bytes.to_vec(), inspect_zip(bytes)?),
+        CodeKind::Bootstrap => {
+            let architecture = inspect_elf(bytes)?;
+            let zip = zip_bootstrap(bytes).map_err(|error| format!("cannot be zipped: {error}"))?;
+            (zip, architecture)
+        }
+    };
+    if zip.len() > MAX_ZIP {
+        return Err(format!(
+            "is {} MiB zipped, and Lambda takes {} MiB at the most; strip the binary, or use an image",
+            zip.len() >> 20,
+            MAX_ZIP >> 20
+        ));
+    }
+    Ok(Code { facts: CodeFacts { sha256: Sha256::digest(&zip).into(), architecture }, zip })
+}
+
+/// Zips a binary as `bootstrap`: same bytes in, same bytes out, on any machine and day.
+fn zip_bootstrap(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o755);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("bootstrap", options)?;
+    writer.write_all(binary)?;
+    Ok(writer.finish()?.into_inner())
+}
+
+fn inspect_zip(bytes: &[u8]) -> Result<&'static str, String> {
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|error| format!("is not a zip file: {error}"))?;
+    let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let Ok(mut file) = archive.by_name("bootstrap") else {
+        let elsewhere = names.iter().find(|name| name.ends_with("/bootstrap"));
+        return Err(match elsewhere {
+            Some(name) => format!("has `{name}`, but Lambda starts `bootstrap` at the top of the zip"),
+            None => {
+                "holds no `bootstrap`, which is what Lambda's `provided.al2023` runtime starts".to_owned()
+            }
+        });
+    };
+    if file.unix_mode().is_some_and(|mode| mode & 0o111 == 0) {
+        return Err(
+            "holds a `bootstrap` that is not executable; zip it again after `chmod +x bootstrap`".to_owned()
+        );
+    }
+    let mut head = Vec::new();
+    file.by_ref().take(64).read_to_end(&mut head).map_err(|error| format!("is damaged: {error}"))?;
+    if head.starts_with(b"#!") {
+        // A script runs on either architecture.
+        return Ok("x86_64");
+    }
+    inspect_elf(&head).map_err(|error| format!("holds a `bootstrap` that {error}"))
+}
+
+/// The architecture in the header of an ELF file; the error says what the file is instead.
+fn inspect_elf(bytes: &[u8]) -> Result<&'static str, String> {
+    let other = match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => None,
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => Some("a macOS binary"),
+        [b'M', b'Z', ..] => Some("a Windows binary"),
+        [b'P', b'K', 3, 4, ..] => Some("a zip file (give it as `zip`)"),
+        [] => Some("empty"),
+        _ => Some("not a Linux binary"),
+    };
+    if let Some(other) = other {
+        return Err(format!(
+            "is {other}; build it for Linux, for example with `cargo lambda build --release`"
+        ));
+    }
+    match bytes.get(4..20) {
+        Some([2, 1, .., 62, 0]) => Ok("x86_64"),
+        Some([2, 1, .., 183, 0]) => Ok("arm64"),
+        _ => Err(
+            "is an ELF binary for a machine that Lambda does not have; build it for x86-64 or arm64 Linux"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elf(machine: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+        bytes[18] = machine;
+        bytes
+    }
+
+    fn zip_of(name: &str, content: &[u8], mode: u32) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file(name, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
+        writer.write_all(content).unwrap();
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_bootstrap_is_zipped_reproducibly() {
+        let one = prepare(CodeKind::Bootstrap, &elf(183)).unwrap();
+        let two = prepare(CodeKind::Bootstrap, &elf(183)).unwrap();
+        assert_eq!(one.zip, two.zip);
+        assert_eq!(one.facts.architecture, "arm64");
+        // The zip is itself a valid input, with the same facts.
+        assert_eq!(prepare(CodeKind::Zip, &one.zip).unwrap().facts, one.facts);
+        // Pinned: another zip library, or version of it, must not change users' plans unnoticed.
+        assert_eq!(hex::encode(one.facts.sha256), "PINNED");
+    }
+
+    #[test]
+    fn unusable_code_is_named() {
+        for (kind, bytes, part) in [
+            (CodeKind::Zip, b"hello".to_vec(), "not a zip"),
+            (CodeKind::Zip, zip_of("main", &elf(62), 0o755), "no `bootstrap`"),
+            (CodeKind::Zip, zip_of("target/bootstrap", &elf(62), 0o755), "at the top"),
+            (CodeKind::Zip, zip_of("bootstrap", &elf(62), 0o644), "not executable"),
+            (CodeKind::Zip, zip_of("bootstrap", b"MZ", 0o755), "Windows"),
+            (CodeKind::Bootstrap, vec![0xcf, 0xfa, 0xed, 0xfe], "macOS"),
+            (CodeKind::Bootstrap, elf(243), "machine that Lambda does not have"),
+            (CodeKind::Bootstrap, zip_of("bootstrap", b"", 0o755), "give it as `zip`"),
+            (CodeKind::Bootstrap, vec![], "empty"),
+            (CodeKind::Bootstrap, b"\x7fELF".to_vec(), "machine"),
+        ] {
+            let error = prepare(kind, &bytes).expect_err(part);
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(
+            prepare(CodeKind::Zip, &zip_of("bootstrap", b"#!/bin/sh", 0o755)).unwrap().facts.architecture,
+            "x86_64"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! What a composite is, and the list of all of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::composites;
+use crate::context::Context;
+use crate::finding::{Findings, Path};
+use crate::graph::Graph;
+use crate::input::{Field, Inputs, Reader, fill_defaults};
+use crate::value::Value;
+
+/// A composite: typed inputs, and a pure function from them to a graph of AWS objects.
+pub trait Composite {
+    /// Its inputs.
+    type Inputs: Inputs;
+    /// Its type, without the provider's prefix: `event_function`.
+    const TYPE: &'static str;
+    /// What it is, in Markdown; the first line stands alone.
+    const DOC: &'static str;
+    /// What it gives to others: name and documentation.
+    const OUTPUTS: &'static [Output];
+
+    /// The graph for these inputs; what is wrong with them goes to the findings.
+    fn expand(inputs: &Self::Inputs, context: &Context, findings: &mut Findings) -> Graph;
+
+    /// Inputs read back from the settings of existing objects, by key: as far as AWS can tell.
+    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value;
+}
+
+/// The settings of an object, by field.
+pub type Settings = BTreeMap<String, Json>;
+
+/// An output of a composite; always a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Its name.
+    pub name: &'static str,
+    /// Its documentation, in Markdown.
+    pub doc: &'static str,
+}
+
+/// A composite without its types, for readers that know none by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// See [`Composite::TYPE`].
+    pub type_name: &'static str,
+    /// See [`Composite::DOC`].
+    pub doc: &'static str,
+    /// See [`Composite::OUTPUTS`].
+    pub outputs: &'static [Output],
+    /// Its inputs.
+    pub fields: fn() -> Vec<Field>,
+    expand: fn(&Value, &Context) -> Expansion,
+    /// See [`Composite::recover`].
+    pub recover: fn(&str, &BTreeMap<String, Settings>) -> Value,
+}
+
+/// What came of an expansion.
+#[derive(Clone, Debug)]
+pub struct Expansion {
+    /// The graph; `None` when inputs are wrong, or a structural one is not yet known.
+    pub graph: Option<Graph>,
+    /// What is wrong.
+    pub findings: Findings,
+}
+
+impl Definition {
+    /// Makes one of a composite.
+    pub const fn of<C: Composite>() -> Self {
+        Self {
+            type_name: C::TYPE,
+            doc: C::DOC,
+            outputs: C::OUTPUTS,
+            fields: C::Inputs::fields,
+            expand: expand::<C>,
+            recover: C::recover,
+        }
+    }
+
+    /// The graph for these inputs.
+    pub fn expand(&self, inputs: &Value, context: &Context) -> Expansion {
+        (self.expand)(inputs, context)
+    }
+
+    /// The inputs with every default filled in.
+    pub fn with_defaults(&self, inputs: &Value) -> Value {
+        fill_defaults(inputs, &(self.fields)())
+    }
+
+    /// The composite of that type.
+    pub fn find(type_name: &str) -> Option<&'static Definition> {
+        composites::ALL.iter().find(|definition| definition.type_name == type_name)
+    }
+}
+
+fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
+    let mut reader = Reader::default();
+    let known = reader.block(inputs, &C::Inputs::fields());
+    let read = known.and_then(|()| C::Inputs::read(inputs, &mut reader));
+    let mut findings = std::mem::take(&mut reader.findings);
+    let graph = match read {
+        Some(read) if !findings.any_error() && !reader.unknown_structure => {
+            Some(C::expand(&read, context, &mut findings)).filter(|_| !findings.any_error())
+        }
+        _ => None,
+    };
+    Expansion { graph, findings }
+}
+
+/// The path of an item of a list of blocks.
+pub fn item_path(list: &str, index: usize) -> Path {
+    Path::field(list).join(crate::finding::Step::Index(index))
+}

@@ -1,0 +1,95 @@
+//! A bucket with the house defaults.
+
+use std::collections::BTreeMap;
+
+use crate::composite::{Composite, Output, Settings};
+use crate::context::Context;
+use crate::expr::Expr;
+use crate::finding::Findings;
+use crate::graph::Graph;
+use crate::input::{Inputs, Rule};
+use crate::kinds::s3;
+use crate::scalar::Scalar;
+use crate::value::Value;
+use crate::{names, policy};
+
+/// A private, encrypted bucket.
+pub(super) struct Bucket;
+
+/// Inputs of [`Bucket`].
+#[derive(Debug, Inputs)]
+pub(super) struct BucketInputs {
+    /// Name of the bucket. The name in AWS is made of project, name, and a hash of account and region.
+    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    name: String,
+    /// ARN of the KMS key that encrypts objects; without one, S3 encrypts with its own keys.
+    kms_key_arn: Option<Scalar<String>>,
+    /// Days after which an upload that was begun and never completed is thrown away.
+    #[input(default = 7, rule = Rule::Range(1, 365))]
+    abort_incomplete_upload_days: Scalar<i64>,
+    /// Tags for everything in this composite that can carry tags.
+    tags: Option<super::Tags>,
+    /// Whether a bucket that holds objects may be deleted, with all of them and all their versions.
+    #[input(default = false)]
+    force_destroy: bool,
+}
+
+impl Composite for Bucket {
+    type Inputs = BucketInputs;
+    const TYPE: &'static str = "bucket";
+    const DOC: &'static str = "A private, encrypted S3 bucket.\n\n\
+        Public access is blocked by all four switches, objects belong to the bucket's owner whoever \
+        writes them, requests without TLS are refused, and uploads that never complete are thrown away.";
+    const OUTPUTS: &'static [Output] = &[
+        Output { name: "bucket", doc: "Name of the bucket." },
+        Output { name: "arn", doc: "ARN of the bucket." },
+    ];
+
+    fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
+        let mut graph = Graph::new(inputs.force_destroy);
+        let bucket =
+            graph.add(&s3::BUCKET, "main").set("bucket", names::bucket(context, &inputs.name)).handle();
+        let name = || bucket.attribute("bucket");
+        graph
+            .add(&s3::PUBLIC_ACCESS_BLOCK, "main")
+            .set("bucket", name())
+            .set("block_public_acls", true)
+            .set("block_public_policy", true)
+            .set("ignore_public_acls", true)
+            .set("restrict_public_buckets", true);
+        graph
+            .add(&s3::OWNERSHIP_CONTROLS, "main")
+            .set("bucket", name())
+            .set("object_ownership", "BucketOwnerEnforced");
+        let encryption = graph.add(&s3::ENCRYPTION, "main").set("bucket", name());
+        match &inputs.kms_key_arn {
+            None => encryption.set("sse_algorithm", "AES256"),
+            // The bucket key saves most calls to KMS.
+            Some(key) => encryption
+                .set("sse_algorithm", "aws:kms")
+                .set("kms_master_key_id", key)
+                .set("bucket_key_enabled", true),
+        };
+        graph
+            .add(&s3::LIFECYCLE, "main")
+            .set("bucket", name())
+            .set("abort_incomplete_multipart_upload_days", &inputs.abort_incomplete_upload_days);
+        let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
+        graph.add(&s3::POLICY, "main").set("bucket", name()).set("policy", policy::tls_only("s3", all));
+        graph.outputs = BTreeMap::from([("bucket", name()), ("arn", bucket.arn())]);
+        graph.tags = super::tags(inputs.tags.as_ref());
+        graph
+    }
+
+    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
+        let setting = |key: &str, field: &str| objects.get(key).and_then(|settings| settings.get(field));
+        let encryption = setting("s3_bucket_server_side_encryption_configuration.main", "kms_master_key_id");
+        let days =
+            setting("s3_bucket_lifecycle_configuration.main", "abort_incomplete_multipart_upload_days");
+        Value::map([
+            ("name", Value::String(name.to_owned())),
+            ("kms_key_arn", encryption.map(Value::from).unwrap_or_default()),
+            ("abort_incomplete_upload_days", days.map(Value::from).unwrap_or_default()),
+        ])
+    }
+}

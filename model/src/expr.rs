@@ -1,0 +1,169 @@
+//! The language of fields: tiny, so that an engine can evaluate it and a generator can print it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::graph::Key;
+use crate::scalar::Scalar;
+
+/// The value of a field of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// A known value.
+    Literal(Json),
+    /// Known only at apply.
+    Unknown,
+    /// A variable of a generated module.
+    Input(String),
+    /// Where the composite lives.
+    Place(Place),
+    /// An attribute of another object of the graph.
+    Attribute(Key, &'static str),
+    /// Texts in a row.
+    Concat(Vec<Expr>),
+    /// The text of a JSON document.
+    Json(Box<Expr>),
+    /// A product of whole numbers.
+    Product(Vec<Expr>),
+    /// A list.
+    List(Vec<Expr>),
+    /// A map.
+    Map(BTreeMap<String, Expr>),
+}
+
+/// Facts about where the composite lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The 12-digit account id.
+    Account,
+    /// The region, such as `eu-central-1`.
+    Region,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    Partition,
+}
+
+impl Expr {
+    /// Texts in a row.
+    pub fn concat<E: Into<Expr>>(parts: impl IntoIterator<Item = E>) -> Self {
+        Self::Concat(parts.into_iter().map(Into::into).collect())
+    }
+
+    /// A list.
+    pub fn list<E: Into<Expr>>(items: impl IntoIterator<Item = E>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+
+    /// A map.
+    pub fn map<K: Into<String>, E: Into<Expr>>(entries: impl IntoIterator<Item = (K, E)>) -> Self {
+        Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+
+    /// The ARN `arn:<partition>:<service>:<region>:<account>:<rest>`.
+    pub fn arn(service: &str, rest: impl Into<Expr>) -> Self {
+        Self::concat([
+            "arn:".into(),
+            Expr::Place(Place::Partition),
+            format!(":{service}:").into(),
+            Expr::Place(Place::Region),
+            ":".into(),
+            Expr::Place(Place::Account),
+            ":".into(),
+            rest.into(),
+        ])
+    }
+
+    /// Every attribute of another object that this needs.
+    pub fn references<'a>(&'a self, found: &mut Vec<(&'a Key, &'static str)>) {
+        match self {
+            Self::Attribute(key, attribute) => found.push((key, attribute)),
+            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) => {
+                parts.iter().for_each(|part| part.references(found));
+            }
+            Self::Map(entries) => entries.values().for_each(|value| value.references(found)),
+            Self::Json(inner) => inner.references(found),
+            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
+        }
+    }
+
+    /// Evaluates with what is known: `None` where something is not.
+    pub fn evaluate(&self, scope: &dyn Scope) -> Option<Json> {
+        match self {
+            Self::Literal(json) => Some(json.clone()),
+            Self::Unknown | Self::Input(_) => None,
+            Self::Place(place) => scope.place(*place).map(Json::from),
+            Self::Attribute(key, attribute) => scope.attribute(key, attribute),
+            Self::Concat(parts) => {
+                let mut text = String::new();
+                for part in parts {
+                    match part.evaluate(scope)? {
+                        Json::String(part) => text.push_str(&part),
+                        other => text.push_str(&other.to_string()),
+                    }
+                }
+                Some(text.into())
+            }
+            Self::Product(parts) => {
+                let mut product = 1_i64;
+                for part in parts {
+                    product = product.checked_mul(part.evaluate(scope)?.as_i64()?)?;
+                }
+                Some(product.into())
+            }
+            Self::Json(inner) => inner.evaluate(scope).map(|json| json.to_string().into()),
+            Self::List(items) => items.iter().map(|item| item.evaluate(scope)).collect(),
+            Self::Map(entries) => {
+                let entries = entries.iter().map(|(key, value)| Some((key.clone(), value.evaluate(scope)?)));
+                Some(Json::Object(entries.collect::<Option<_>>()?))
+            }
+        }
+    }
+}
+
+/// What an expression is evaluated in.
+pub trait Scope {
+    /// A fact about the place, when it is known.
+    fn place(&self, place: Place) -> Option<String>;
+    /// An attribute of an object, when it is known.
+    fn attribute(&self, key: &Key, attribute: &str) -> Option<Json>;
+}
+
+impl From<&str> for Expr {
+    fn from(text: &str) -> Self {
+        Self::Literal(text.into())
+    }
+}
+
+impl From<String> for Expr {
+    fn from(text: String) -> Self {
+        Self::Literal(text.into())
+    }
+}
+
+impl From<i64> for Expr {
+    fn from(number: i64) -> Self {
+        Self::Literal(number.into())
+    }
+}
+
+impl From<bool> for Expr {
+    fn from(value: bool) -> Self {
+        Self::Literal(value.into())
+    }
+}
+
+impl<T: Into<Expr> + Clone> From<&Scalar<T>> for Expr {
+    fn from(scalar: &Scalar<T>) -> Self {
+        match scalar {
+            Scalar::Known(value) => value.clone().into(),
+            Scalar::Unknown => Self::Unknown,
+            Scalar::Reference(name) => Self::Input(name.clone()),
+        }
+    }
+}
+
+impl From<BTreeMap<String, Scalar<String>>> for Expr {
+    fn from(entries: BTreeMap<String, Scalar<String>>) -> Self {
+        Self::Map(entries.iter().map(|(key, value)| (key.clone(), value.into())).collect())
+    }
+}

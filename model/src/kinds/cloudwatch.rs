@@ -1,0 +1,30 @@
+//! CloudWatch.
+
+use crate::kind::{Form, Kind, field};
+
+/// An alarm on one metric.
+pub static METRIC_ALARM: Kind = Kind {
+    name: "cloudwatch_metric_alarm",
+    title: "CloudWatch alarm",
+    service: "cloudwatch",
+    fields: &[
+        field("alarm_name").immutable(),
+        field("alarm_description"),
+        field("namespace"),
+        field("metric_name"),
+        field("dimensions"),
+        field("statistic"),
+        field("comparison_operator"),
+        field("threshold"),
+        field("period"),
+        field("evaluation_periods"),
+        field("treat_missing_data"),
+        field("alarm_actions").form(Form::Set),
+    ],
+    id: Some("{alarm_name}"),
+    attributes: &[("arn", Some("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}"))],
+    tags: true,
+    // PutMetricAlarm overwrites what exists, and ignores tags when it does.
+    exclusive: false,
+    data: false,
+};

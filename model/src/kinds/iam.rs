@@ -1,0 +1,35 @@
+//! IAM.
+
+use crate::kind::{Form, Kind, field};
+
+/// A role.
+pub static ROLE: Kind = Kind {
+    name: "iam_role",
+    title: "IAM role",
+    service: "iam",
+    fields: &[
+        field("name").immutable(),
+        field("path").immutable(),
+        field("description"),
+        field("assume_role_policy").form(Form::Policy),
+        field("permissions_boundary"),
+    ],
+    id: Some("{name}"),
+    attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],
+    tags: true,
+    exclusive: true,
+    data: false,
+};
+
+/// An inline policy of a role.
+pub static ROLE_POLICY: Kind = Kind {
+    name: "iam_role_policy",
+    title: "IAM role policy",
+    service: "iam",
+    fields: &[field("role").parent(), field("name").immutable(), field("policy").form(Form::Policy)],
+    id: Some("{role}:{name}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};

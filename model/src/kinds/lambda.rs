@@ -1,0 +1,95 @@
+//! Lambda.
+
+use crate::kind::{Form, Kind, field};
+
+/// A function.
+pub static FUNCTION: Kind = Kind {
+    name: "lambda_function",
+    title: "Lambda function",
+    service: "lambda",
+    fields: &[
+        field("function_name").immutable(),
+        field("package_type").immutable(),
+        field("description"),
+        field("role"),
+        field("runtime"),
+        field("handler"),
+        field("architectures"),
+        field("memory_size"),
+        field("timeout"),
+        field("environment").form(Form::SecretMap),
+        field("kms_key_arn"),
+        field("log_format"),
+        field("log_group"),
+        // The SHA-256 of the zip, in Base64, as AWS reports it.
+        field("source_code_hash"),
+        field("image_uri"),
+        field("source").form(Form::Recipe),
+    ],
+    id: Some("{function_name}"),
+    attributes: &[
+        ("arn", Some("arn:{partition}:lambda:{region}:{account}:function:{function_name}")),
+        ("function_name", None),
+    ],
+    tags: true,
+    exclusive: true,
+    data: false,
+};
+
+/// What happens to an asynchronous invocation that fails.
+pub static EVENT_INVOKE_CONFIG: Kind = Kind {
+    name: "lambda_function_event_invoke_config",
+    title: "Lambda asynchronous invocation settings",
+    service: "lambda",
+    fields: &[
+        field("function_name").parent(),
+        field("maximum_retry_attempts"),
+        field("maximum_event_age_in_seconds"),
+        field("on_failure"),
+    ],
+    id: Some("{function_name}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// A statement of a function's resource policy.
+pub static PERMISSION: Kind = Kind {
+    name: "lambda_permission",
+    title: "Lambda permission",
+    service: "lambda",
+    fields: &[
+        field("function_name").parent(),
+        field("statement_id").immutable(),
+        field("action").immutable(),
+        field("principal").immutable(),
+        field("source_arn").immutable(),
+        field("source_account").immutable(),
+    ],
+    id: Some("{function_name}:{statement_id}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// A queue or stream that a function reads.
+pub static EVENT_SOURCE_MAPPING: Kind = Kind {
+    name: "lambda_event_source_mapping",
+    title: "Lambda event source mapping",
+    service: "lambda",
+    fields: &[
+        field("function_name").parent(),
+        field("event_source_arn").immutable(),
+        field("batch_size"),
+        field("maximum_batching_window_in_seconds"),
+        field("function_response_types").form(Form::Set),
+        field("enabled"),
+    ],
+    id: None,
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};

@@ -1,0 +1,17 @@
+//! CloudWatch Logs.
+
+use crate::kind::{Kind, field};
+
+/// A log group.
+pub static LOG_GROUP: Kind = Kind {
+    name: "cloudwatch_log_group",
+    title: "CloudWatch log group",
+    service: "logs",
+    fields: &[field("name").immutable(), field("retention_in_days"), field("kms_key_id")],
+    id: Some("{name}"),
+    attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
+    tags: true,
+    exclusive: true,
+    // Logs follow their retention, not `force_destroy`.
+    data: false,
+};

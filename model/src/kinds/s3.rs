@@ -1,0 +1,113 @@
+//! S3.
+
+use crate::kind::{Form, Kind, field};
+
+/// A bucket.
+pub static BUCKET: Kind = Kind {
+    name: "s3_bucket",
+    title: "S3 bucket",
+    service: "s3",
+    fields: &[field("bucket").immutable()],
+    id: Some("{bucket}"),
+    attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
+    tags: true,
+    exclusive: true,
+    data: true,
+};
+
+/// The four switches against public access.
+pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
+    name: "s3_bucket_public_access_block",
+    title: "S3 public access block",
+    service: "s3",
+    fields: &[
+        field("bucket").parent(),
+        field("block_public_acls"),
+        field("block_public_policy"),
+        field("ignore_public_acls"),
+        field("restrict_public_buckets"),
+    ],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// Who owns objects that others write.
+pub static OWNERSHIP_CONTROLS: Kind = Kind {
+    name: "s3_bucket_ownership_controls",
+    title: "S3 ownership controls",
+    service: "s3",
+    fields: &[field("bucket").parent(), field("object_ownership")],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// Encryption at rest.
+pub static ENCRYPTION: Kind = Kind {
+    name: "s3_bucket_server_side_encryption_configuration",
+    title: "S3 encryption",
+    service: "s3",
+    fields: &[
+        field("bucket").parent(),
+        field("sse_algorithm"),
+        field("kms_master_key_id"),
+        field("bucket_key_enabled"),
+    ],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// What happens to objects as they age.
+pub static LIFECYCLE: Kind = Kind {
+    name: "s3_bucket_lifecycle_configuration",
+    title: "S3 lifecycle",
+    service: "s3",
+    fields: &[field("bucket").parent(), field("abort_incomplete_multipart_upload_days")],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// The bucket policy.
+pub static POLICY: Kind = Kind {
+    name: "s3_bucket_policy",
+    title: "S3 bucket policy",
+    service: "s3",
+    fields: &[field("bucket").parent(), field("policy").form(Form::Policy)],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};
+
+/// One entry of a bucket's notifications. AWS keeps all entries in one document per bucket: only
+/// ours, by its exact id, is touched.
+pub static NOTIFICATION: Kind = Kind {
+    name: "s3_bucket_notification",
+    title: "S3 notification",
+    service: "s3",
+    fields: &[
+        field("bucket").immutable(),
+        field("id").immutable(),
+        field("lambda_function_arn").parent(),
+        field("events").form(Form::Set),
+        field("filter_prefix"),
+        field("filter_suffix"),
+    ],
+    id: Some("{bucket}:{id}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};

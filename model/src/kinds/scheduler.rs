@@ -1,0 +1,44 @@
+//! EventBridge Scheduler.
+
+use crate::kind::{Kind, field};
+
+/// A group of schedules: it carries the tags that schedules cannot.
+pub static SCHEDULE_GROUP: Kind = Kind {
+    name: "scheduler_schedule_group",
+    title: "EventBridge schedule group",
+    service: "scheduler",
+    fields: &[field("name").immutable()],
+    id: Some("{name}"),
+    attributes: &[
+        ("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}")),
+        ("name", None),
+    ],
+    tags: true,
+    exclusive: true,
+    data: false,
+};
+
+/// A schedule.
+pub static SCHEDULE: Kind = Kind {
+    name: "scheduler_schedule",
+    title: "EventBridge schedule",
+    service: "scheduler",
+    fields: &[
+        field("group_name").parent(),
+        field("name").immutable(),
+        field("schedule_expression"),
+        field("schedule_expression_timezone"),
+        field("flexible_time_window_minutes"),
+        field("target_arn"),
+        field("target_role_arn"),
+        field("dead_letter_arn"),
+        field("maximum_retry_attempts"),
+        field("kms_key_arn"),
+        field("state"),
+    ],
+    id: Some("{group_name}/{name}"),
+    attributes: &[("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}"))],
+    tags: false,
+    exclusive: false,
+    data: false,
+};

@@ -1,0 +1,40 @@
+//! SQS.
+
+use crate::kind::{Form, Kind, field};
+
+/// A queue.
+pub static QUEUE: Kind = Kind {
+    name: "sqs_queue",
+    title: "SQS queue",
+    service: "sqs",
+    fields: &[
+        field("name").immutable(),
+        field("message_retention_seconds"),
+        field("visibility_timeout_seconds"),
+        field("sqs_managed_sse_enabled"),
+        field("kms_master_key_id"),
+    ],
+    id: Some("{name}"),
+    attributes: &[
+        ("arn", Some("arn:{partition}:sqs:{region}:{account}:{name}")),
+        ("name", None),
+        ("url", None),
+    ],
+    tags: true,
+    // CreateQueue answers with an existing queue of equal attributes.
+    exclusive: false,
+    data: true,
+};
+
+/// The policy of a queue.
+pub static QUEUE_POLICY: Kind = Kind {
+    name: "sqs_queue_policy",
+    title: "SQS queue policy",
+    service: "sqs",
+    fields: &[field("queue").parent(), field("policy").form(Form::Policy)],
+    id: Some("{queue}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+};

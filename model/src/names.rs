@@ -1,0 +1,112 @@
+//! Names of objects: deterministic from project, name and role, so that a lost state finds again
+//! what it made.
+
+use crate::context::Context;
+use crate::expr::Expr;
+use sha2::{Digest, Sha256};
+
+/// The longest name of a composite: with the project and a role it still reads well in AWS.
+pub const MAX_NAME: usize = 64;
+
+/// Checks the name of a composite or project: lower case, digits and single hyphens.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Err(format!(
+            "{name:?} is {} characters long, it may be 1 to {MAX_NAME}",
+            name.chars().count()
+        ));
+    }
+    let bad = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-'));
+    if let Some(bad) = bad {
+        return Err(format!("{name:?} holds {bad:?}; lower-case letters, digits and hyphens are allowed"));
+    }
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.ends_with('-') || name.contains("--") {
+        return Err(format!(
+            "{name:?} must start with a letter, not end with a hyphen, and not hold two in a row"
+        ));
+    }
+    Ok(())
+}
+
+/// The name of an object that is unique in its region.
+pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
+    let Some(project) = &context.project else { return Expr::Unknown };
+    shorten(&join(&[project, name, role]), limit).into()
+}
+
+/// The name of an object that is unique in its account (IAM): it says the region too.
+pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
+    let (Some(project), Some(region)) = (&context.project, &context.region) else { return Expr::Unknown };
+    shorten(&join(&[project, name, role, region]), limit).into()
+}
+
+/// The name of a bucket, unique in the world: a hash of account and region keeps it apart.
+pub fn bucket(context: &Context, name: &str) -> Expr {
+    let (Some(project), Some(region), Some(account)) = (&context.project, &context.region, &context.account)
+    else {
+        return Expr::Unknown;
+    };
+    let place = hash(&format!("{account}/{region}"));
+    // S3 allows 63 characters.
+    format!("{}-{place}", shorten(&join(&[project, name]), 63 - 1 - place.len())).into()
+}
+
+fn join(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("-")
+}
+
+/// Cuts a name to a limit, with a hash of the whole in place of what is cut.
+pub fn shorten(name: &str, limit: usize) -> String {
+    if name.len() <= limit {
+        return name.to_owned();
+    }
+    let hash = hash(name);
+    let kept: String = name.chars().take(limit - hash.len() - 1).collect();
+    format!("{}-{hash}", kept.trim_end_matches('-'))
+}
+
+/// Eight hexadecimal digits of a text.
+pub fn hash(text: &str) -> String {
+    hex::encode(&Sha256::digest(text)[..4])
+}
+
+/// A text as part of a key or id: lower case, digits and underscores.
+pub fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.ends_with('_') && !slug.is_empty() {
+            slug.push('_');
+        }
+    }
+    slug.trim_end_matches('_').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        for good in ["a", "upload-notice", "x1"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", "A", "1a", "a_b", "a-", "a--b", "ü", &"a".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn long_names_stay_apart() {
+        let (one, two) = (shorten(&"a".repeat(70), 64), shorten(&"a".repeat(71), 64));
+        assert!(one.len() <= 64 && two.len() <= 64 && one != two);
+        assert_eq!(shorten("short", 64), "short");
+    }
+
+    #[test]
+    fn slugs_are_identifiers() {
+        assert_eq!(slug("uploads/.MP4"), "uploads_mp4");
+        assert_eq!(slug(".."), "");
+    }
+}

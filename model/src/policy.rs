@@ -1,0 +1,102 @@
+//! Least-privilege policies, derived from edges: what an object does to another says which actions
+//! it needs, here and nowhere else.
+
+use serde_json::json;
+
+use crate::expr::{Expr, Place};
+
+/// An edge from a role to something that it uses.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// Writes to a log group (its ARN). Never creates it: a late write would bring it back.
+    WriteLogs(Expr),
+    /// Sends to a queue (its ARN).
+    SendMessages(Expr),
+    /// Reads a queue (its ARN) through an event source mapping.
+    ConsumeQueue(Expr),
+    /// Invokes a function (its ARN).
+    InvokeFunction(Expr),
+    /// Reads what a key (its ARN) encrypted, and encrypts with it.
+    UseKey(Expr),
+}
+
+/// Actions for which IAM has no resource-level permission, so that `*` is right. None so far.
+pub const WITHOUT_RESOURCE: &[&str] = &[];
+
+impl Grant {
+    fn statement(&self) -> Expr {
+        let (sid, actions, resource): (_, &[&str], Expr) = match self {
+            Self::WriteLogs(group) => (
+                "WriteLogs",
+                &["logs:CreateLogStream", "logs:PutLogEvents"],
+                Expr::concat([group.clone(), ":*".into()]),
+            ),
+            Self::SendMessages(queue) => ("SendMessages", &["sqs:SendMessage"], queue.clone()),
+            Self::ConsumeQueue(queue) => (
+                "ConsumeQueue",
+                &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+                queue.clone(),
+            ),
+            Self::InvokeFunction(function) => {
+                ("InvokeFunction", &["lambda:InvokeFunction"], function.clone())
+            }
+            Self::UseKey(key) => ("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone()),
+        };
+        Expr::map([
+            ("Sid", Expr::from(sid)),
+            ("Effect", "Allow".into()),
+            ("Action", Expr::list(actions.iter().copied())),
+            ("Resource", resource),
+        ])
+    }
+}
+
+/// The policy of a role with these edges; grants of one kind get numbered statements.
+pub fn identity(grants: &[Grant]) -> Expr {
+    let mut statements: Vec<Expr> = Vec::new();
+    let mut sids: Vec<String> = Vec::new();
+    for grant in grants {
+        let Expr::Map(mut statement) = grant.statement() else { unreachable!("a statement is a map") };
+        let Some(Expr::Literal(sid)) = statement.get("Sid") else { unreachable!("a statement has a Sid") };
+        let sid = sid.as_str().unwrap_or_default().to_owned();
+        let count = sids.iter().filter(|known| **known == sid).count();
+        if count > 0 {
+            statement.insert("Sid".to_owned(), format!("{sid}{}", count + 1).into());
+        }
+        sids.push(sid);
+        statements.push(Expr::Map(statement));
+    }
+    document(statements)
+}
+
+/// The policy that lets a service take a role, for work of this account only where the service
+/// says for whom it works.
+pub fn trust(service: &str, source_account: bool) -> Expr {
+    let mut statement = vec![
+        ("Effect", Expr::from("Allow")),
+        ("Principal", Expr::map([("Service", service)])),
+        ("Action", "sts:AssumeRole".into()),
+    ];
+    if source_account {
+        let condition = Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))]);
+        statement.push(("Condition", Expr::map([("StringEquals", condition)])));
+    }
+    document(vec![Expr::map(statement)])
+}
+
+/// The policy that refuses everything not sent over TLS.
+pub fn tls_only(service: &str, resources: Vec<Expr>) -> Expr {
+    let condition = Expr::map([("Bool", Expr::map([("aws:SecureTransport", "false")]))]);
+    document(vec![Expr::map([
+        ("Sid", Expr::from("DenyInsecureTransport")),
+        ("Effect", "Deny".into()),
+        ("Principal", Expr::Literal(json!({ "AWS": "*" }))),
+        ("Action", format!("{service}:*").into()),
+        ("Resource", if resources.len() == 1 { resources[0].clone() } else { Expr::List(resources) }),
+        ("Condition", condition),
+    ])])
+}
+
+fn document(statements: Vec<Expr>) -> Expr {
+    Expr::map([("Version", Expr::from("2012-10-17")), ("Statement", Expr::List(statements))])
+}

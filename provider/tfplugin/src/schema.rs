@@ -1,0 +1,291 @@
+//! Schemas: what a configuration block may hold, checked before Terraform sees it.
+
+use std::collections::BTreeSet;
+
+use crate::proto;
+use crate::types::Type;
+
+/// The schema of a provider, resource, data source or ephemeral resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// Raised when stored state needs an upgrade.
+    pub version: i64,
+    /// The block itself.
+    pub block: Block,
+}
+
+/// Attributes and nested blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// What the block is for, in Markdown.
+    pub description: String,
+    /// Its attributes.
+    pub attributes: Vec<Attribute>,
+    /// Its nested blocks.
+    pub blocks: Vec<NestedBlock>,
+    /// Why not to use it any more.
+    pub deprecated: Option<String>,
+}
+
+/// Who gives an attribute its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The configuration must.
+    Required,
+    /// The configuration may; else null.
+    Optional,
+    /// The configuration may; else the provider does.
+    OptionalComputed,
+    /// The provider does.
+    Computed,
+}
+
+/// One attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Its name: lower case, digits, underscores.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Who gives it its value.
+    pub mode: Mode,
+    /// What it means, in Markdown.
+    pub description: String,
+    /// Never shown in plans.
+    pub sensitive: bool,
+    /// Never stored: neither in plans nor in state.
+    pub write_only: bool,
+    /// Why not to use it any more.
+    pub deprecated: Option<String>,
+}
+
+impl Attribute {
+    /// An attribute without flags.
+    pub fn new(name: impl Into<String>, ty: Type, mode: Mode, description: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ty,
+            mode,
+            description: description.into(),
+            sensitive: false,
+            write_only: false,
+            deprecated: None,
+        }
+    }
+}
+
+/// How often a nested block may stand, and how its values are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one; null when absent.
+    Single,
+    /// At most one; always present, with null attributes when absent.
+    Group,
+    /// Any number, in order.
+    List,
+    /// Any number, without order.
+    Set,
+    /// Any number, each with a label.
+    Map,
+}
+
+/// A nested block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NestedBlock {
+    /// The name of the block.
+    pub name: String,
+    /// How it nests.
+    pub nesting: Nesting,
+    /// What it holds.
+    pub block: Block,
+    /// The fewest that may stand (lists and sets; 0 or 1 for single).
+    pub min_items: i64,
+    /// The most that may stand (lists and sets); 0 is no limit.
+    pub max_items: i64,
+}
+
+impl Schema {
+    /// The type of a value of this schema.
+    pub fn ty(&self) -> Type {
+        self.block.ty()
+    }
+
+    /// What Terraform would choke on: it does not check schemas itself, and panics on some.
+    pub fn defects(&self) -> Vec<String> {
+        let mut defects = Vec::new();
+        if self.version < 0 {
+            defects.push("the version is negative".to_owned());
+        }
+        self.block.find_defects("", &mut defects);
+        defects
+    }
+}
+
+impl Block {
+    /// The object type of the block.
+    pub fn ty(&self) -> Type {
+        let attributes =
+            self.attributes.iter().map(|attribute| (attribute.name.clone(), attribute.ty.clone()));
+        let blocks = self.blocks.iter().map(|nested| {
+            let inner = nested.block.ty();
+            let ty = match nested.nesting {
+                Nesting::Single | Nesting::Group => inner,
+                Nesting::List => Type::list(inner),
+                Nesting::Set => Type::set(inner),
+                Nesting::Map => Type::map(inner),
+            };
+            (nested.name.clone(), ty)
+        });
+        Type::object(attributes.chain(blocks))
+    }
+
+    /// The attribute of that name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The nested block of that name.
+    pub fn nested(&self, name: &str) -> Option<&NestedBlock> {
+        self.blocks.iter().find(|nested| nested.name == name)
+    }
+
+    fn find_defects(&self, at: &str, defects: &mut Vec<String>) {
+        // Names that Terraform itself gives a meaning at the top of a resource.
+        const RESERVED: [&str; 7] =
+            ["count", "for_each", "depends_on", "lifecycle", "provider", "provisioner", "connection"];
+        let mut seen = BTreeSet::new();
+        let names = self.attributes.iter().map(|attribute| &attribute.name);
+        for name in names.chain(self.blocks.iter().map(|nested| &nested.name)) {
+            let start = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+            if !start || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+                defects.push(format!("`{at}{name}` is not a valid name"));
+            }
+            if at.is_empty() && RESERVED.contains(&name.as_str()) {
+                defects.push(format!("`{name}` is reserved by Terraform"));
+            }
+            if !seen.insert(name) {
+                defects.push(format!("`{at}{name}` is declared twice"));
+            }
+        }
+        for attribute in &self.attributes {
+            let name = &attribute.name;
+            if attribute.write_only && matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed) {
+                defects.push(format!("`{at}{name}` cannot be both computed and write-only"));
+            }
+            if let Err(error) = Type::from_json(&attribute.ty.to_json()) {
+                defects.push(format!("`{at}{name}`: {error}"));
+            }
+        }
+        for nested in &self.blocks {
+            let name = &nested.name;
+            let counted = matches!(nested.nesting, Nesting::List | Nesting::Set);
+            if nested.max_items != 0 && nested.min_items > nested.max_items {
+                defects.push(format!("`{at}{name}` has more as the least than as the most"));
+            }
+            if !counted && (nested.max_items > 1 || nested.min_items > 1) {
+                defects.push(format!("`{at}{name}` counts items of a block that has no number"));
+            }
+            if nested.nesting == Nesting::Set && nested.block.has_write_only() {
+                defects.push(format!("`{at}{name}` is a set with a write-only attribute inside"));
+            }
+            nested.block.find_defects(&format!("{at}{name}."), defects);
+        }
+    }
+
+    fn has_write_only(&self) -> bool {
+        self.attributes.iter().any(|attribute| attribute.write_only)
+            || self.blocks.iter().any(|nested| nested.block.has_write_only())
+    }
+}
+
+impl From<&Schema> for proto::Schema {
+    fn from(schema: &Schema) -> Self {
+        let mut block: proto::schema::Block = (&schema.block).into();
+        block.version = schema.version;
+        Self { version: schema.version, block: Some(block) }
+    }
+}
+
+impl From<&Block> for proto::schema::Block {
+    fn from(block: &Block) -> Self {
+        Self {
+            version: 0,
+            attributes: block.attributes.iter().map(Into::into).collect(),
+            block_types: block.blocks.iter().map(Into::into).collect(),
+            description: block.description.clone(),
+            description_kind: proto::StringKind::Markdown.into(),
+            deprecated: block.deprecated.is_some(),
+            deprecation_message: block.deprecated.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Attribute> for proto::schema::Attribute {
+    fn from(attribute: &Attribute) -> Self {
+        Self {
+            name: attribute.name.clone(),
+            r#type: attribute.ty.to_json().to_string().into_bytes(),
+            description: attribute.description.clone(),
+            required: attribute.mode == Mode::Required,
+            optional: matches!(attribute.mode, Mode::Optional | Mode::OptionalComputed),
+            computed: matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed),
+            sensitive: attribute.sensitive,
+            description_kind: proto::StringKind::Markdown.into(),
+            deprecated: attribute.deprecated.is_some(),
+            write_only: attribute.write_only,
+            deprecation_message: attribute.deprecated.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&NestedBlock> for proto::schema::NestedBlock {
+    fn from(nested: &NestedBlock) -> Self {
+        use proto::schema::nested_block::NestingMode;
+        let nesting = match nested.nesting {
+            Nesting::Single => NestingMode::Single,
+            Nesting::Group => NestingMode::Group,
+            Nesting::List => NestingMode::List,
+            Nesting::Set => NestingMode::Set,
+            Nesting::Map => NestingMode::Map,
+        };
+        Self {
+            type_name: nested.name.clone(),
+            block: Some((&nested.block).into()),
+            nesting: nesting.into(),
+            min_items: nested.min_items,
+            max_items: nested.max_items,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defects_are_found() {
+        let mut write_only = Attribute::new("w", Type::String, Mode::OptionalComputed, "");
+        write_only.write_only = true;
+        let schema = Schema {
+            version: 0,
+            block: Block {
+                attributes: vec![
+                    Attribute::new("Bad", Type::String, Mode::Optional, ""),
+                    Attribute::new("count", Type::Number, Mode::Optional, ""),
+                    Attribute::new("twice", Type::Number, Mode::Optional, ""),
+                    write_only,
+                ],
+                blocks: vec![NestedBlock {
+                    name: "twice".into(),
+                    nesting: Nesting::List,
+                    block: Block::default(),
+                    min_items: 3,
+                    max_items: 2,
+                }],
+                ..Block::default()
+            },
+        };
+        assert_eq!(schema.defects().len(), 5, "{:?}", schema.defects());
+        assert!(Schema::default().defects().is_empty());
+    }
+}

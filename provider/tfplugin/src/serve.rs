@@ -1,0 +1,428 @@
+//! The life of a provider process: handshake, connections, the end.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::{Connected, Router};
+use tracing::{debug, info, warn};
+
+use crate::handshake::{self, Environment, Refusal};
+use crate::panics;
+use crate::proto::plugin::{
+    grpc_broker_server::GrpcBrokerServer, grpc_controller_server::GrpcControllerServer,
+    grpc_stdio_server::GrpcStdioServer,
+};
+use crate::proto::provider_server::ProviderServer;
+use crate::provider::Provider;
+use crate::rpc::Server;
+use crate::services::{Broker, Controller, Stdio};
+use crate::tls;
+
+/// A configuration of many large files exceeds tonic's default of 4 MiB.
+pub(crate) const MAX_MESSAGE: usize = 256 << 20;
+
+/// A client that connects and stays silent is dropped after this.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who the provider is.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The source address without a host: `namespace/type`.
+    pub source: &'static str,
+    /// The provider's version.
+    pub version: &'static str,
+}
+
+/// Serves a provider to Terraform until Terraform is done with it. Call it from `main`, with the
+/// arguments of the process but the first.
+pub async fn serve(provider: impl Provider, options: Options, arguments: &[String]) -> ExitCode {
+    let name = options.source.rsplit('/').next().unwrap_or(options.source);
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {}
+        ["--debug" | "-debug"] => return finish(debug_session(provider, options).await),
+        ["--version" | "-V"] => {
+            say(&mut io::stdout(), &format!("terraform-provider-{name} {}", options.version));
+            return ExitCode::SUCCESS;
+        }
+        ["--help" | "-h"] => {
+            say(&mut io::stdout(), &help(name, options));
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            say(&mut io::stderr(), &format!("error: unexpected arguments: {}\n", arguments.join(" ")));
+            say(&mut io::stderr(), &help(name, options));
+            return ExitCode::from(2);
+        }
+    }
+    match handshake::environment(|name| std::env::var(name).ok()) {
+        Ok(environment) => finish(plugin_session(provider, &environment).await),
+        Err(Refusal::NotTerraform) => {
+            say(
+                &mut io::stderr(),
+                "This is a Terraform provider: Terraform starts it, it does nothing by itself.\n",
+            );
+            say(&mut io::stderr(), &help(name, options));
+            ExitCode::FAILURE
+        }
+        Err(Refusal::Versions(versions)) => {
+            let message = format!(
+                "This provider speaks plugin protocol {}, but Terraform offers only {versions}. \
+                 Use Terraform 1.11 or later.",
+                handshake::PROTOCOL
+            );
+            say(&mut io::stderr(), &message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help(name: &str, options: Options) -> String {
+    format!(
+        "terraform-provider-{name} {version}
+
+Use it from a Terraform configuration:
+
+  terraform {{
+    required_providers {{
+      {name} = {{ source = \"{source}\" }}
+    }}
+  }}
+
+Options:
+  --debug    Serve until Ctrl-C, and print the TF_REATTACH_PROVIDERS that makes Terraform use
+             this process; for debuggers and tests
+  --version  Print the version
+  --help     Print this",
+        version = options.version,
+        source = options.source,
+    )
+}
+
+/// Prints a line; a closed pipe is no reason to panic.
+fn say(out: &mut dyn Write, text: &str) {
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn finish(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&mut io::stderr(), &format!("error: the provider cannot serve: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn plugin_session(
+    provider: impl Provider,
+    environment: &Environment,
+) -> Result<(), Box<dyn std::error::Error>> {
+    panics::install_hook();
+    // Terraform's Ctrl-C reaches the whole process group: its Stop request is the signal here.
+    #[cfg(unix)]
+    let _ignored = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+
+    let identity = environment.client_certificate.as_deref().map(tls::identity).transpose()?;
+    let listener = Listener::bind(environment).await?;
+    let (network, address) = listener.address()?;
+    let certificate = identity.as_ref().map(|identity| identity.certificate.as_ref());
+    let line = handshake::line(network, &address, certificate, environment.multiplex);
+
+    let ended = watch::channel(false).0;
+    let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
+    let connections = accept(&listener, acceptor, Some(ended.clone()));
+    say(&mut io::stdout(), &line);
+    debug!(network, address, "listening");
+    run(Server::new(provider), connections, ended).await
+}
+
+async fn debug_session(provider: impl Provider, options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    panics::install_hook();
+    let listener = Listener::bind(&Environment::default()).await?;
+    let (network, address) = listener.address()?;
+    let entry = serde_json::json!({
+        "Protocol": "grpc",
+        "ProtocolVersion": handshake::PROTOCOL,
+        "Pid": std::process::id(),
+        "Test": true,
+        "Addr": { "Network": network, "String": address },
+    });
+    let hosts = ["registry.terraform.io", "registry.opentofu.org"];
+    let reattach: serde_json::Map<_, _> =
+        hosts.iter().map(|host| (format!("{host}/{}", options.source), entry.clone())).collect();
+    let reattach = serde_json::Value::Object(reattach);
+    say(
+        &mut io::stdout(),
+        &format!(
+            "Serving. In another shell:\n\n\texport TF_REATTACH_PROVIDERS='{reattach}'\n\nCtrl-C ends it."
+        ),
+    );
+    let ended = watch::channel(false).0;
+    let interrupted = ended.clone();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        interrupted.send_replace(true);
+    });
+    let connections = accept(&listener, None, None);
+    run(Server::new(provider), connections, ended).await
+}
+
+type Connections = ReceiverStream<io::Result<Connection>>;
+
+async fn run(
+    server: Server,
+    connections: Connections,
+    ended: watch::Sender<bool>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let router = router(server, ended.clone()).await;
+    let mut end = ended.subscribe();
+    let served = router.serve_with_incoming(connections);
+    tokio::select! {
+        served = served => served?,
+        _ = end.wait_for(|ended| *ended) => {
+            // Give the answer to Shutdown a moment on the wire; Terraform does not wait for more.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    info!("ended");
+    Ok(())
+}
+
+/// The services of a provider process.
+pub(crate) async fn router(server: Server, ended: watch::Sender<bool>) -> Router {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("plugin", tonic_health::ServingStatus::Serving).await;
+    let provider = ProviderServer::new(server)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    tonic::transport::Server::builder()
+        .add_service(health_service)
+        .add_service(GrpcControllerServer::new(Controller(ended)))
+        .add_service(GrpcStdioServer::new(Stdio))
+        .add_service(GrpcBrokerServer::new(Broker))
+        .add_service(provider)
+}
+
+/// A listening socket, and the private directory that goes with it.
+enum Listener {
+    #[cfg(unix)]
+    Unix(Arc<UnixListener>, PathBuf, #[allow(dead_code, reason = "removed when dropped")] TempDir),
+    Tcp(Arc<TcpListener>),
+}
+
+impl Listener {
+    async fn bind(environment: &Environment) -> io::Result<Self> {
+        #[cfg(unix)]
+        if !cfg!(windows) {
+            return Self::bind_unix(environment);
+        }
+        Self::bind_tcp(environment.ports.unwrap_or((0, 0))).await
+    }
+
+    #[cfg(unix)]
+    fn bind_unix(environment: &Environment) -> io::Result<Self> {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("plugin");
+        let directory = match &environment.socket_directory {
+            Some(parent) => builder.tempdir_in(parent)?,
+            None => builder.tempdir()?,
+        };
+        let path = directory.path().join("provider.sock");
+        let listener = UnixListener::bind(&path)?;
+        if let Some(group) = &environment.socket_group {
+            let group = group_id(group)?;
+            for (path, mode) in [(directory.path(), 0o750), (&*path, 0o660)] {
+                chown(path, None, Some(group))?;
+                std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
+            }
+        }
+        Ok(Self::Unix(Arc::new(listener), path, directory))
+    }
+
+    async fn bind_tcp((first, last): (u16, u16)) -> io::Result<Self> {
+        let mut result = Err(io::Error::other("no port to listen on"));
+        for port in first..=last {
+            result = TcpListener::bind(("127.0.0.1", port)).await;
+            if result.is_ok() {
+                break;
+            }
+        }
+        Ok(Self::Tcp(Arc::new(result?)))
+    }
+
+    fn address(&self) -> io::Result<(&'static str, String)> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(_, path, _) => Ok(("unix", path.display().to_string())),
+            Self::Tcp(listener) => Ok(("tcp", listener.local_addr()?.to_string())),
+        }
+    }
+}
+
+/// A group by number or by name, as in `/etc/group`.
+#[cfg(unix)]
+fn group_id(group: &str) -> io::Result<u32> {
+    if let Ok(id) = group.parse() {
+        return Ok(id);
+    }
+    let groups = std::fs::read_to_string("/etc/group")?;
+    let mut entries = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|entry| entry[0] == group);
+    let id = entry.and_then(|entry| entry.get(2)?.parse().ok());
+    id.ok_or_else(|| io::Error::other(format!("PLUGIN_UNIX_SOCKET_GROUP names no group: {group}")))
+}
+
+/// Accepts for ever. With `ended`, the process ends when the last connection is gone: Terraform
+/// killed with -9 sends no Shutdown.
+fn accept(listener: &Listener, tls: Option<TlsAcceptor>, ended: Option<watch::Sender<bool>>) -> Connections {
+    let (sender, receiver) = mpsc::channel(16);
+    let open = ended.map(|ended| Open { count: Arc::default(), ended });
+    match listener {
+        #[cfg(unix)]
+        Listener::Unix(listener, ..) => {
+            let listener = listener.clone();
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    admit(stream, tls.clone(), open.clone(), sender.clone());
+                }
+            });
+        }
+        Listener::Tcp(listener) => {
+            let listener = listener.clone();
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    admit(stream, tls.clone(), open.clone(), sender.clone());
+                }
+            });
+        }
+    }
+    ReceiverStream::new(receiver)
+}
+
+/// Carries out the TLS handshake beside the accept loop, so that a silent client blocks nobody.
+fn admit<S>(
+    stream: S,
+    tls: Option<TlsAcceptor>,
+    open: Option<Open>,
+    sender: mpsc::Sender<io::Result<Connection>>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    tokio::spawn(async move {
+        let stream: Box<dyn Stream> = match tls {
+            None => Box::new(stream),
+            Some(acceptor) => match tokio::time::timeout(TLS_TIMEOUT, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => Box::new(stream),
+                Ok(Err(error)) => return warn!(%error, "refused a connection"),
+                Err(_) => return warn!("refused a connection that did not complete its handshake"),
+            },
+        };
+        let guard = open.map(Open::enter);
+        let _ = sender.send(Ok(Connection { stream, _guard: guard })).await;
+    });
+}
+
+#[derive(Clone)]
+struct Open {
+    count: Arc<AtomicUsize>,
+    ended: watch::Sender<bool>,
+}
+
+impl Open {
+    fn enter(self) -> OpenGuard {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        OpenGuard(self)
+    }
+}
+
+struct OpenGuard(Open);
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            debug!("the last connection is gone");
+            self.0.ended.send_replace(true);
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// An admitted connection.
+struct Connection {
+    stream: Box<dyn Stream>,
+    _guard: Option<OpenGuard>,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tcp_takes_the_first_free_port_of_the_range() {
+        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let taken = first.local_addr().unwrap().port();
+        let listener = Listener::bind_tcp((taken, taken.saturating_add(50))).await.unwrap();
+        let (network, address) = listener.address().unwrap();
+        assert_eq!(network, "tcp");
+        assert_ne!(address, first.local_addr().unwrap().to_string());
+        assert!(Listener::bind_tcp((taken, taken)).await.is_err());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_socket_is_private_and_removed() {
+        use std::os::unix::fs::PermissionsExt;
+        let listener = Listener::bind(&Environment::default()).await.unwrap();
+        let (_, address) = listener.address().unwrap();
+        let directory = PathBuf::from(&address).parent().unwrap().to_owned();
+        assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        drop(listener);
+        assert!(!directory.exists());
+    }
+}

@@ -1,0 +1,62 @@
+//! An in-process client: the provider's real services over a connection in memory.
+
+use std::io;
+
+use tokio::io::DuplexStream;
+use tokio::sync::watch;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::proto::provider_client::ProviderClient;
+use crate::provider::Provider;
+use crate::rpc::Server;
+use crate::serve::{self, MAX_MESSAGE};
+use crate::types::Type;
+use crate::value::Value;
+use crate::{msgpack, proto};
+
+/// A channel to a provider that is served in this process.
+pub async fn channel(provider: impl Provider) -> Channel {
+    let (client, server) = tokio::io::duplex(1 << 20);
+    let router = serve::router(Server::new(provider), watch::channel(false).0).await;
+    tokio::spawn(router.serve_with_incoming(tokio_stream::once(Ok::<_, io::Error>(server))));
+    let mut client = Some(client);
+    // The address is never looked up: the connector hands out the connection in memory.
+    let endpoint = Endpoint::from_static("http://in.memory");
+    let connector = Connector(move || client.take());
+    endpoint.connect_with_connector(connector).await.expect("a connection in memory")
+}
+
+/// A client of a provider that is served in this process.
+pub async fn client(provider: impl Provider) -> ProviderClient<Channel> {
+    ProviderClient::new(channel(provider).await)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE)
+}
+
+/// A value as the wire carries it.
+pub fn dynamic(value: &Value, ty: &Type) -> Option<proto::DynamicValue> {
+    let msgpack = msgpack::encode(value, ty).expect("the value has the type");
+    Some(proto::DynamicValue { msgpack, json: Vec::new() })
+}
+
+/// A value from the wire.
+pub fn value(dynamic: Option<&proto::DynamicValue>, ty: &Type) -> Value {
+    dynamic.map_or(Value::Null, |dynamic| msgpack::decode(&dynamic.msgpack, ty).expect("a value of the type"))
+}
+
+struct Connector<F>(F);
+
+impl<F: FnMut() -> Option<DuplexStream>> tower_service::Service<Uri> for Connector<F> {
+    type Response = hyper_util::rt::TokioIo<DuplexStream>;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let stream = (self.0)().ok_or_else(|| io::Error::other("the connection in memory is used once"));
+        std::future::ready(stream.map(hyper_util::rt::TokioIo::new))
+    }
+}
