@@ -25,6 +25,10 @@ pub trait Composite {
     /// The graph for these inputs; what is wrong with them goes to the findings.
     fn expand(inputs: &Self::Inputs, context: &Context, findings: &mut Findings) -> Graph;
 
+    /// Inputs under which the graph has every object whose name follows from the composite's: what an
+    /// import looks for first.
+    fn seed(name: &str) -> Value;
+
     /// Inputs read back from the settings of existing objects, by key: as far as AWS can tell.
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value;
 }
@@ -53,6 +57,8 @@ pub struct Definition {
     /// Its inputs.
     pub fields: fn() -> Vec<Field>,
     expand: fn(&Value, &Context) -> Expansion,
+    /// See [`Composite::seed`].
+    pub seed: fn(&str) -> Value,
     /// See [`Composite::recover`].
     pub recover: fn(&str, &BTreeMap<String, Settings>) -> Value,
 }
@@ -75,6 +81,7 @@ impl Definition {
             outputs: C::OUTPUTS,
             fields: C::Inputs::fields,
             expand: expand::<C>,
+            seed: C::seed,
             recover: C::recover,
         }
     }

@@ -74,6 +74,8 @@ pub struct Graph {
     pub tags: Expr,
     /// Whether data objects may be deleted with their content.
     pub force_destroy: bool,
+    /// Set when a key depends on a value that is not yet known, and may be another at apply.
+    pub unstable: bool,
 }
 
 /// An object just added, to set its fields and to refer to it.
@@ -137,6 +139,7 @@ impl Graph {
             outputs: BTreeMap::new(),
             tags: Expr::Map(BTreeMap::new()),
             force_destroy,
+            unstable: false,
         }
     }
 

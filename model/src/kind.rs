@@ -27,6 +27,9 @@ pub struct Kind {
     pub exclusive: bool,
     /// Whether it holds a user's data: never deleted full, never replaced, without `force_destroy`.
     pub data: bool,
+    /// Whether its name holds a hash of account and region: an empty one without tags that has
+    /// exactly this name counts as ours.
+    pub hashed_name: bool,
 }
 
 /// A field of a kind.

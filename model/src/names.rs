@@ -83,6 +83,11 @@ pub fn slug(text: &str) -> String {
     slug.trim_end_matches('_').to_owned()
 }
 
+/// The role of an object in its graph, from a text that says what it is for.
+pub fn role(text: &str) -> String {
+    shorten(&slug(text), 48).replace('-', "_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

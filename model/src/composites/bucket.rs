@@ -81,6 +81,10 @@ impl Composite for Bucket {
         graph
     }
 
+    fn seed(name: &str) -> Value {
+        Value::map([("name", Value::String(name.to_owned()))])
+    }
+
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
         let setting = |key: &str, field: &str| objects.get(key).and_then(|settings| settings.get(field));
         let encryption = setting("s3_bucket_server_side_encryption_configuration.main", "kms_master_key_id");

@@ -274,6 +274,14 @@ impl Composite for EventFunction {
         graph
     }
 
+    fn seed(name: &str) -> Value {
+        Value::map([
+            ("name", Value::String(name.to_owned())),
+            ("code", Value::map([("image_uri", Value::Unknown)])),
+            ("on", Value::List(vec![Value::map([("schedule", Value::Unknown)])])),
+        ])
+    }
+
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
         let setting = |key: &str, field: &str| {
             objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
@@ -393,8 +401,8 @@ fn add_triggers(
             Trigger::Bucket(trigger) => {
                 let (prefix, suffix) = trigger.filter();
                 let kinds: Vec<&str> = trigger.kinds();
-                // The role names what is structural, so that triggers keep theirs when others come and go.
-                let role = roles.unique(&["on", &kinds.join("_"), prefix, suffix].join("_"));
+                let bucket = roles.part(&trigger.bucket);
+                let role = roles.unique(&["on", &bucket, &kinds.join("_"), prefix, suffix].join("_"));
                 let permission = graph
                     .add(&lambda::PERMISSION, &role)
                     .set("function_name", function.attribute("function_name"))
@@ -421,7 +429,8 @@ fn add_triggers(
                 }
             }
             Trigger::Queue(trigger) => {
-                let role = roles.unique("on_queue");
+                let queue = roles.part(&trigger.queue);
+                let role = roles.unique(&format!("on_{}", queue.rsplit(':').next().unwrap_or_default()));
                 let types: &[&str] =
                     if trigger.partial_batch_response { &["ReportBatchItemFailures"] } else { &[] };
                 graph
@@ -454,6 +463,7 @@ fn add_triggers(
             }
         }
     }
+    graph.unstable = roles.unstable;
 }
 
 /// What all schedules of a function share: a group that carries tags, and a role to invoke with.
@@ -513,14 +523,29 @@ fn bucket_arn(bucket: &Scalar<String>) -> Expr {
     Expr::concat(["arn:".into(), Expr::Place(Place::Partition), ":s3:::".into(), bucket.into()])
 }
 
-/// Roles of triggers: numbered where two would be the same.
+/// Roles of triggers. They say what the trigger is on, so that each keeps its objects when others
+/// come and go; they are numbered where two would be the same.
 #[derive(Default)]
-struct Roles(BTreeMap<String, usize>);
+struct Roles {
+    count: BTreeMap<String, usize>,
+    unstable: bool,
+}
 
 impl Roles {
+    /// A part of a role that may not be known yet.
+    fn part(&mut self, value: &Scalar<String>) -> String {
+        match value {
+            Scalar::Known(value) | Scalar::Reference(value) => value.clone(),
+            Scalar::Unknown => {
+                self.unstable = true;
+                String::new()
+            }
+        }
+    }
+
     fn unique(&mut self, text: &str) -> String {
-        let role = names::shorten(&names::slug(text), 48).replace('-', "_");
-        let count = self.0.entry(role.clone()).or_default();
+        let role = names::role(text);
+        let count = self.count.entry(role.clone()).or_default();
         *count += 1;
         if *count == 1 { role } else { format!("{role}_{count}") }
     }

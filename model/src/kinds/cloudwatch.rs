@@ -27,4 +27,5 @@ pub static METRIC_ALARM: Kind = Kind {
     // PutMetricAlarm overwrites what exists, and ignores tags when it does.
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

@@ -19,6 +19,7 @@ pub static ROLE: Kind = Kind {
     tags: true,
     exclusive: true,
     data: false,
+    hashed_name: false,
 };
 
 /// An inline policy of a role.
@@ -32,4 +33,5 @@ pub static ROLE_POLICY: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

@@ -34,6 +34,7 @@ pub static FUNCTION: Kind = Kind {
     tags: true,
     exclusive: true,
     data: false,
+    hashed_name: false,
 };
 
 /// What happens to an asynchronous invocation that fails.
@@ -52,6 +53,7 @@ pub static EVENT_INVOKE_CONFIG: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// A statement of a function's resource policy.
@@ -72,6 +74,7 @@ pub static PERMISSION: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// A queue or stream that a function reads.
@@ -92,4 +95,5 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

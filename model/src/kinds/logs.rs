@@ -14,4 +14,5 @@ pub static LOG_GROUP: Kind = Kind {
     exclusive: true,
     // Logs follow their retention, not `force_destroy`.
     data: false,
+    hashed_name: false,
 };

@@ -11,8 +11,10 @@ pub static BUCKET: Kind = Kind {
     id: Some("{bucket}"),
     attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
     tags: true,
-    exclusive: true,
+    // In us-east-1, creating a bucket that one has already succeeds.
+    exclusive: false,
     data: true,
+    hashed_name: true,
 };
 
 /// The four switches against public access.
@@ -32,6 +34,7 @@ pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// Who owns objects that others write.
@@ -45,6 +48,7 @@ pub static OWNERSHIP_CONTROLS: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// Encryption at rest.
@@ -63,6 +67,7 @@ pub static ENCRYPTION: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// What happens to objects as they age.
@@ -76,6 +81,7 @@ pub static LIFECYCLE: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// The bucket policy.
@@ -89,6 +95,7 @@ pub static POLICY: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };
 
 /// One entry of a bucket's notifications. AWS keeps all entries in one document per bucket: only
@@ -110,4 +117,5 @@ pub static NOTIFICATION: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

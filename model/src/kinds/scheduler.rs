@@ -16,6 +16,7 @@ pub static SCHEDULE_GROUP: Kind = Kind {
     tags: true,
     exclusive: true,
     data: false,
+    hashed_name: false,
 };
 
 /// A schedule.
@@ -41,4 +42,5 @@ pub static SCHEDULE: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

@@ -24,6 +24,7 @@ pub static QUEUE: Kind = Kind {
     // CreateQueue answers with an existing queue of equal attributes.
     exclusive: false,
     data: true,
+    hashed_name: false,
 };
 
 /// The policy of a queue.
@@ -37,4 +38,5 @@ pub static QUEUE_POLICY: Kind = Kind {
     tags: false,
     exclusive: false,
     data: false,
+    hashed_name: false,
 };

@@ -1,0 +1,580 @@
+//! Makes what exists into what is wanted.
+//!
+//! The order of an apply: look at what is recorded; delete what is not wanted any more and what must
+//! be made again; the anchor; everything else along the edges; what others needed until now; and at
+//! last the anchor says `complete`. Whatever happens in between, the record says what exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value as Json;
+use tandem_model::composite::Settings;
+use tandem_model::graph::{Graph, Key, Object};
+use tandem_model::ownership::{INSTANCE, OWNER};
+use tracing::{debug, info};
+
+use crate::canonical::{self, TAGS};
+use crate::delete::{check_instance, delete_objects};
+use crate::driver::{Class, Driver, Failure, Observed, Tags};
+use crate::job::{Job, Outcome, Problem};
+use crate::order;
+use crate::ownership::{self, Status};
+use crate::plan::{mutable, replaced};
+use crate::read;
+use crate::record::{Entry, Record};
+use crate::resolve::{Attributes, Resolver};
+
+/// Makes a graph real. The record is what the state holds; an empty one with a fresh instance makes
+/// a create of it.
+pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph) -> Outcome {
+    let run = Run {
+        job,
+        graph,
+        creating: record.objects.is_empty(),
+        prior: record.clone(),
+        seen: BTreeMap::new(),
+        shared: Mutex::new(Shared { record, ..Shared::default() }),
+    };
+    run.carry_out().await
+}
+
+struct Run<'a> {
+    job: &'a Job<'a>,
+    graph: &'a Graph,
+    /// Whether nothing is recorded.
+    creating: bool,
+    prior: Record,
+    /// What was found of the recorded objects.
+    seen: BTreeMap<Key, Option<Observed>>,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    record: Record,
+    attributes: Attributes,
+    problems: Vec<Problem>,
+    /// What was taken over from an earlier apply that did not complete.
+    resumed: Vec<Key>,
+    /// Whether the anchor was found incomplete, or complete and adopted: its objects may be claimed.
+    claiming: bool,
+    /// Whether the anchor says `complete`.
+    complete: bool,
+}
+
+impl Run<'_> {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn carry_out(mut self) -> Outcome {
+        if let Err(problem) = self.job.check_place(&self.prior) {
+            self.shared().problems.push(problem);
+            return self.finish();
+        }
+        if !self.survey().await {
+            return self.finish();
+        }
+        let again = replaced(self.graph, self.job.context, &self.prior);
+        let (early, late) = self.unwanted(&again);
+        if !self.remove(&early).await {
+            return self.finish();
+        }
+        for key in &again {
+            self.seen.insert(key.clone(), None);
+        }
+        let objects = self.graph.objects();
+        let Some(anchor) = objects.first() else { return self.finish() };
+        if !self.step(anchor).await {
+            return self.finish();
+        }
+        let needs: BTreeMap<Key, BTreeSet<Key>> =
+            objects[1..].iter().map(|object| (object.key.clone(), object.needs())).collect();
+        let go_on = || self.job.go_on();
+        let work = order::run(&needs, &go_on, |key| {
+            let object = self.graph.get(&key).expect("an object of the graph");
+            self.step(object)
+        });
+        let left = if self.shared().complete {
+            work.await
+        } else {
+            tokio::select! {
+                left = work => left,
+                never = self.renew_lease(anchor) => never,
+            }
+        };
+        if left.is_empty() && !self.failed() && self.remove(&late).await && !self.shared().complete {
+            self.complete(anchor).await;
+        }
+        if !left.is_empty() && !self.failed() {
+            let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
+            self.shared().problems.push(Problem::error(
+                "The apply was interrupted",
+                format!(
+                    "It {why} before {} of {} objects were made; what was made is in the state.",
+                    left.len(),
+                    objects.len()
+                ),
+            ));
+        }
+        self.finish()
+    }
+
+    fn failed(&self) -> bool {
+        self.shared().problems.iter().any(|problem| problem.error)
+    }
+
+    fn finish(self) -> Outcome {
+        let mut shared = self.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !shared.resumed.is_empty() {
+            let list: Vec<String> = shared.resumed.iter().map(|key| format!("- {key}")).collect();
+            shared.problems.push(Problem::warning(
+                "An earlier apply was resumed",
+                format!(
+                    "An apply of `{}` that did not complete had left these objects; they are now this \
+                     state's:\n{}",
+                    self.job.owner,
+                    list.join("\n")
+                ),
+            ));
+        }
+        if self.creating
+            && !shared.record.objects.is_empty()
+            && shared.problems.iter().any(|problem| problem.error)
+        {
+            shared.problems.push(Problem::warning(
+                "The composite is incomplete",
+                "Terraform marks it as tainted: the next apply would destroy it and make it anew. To complete \
+                 it instead, run `terraform untaint ADDRESS` with the address that Terraform prints above \
+                 (such as tandem_event_function.NAME), and apply again.",
+            ));
+        }
+        Outcome { record: shared.record, problems: shared.problems }
+    }
+
+    /// Looks at everything recorded; whether work may begin.
+    async fn survey(&mut self) -> bool {
+        let job = self.job;
+        let looks = self
+            .prior
+            .objects
+            .iter()
+            .map(|(key, entry)| async move { (key, entry, read::look(job, entry).await) });
+        let mut problems = Vec::new();
+        let mut seen = BTreeMap::new();
+        for (key, entry, found) in join_all(looks).await {
+            match found {
+                Ok(found) => {
+                    if let (Some(found), Some(true)) = (&found, entry.kind().map(|kind| kind.tags)) {
+                        problems.extend(check_instance(key, found, &self.prior.instance).err());
+                    }
+                    seen.insert(key.clone(), found);
+                }
+                Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
+            }
+        }
+        self.seen = seen;
+        let good = problems.is_empty();
+        let mut shared = self.shared();
+        for (key, found) in &self.seen {
+            if let Some(found) = found {
+                shared.attributes.insert(key.clone(), found.attributes.clone());
+            }
+        }
+        shared.problems.extend(problems);
+        drop(shared);
+        good
+    }
+
+    /// Recorded objects that are not wanted: those that go first, and those that something else needed
+    /// until this apply.
+    fn unwanted(&self, again: &BTreeSet<Key>) -> (BTreeSet<Key>, BTreeSet<Key>) {
+        let unwanted: BTreeSet<&Key> =
+            self.prior.objects.keys().filter(|key| self.graph.get(key).is_none()).collect();
+        let mut late: BTreeSet<Key> = BTreeSet::new();
+        loop {
+            let more: Vec<Key> = unwanted
+                .iter()
+                .filter(|key| !late.contains(**key))
+                .filter(|key| {
+                    self.prior.objects.iter().any(|(other, entry)| {
+                        let stays =
+                            !unwanted.contains(other) && !again.contains(other) || late.contains(other);
+                        stays && entry.needs.contains(**key)
+                    })
+                })
+                .map(|key| (*key).clone())
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            late.extend(more);
+        }
+        let early = unwanted.into_iter().filter(|key| !late.contains(*key)).cloned();
+        (early.chain(again.iter().cloned()).collect(), late)
+    }
+
+    async fn remove(&self, keys: &BTreeSet<Key>) -> bool {
+        if keys.is_empty() {
+            return true;
+        }
+        let record = self.shared().record.clone();
+        let outcome = delete_objects(self.job, record, keys, self.graph.force_destroy).await;
+        let good = outcome.problems.is_empty();
+        let mut shared = self.shared();
+        shared.record = outcome.record;
+        for key in keys {
+            shared.attributes.remove(key);
+        }
+        shared.problems.extend(outcome.problems);
+        good
+    }
+
+    /// Carries out one object; whether what needs it may go on.
+    async fn step(&self, object: &Object) -> bool {
+        match self.ensure(object).await {
+            Ok(()) => true,
+            Err(problem) => {
+                self.shared().problems.push(problem);
+                false
+            }
+        }
+    }
+
+    async fn ensure(&self, object: &Object) -> Result<(), Problem> {
+        let attributes = self.shared().attributes.clone();
+        let resolver = Resolver::new(self.graph, self.job.context, &attributes);
+        let settings = resolver.settings(object).map_err(|field| {
+            Problem::error(
+                format!("{}: {field} is still unknown", object.key),
+                "A value that should be known by now is not. This is a bug in the provider; please report it.",
+            )
+        })?;
+        let driver = self.job.drivers.driver(object.kind);
+        let failed =
+            |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
+
+        let existing = match self.seen.get(&object.key) {
+            Some(seen) => seen.clone(),
+            None if !object.kind.exclusive => {
+                self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?
+            }
+            None => None,
+        };
+        if let Some(existing) = existing {
+            return self.converge(object, driver, settings, existing).await;
+        }
+        let tags = self.tags(object, &settings);
+        debug!(key = %object.key, "creating");
+        match self.job.call(|| driver.create(&settings, &tags)).await {
+            Ok(created) => {
+                self.keep(object, created.id.clone(), &settings, created.attributes);
+                self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
+            }
+            Err(failure) if failure.class == Class::AlreadyExists => {
+                let found =
+                    self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?;
+                let Some(found) = found else { return Err(failed("Creating")(failure)) };
+                self.converge(object, driver, settings, found).await
+            }
+            Err(failure) => {
+                self.keep_if_made(driver, object, &settings, &resolver).await;
+                Err(failed("Creating")(failure))
+            }
+        }
+    }
+
+    /// A create call can fail after it made the object (a lost answer, a second call of the driver):
+    /// what exists and is ours must be in the record, or a destroy would leave it.
+    async fn keep_if_made(
+        &self,
+        driver: &dyn Driver,
+        object: &Object,
+        settings: &Settings,
+        resolver: &Resolver<'_>,
+    ) {
+        let Ok(Some(found)) = self.find(driver, object, settings, resolver).await else { return };
+        if !object.kind.tags || found.tags.get(INSTANCE) == Some(&self.prior.instance) {
+            self.keep(object, found.id, settings, found.attributes);
+        }
+    }
+
+    async fn find(
+        &self,
+        driver: &dyn Driver,
+        object: &Object,
+        settings: &Settings,
+        resolver: &Resolver<'_>,
+    ) -> Result<Option<Observed>, Failure> {
+        match resolver.id(object) {
+            Some(id) => self.job.call(|| driver.observe(&id)).await,
+            None => self.job.call(|| driver.find(settings)).await,
+        }
+    }
+
+    /// Makes an existing object as wanted.
+    async fn converge(
+        &self,
+        object: &Object,
+        driver: &dyn Driver,
+        settings: Settings,
+        found: Observed,
+    ) -> Result<(), Problem> {
+        let key = &object.key;
+        let failed = |doing: &'static str| move |failure: Failure| Problem::failed(doing, key, &failure);
+        let wanted = canonical::settings(object.kind, &settings);
+        let now = read::settings(object.kind, &found);
+        let recorded = self.prior.objects.get(key);
+        let differing: Vec<&str> = canonical::differing(&wanted, &now)
+            .into_iter()
+            .filter(|field| !self.left_alone(object, field, &wanted, recorded))
+            .collect();
+        if object.kind.tags {
+            if recorded.is_none() {
+                self.claim(object, driver, &found, differing.is_empty()).await?;
+            } else if self.is_anchor(key) {
+                self.shared().complete = Status::of(&found.tags) == Status::Complete;
+            }
+        }
+        if differing.iter().any(|field| !mutable(object.kind, field)) {
+            return self.make_again(object, driver, settings, found).await;
+        }
+        // Recorded before it is changed: a failure halfway must not lose it.
+        self.keep(object, found.id.clone(), &settings, found.attributes.clone());
+        let fields: Vec<&str> = differing.iter().copied().filter(|field| *field != TAGS).collect();
+        if !fields.is_empty() {
+            info!(%key, ?fields, "updating");
+            self.job
+                .call(|| driver.update(&found.id, &fields, &settings))
+                .await
+                .map_err(failed("Updating"))?;
+        }
+        if differing.contains(&TAGS) {
+            let (set, remove) = tag_changes(&wanted, &now);
+            self.job.call(|| driver.tag(&found.id, &set, &remove)).await.map_err(failed("Tagging"))?;
+        }
+        self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))
+    }
+
+    /// Whether a field differs because others manage it, and the configuration did not change it.
+    fn left_alone(&self, object: &Object, field: &str, wanted: &Settings, recorded: Option<&Entry>) -> bool {
+        let shown = canonical::shown(object.kind, wanted);
+        self.job.ignores(&object.key, field)
+            && recorded.is_some_and(|entry| entry.settings().get(field) == shown.get(field))
+    }
+
+    /// Deletes and creates one object whose immutable fields are not as wanted.
+    async fn make_again(
+        &self,
+        object: &Object,
+        driver: &dyn Driver,
+        settings: Settings,
+        found: Observed,
+    ) -> Result<(), Problem> {
+        let failed =
+            |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
+        if object.kind.data && !self.graph.force_destroy {
+            return Err(Problem::error(
+                format!("{} would be replaced, and it holds data", object.key),
+                "Set `force_destroy = true` to lose the data, or change it by hand to what is wanted.",
+            ));
+        }
+        self.job
+            .call(|| driver.delete(&found.id, self.graph.force_destroy))
+            .await
+            .map_err(failed("Deleting"))?;
+        let tags = self.tags(object, &settings);
+        let created = self.job.call(|| driver.create(&settings, &tags)).await.map_err(failed("Creating"))?;
+        self.keep(object, created.id.clone(), &settings, created.attributes);
+        self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
+    }
+
+    /// The tags of a create call: whose it is, the user's, and for the anchor the lease.
+    fn tags(&self, object: &Object, settings: &Settings) -> Tags {
+        if !object.kind.tags {
+            return Tags::new();
+        }
+        let mut tags = ownership::tags(&self.job.owner, &self.prior.instance);
+        if self.is_anchor(&object.key) {
+            tags.extend(Status::lease(self.job.lease).tag());
+        }
+        let user = settings.get(TAGS).and_then(Json::as_object).into_iter().flatten();
+        tags.extend(user.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())));
+        tags
+    }
+
+    fn is_anchor(&self, key: &Key) -> bool {
+        self.graph.objects().first().is_some_and(|object| object.key == *key)
+    }
+
+    fn keep(&self, object: &Object, id: String, settings: &Settings, attributes: BTreeMap<String, Json>) {
+        let canonical = canonical::settings(object.kind, settings);
+        let context = self.job.context;
+        let arn = attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
+        let arn = arn.or_else(|| object.kind.predict("arn", settings, &|place| context.place(place)));
+        let entry = Entry {
+            kind: object.kind.name.to_owned(),
+            id,
+            region: context.region.clone().unwrap_or_default(),
+            account: context.account.clone().unwrap_or_default(),
+            digest: canonical::digest(&canonical),
+            line: canonical::line(&canonical::shown(object.kind, &canonical)),
+            arn,
+            attributes: Entry::lasting(object.kind, &attributes),
+            needs: object.needs().into_iter().collect(),
+            anchor: self.is_anchor(&object.key),
+        };
+        let mut shared = self.shared();
+        shared.attributes.insert(object.key.clone(), attributes);
+        shared.record.objects.insert(object.key.clone(), entry);
+    }
+
+    /// Decides whether an object that exists, and is not recorded, is ours to take.
+    async fn claim(
+        &self,
+        object: &Object,
+        driver: &dyn Driver,
+        found: &Observed,
+        as_wanted: bool,
+    ) -> Result<(), Problem> {
+        let key = &object.key;
+        let owner = self.job.owner.to_string();
+        let mut found = found.clone();
+        match found.tags.get(OWNER) {
+            Some(tag) if *tag == owner => {}
+            // It can be made without its tags having been kept; nobody else would choose its name.
+            None if object.kind.hashed_name && found.tags.is_empty() => {
+                let held = self.job.call(|| driver.content(&found.id)).await;
+                if !matches!(held, Ok(None)) {
+                    return Err(stranger(object, &found, None));
+                }
+                found.tags = ownership::tags(&self.job.owner, "");
+            }
+            other => return Err(stranger(object, &found, other)),
+        }
+        if found.tags.get(INSTANCE) == Some(&self.prior.instance) {
+            return Ok(());
+        }
+        if self.is_anchor(key) {
+            self.claim_anchor(object, driver, &mut found, as_wanted).await?;
+        } else if !self.shared().claiming {
+            return Err(self.complete_elsewhere(object, &found));
+        }
+        let mut set = ownership::tags(&self.job.owner, &self.prior.instance);
+        if self.is_anchor(key) {
+            set.extend(Status::lease(self.job.lease).tag());
+        }
+        let taken = self.job.call(|| driver.tag(&found.id, &set, &[])).await;
+        taken.map_err(|failure| Problem::failed("Taking over", key, &failure))?;
+        self.shared().resumed.push(key.clone());
+        Ok(())
+    }
+
+    /// Waits out a lease that may still be held, and decides by what the anchor says then.
+    async fn claim_anchor(
+        &self,
+        object: &Object,
+        driver: &dyn Driver,
+        found: &mut Observed,
+        as_wanted: bool,
+    ) -> Result<(), Problem> {
+        let key = &object.key;
+        let first = Status::of(&found.tags);
+        let remaining = first.remaining();
+        if !remaining.is_zero() {
+            info!(%key, ?remaining, "an earlier apply may still be at work: waiting for its lease to end");
+            tokio::time::sleep(remaining.min(self.job.lease * 2)).await;
+            let again = self.job.call(|| driver.observe(&found.id)).await;
+            let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
+            *found = again.ok_or_else(|| {
+                Problem::error(
+                    format!("{key} is being deleted"),
+                    "It was there a moment ago: somebody else is at work on it. Apply again when they are done.",
+                )
+            })?;
+        }
+        match Status::of(&found.tags) {
+            Status::Complete if self.job.adopt && as_wanted => {}
+            Status::Complete => return Err(self.complete_elsewhere(object, found)),
+            now if now == first || now.remaining().is_zero() => {}
+            Status::Creating { by, .. } => {
+                return Err(Problem::error(
+                    format!("`{}` is being created by somebody else", self.job.owner),
+                    format!(
+                        "Process {by} is at work on it: it renewed its lease on {key} while this apply waited. \
+                         Wait until it is done. Two states must not hold the same composite: afterwards, \
+                         import it into one of them, or give this one another name."
+                    ),
+                ));
+            }
+        }
+        self.shared().claiming = true;
+        Ok(())
+    }
+
+    fn complete_elsewhere(&self, object: &Object, found: &Observed) -> Problem {
+        let owner = &self.job.owner;
+        Problem::error(
+            format!("`{owner}` exists already"),
+            format!(
+                "{} `{}` belongs to a complete composite of that name which is not in this state. If it is \
+                 yours and its state was lost, import it:\n\n  import {{\n    to = tandem_{}.NAME\n    id = \
+                 \"{}\"\n  }}\n\nwith NAME as in your configuration. If another state holds it, give this one \
+                 another `name`. (With `create_before_destroy` \
+                 a composite would meet itself here: remove that.)",
+                object.kind.title, found.id, owner.composite, owner.name
+            ),
+        )
+    }
+
+    /// Keeps the lease alive for as long as work goes on; never returns.
+    async fn renew_lease(&self, anchor: &Object) -> BTreeSet<Key> {
+        let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
+        let driver = self.job.drivers.driver(anchor.kind);
+        loop {
+            tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))).await;
+            if let Some(id) = &id {
+                // A renewal that fails is made up for by the next; the lease is three times as long.
+                let _ = driver.tag(id, &Status::lease(self.job.lease).tag(), &[]).await;
+            }
+        }
+    }
+
+    async fn complete(&self, anchor: &Object) {
+        let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
+        let Some(id) = id else { return };
+        let driver = self.job.drivers.driver(anchor.kind);
+        let tags = Status::Complete.tag();
+        if let Err(failure) = self.job.call(|| driver.tag(&id, &tags, &[])).await {
+            let problem = Problem::failed("Marking as complete", &anchor.key, &failure);
+            self.shared().problems.push(problem);
+        }
+    }
+}
+
+fn stranger(object: &Object, found: &Observed, owner: Option<&String>) -> Problem {
+    let whose = match owner {
+        Some(owner) => format!("belongs to `{owner}`"),
+        None => "was not made by Tandem".to_owned(),
+    };
+    Problem::error(
+        format!("{} `{}` exists already", object.kind.title, found.id),
+        format!(
+            "It {whose}, and is not touched. Give this composite another `name`, set another `project` in \
+             the provider configuration, or remove that object if nobody needs it. (This is {}.)",
+            object.key
+        ),
+    )
+}
+
+fn tag_changes(wanted: &Settings, now: &Settings) -> (Tags, Vec<String>) {
+    let none = serde_json::Map::new();
+    let entries = |settings: &Settings| settings.get(TAGS).and_then(Json::as_object).unwrap_or(&none).clone();
+    let (wanted, now) = (entries(wanted), entries(now));
+    let set = wanted.iter().filter(|(key, value)| now.get(*key) != Some(*value));
+    let set = set.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
+    let remove = now.keys().filter(|key| !wanted.contains_key(*key)).cloned();
+    (set.collect(), remove.collect())
+}

@@ -1,0 +1,110 @@
+//! Finds what exists of a composite by its name alone: objects whose names follow from it, and those
+//! that belong to these.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use tandem_model::composite::Settings;
+use tandem_model::graph::{Graph, Key};
+use tandem_model::kind::Kind;
+use tandem_model::kinds;
+use tandem_model::ownership::{INSTANCE, OWNER};
+
+use crate::canonical;
+use crate::driver::Observed;
+use crate::job::{Job, Problem};
+use crate::ownership::Status;
+use crate::read;
+use crate::record::{Entry, Record};
+use crate::resolve::{Attributes, Resolver};
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The record of it.
+    pub record: Record,
+    /// The settings of every object, by key.
+    pub settings: BTreeMap<String, Settings>,
+}
+
+/// Looks for a composite with the help of a graph that has all objects whose names can be told.
+pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
+    let none = Attributes::new();
+    let resolver = Resolver::new(seed, job.context, &none);
+    let mut found: BTreeMap<Key, (&'static Kind, Observed)> = BTreeMap::new();
+    for object in seed.objects() {
+        let Some(id) = resolver.id(object) else { continue };
+        let driver = job.drivers.driver(object.kind);
+        let observed = job.call(|| driver.observe(&id)).await;
+        let observed = observed.map_err(|failure| Problem::failed("Looking for", &object.key, &failure))?;
+        if let Some(observed) = observed {
+            found.insert(object.key.clone(), (object.kind, observed));
+        }
+    }
+    let anchor = seed.objects().first().map(|object| object.key.clone());
+    let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
+    found.retain(|_, (kind, observed)| !kind.tags || observed.tags.get(INSTANCE) == Some(&instance));
+    for kind in kinds::ALL {
+        let known = found.iter().map(|(key, (_, observed))| (key.to_string(), observed.clone())).collect();
+        let driver = job.drivers.driver(kind);
+        let more = job.call(|| driver.belonging(&known)).await;
+        let more = more.map_err(|failure| Problem::failed("Looking for", &kind.name.into(), &failure))?;
+        for (role, observed) in more {
+            found.entry(Key::new(kind, &role)).or_insert((*kind, observed));
+        }
+    }
+    let fixed: Vec<Key> = seed.objects().iter().map(|object| object.key.clone()).collect();
+    let mut record = Record { instance, objects: BTreeMap::new() };
+    let mut settings = BTreeMap::new();
+    for (key, (kind, observed)) in found {
+        let needs = match seed.get(&key) {
+            Some(object) => object.needs().into_iter().collect(),
+            None => fixed.clone(),
+        };
+        settings.insert(key.to_string(), observed.settings.clone());
+        let entry = entry(job, kind, observed, needs, Some(&key) == anchor.as_ref());
+        record.objects.insert(key, entry);
+    }
+    Ok(Found { record, settings })
+}
+
+fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result<String, Problem> {
+    let owner = job.owner.to_string();
+    let Some((kind, observed)) = anchor else {
+        return Err(Problem::error(
+            format!("There is no `{owner}`"),
+            "Nothing of that name exists in this account and region. Check the name, and the provider's \
+             `project`, `region` and credentials.",
+        ));
+    };
+    if observed.tags.get(OWNER) != Some(&owner) {
+        return Err(Problem::error(
+            format!("{} `{}` is not of `{owner}`", kind.title, observed.id),
+            "It exists, but was not made by Tandem under that name, so it cannot be imported.",
+        ));
+    }
+    if Status::of(&observed.tags) != Status::Complete {
+        return Err(Problem::error(
+            format!("`{owner}` is incomplete"),
+            "The apply that made it did not end. It needs no import: the next apply completes it.",
+        ));
+    }
+    Ok(observed.tags.get(INSTANCE).cloned().unwrap_or_default())
+}
+
+fn entry(job: &Job<'_>, kind: &'static Kind, observed: Observed, needs: Vec<Key>, anchor: bool) -> Entry {
+    let canonical = read::settings(kind, &observed);
+    let arn = observed.attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
+    Entry {
+        kind: kind.name.to_owned(),
+        region: job.context.region.clone().unwrap_or_default(),
+        account: job.context.account.clone().unwrap_or_default(),
+        digest: canonical::digest(&canonical),
+        line: canonical::line(&canonical::shown(kind, &canonical)),
+        arn: arn.or_else(|| kind.predict("arn", &observed.settings, &|place| job.context.place(place))),
+        attributes: Entry::lasting(kind, &observed.attributes),
+        id: observed.id,
+        needs,
+        anchor,
+    }
+}

@@ -1,0 +1,118 @@
+//! Runs steps in the order of their edges, as many at a time as the edges and a limit allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tandem_model::graph::Key;
+
+/// How many steps of one composite run at a time.
+const PARALLEL: usize = 8;
+
+/// Runs every step once all that it needs have succeeded. A failed step holds back what needs it;
+/// independent ones go on. With `go_on` false no new step starts. Answers with the steps that never
+/// started.
+pub async fn run<F, Fut>(
+    needs: &BTreeMap<Key, BTreeSet<Key>>,
+    go_on: &(dyn Fn() -> bool + Sync),
+    step: F,
+) -> BTreeSet<Key>
+where
+    F: Fn(Key) -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let mut waiting: BTreeSet<&Key> = needs.keys().collect();
+    let mut done: BTreeSet<Key> = BTreeSet::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let ready: Vec<&Key> = waiting
+            .iter()
+            .copied()
+            // What is not a step of this run exists already, or is gone already.
+            .filter(|key| needs[*key].iter().all(|need| done.contains(need) || !needs.contains_key(need)))
+            .collect();
+        for key in ready {
+            if running.len() >= PARALLEL || !go_on() {
+                break;
+            }
+            waiting.remove(key);
+            let future = step(key.clone());
+            running.push(async move { (key.clone(), future.await) });
+        }
+        match running.next().await {
+            Some((key, true)) => {
+                done.insert(key);
+            }
+            Some((_, false)) => {}
+            None => break,
+        }
+    }
+    waiting.into_iter().cloned().collect()
+}
+
+/// The same edges the other way around: for deletes.
+pub fn reversed(needs: &BTreeMap<Key, BTreeSet<Key>>) -> BTreeMap<Key, BTreeSet<Key>> {
+    let mut reversed: BTreeMap<Key, BTreeSet<Key>> =
+        needs.keys().map(|key| (key.clone(), BTreeSet::new())).collect();
+    for (key, needs) in needs {
+        for need in needs {
+            if let Some(entry) = reversed.get_mut(need) {
+                entry.insert(key.clone());
+            }
+        }
+    }
+    reversed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn graph(edges: &[(&str, &[&str])]) -> BTreeMap<Key, BTreeSet<Key>> {
+        let edges = edges
+            .iter()
+            .map(|(key, needs)| ((*key).into(), needs.iter().map(|need| (*need).into()).collect()));
+        edges.collect()
+    }
+
+    async fn order(edges: &BTreeMap<Key, BTreeSet<Key>>, fail: &str) -> (Vec<String>, BTreeSet<Key>) {
+        let log = Mutex::new(Vec::new());
+        let left = run(edges, &|| true, |key| {
+            log.lock().unwrap().push(key.to_string());
+            let good = key.as_str() != fail;
+            async move { good }
+        })
+        .await;
+        (log.into_inner().unwrap(), left)
+    }
+
+    #[tokio::test]
+    async fn edges_are_kept_and_failures_hold_back_only_what_needs_them() {
+        let edges = graph(&[("a", &[]), ("b", &["a"]), ("c", &["a"]), ("d", &["b", "c"]), ("e", &[])]);
+        let (log, left) = order(&edges, "").await;
+        let place = |key: &str| log.iter().position(|known| known == key).unwrap();
+        assert!(place("a") < place("b") && place("b") < place("d") && place("c") < place("d"));
+        assert!(left.is_empty());
+
+        let (log, left) = order(&edges, "b").await;
+        assert!(log.contains(&"c".to_owned()) && log.contains(&"e".to_owned()));
+        assert_eq!(left, BTreeSet::from(["d".into()]));
+
+        let (log, _) = order(&reversed(&edges), "").await;
+        assert!(log.iter().position(|key| key == "d") < log.iter().position(|key| key == "a"));
+    }
+
+    #[tokio::test]
+    async fn a_stop_starts_nothing_new() {
+        let edges = graph(&[("a", &[]), ("b", &["a"])]);
+        let stopped = std::sync::atomic::AtomicBool::new(false);
+        let go_on = || !stopped.load(std::sync::atomic::Ordering::SeqCst);
+        let left = run(&edges, &go_on, |_| {
+            stopped.store(true, std::sync::atomic::Ordering::SeqCst);
+            async { true }
+        })
+        .await;
+        assert_eq!(left, BTreeSet::from(["b".into()]));
+    }
+}

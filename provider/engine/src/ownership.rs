@@ -1,0 +1,95 @@
+//! The tags that say whose an object is, and whether its composite is complete.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
+
+use crate::driver::Tags;
+
+/// Prefixes of tags that are not the user's.
+const FOREIGN: [&str; 2] = ["aws:", "tandem:"];
+
+/// The tags of every object.
+pub fn tags(owner: &Owner, instance: &str) -> Tags {
+    Tags::from([(OWNER.to_owned(), owner.to_string()), (INSTANCE.to_owned(), instance.to_owned())])
+}
+
+/// The user's tags among all.
+pub fn user_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    tags.iter().filter(|(key, _)| FOREIGN.iter().all(|prefix| !key.starts_with(prefix)))
+}
+
+/// Whether a composite is complete, as its anchor's tag says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything was made.
+    Complete,
+    /// Somebody is, or was, making it.
+    Creating {
+        /// When whoever makes it last promised to be done or to renew: seconds since 1970.
+        until: u64,
+        /// Who makes it: host and process.
+        by: String,
+    },
+}
+
+impl Status {
+    /// The status of an anchor; one without the tag was never completed.
+    pub fn of(tags: &Tags) -> Self {
+        let text = tags.get(STATUS).map(String::as_str).unwrap_or_default();
+        if text == "complete" {
+            return Self::Complete;
+        }
+        let mut parts = text.splitn(3, '/').skip(1);
+        let until = parts.next().and_then(|until| until.parse().ok()).unwrap_or(0);
+        Self::Creating { until, by: parts.next().unwrap_or("unknown").to_owned() }
+    }
+
+    /// A lease from now on, for this process.
+    pub fn lease(length: Duration) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::Creating { until: (now + length).as_secs() + 1, by: myself() }
+    }
+
+    /// As the value of the tag.
+    pub fn tag(&self) -> Tags {
+        let text = match self {
+            Self::Complete => "complete".to_owned(),
+            Self::Creating { until, by } => format!("creating/{until}/{by}"),
+        };
+        Tags::from([(STATUS.to_owned(), text)])
+    }
+
+    /// How long the lease still runs; zero when it has run out.
+    pub fn remaining(&self) -> Duration {
+        match self {
+            Self::Complete => Duration::ZERO,
+            Self::Creating { until, .. } => (UNIX_EPOCH + Duration::from_secs(*until))
+                .duration_since(SystemTime::now())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Host and process, in characters that a tag may hold.
+fn myself() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
+    let host: String =
+        host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
+    format!("{host}:{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_survives_its_tag() {
+        let lease = Status::lease(Duration::from_secs(30));
+        assert_eq!(Status::of(&lease.tag()), lease);
+        assert!(lease.remaining() > Duration::from_secs(20));
+        assert_eq!(Status::of(&Status::Complete.tag()), Status::Complete);
+        let none = Status::of(&Tags::new());
+        assert!(matches!(none, Status::Creating { until: 0, .. }) && none.remaining().is_zero());
+    }
+}

@@ -1,0 +1,100 @@
+//! What exists of what is recorded, and where it differs.
+
+use futures_util::future::join_all;
+use serde_json::Value as Json;
+use tandem_model::graph::Key;
+use tandem_model::kind::{Form, Kind};
+use tandem_model::ownership::INSTANCE;
+
+use crate::canonical::{self, TAGS};
+use crate::driver::{Failure, Observed};
+use crate::job::{Job, Problem};
+use crate::ownership;
+use crate::record::{Entry, Record};
+
+/// What a look at a composite found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Whether every recorded object is gone.
+    pub gone: bool,
+    /// Every difference, in words.
+    pub drift: Vec<String>,
+}
+
+/// Looks at every recorded object.
+pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
+    job.check_place(record).map_err(|problem| vec![problem])?;
+    let looks = record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, entry).await) });
+    let mut reading = Reading { gone: true, drift: Vec::new() };
+    let mut problems = Vec::new();
+    for (key, entry, found) in join_all(looks).await {
+        match found {
+            Ok(Some(found)) => {
+                reading.gone = false;
+                reading.drift.extend(drift(job, key, entry, &record.instance, &found));
+            }
+            Ok(None) => {
+                if !job.ignores(key, "*") {
+                    reading.drift.push(format!("{key} is missing"));
+                }
+            }
+            Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
+        }
+    }
+    if problems.is_empty() { Ok(reading) } else { Err(problems) }
+}
+
+/// Looks at one recorded object.
+pub(crate) async fn look(job: &Job<'_>, entry: &Entry) -> Result<Option<Observed>, Failure> {
+    let Some(kind) = entry.kind() else {
+        return Err(Failure::local(
+            &entry.kind,
+            "this version of the provider does not know this kind of object; use the version that made it, or a newer one",
+        ));
+    };
+    job.call(|| job.drivers.driver(kind).observe(&entry.id)).await
+}
+
+/// Observed settings in canonical form, with the user's tags.
+pub(crate) fn settings(kind: &Kind, found: &Observed) -> tandem_model::composite::Settings {
+    let mut settings = canonical::settings(kind, &found.settings);
+    if kind.tags {
+        let tags =
+            ownership::user_tags(&found.tags).map(|(key, value)| (key.clone(), Json::from(value.clone())));
+        settings.insert(TAGS.to_owned(), Json::Object(tags.collect()));
+    }
+    settings
+}
+
+fn drift(job: &Job<'_>, key: &Key, entry: &Entry, instance: &str, found: &Observed) -> Vec<String> {
+    let Some(kind) = entry.kind() else { return Vec::new() };
+    let wanted = entry.settings();
+    let now = canonical::shown(kind, &settings(kind, found));
+    let mut drift: Vec<String> = canonical::differing(&wanted, &now)
+        .into_iter()
+        .filter(|field| !job.ignores(key, field))
+        .map(|field| describe(kind, key, field, &wanted[field], now.get(field)))
+        .collect();
+    if kind.tags && found.tags.get(INSTANCE).map(String::as_str) != Some(instance) {
+        drift.push(format!("{key}: the tag {INSTANCE} is not {instance}, so it may belong to another state"));
+    }
+    drift
+}
+
+fn describe(kind: &Kind, key: &Key, field: &str, wanted: &Json, now: Option<&Json>) -> String {
+    let form = kind.field(field).map_or(Form::Plain, |field| field.form);
+    match (form, now) {
+        (Form::SecretMap, Some(Json::Object(now))) => {
+            let wanted = wanted.as_object().cloned().unwrap_or_default();
+            let names = wanted.keys().chain(now.keys().filter(|name| !wanted.contains_key(*name)));
+            let changed: Vec<String> = names
+                .filter(|name| wanted.get(*name) != now.get(*name))
+                .map(|name| format!("{name:?}"))
+                .collect();
+            format!("{key}: {field} is changed at {}", changed.join(", "))
+        }
+        (Form::SecretMap | Form::Policy, _) => format!("{key}: {field} is changed"),
+        (_, Some(now)) => format!("{key}: {field} is {now}, should be {wanted}"),
+        (_, None) => format!("{key}: {field} is not set, should be {wanted}"),
+    }
+}

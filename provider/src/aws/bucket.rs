@@ -1,0 +1,125 @@
+//! S3 buckets.
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag, Tagging,
+};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone};
+use super::{settings, text};
+
+pub(super) struct Buckets {
+    pub(super) s3: Client,
+    pub(super) region: String,
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build().expect("key and value are set")
+}
+
+impl Buckets {
+    async fn tags(&self, id: &str) -> Result<Tags, Failure> {
+        let tagging = found(call!("s3:GetBucketTagging", self.s3.get_bucket_tagging().bucket(id)))?;
+        let tags = tagging.map(|tagging| tagging.tag_set).unwrap_or_default();
+        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+    }
+
+    async fn put_tags(&self, id: &str, tags: &Tags) -> Result<(), Failure> {
+        let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
+        let tagging = Tagging::builder().set_tag_set(Some(tags)).build().expect("the tags are set");
+        call!("s3:PutBucketTagging", self.s3.put_bucket_tagging().bucket(id).tagging(tagging)).map(|_| ())
+    }
+
+    /// Deletes one page of what the bucket holds, every version; whether there was anything.
+    async fn delete_page(&self, id: &str) -> Result<bool, Failure> {
+        let listed = found(call!("s3:ListObjectVersions", self.s3.list_object_versions().bucket(id)))?;
+        let Some(listed) = listed else { return Ok(false) };
+        let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
+        let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
+        let objects: Vec<ObjectIdentifier> = versions
+            .chain(markers)
+            .map(|(key, version)| {
+                let object = ObjectIdentifier::builder().key(key.unwrap_or_default());
+                object.set_version_id(version.map(ToOwned::to_owned)).build().expect("the key is set")
+            })
+            .collect();
+        if objects.is_empty() {
+            return Ok(false);
+        }
+        let delete =
+            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("the objects are set");
+        let deleted = call!("s3:DeleteObjects", self.s3.delete_objects().bucket(id).delete(delete))?;
+        match deleted.errors().first() {
+            None => Ok(true),
+            Some(error) => Err(Failure::local(
+                "s3:DeleteObjects",
+                format!(
+                    "{}: {}",
+                    error.key().unwrap_or_default(),
+                    error.message().or(error.code()).unwrap_or("refused")
+                ),
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for Buckets {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        if found(call!("s3:HeadBucket", self.s3.head_bucket().bucket(id)))?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([("bucket", json!(id))]),
+            tags: self.tags(id).await?,
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let name = text(settings, "bucket");
+        let tag_list = tags.iter().map(|(key, value)| tag(key, value)).collect();
+        let mut configuration = CreateBucketConfiguration::builder().set_tags(Some(tag_list));
+        if self.region != "us-east-1" {
+            configuration =
+                configuration.location_constraint(BucketLocationConstraint::from(self.region.as_str()));
+        }
+        let request = self.s3.create_bucket().bucket(name).create_bucket_configuration(configuration.build());
+        call!("s3:CreateBucket", request)?;
+        // Not every S3 keeps the tags of the create call.
+        if self.tags(name).await? != *tags {
+            self.put_tags(name, tags).await?;
+        }
+        Ok(Created { id: name.to_owned(), ..Created::default() })
+    }
+
+    async fn update(&self, _id: &str, _fields: &[&str], _settings: &Settings) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The tags of a bucket are one document: others' stay.
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let mut tags = self.tags(id).await?;
+        tags.retain(|key, _| !remove.contains(key));
+        tags.extend(set.clone());
+        self.put_tags(id, &tags).await
+    }
+
+    async fn delete(&self, id: &str, content: bool) -> Result<(), Failure> {
+        while content && self.delete_page(id).await? {}
+        gone(call!("s3:DeleteBucket", self.s3.delete_bucket().bucket(id)))
+    }
+
+    async fn content(&self, id: &str) -> Result<Option<String>, Failure> {
+        let request = self.s3.list_object_versions().bucket(id).max_keys(2);
+        let Some(listed) = found(call!("s3:ListObjectVersions", request))? else { return Ok(None) };
+        let keys = listed.versions().iter().filter_map(|version| version.key());
+        let key = keys.chain(listed.delete_markers().iter().filter_map(|marker| marker.key())).next();
+        Ok(key.map(|key| format!("objects, such as `{key}`")))
+    }
+}

@@ -1,0 +1,157 @@
+//! The SDK's clients, from the provider's configuration and the usual places of AWS.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
+
+/// Services whose endpoint can be set.
+pub(crate) const SERVICES: &[&str] =
+    &["cloudwatch", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
+
+/// How to reach AWS: what the provider's configuration says. What is not set comes from the
+/// environment and the shared configuration files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Connection {
+    pub(crate) region: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) access_key: Option<String>,
+    pub(crate) secret_key: Option<String>,
+    pub(crate) token: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) endpoints: BTreeMap<String, String>,
+    pub(crate) assume_role: Option<AssumeRole>,
+    pub(crate) max_retries: Option<u32>,
+}
+
+/// A role to work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AssumeRole {
+    pub(crate) arn: String,
+    pub(crate) session_name: Option<String>,
+    pub(crate) external_id: Option<String>,
+}
+
+/// One client per service.
+pub(crate) struct Clients {
+    pub(crate) region: String,
+    /// What tells this AWS from another one: for locks.
+    pub(crate) place: String,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) scheduler: aws_sdk_scheduler::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
+    credentials: Option<SharedCredentialsProvider>,
+}
+
+impl Connection {
+    /// Clients for this connection; the error says what is missing.
+    pub(crate) async fn clients(&self) -> Result<Clients, String> {
+        let shared = self.load().await;
+        let Some(region) = shared.region().map(ToString::to_string) else {
+            return Err("no region is set".to_owned());
+        };
+        let endpoint = |service: &str| self.endpoints.get(service).or(self.endpoint.as_ref()).cloned();
+        macro_rules! configure {
+            ($sdk:ident, $service:literal) => {{
+                let builder = $sdk::config::Builder::from(&shared);
+                match endpoint($service) {
+                    Some(url) => builder.endpoint_url(url),
+                    None => builder,
+                }
+            }};
+        }
+        macro_rules! client {
+            ($sdk:ident, $service:literal) => {
+                $sdk::Client::from_conf(configure!($sdk, $service).build())
+            };
+        }
+        // An endpoint of one's own rarely answers to a host name per bucket.
+        let own_s3 = endpoint("s3").is_some()
+            || shared.endpoint_url().is_some()
+            || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let s3 = configure!(aws_sdk_s3, "s3").force_path_style(own_s3).build();
+        Ok(Clients {
+            place: format!("{}/{region}", endpoint("s3").unwrap_or_default()),
+            region,
+            cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
+            iam: client!(aws_sdk_iam, "iam"),
+            lambda: client!(aws_sdk_lambda, "lambda"),
+            logs: client!(aws_sdk_cloudwatchlogs, "logs"),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            scheduler: client!(aws_sdk_scheduler, "scheduler"),
+            sqs: client!(aws_sdk_sqs, "sqs"),
+            sts: client!(aws_sdk_sts, "sts"),
+            credentials: shared.credentials_provider(),
+        })
+    }
+
+    async fn load(&self) -> SdkConfig {
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Tls::Rustls(CryptoMode::Ring)).build_https();
+        // `max_retries` counts the calls after the first.
+        let attempts = self.max_retries.unwrap_or(9).saturating_add(1);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(60))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+            .timeout_config(timeouts);
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let (Some(key), Some(secret)) = (&self.access_key, &self.secret_key) {
+            loader = loader.credentials_provider(Credentials::new(
+                key,
+                secret,
+                self.token.clone(),
+                None,
+                "provider configuration",
+            ));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let shared = loader.load().await;
+        let Some(role) = &self.assume_role else { return shared };
+        let mut provider = AssumeRoleProvider::builder(&role.arn)
+            .session_name(role.session_name.as_deref().unwrap_or("terraform-provider-tandem"))
+            .configure(&shared);
+        if let Some(id) = &role.external_id {
+            provider = provider.external_id(id);
+        }
+        let provider = SharedCredentialsProvider::new(provider.build().await);
+        shared.into_builder().credentials_provider(provider).build()
+    }
+}
+
+impl Clients {
+    /// The account, as STS says; the error says why it cannot be told.
+    pub(crate) async fn account(&self) -> Result<String, String> {
+        if let Some(provider) = &self.credentials {
+            provider.provide_credentials().await.map_err(|error| {
+                let error = aws_sdk_sts::error::DisplayErrorContext(&error).to_string();
+                format!("no credentials were found: {error}")
+            })?;
+        }
+        let identity = self.sts.get_caller_identity().send().await;
+        let identity =
+            identity.map_err(|error| super::failure::failure("sts:GetCallerIdentity", error).to_string())?;
+        identity.account.ok_or_else(|| "STS answered without an account".to_owned())
+    }
+}

@@ -1,0 +1,124 @@
+//! Queues that functions read.
+
+use async_trait::async_trait;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone, not_yet};
+use super::{number, settings, text, texts};
+
+pub(super) struct EventSourceMappings(pub(super) Client);
+
+fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
+    let names = texts(settings, "function_response_types");
+    names.iter().map(|name| FunctionResponseType::from(name.as_str())).collect()
+}
+
+fn observed(now: &EventSourceMappingConfiguration) -> Observed {
+    // `arn:aws:lambda:region:account:function:name`
+    let function = now.function_arn().and_then(|arn| arn.split(':').nth(6));
+    let types: Vec<&str> = now.function_response_types().iter().map(FunctionResponseType::as_str).collect();
+    let state = now.state().unwrap_or_default();
+    Observed {
+        id: now.uuid().unwrap_or_default().to_owned(),
+        settings: settings([
+            ("function_name", json!(function)),
+            ("event_source_arn", json!(now.event_source_arn())),
+            ("batch_size", json!(now.batch_size())),
+            (
+                "maximum_batching_window_in_seconds",
+                json!(now.maximum_batching_window_in_seconds().unwrap_or(0)),
+            ),
+            ("function_response_types", json!(types)),
+            ("enabled", json!(!state.starts_with("Disabl"))),
+        ]),
+        ..Observed::default()
+    }
+}
+
+#[async_trait]
+impl Driver for EventSourceMappings {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let mapping =
+            found(call!("lambda:GetEventSourceMapping", self.0.get_event_source_mapping().uuid(id)))?;
+        let Some(mapping) = mapping.filter(|mapping| mapping.state() != Some("Deleting")) else {
+            return Ok(None);
+        };
+        let configuration = EventSourceMappingConfiguration::builder()
+            .set_uuid(mapping.uuid)
+            .set_function_arn(mapping.function_arn)
+            .set_event_source_arn(mapping.event_source_arn)
+            .set_batch_size(mapping.batch_size)
+            .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds)
+            .set_function_response_types(mapping.function_response_types)
+            .set_state(mapping.state)
+            .build();
+        Ok(Some(observed(&configuration)))
+    }
+
+    async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
+        let request = self
+            .0
+            .list_event_source_mappings()
+            .function_name(text(settings, "function_name"))
+            .event_source_arn(text(settings, "event_source_arn"));
+        let listed = found(call!("lambda:ListEventSourceMappings", request))?;
+        let mappings = listed.and_then(|listed| listed.event_source_mappings).unwrap_or_default();
+        Ok(mappings.iter().find(|mapping| mapping.state() != Some("Deleting")).map(observed))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let request = self
+            .0
+            .create_event_source_mapping()
+            .function_name(text(settings, "function_name"))
+            .event_source_arn(text(settings, "event_source_arn"))
+            .set_batch_size(number(settings, "batch_size"))
+            .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
+            .set_function_response_types(Some(response_types(settings)))
+            .enabled(true);
+        let created = call!("lambda:CreateEventSourceMapping", request)?;
+        Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
+    }
+
+    async fn ready(&self, id: &str) -> Result<(), Failure> {
+        let mapping =
+            found(call!("lambda:GetEventSourceMapping", self.0.get_event_source_mapping().uuid(id)))?;
+        match mapping.as_ref().and_then(|mapping| mapping.state()) {
+            Some("Creating" | "Enabling" | "Updating") => {
+                Err(not_yet("lambda:GetEventSourceMapping", "the event source mapping is not enabled yet"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let request = self
+            .0
+            .update_event_source_mapping()
+            .uuid(id)
+            .function_name(text(settings, "function_name"))
+            .set_batch_size(number(settings, "batch_size"))
+            .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
+            .set_function_response_types(Some(response_types(settings)))
+            .enabled(true);
+        call!("lambda:UpdateEventSourceMapping", request).map(|_| ())
+    }
+
+    /// A mapping goes on reading for a while after the call: it is gone when it cannot be found.
+    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+        let get = || self.0.get_event_source_mapping().uuid(id);
+        let mapping = found(call!("lambda:GetEventSourceMapping", get()))?;
+        let Some(mapping) = mapping else { return Ok(()) };
+        if mapping.state() != Some("Deleting") {
+            gone(call!("lambda:DeleteEventSourceMapping", self.0.delete_event_source_mapping().uuid(id)))?;
+            if found(call!("lambda:GetEventSourceMapping", get()))?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(not_yet("lambda:DeleteEventSourceMapping", "the event source mapping is still being deleted"))
+    }
+}

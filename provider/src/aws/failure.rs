@@ -1,0 +1,168 @@
+//! What AWS's errors mean: the codes and parts of messages of facts gathered about each service.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tandem_engine::driver::{Class, Failure};
+
+const MINUTE: u64 = 60;
+
+/// Failures that pass: code, a part of the message, and for how many seconds it is worth waiting.
+/// Messages drift, so that the part is the shortest that tells.
+const PASSING: &[(&str, &str, u64)] = &[
+    // A role or policy is not yet known everywhere.
+    ("InvalidParameterValueException", "cannot be assumed by Lambda", 5 * MINUTE),
+    ("InvalidParameterValueException", "does not have permissions", 5 * MINUTE),
+    ("InvalidParameterValueException", "ensure the role can perform", 5 * MINUTE),
+    ("InvalidParameterValueException", "throttled by EC2", 5 * MINUTE),
+    ("InvalidParameterValueException", "KMS key is invalid for CreateGrant", 5 * MINUTE),
+    ("ValidationException", "must allow AWS EventBridge Scheduler to assume the role", 2 * MINUTE),
+    ("MalformedPolicyDocument", "Invalid principal in policy", 2 * MINUTE),
+    ("InvalidArgument", "Unable to validate the following destination configurations", 2 * MINUTE),
+    // Something else is at work on the same object.
+    ("ResourceConflictException", "in progress", 5 * MINUTE),
+    ("ResourceConflictException", "is currently in the following state", 5 * MINUTE),
+    ("ResourceInUseException", "", 5 * MINUTE),
+    ("OperationAborted", "", 2 * MINUTE),
+    ("OperationAbortedException", "", 2 * MINUTE),
+    ("ConcurrentModification", "", 2 * MINUTE),
+    ("ConcurrentModificationException", "", 2 * MINUTE),
+    ("DeleteConflict", "", 2 * MINUTE),
+    ("ConflictException", "is being deleted", 5 * MINUTE),
+    ("PreconditionFailedException", "", MINUTE),
+    // A queue's name is free again 60 seconds after its delete.
+    ("AWS.SimpleQueueService.QueueDeletedRecently", "", 90),
+    ("QueueDeletedRecently", "", 90),
+    // Throttled beyond what the SDK tries by itself.
+    ("ThrottlingException", "", 5 * MINUTE),
+    ("Throttling", "", 5 * MINUTE),
+    ("TooManyRequestsException", "", 5 * MINUTE),
+    ("RequestLimitExceeded", "", 5 * MINUTE),
+    ("SlowDown", "", 5 * MINUTE),
+    ("ServiceUnavailable", "", MINUTE),
+    ("ServiceException", "", MINUTE),
+    ("InternalFailure", "", MINUTE),
+];
+
+const NOT_FOUND: &[&str] = &[
+    "NoSuchEntity",
+    "NoSuchBucket",
+    "NoSuchBucketPolicy",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NoSuchTagSet",
+    "NotFound",
+    "OwnershipControlsNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "ResourceNotFoundException",
+    "ResourceNotFound",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+];
+
+const ALREADY_EXISTS: &[&str] = &[
+    "EntityAlreadyExists",
+    "ResourceAlreadyExistsException",
+    "BucketAlreadyOwnedByYou",
+    "BucketAlreadyExists",
+    "QueueAlreadyExists",
+    "QueueNameExists",
+];
+
+/// The failure that an SDK error is.
+pub(super) fn failure<E, R>(operation: &str, error: SdkError<E, R>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let (code, message) = match error.as_service_error() {
+        Some(service) => {
+            let meta = service.meta();
+            let message = meta.message().map(ToOwned::to_owned);
+            (meta.code().unwrap_or_default().to_owned(), message.unwrap_or_else(|| service.to_string()))
+        }
+        None => (String::new(), DisplayErrorContext(&error).to_string()),
+    };
+    let transport = matches!(
+        error,
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_)
+    );
+    let class = if transport { Class::Final } else { classify(operation, &code, &message) };
+    Failure { class, operation: operation.to_owned(), code, message }
+}
+
+fn classify(operation: &str, code: &str, message: &str) -> Class {
+    let passing = PASSING.iter().find(|(known, part, _)| *known == code && message.contains(part));
+    if let Some((_, _, seconds)) = passing {
+        return Class::Passing(Duration::from_secs(*seconds));
+    }
+    if NOT_FOUND.contains(&code) {
+        return Class::NotFound;
+    }
+    // A conflict on create that is none of the passing ones says that the object exists.
+    let exists = matches!(code, "ResourceConflictException" | "ConflictException");
+    if ALREADY_EXISTS.contains(&code)
+        || (exists
+            && operation
+                .split(':')
+                .nth(1)
+                .is_some_and(|call| call.starts_with("Create") || call.starts_with("Add")))
+    {
+        return Class::AlreadyExists;
+    }
+    Class::Final
+}
+
+/// Turns "not found" into `None`.
+pub(super) fn found<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.class == Class::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Turns "not found" into success, for deletes.
+pub(super) fn gone<T>(result: Result<T, Failure>) -> Result<(), Failure> {
+    found(result).map(|_| ())
+}
+
+/// A failure that passes by itself: something is still at work.
+pub(super) fn not_yet(operation: &str, message: impl Into<String>) -> Failure {
+    Failure {
+        class: Class::Passing(Duration::from_secs(15 * MINUTE)),
+        operation: operation.to_owned(),
+        code: String::new(),
+        message: message.into(),
+    }
+}
+
+/// Sends a request and names it in its failure: `call!("lambda:GetFunction", client.get_function()…)`.
+macro_rules! call {
+    ($operation:literal, $request:expr) => {
+        $request.send().await.map_err(|error| $crate::aws::failure::failure($operation, error))
+    };
+}
+pub(super) use call;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_code_can_mean_two_things() {
+        let exists =
+            classify("lambda:CreateFunction", "ResourceConflictException", "Function already exist: f");
+        assert_eq!(exists, Class::AlreadyExists);
+        let busy = classify(
+            "lambda:UpdateFunctionCode",
+            "ResourceConflictException",
+            "An update is in progress for resource",
+        );
+        assert!(matches!(busy, Class::Passing(_)));
+        let quota = classify("iam:CreateRole", "LimitExceeded", "Cannot exceed quota for RolesPerAccount");
+        assert_eq!(quota, Class::Final);
+    }
+}

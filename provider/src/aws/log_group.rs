@@ -1,0 +1,118 @@
+//! CloudWatch log groups.
+
+use async_trait::async_trait;
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, gone};
+use super::{number, optional, settings, text};
+
+pub(super) struct LogGroups(pub(super) Client);
+
+impl LogGroups {
+    async fn describe(&self, id: &str) -> Result<Option<LogGroup>, Failure> {
+        // The name is a prefix here, and a prefix of many names: page until the exact one shows up.
+        let mut token = None;
+        loop {
+            let request = self.0.describe_log_groups().log_group_name_prefix(id).set_next_token(token);
+            let page = call!("logs:DescribeLogGroups", request)?;
+            let mut groups = page.log_groups.unwrap_or_default().into_iter();
+            if let Some(group) = groups.find(|group| group.log_group_name() == Some(id)) {
+                return Ok(Some(group));
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The ARN that the tagging calls take: without the `:*` at the end.
+    async fn arn(&self, id: &str) -> Result<String, Failure> {
+        let group = self.describe(id).await?;
+        let arn = group.as_ref().and_then(LogGroup::arn).map(|arn| arn.trim_end_matches(":*").to_owned());
+        arn.ok_or_else(|| Failure::local("logs:DescribeLogGroups", format!("the log group `{id}` is gone")))
+    }
+
+    async fn put_retention(&self, id: &str, settings: &Settings) -> Result<(), Failure> {
+        match number(settings, "retention_in_days") {
+            Some(days) => {
+                let request = self.0.put_retention_policy().log_group_name(id).retention_in_days(days);
+                call!("logs:PutRetentionPolicy", request).map(|_| ())
+            }
+            None => {
+                gone(call!("logs:DeleteRetentionPolicy", self.0.delete_retention_policy().log_group_name(id)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for LogGroups {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(group) = self.describe(id).await? else { return Ok(None) };
+        let arn = group.arn().unwrap_or_default().trim_end_matches(":*").to_owned();
+        let listed = call!("logs:ListTagsForResource", self.0.list_tags_for_resource().resource_arn(&arn))?;
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(group.log_group_name())),
+                ("retention_in_days", json!(group.retention_in_days())),
+                ("kms_key_id", json!(group.kms_key_id())),
+            ]),
+            attributes: [("arn".to_owned(), arn.into())].into(),
+            tags: listed.tags.unwrap_or_default().into_iter().collect(),
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let name = text(settings, "name");
+        let request = self
+            .0
+            .create_log_group()
+            .log_group_name(name)
+            .set_kms_key_id(optional(settings, "kms_key_id"))
+            .set_tags(Some(tags.clone().into_iter().collect()));
+        call!("logs:CreateLogGroup", request)?;
+        self.put_retention(name, settings).await?;
+        Ok(Created { id: name.to_owned(), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        if fields.contains(&"retention_in_days") {
+            self.put_retention(id, settings).await?;
+        }
+        if fields.contains(&"kms_key_id") {
+            match optional(settings, "kms_key_id") {
+                Some(key) => {
+                    let request = self.0.associate_kms_key().log_group_name(id).kms_key_id(key);
+                    call!("logs:AssociateKmsKey", request)?;
+                }
+                None => {
+                    call!("logs:DisassociateKmsKey", self.0.disassociate_kms_key().log_group_name(id))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let arn = self.arn(id).await?;
+        if !set.is_empty() {
+            let tags = Some(set.clone().into_iter().collect());
+            call!("logs:TagResource", self.0.tag_resource().resource_arn(&arn).set_tags(tags))?;
+        }
+        if !remove.is_empty() {
+            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
+            call!("logs:UntagResource", request)?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+        gone(call!("logs:DeleteLogGroup", self.0.delete_log_group().log_group_name(id)))
+    }
+}

@@ -1,0 +1,149 @@
+//! One file per AWS object: observe, create, update, delete.
+
+mod alarm;
+mod bucket;
+mod bucket_settings;
+mod clients;
+mod event_invoke_config;
+mod event_source_mapping;
+mod failure;
+mod function;
+mod log_group;
+mod notification;
+mod permission;
+mod queue;
+mod role;
+mod role_policy;
+mod schedule;
+mod schedule_group;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use tandem_engine::driver::{Driver, Drivers, Failure};
+use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds;
+
+pub(crate) use clients::{AssumeRole, Clients, Connection, SERVICES};
+
+/// The drivers of every kind, on one set of clients.
+pub(crate) struct Aws {
+    drivers: BTreeMap<&'static str, Box<dyn Driver>>,
+}
+
+impl Aws {
+    pub(crate) fn new(clients: &Clients) -> Self {
+        let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
+        let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
+        add(&kinds::cloudwatch::METRIC_ALARM, Box::new(alarm::Alarms(clients.cloudwatch.clone())));
+        add(&kinds::iam::ROLE, Box::new(role::Roles(clients.iam.clone())));
+        add(&kinds::iam::ROLE_POLICY, Box::new(role_policy::RolePolicies(clients.iam.clone())));
+        add(&kinds::lambda::FUNCTION, Box::new(function::Functions(clients.lambda.clone())));
+        add(
+            &kinds::lambda::EVENT_INVOKE_CONFIG,
+            Box::new(event_invoke_config::EventInvokeConfigs(clients.lambda.clone())),
+        );
+        add(&kinds::lambda::PERMISSION, Box::new(permission::Permissions::new(clients.lambda.clone())));
+        add(
+            &kinds::lambda::EVENT_SOURCE_MAPPING,
+            Box::new(event_source_mapping::EventSourceMappings(clients.lambda.clone())),
+        );
+        add(&kinds::logs::LOG_GROUP, Box::new(log_group::LogGroups(clients.logs.clone())));
+        add(
+            &kinds::s3::BUCKET,
+            Box::new(bucket::Buckets { s3: clients.s3.clone(), region: clients.region.clone() }),
+        );
+        for (kind, setting) in bucket_settings::ALL {
+            add(kind, Box::new(bucket_settings::BucketSettings { s3: clients.s3.clone(), setting }));
+        }
+        add(
+            &kinds::s3::NOTIFICATION,
+            Box::new(notification::Notifications { s3: clients.s3.clone(), place: clients.place.clone() }),
+        );
+        add(
+            &kinds::scheduler::SCHEDULE_GROUP,
+            Box::new(schedule_group::ScheduleGroups(clients.scheduler.clone())),
+        );
+        add(&kinds::scheduler::SCHEDULE, Box::new(schedule::Schedules(clients.scheduler.clone())));
+        add(&kinds::sqs::QUEUE, Box::new(queue::Queues(clients.sqs.clone())));
+        add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::QueuePolicies(clients.sqs.clone())));
+        Self { drivers }
+    }
+}
+
+impl Drivers for Aws {
+    fn driver(&self, kind: &'static Kind) -> &dyn Driver {
+        // A test makes sure that every kind has one.
+        &*self.drivers[kind.name]
+    }
+}
+
+/// A text among settings; empty when it is not set.
+fn text<'a>(settings: &'a Settings, field: &str) -> &'a str {
+    settings.get(field).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// An optional text among settings.
+fn optional(settings: &Settings, field: &str) -> Option<String> {
+    settings.get(field).and_then(Json::as_str).map(ToOwned::to_owned)
+}
+
+/// A number among settings.
+fn number(settings: &Settings, field: &str) -> Option<i32> {
+    settings.get(field).and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
+}
+
+/// A list of texts among settings.
+fn texts(settings: &Settings, field: &str) -> Vec<String> {
+    let items = settings.get(field).and_then(Json::as_array).into_iter().flatten();
+    items.filter_map(Json::as_str).map(ToOwned::to_owned).collect()
+}
+
+/// A map of texts among settings.
+fn map(settings: &Settings, field: &str) -> BTreeMap<String, String> {
+    let entries = settings.get(field).and_then(Json::as_object).into_iter().flatten();
+    entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// Settings from pairs; nulls are left out.
+fn settings(pairs: impl IntoIterator<Item = (&'static str, Json)>) -> Settings {
+    let given = pairs.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A policy document among settings, as JSON text.
+fn policy_text(settings: &Settings, field: &str) -> String {
+    settings.get(field).map(ToString::to_string).unwrap_or_default()
+}
+
+/// A policy document as AWS returns it.
+fn parse_policy(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or_else(|_| Json::from(text))
+}
+
+/// The two parts of an id.
+fn split<'a>(id: &'a str, separator: char, operation: &str) -> Result<(&'a str, &'a str), Failure> {
+    id.split_once(separator)
+        .ok_or_else(|| Failure::local(operation, format!("the recorded id `{id}` is damaged")))
+}
+
+/// Where locks of this machine's processes are kept.
+fn lock_directory() -> PathBuf {
+    std::env::temp_dir().join("terraform-provider-tandem-locks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_kind_has_a_driver() {
+        let connection = Connection { region: Some("eu-central-1".to_owned()), ..Connection::default() };
+        let aws = Aws::new(&connection.clients().await.expect("clients"));
+        for kind in kinds::ALL {
+            assert!(aws.drivers.contains_key(kind.name), "{}", kind.name);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Entries of buckets' notifications.
+//!
+//! S3 keeps all entries of a bucket in one document that is read and written whole, without a
+//! version to compare. So: read, change only the entry with our id, write, read back. Processes of
+//! ours on one machine take turns by a lock on a file. Between our read and our write a foreign
+//! writer can still lose an entry, or lose ours: AWS offers nothing against it. A lost entry of ours
+//! is written again at once, or is found as drift later.
+
+use std::fs::File;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{
+    Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
+    NotificationConfigurationFilter, S3KeyFilter,
+};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::checks::filters;
+use tandem_model::composite::Settings;
+use tandem_model::names;
+
+use super::failure::{call, found, not_yet};
+use super::{lock_directory, optional, settings, split, text, texts};
+
+pub(super) struct Notifications {
+    pub(super) s3: Client,
+    pub(super) place: String,
+}
+
+/// The rules of a filter: prefix and suffix.
+fn filter(filter: Option<&NotificationConfigurationFilter>) -> (Option<String>, Option<String>) {
+    let rules = filter
+        .and_then(NotificationConfigurationFilter::key)
+        .map(S3KeyFilter::filter_rules)
+        .unwrap_or_default();
+    let value = |wanted: &str| {
+        // AWS answers with `Prefix`, whatever it was given.
+        let rule = rules
+            .iter()
+            .find(|rule| rule.name().is_some_and(|name| name.as_str().eq_ignore_ascii_case(wanted)));
+        rule.and_then(FilterRule::value).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+    };
+    (value("prefix"), value("suffix"))
+}
+
+fn entry(settings: &Settings) -> LambdaFunctionConfiguration {
+    let rule = |name, field| {
+        optional(settings, field).map(|value| FilterRule::builder().name(name).value(value).build())
+    };
+    let rules: Vec<FilterRule> =
+        [rule(FilterRuleName::Prefix, "filter_prefix"), rule(FilterRuleName::Suffix, "filter_suffix")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let filter = (!rules.is_empty()).then(|| {
+        let key = S3KeyFilter::builder().set_filter_rules(Some(rules)).build();
+        NotificationConfigurationFilter::builder().key(key).build()
+    });
+    LambdaFunctionConfiguration::builder()
+        .id(text(settings, "id"))
+        .lambda_function_arn(text(settings, "lambda_function_arn"))
+        .set_events(Some(texts(settings, "events").iter().map(|event| Event::from(event.as_str())).collect()))
+        .set_filter(filter)
+        .build()
+        .expect("function and events are set")
+}
+
+fn observed(bucket: &str, entry: &LambdaFunctionConfiguration) -> Observed {
+    let (prefix, suffix) = filter(entry.filter());
+    let events: Vec<&str> = entry.events().iter().map(Event::as_str).collect();
+    let id = entry.id().unwrap_or_default();
+    Observed {
+        id: format!("{bucket}:{id}"),
+        settings: settings([
+            ("bucket", json!(bucket)),
+            ("id", json!(id)),
+            ("lambda_function_arn", json!(entry.lambda_function_arn())),
+            ("events", json!(events)),
+            ("filter_prefix", json!(prefix)),
+            ("filter_suffix", json!(suffix)),
+        ]),
+        ..Observed::default()
+    }
+}
+
+/// An entry of somebody else that S3 would refuse beside ours, by its id.
+fn conflict(document: &NotificationConfiguration, settings: &Settings) -> Option<String> {
+    let events = texts(settings, "events");
+    let ours = (text(settings, "filter_prefix"), text(settings, "filter_suffix"));
+    let clashes = |id: Option<&str>, theirs: &[Event], rules: Option<&NotificationConfigurationFilter>| {
+        let theirs: Vec<String> = theirs.iter().map(|event| event.as_str().to_owned()).collect();
+        let (prefix, suffix) = filter(rules);
+        let filter = (prefix.unwrap_or_default(), suffix.unwrap_or_default());
+        let overlap =
+            filters::share_event(&events, &theirs) && filters::overlap(ours, (&filter.0, &filter.1));
+        (overlap && id != Some(text(settings, "id"))).then(|| id.unwrap_or("(without an id)").to_owned())
+    };
+    let functions = document.lambda_function_configurations().iter();
+    let queues = document.queue_configurations().iter();
+    let topics = document.topic_configurations().iter();
+    functions
+        .filter_map(|entry| clashes(entry.id(), entry.events(), entry.filter()))
+        .chain(queues.filter_map(|entry| clashes(entry.id(), entry.events(), entry.filter())))
+        .chain(topics.filter_map(|entry| clashes(entry.id(), entry.events(), entry.filter())))
+        .next()
+}
+
+impl Notifications {
+    async fn document(&self, bucket: &str) -> Result<Option<NotificationConfiguration>, Failure> {
+        let request = self.s3.get_bucket_notification_configuration().bucket(bucket);
+        let answer = found(call!("s3:GetBucketNotificationConfiguration", request))?;
+        Ok(answer.map(|answer| {
+            NotificationConfiguration::builder()
+                .set_topic_configurations(answer.topic_configurations)
+                .set_queue_configurations(answer.queue_configurations)
+                .set_lambda_function_configurations(answer.lambda_function_configurations)
+                .set_event_bridge_configuration(answer.event_bridge_configuration)
+                .build()
+        }))
+    }
+
+    /// Puts our entry in place, or takes it out, and leaves the rest as it is.
+    async fn merge(&self, bucket: &str, id: &str, wanted: Option<&Settings>) -> Result<(), Failure> {
+        let _lock = self.lock(bucket).await?;
+        let Some(mut document) = self.document(bucket).await? else {
+            return match wanted {
+                // With the bucket its notifications are gone.
+                None => Ok(()),
+                Some(_) => Err(Failure::local(
+                    "s3:PutBucketNotificationConfiguration",
+                    format!("there is no bucket `{bucket}` in this account and region"),
+                )),
+            };
+        };
+        if let Some(settings) = wanted
+            && let Some(other) = conflict(&document, settings)
+        {
+            return Err(Failure::local(
+                "s3:PutBucketNotificationConfiguration",
+                format!(
+                    "the notification `{other}` of bucket `{bucket}`, which is not ours, matches some of the \
+                     same keys, and S3 allows one per key. Narrow the prefix or suffix of one of them"
+                ),
+            ));
+        }
+        let mut entries = document.lambda_function_configurations.take().unwrap_or_default();
+        let before = entries.len();
+        entries.retain(|entry| entry.id() != Some(id));
+        if wanted.is_none() && entries.len() == before {
+            return Ok(());
+        }
+        entries.extend(wanted.map(entry));
+        document.lambda_function_configurations = Some(entries).filter(|entries| !entries.is_empty());
+        let request = self.s3.put_bucket_notification_configuration().bucket(bucket);
+        call!("s3:PutBucketNotificationConfiguration", request.notification_configuration(document))?;
+        let there = self.entry(bucket, id).await?.is_some();
+        if there == wanted.is_some() {
+            return Ok(());
+        }
+        Err(not_yet(
+            "s3:PutBucketNotificationConfiguration",
+            format!(
+                "the notification `{id}` of bucket `{bucket}` did not stay as written: somebody else writes, too"
+            ),
+        ))
+    }
+
+    async fn entry(&self, bucket: &str, id: &str) -> Result<Option<LambdaFunctionConfiguration>, Failure> {
+        let document = self.document(bucket).await?;
+        let entries =
+            document.and_then(|document| document.lambda_function_configurations).unwrap_or_default();
+        Ok(entries.into_iter().find(|entry| entry.id() == Some(id)))
+    }
+
+    /// One writer at a time per bucket among the processes of this machine; released when dropped.
+    async fn lock(&self, bucket: &str) -> Result<File, Failure> {
+        let name = names::hash(&format!("{}/{bucket}", self.place));
+        let locked = tokio::task::spawn_blocking(move || {
+            let directory = lock_directory();
+            std::fs::create_dir_all(&directory)?;
+            let file = File::create(directory.join(name))?;
+            file.lock()?;
+            Ok::<_, std::io::Error>(file)
+        });
+        let fail = |error: String| Failure::local("locking the bucket's notifications", error);
+        locked.await.map_err(|error| fail(error.to_string()))?.map_err(|error| fail(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl Driver for Notifications {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (bucket, id) = split(id, ':', "s3:GetBucketNotificationConfiguration")?;
+        Ok(self.entry(bucket, id).await?.map(|entry| observed(bucket, &entry)))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (bucket, id) = (text(settings, "bucket"), text(settings, "id"));
+        self.merge(bucket, id, Some(settings)).await?;
+        Ok(Created { id: format!("{bucket}:{id}"), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let (bucket, id) = split(id, ':', "s3:PutBucketNotificationConfiguration")?;
+        self.merge(bucket, id, Some(settings)).await
+    }
+
+    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+        let (bucket, id) = split(id, ':', "s3:PutBucketNotificationConfiguration")?;
+        self.merge(bucket, id, None).await
+    }
+}

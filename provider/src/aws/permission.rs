@@ -1,0 +1,96 @@
+//! Statements of functions' resource policies.
+
+use async_trait::async_trait;
+use aws_sdk_lambda::Client;
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+use tokio::sync::Mutex;
+
+use super::failure::{call, found, gone};
+use super::{optional, settings, split, text};
+
+pub(super) struct Permissions {
+    lambda: Client,
+    /// Parallel edits of one function's policy get lost: one edit at a time.
+    one_at_a_time: Mutex<()>,
+}
+
+impl Permissions {
+    pub(super) fn new(lambda: Client) -> Self {
+        Self { lambda, one_at_a_time: Mutex::new(()) }
+    }
+}
+
+/// The statements of a function's policy.
+pub(super) async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failure> {
+    let policy = found(call!("lambda:GetPolicy", lambda.get_policy().function_name(function)))?;
+    let document: Json =
+        policy.and_then(|policy| serde_json::from_str(policy.policy()?).ok()).unwrap_or_default();
+    Ok(document["Statement"].as_array().cloned().unwrap_or_default())
+}
+
+/// The first of the condition's values for a key, whatever the operator and the case.
+fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a str> {
+    let operators = statement["Condition"].as_object()?.values();
+    let mut pairs = operators.filter_map(Json::as_object).flatten();
+    let value = pairs.find(|(name, _)| name.eq_ignore_ascii_case(key))?.1;
+    value.as_str().or_else(|| value.get(0)?.as_str())
+}
+
+#[async_trait]
+impl Driver for Permissions {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (function, sid) = split(id, ':', "lambda:GetPolicy")?;
+        let statements = statements(&self.lambda, function).await?;
+        let Some(statement) = statements.iter().find(|statement| statement["Sid"] == sid) else {
+            return Ok(None);
+        };
+        let principal =
+            statement["Principal"]["Service"].as_str().or_else(|| statement["Principal"].as_str());
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("function_name", json!(function)),
+                ("statement_id", json!(sid)),
+                ("action", statement["Action"].clone()),
+                ("principal", json!(principal)),
+                ("source_arn", json!(condition(statement, "AWS:SourceArn"))),
+                ("source_account", json!(condition(statement, "AWS:SourceAccount"))),
+            ]),
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (function, sid) = (text(settings, "function_name"), text(settings, "statement_id"));
+        let _guard = self.one_at_a_time.lock().await;
+        let request = self
+            .lambda
+            .add_permission()
+            .function_name(function)
+            .statement_id(sid)
+            .action(text(settings, "action"))
+            .principal(text(settings, "principal"))
+            .set_source_arn(optional(settings, "source_arn"))
+            .set_source_account(optional(settings, "source_account"));
+        match call!("lambda:AddPermission", request) {
+            // The answer to an earlier try may have been lost.
+            Err(failure) if failure.class != Class::AlreadyExists => return Err(failure),
+            _ => {}
+        }
+        Ok(Created { id: format!("{function}:{sid}"), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        self.delete(id, false).await?;
+        self.create(settings, &Tags::new()).await.map(|_| ())
+    }
+
+    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+        let (function, sid) = split(id, ':', "lambda:RemovePermission")?;
+        let _guard = self.one_at_a_time.lock().await;
+        let request = self.lambda.remove_permission().function_name(function).statement_id(sid);
+        gone(call!("lambda:RemovePermission", request))
+    }
+}

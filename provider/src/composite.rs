@@ -1,0 +1,425 @@
+//! The one implementation of a composite resource. It knows no composite by name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tandem_engine::job::{Job, Problem};
+use tandem_engine::plan::Planned;
+use tandem_engine::record::Record;
+use tandem_engine::{apply, delete, import, plan, read};
+use tandem_model::composite::{Definition, Expansion};
+use tandem_model::context::Context as ModelContext;
+use tandem_model::ownership::Owner;
+use tfplugin::diagnostic::any_error;
+use tfplugin::provider::{
+    ApplyRequest, ApplyResponse, Context, Imported, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
+    Resource,
+};
+use tfplugin::schema::Schema;
+use tfplugin::{Diagnostic, Path, Step, Value};
+
+use crate::config::{self, Configured, Session, Shared};
+use crate::{convert, files, state};
+
+/// The resource of one composite.
+pub(crate) struct CompositeResource {
+    pub(crate) definition: &'static Definition,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// How long an operation may take unless `timeouts` says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(20 * 60);
+
+#[async_trait]
+impl Resource for CompositeResource {
+    fn type_name(&self) -> String {
+        format!("tandem_{}", self.definition.type_name)
+    }
+
+    fn schema(&self) -> Schema {
+        state::schema(self.definition)
+    }
+
+    /// Everything that can be told without the provider's configuration.
+    async fn validate(&self, config: Value) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        for (name, value) in config.get("timeouts").as_map().into_iter().flatten() {
+            if let Some(text) = value.as_str()
+                && let Err(error) = humantime::parse_duration(text)
+            {
+                let path = Path::attribute("timeouts").join(Step::Attribute(name.clone()));
+                let detail = format!("{text:?}: {error}. Give a number and a unit, such as `30m`.");
+                diagnostics.push(Diagnostic::error("Not a duration", detail).at(path));
+            }
+        }
+        let (_, expansion) = self.expand(&config, ModelContext::default(), None).await;
+        diagnostics.extend(expansion.findings.0.iter().map(convert::diagnostic));
+        diagnostics
+    }
+
+    async fn read(&self, request: ReadRequest, context: Context) -> ReadResponse {
+        let record = state::record(&request.state);
+        let result = async {
+            let configured = self.configured()?;
+            if configured.unknown {
+                return Ok(request.state.clone());
+            }
+            let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+            let stopped = || context.stop.is_stopped();
+            let ignore = ignored(&request.state);
+            let owner = self.owner(session, &name(&request.state));
+            let job = job(session, &configured, owner, &ignore, TIMEOUT, &stopped);
+            let reading = read::read(&job, &record).await.map_err(|problems| diagnostics(&problems))?;
+            if reading.gone {
+                return Ok(Value::Null);
+            }
+            let mut state = request.state.clone();
+            state.set("drift", Value::List(reading.drift.into_iter().map(Value::String).collect()));
+            Ok(state)
+        };
+        match result.await {
+            Ok(state) => ReadResponse { state, private: request.private.clone(), diagnostics: Vec::new() },
+            Err(diagnostics) => {
+                ReadResponse { state: request.state.clone(), private: request.private.clone(), diagnostics }
+            }
+        }
+    }
+
+    async fn plan(&self, request: PlanRequest, _context: Context) -> PlanResponse {
+        if request.config.is_null() {
+            return PlanResponse { private: request.private, ..PlanResponse::default() };
+        }
+        match self.plan_change(&request).await {
+            Ok((planned, requires_replace, diagnostics)) => {
+                PlanResponse { planned, requires_replace, private: request.private, diagnostics }
+            }
+            Err(diagnostics) => PlanResponse { diagnostics, ..PlanResponse::default() },
+        }
+    }
+
+    async fn apply(&self, request: ApplyRequest, context: Context) -> ApplyResponse {
+        let private = request.private.clone();
+        let prior = request.prior.clone();
+        let result = if request.planned.is_null() {
+            self.destroy(&request, &context).await
+        } else {
+            self.make(&request, &context).await
+        };
+        match result {
+            Ok((state, diagnostics)) => ApplyResponse { state, private, diagnostics },
+            Err(diagnostics) => ApplyResponse { state: prior, private, diagnostics },
+        }
+    }
+
+    async fn import(&self, id: String, context: Context) -> Result<Imported, Vec<Diagnostic>> {
+        let configured = self.configured()?;
+        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        // The whole owner is taken as well as the name alone.
+        let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
+        let owner = self.owner(session, &name);
+        if id != name && id != owner.to_string() {
+            return Err(vec![Diagnostic::error(
+                format!("`{id}` is not what this provider makes"),
+                format!("Give the name, or the whole id, which here is `{owner}`."),
+            )]);
+        }
+        let seed = self.definition.expand(&(self.definition.seed)(&name), &session.context);
+        let Some(seed) = seed.graph else {
+            return Err(seed
+                .findings
+                .0
+                .iter()
+                .map(convert::diagnostic)
+                .map(|found| Diagnostic { path: None, ..found })
+                .collect());
+        };
+        let stopped = || context.stop.is_stopped();
+        let job = job(session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
+        let found = import::import(&job, &seed).await.map_err(|problem| diagnostics(&[problem]))?;
+        let mut imported = empty(&self.schema());
+        let recovered = (self.definition.recover)(&name, &found.settings);
+        convert::merge(&mut imported, &recovered);
+        state::set_record(&mut imported, &found.record);
+        imported.set("id", Value::String(owner.to_string()));
+        imported.set("drift", Value::List(Vec::new()));
+        imported.set("iam_policies", Value::map::<String>([]));
+        Ok(Imported { state: imported, diagnostics: Vec::new() })
+    }
+}
+
+impl CompositeResource {
+    fn configured(&self) -> Result<Arc<Configured>, Vec<Diagnostic>> {
+        self.shared.configured().ok_or_else(|| {
+            vec![Diagnostic::error(
+                "The provider is not configured",
+                "Terraform asked for work before it configured the provider. This is a bug; please report it.",
+            )]
+        })
+    }
+
+    fn owner(&self, session: &Session, name: &str) -> Owner {
+        Owner {
+            project: session.context.project.clone().unwrap_or_default(),
+            region: session.context.region.clone().unwrap_or_default(),
+            composite: self.definition.type_name.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Reads the inputs, gathers the facts they point at, and expands.
+    async fn expand(
+        &self,
+        config: &Value,
+        mut context: ModelContext,
+        session: Option<&Session>,
+    ) -> (ModelContext, Expansion) {
+        let fields = (self.definition.fields)();
+        let inputs = self.definition.with_defaults(&convert::inputs(config, &fields));
+        files::collect(&fields, &inputs, &mut context, session.map(|session| &session.aws)).await;
+        let expansion = self.definition.expand(&inputs, &context);
+        (context, expansion)
+    }
+
+    /// The configuration with every default filled in.
+    fn with_defaults(&self, config: &Value) -> Value {
+        let inputs = convert::inputs(config, &(self.definition.fields)());
+        let mut filled = config.clone();
+        convert::merge(&mut filled, &self.definition.with_defaults(&inputs));
+        filled
+    }
+
+    async fn plan_change(
+        &self,
+        request: &PlanRequest,
+    ) -> Result<(Value, Vec<Path>, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let configured = self.configured()?;
+        let session = match configured.unknown {
+            true => None,
+            false => Some(configured.session().await.map_err(|diagnostic| vec![diagnostic])?),
+        };
+        let context = session.map(|session| session.context.clone()).unwrap_or_default();
+        let (context, expansion) = self.expand(&request.config, context, session).await;
+        let mut diagnostics: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
+        if any_error(&diagnostics) {
+            return Err(diagnostics);
+        }
+        let mut planned = self.with_defaults(&request.config);
+        let computed =
+            state::COMPUTED.into_iter().chain(self.definition.outputs.iter().map(|output| output.name));
+        computed.for_each(|name| planned.set(name, Value::UNKNOWN));
+        planned.set("drift", Value::List(Vec::new()));
+        let requires_replace = self.identity_changes(&request.prior, &planned);
+        if !request.prior.is_null() {
+            planned.set("instance", request.prior.get("instance").clone());
+            planned.set("id", request.prior.get("id").clone());
+        }
+        if let Some(session) = session
+            && let Some(name) = planned.get("name").as_str()
+        {
+            planned.set("id", Value::String(self.owner(session, name).to_string()));
+        }
+        let Some(graph) = expansion.graph else { return Ok((planned, requires_replace, diagnostics)) };
+        let record = state::record(&request.prior);
+        let show = plan::plan(&graph, &context, &record);
+        let refused = plan::check_data(&graph, &show.replaced);
+        if !refused.is_empty() {
+            diagnostics.extend(self::diagnostics(&refused));
+            return Err(diagnostics);
+        }
+        for (name, value) in &show.outputs {
+            let text = value.as_ref().and_then(|value| value.as_str());
+            planned.set(name, text.map_or(Value::UNKNOWN, Value::from));
+        }
+        if !graph.unstable {
+            planned.set(
+                "components",
+                convert::text_map(show.components.iter().map(|(key, line)| (key, line.clone()))),
+            );
+            planned.set("ids", convert::text_map(show.ids.iter().map(|(key, id)| (key, id.clone()))));
+            planned.set(
+                "iam_policies",
+                convert::text_map(show.policies.iter().map(|(key, text)| (key, text.clone()))),
+            );
+            if unchanged(&request.prior, &record, &show) {
+                planned.set("record", request.prior.get("record").clone());
+            }
+        }
+        Ok((planned, requires_replace, diagnostics))
+    }
+
+    /// Inputs whose change makes a new composite.
+    fn identity_changes(&self, prior: &Value, planned: &Value) -> Vec<Path> {
+        if prior.is_null() {
+            return Vec::new();
+        }
+        let fields = (self.definition.fields)();
+        let identity = fields.iter().filter(|field| field.replaces.is_some());
+        let changed = identity.filter(|field| prior.get(field.name) != planned.get(field.name));
+        changed.map(|field| Path::attribute(field.name)).collect()
+    }
+
+    async fn make(
+        &self,
+        request: &ApplyRequest,
+        context: &Context,
+    ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let configured = self.configured()?;
+        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        let (model, expansion) = self.expand(&request.config, session.context.clone(), Some(session)).await;
+        let mut messages: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
+        // Warnings were shown at plan.
+        messages.retain(Diagnostic::is_error);
+        let Some(graph) = expansion.graph.filter(|_| messages.is_empty()) else {
+            if messages.is_empty() {
+                messages.push(Diagnostic::error(
+                    "A value is still unknown",
+                    "An input that decides which objects exist is not known at apply. This is a bug; please report it.",
+                ));
+            }
+            return Err(messages);
+        };
+        let mut record = state::record(&request.prior);
+        let operation = if request.prior.is_null() { "create" } else { "update" };
+        if record.instance.is_empty() {
+            record.instance = new_instance();
+        }
+        let stopped = || context.stop.is_stopped();
+        let ignore = ignored(&request.planned);
+        let owner = self.owner(session, &name(&request.planned));
+        let limit = timeout(&request.planned, operation);
+        let job =
+            Job { context: &model, ..job(session, &configured, owner.clone(), &ignore, limit, &stopped) };
+        let outcome = apply::apply(&job, record, &graph).await;
+        messages.extend(diagnostics(&outcome.problems));
+        if outcome.record.objects.is_empty() {
+            return Err(messages);
+        }
+        let mut state = self.with_defaults(&request.config);
+        state.set("id", Value::String(owner.to_string()));
+        state.set("drift", Value::List(Vec::new()));
+        state::set_record(&mut state, &outcome.record);
+        let now = plan::plan(&graph, &model, &outcome.record);
+        state.set(
+            "iam_policies",
+            convert::text_map(
+                now.policies.iter().map(|(key, text)| (key, Some(text.clone().unwrap_or_default()))),
+            ),
+        );
+        for output in self.definition.outputs {
+            let value = now.outputs.get(output.name).cloned().flatten();
+            let text = value.as_ref().and_then(|value| value.as_str());
+            state.set(output.name, text.map_or(Value::Null, Value::from));
+        }
+        Ok((state, messages))
+    }
+
+    async fn destroy(
+        &self,
+        request: &ApplyRequest,
+        context: &Context,
+    ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let configured = self.configured()?;
+        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        let stopped = || context.stop.is_stopped();
+        let owner = self.owner(session, &name(&request.prior));
+        let limit = timeout(&request.prior, "delete");
+        let job = job(session, &configured, owner, &[], limit, &stopped);
+        let content = *request.prior.get("force_destroy") == Value::Bool(true);
+        let outcome = delete::delete(&job, state::record(&request.prior), content).await;
+        let messages = diagnostics(&outcome.problems);
+        if outcome.record.objects.is_empty() {
+            return Ok((Value::Null, messages));
+        }
+        let mut state = request.prior.clone();
+        state::set_record(&mut state, &outcome.record);
+        Ok((state, messages))
+    }
+}
+
+fn job<'a>(
+    session: &'a Session,
+    configured: &Configured,
+    owner: Owner,
+    ignore: &'a [String],
+    limit: Duration,
+    stopped: &'a (dyn Fn() -> bool + Send + Sync),
+) -> Job<'a> {
+    Job {
+        drivers: &session.aws,
+        owner,
+        context: &session.context,
+        adopt: configured.adopt,
+        ignore,
+        lease: config::lease(),
+        deadline: Instant::now() + limit,
+        stopped,
+    }
+}
+
+/// Whether an apply would change no object.
+fn unchanged(prior: &Value, record: &Record, show: &Planned) -> bool {
+    let drifted = prior.get("drift").as_list().is_some_and(|drift| !drift.is_empty());
+    let keys: BTreeSet<_> = record.objects.keys().collect();
+    !prior.is_null()
+        && !drifted
+        && keys == show.components.keys().collect()
+        && show
+            .components
+            .iter()
+            .all(|(key, line)| line.as_ref() == record.objects.get(key).map(|entry| &entry.line))
+}
+
+fn name(state: &Value) -> String {
+    state.get("name").as_str().unwrap_or_default().to_owned()
+}
+
+fn ignored(state: &Value) -> Vec<String> {
+    let patterns = state.get("ignore_drift").as_list().unwrap_or_default().iter();
+    patterns.filter_map(|pattern| pattern.as_str().map(ToOwned::to_owned)).collect()
+}
+
+fn timeout(state: &Value, operation: &str) -> Duration {
+    let text = state.get("timeouts").get(operation).as_str();
+    text.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(TIMEOUT)
+}
+
+fn diagnostics(problems: &[Problem]) -> Vec<Diagnostic> {
+    let diagnostic = |problem: &Problem| {
+        if problem.error {
+            Diagnostic::error(&problem.summary, &problem.detail)
+        } else {
+            Diagnostic::warning(&problem.summary, &problem.detail)
+        }
+    };
+    problems.iter().map(diagnostic).collect()
+}
+
+/// A value of a schema in which nothing is set.
+fn empty(schema: &Schema) -> Value {
+    use tfplugin::schema::Nesting;
+    let attributes = schema.block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));
+    let blocks = schema.block.blocks.iter().map(|nested| {
+        let value = if nested.nesting == Nesting::Single { Value::Null } else { Value::List(Vec::new()) };
+        (nested.name.clone(), value)
+    });
+    Value::map(attributes.chain(blocks))
+}
+
+/// A random text that no other state has.
+fn new_instance() -> String {
+    // Input that is only used where this very process already must be trusted: to tell states apart.
+    hex::encode(&random_bytes()[..8])
+}
+
+fn random_bytes() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let mut bytes = [0; 16];
+    for half in bytes.chunks_mut(8) {
+        // The standard library seeds every hasher from the operating system's randomness.
+        let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        half.copy_from_slice(&random.to_le_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,168 @@
+//! The model's inputs as Terraform's schema and values.
+
+use std::collections::BTreeMap;
+
+use tandem_model::finding::{Finding, Path as InputPath, Severity as InputSeverity, Step as InputStep};
+use tandem_model::input::{Body, Field, Rule, Shape, union};
+use tandem_model::value::Value as Input;
+use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
+use tfplugin::types::Type;
+use tfplugin::value::Number;
+use tfplugin::{Diagnostic, Path, Severity, Step, Value};
+
+/// The block that holds these inputs.
+pub(crate) fn block(fields: &[Field], description: &str) -> Block {
+    let mut block = Block { description: description.to_owned(), ..Block::default() };
+    for field in fields {
+        match &field.shape {
+            Shape::Block(body) => block.blocks.push(nested(field, body, true)),
+            Shape::Blocks(body) => block.blocks.push(nested(field, body, false)),
+            plain => block.attributes.push(attribute(field, plain)),
+        }
+    }
+    block
+}
+
+fn nested(field: &Field, body: &Body, single: bool) -> NestedBlock {
+    let block = match body {
+        Body::Fields(fields) => block(fields, field.doc),
+        // Which fields are required depends on the shape chosen: the reader of inputs says so.
+        Body::Choice(variants) => {
+            let mut fields = union(variants);
+            fields.iter_mut().for_each(|field| field.required = false);
+            block(&fields, field.doc)
+        }
+    };
+    let nesting = if single { Nesting::Single } else { Nesting::List };
+    // Terraform's own complaint about a missing block comes first, and names it.
+    let min_items = i64::from(single && field.required);
+    NestedBlock { name: field.name.to_owned(), nesting, block, min_items, max_items: i64::from(single) }
+}
+
+fn attribute(field: &Field, shape: &Shape) -> Attribute {
+    let mode = match (&field.default, field.required) {
+        // The plan fills the default in, so that it is seen.
+        (Some(_), _) => Mode::OptionalComputed,
+        (None, true) => Mode::Required,
+        (None, false) => Mode::Optional,
+    };
+    let mut attribute = Attribute::new(field.name, plain_type(shape), mode, describe(field));
+    attribute.sensitive = field.sensitive;
+    attribute.write_only = field.write_only;
+    attribute
+}
+
+fn plain_type(shape: &Shape) -> Type {
+    match shape {
+        Shape::String => Type::String,
+        Shape::Integer => Type::Number,
+        Shape::Bool => Type::Bool,
+        Shape::List(element) => Type::list(plain_type(element)),
+        Shape::Map(element) => Type::map(plain_type(element)),
+        Shape::Block(_) | Shape::Blocks(_) => unreachable!("a block is no attribute"),
+    }
+}
+
+/// The documentation of an input, with what its rule and default say.
+fn describe(field: &Field) -> String {
+    let mut text = field.doc.to_owned();
+    match field.rule {
+        Some(Rule::Range(low, high)) => text.push_str(&format!(" From {low} to {high}.")),
+        Some(Rule::OneOf(allowed)) => text.push_str(&format!(" One of: `{}`.", allowed.join("`, `"))),
+        Some(Rule::OneOfNumbers(allowed)) => {
+            let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+            text.push_str(&format!(" One of: {}.", allowed.join(", ")));
+        }
+        Some(Rule::Check(..)) | None => {}
+    }
+    if let Some(default) = &field.default {
+        text.push_str(&format!(" Default: `{default}`."));
+    }
+    if let Some(reason) = field.replaces {
+        text.push_str(&format!(" A change makes a new composite: {reason}."));
+    }
+    text
+}
+
+/// Terraform's value as the model reads it: attributes of the provider's own are left out.
+pub(crate) fn inputs(value: &Value, fields: &[Field]) -> Input {
+    let Value::Map(entries) = value else { return input(value) };
+    Input::map(fields.iter().filter_map(|field| Some((field.name, input(entries.get(field.name)?)))))
+}
+
+/// Any value as the model reads it.
+pub(crate) fn input(value: &Value) -> Input {
+    match value {
+        Value::Null => Input::Null,
+        Value::Unknown(_) => Input::Unknown,
+        Value::Bool(value) => Input::Bool(*value),
+        Value::Number(number) => Input::Number(number.to_string()),
+        Value::String(text) => Input::String(text.clone()),
+        Value::List(items) => Input::List(items.iter().map(input).collect()),
+        Value::Map(entries) => Input::map(entries.iter().map(|(key, value)| (key, input(value)))),
+        Value::Dynamic(inner) => input(&inner.1),
+    }
+}
+
+/// Puts inputs back into a value of Terraform's, where it has room for them.
+pub(crate) fn merge(target: &mut Value, inputs: &Input) {
+    match (target, inputs) {
+        (Value::Map(entries), Input::Map(inputs)) => {
+            for (key, input) in inputs {
+                if let Some(entry) = entries.get_mut(key) {
+                    merge(entry, input);
+                }
+            }
+        }
+        (Value::List(items), Input::List(inputs)) if items.len() == inputs.len() => {
+            items.iter_mut().zip(inputs).for_each(|(item, input)| merge(item, input));
+        }
+        (target, input) if target.is_null() => *target = value(input),
+        _ => {}
+    }
+}
+
+/// A value of the model as Terraform's.
+pub(crate) fn value(input: &Input) -> Value {
+    match input {
+        Input::Null => Value::Null,
+        Input::Unknown | Input::Reference(_) => Value::UNKNOWN,
+        Input::Bool(value) => Value::Bool(*value),
+        Input::Number(text) => Number::parse(text).map_or(Value::Null, Value::Number),
+        Input::String(text) => Value::String(text.clone()),
+        Input::List(items) => Value::List(items.iter().map(value).collect()),
+        Input::Map(entries) => Value::map(entries.iter().map(|(key, entry)| (key, value(entry)))),
+    }
+}
+
+/// A finding as Terraform shows it.
+pub(crate) fn diagnostic(finding: &Finding) -> Diagnostic {
+    let mut summary = finding.message.clone();
+    if let Some(first) = summary.get(..1) {
+        summary.replace_range(..1, &first.to_uppercase());
+    }
+    let severity = match finding.severity {
+        InputSeverity::Error => Severity::Error,
+        InputSeverity::Warning => Severity::Warning,
+    };
+    let detail = format!("{} [{}]", finding.help, finding.code);
+    Diagnostic { severity, summary, detail, path: Some(path(&finding.path)) }
+}
+
+fn path(path: &InputPath) -> Path {
+    let steps = path.0.iter().map(|step| match step {
+        InputStep::Field(name) => Step::Attribute(name.clone()),
+        InputStep::Index(index) => Step::Index(i64::try_from(*index).unwrap_or(i64::MAX)),
+        InputStep::Key(key) => Step::Key(key.clone()),
+    });
+    steps.collect()
+}
+
+/// A map of texts, of which some may not be known yet.
+pub(crate) fn text_map<'a, K: ToString + 'a>(
+    entries: impl IntoIterator<Item = (&'a K, Option<String>)>,
+) -> Value {
+    let entries =
+        entries.into_iter().map(|(key, text)| (key.to_string(), text.map_or(Value::UNKNOWN, Value::String)));
+    Value::Map(entries.collect::<BTreeMap<_, _>>())
+}

@@ -1,0 +1,168 @@
+//! The record of a composite in Terraform's state, and the computed attributes that show it.
+
+use std::collections::BTreeMap;
+
+use tandem_engine::record::{Entry, Record};
+use tandem_model::composite::Definition;
+use tandem_model::graph::Key;
+use tfplugin::Value;
+use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
+use tfplugin::types::Type;
+
+use crate::convert;
+
+/// The schema of a composite's resource.
+pub(crate) fn schema(definition: &Definition) -> Schema {
+    let mut block = convert::block(&(definition.fields)(), definition.doc);
+    let mut attribute = |name: &str, ty: Type, mode: Mode, description: &str| {
+        block.attributes.push(Attribute::new(name, ty, mode, description));
+    };
+    attribute(
+        "ignore_drift",
+        Type::list(Type::String),
+        Mode::Optional,
+        "Objects or fields that others manage, as they stand in `components`: `lambda_function.function.memory_size`, \
+         or with a `*` at the end. Their drift is neither shown nor repaired.",
+    );
+    attribute("id", Type::String, Mode::Computed, "Project, region, type and name.");
+    attribute(
+        "components",
+        Type::map(Type::String),
+        Mode::Computed,
+        "Every AWS object of the composite with its settings, as JSON. Secrets show as digests.",
+    );
+    attribute(
+        "ids",
+        Type::map(Type::String),
+        Mode::Computed,
+        "Every AWS object of the composite with its ARN or id.",
+    );
+    attribute(
+        "iam_policies",
+        Type::map(Type::String),
+        Mode::Computed,
+        "Every policy document of the composite, as JSON.",
+    );
+    attribute(
+        "drift",
+        Type::list(Type::String),
+        Mode::Computed,
+        "What differs in AWS from what was applied, in words. The next apply repairs it.",
+    );
+    attribute(
+        "instance",
+        Type::String,
+        Mode::Computed,
+        "The tag `tandem:instance` of everything that belongs to this state.",
+    );
+    attribute(
+        "record",
+        Type::map(record_type()),
+        Mode::Computed,
+        "What the composite owns, object by object: what updates and deletes work from.",
+    );
+    for output in definition.outputs {
+        attribute(output.name, Type::String, Mode::Computed, output.doc);
+    }
+    block.blocks.push(NestedBlock {
+        name: "timeouts".to_owned(),
+        nesting: Nesting::Single,
+        block: Block {
+            description: "How long an operation may take, such as `30m`.".to_owned(),
+            attributes: ["create", "update", "delete"]
+                .into_iter()
+                .map(|name| {
+                    Attribute::new(
+                        name,
+                        Type::String,
+                        Mode::Optional,
+                        format!("Of a {name}. Default: `20m`."),
+                    )
+                })
+                .collect(),
+            ..Block::default()
+        },
+        min_items: 0,
+        max_items: 1,
+    });
+    Schema { version: 0, block }
+}
+
+fn record_type() -> Type {
+    Type::object([
+        ("kind", Type::String),
+        ("id", Type::String),
+        ("region", Type::String),
+        ("account", Type::String),
+        ("digest", Type::String),
+        ("needs", Type::list(Type::String)),
+        ("attributes", Type::map(Type::String)),
+        ("anchor", Type::Bool),
+    ])
+}
+
+/// Names of the computed attributes that every composite has.
+pub(crate) const COMPUTED: [&str; 7] =
+    ["id", "components", "ids", "iam_policies", "drift", "instance", "record"];
+
+/// The record in a state.
+pub(crate) fn record(state: &Value) -> Record {
+    let text = |value: &Value, name: &str| value.get(name).as_str().unwrap_or_default().to_owned();
+    let lines = state.get("components");
+    let ids = state.get("ids");
+    let entries = state.get("record").as_map().into_iter().flatten();
+    let objects = entries.map(|(key, value)| {
+        let id = text(value, "id");
+        let shown = ids.get(key).as_str().unwrap_or_default();
+        let needs = value.get("needs").as_list().unwrap_or_default().iter();
+        let attributes = value.get("attributes").as_map().into_iter().flatten();
+        let entry = Entry {
+            kind: text(value, "kind"),
+            region: text(value, "region"),
+            account: text(value, "account"),
+            digest: text(value, "digest"),
+            line: lines.get(key).as_str().unwrap_or_default().to_owned(),
+            arn: (shown != id && !shown.is_empty()).then(|| shown.to_owned()),
+            attributes: attributes
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .collect(),
+            needs: needs.filter_map(|need| need.as_str().map(Key::from)).collect(),
+            anchor: *value.get("anchor") == Value::Bool(true),
+            id,
+        };
+        (Key::from(key.as_str()), entry)
+    });
+    Record { instance: text(state, "instance"), objects: objects.collect() }
+}
+
+/// Puts a record into a state.
+pub(crate) fn set_record(state: &mut Value, record: &Record) {
+    let entries = |value: &dyn Fn(&Entry) -> Value| {
+        let entries = record.objects.iter().map(|(key, entry)| (key.to_string(), value(entry)));
+        Value::Map(entries.collect::<BTreeMap<_, _>>())
+    };
+    let shown = |entry: &Entry| Value::String(entry.arn.clone().unwrap_or_else(|| entry.id.clone()));
+    state.set("components", entries(&|entry| Value::String(entry.line.clone())));
+    state.set("ids", entries(&shown));
+    state.set("instance", Value::String(record.instance.clone()));
+    state.set(
+        "record",
+        entries(&|entry| {
+            let attributes =
+                entry.attributes.iter().map(|(name, value)| (name, Value::String(value.clone())));
+            Value::map([
+                ("kind", Value::String(entry.kind.clone())),
+                ("id", Value::String(entry.id.clone())),
+                ("region", Value::String(entry.region.clone())),
+                ("account", Value::String(entry.account.clone())),
+                ("digest", Value::String(entry.digest.clone())),
+                (
+                    "needs",
+                    Value::List(entry.needs.iter().map(|key| Value::String(key.to_string())).collect()),
+                ),
+                ("attributes", Value::map(attributes)),
+                ("anchor", Value::Bool(entry.anchor)),
+            ])
+        }),
+    );
+}
