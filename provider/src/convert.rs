@@ -36,7 +36,7 @@ fn nested(field: &Field, body: &Body, single: bool) -> NestedBlock {
     let nesting = if single { Nesting::Single } else { Nesting::List };
     // Terraform's own complaint about a missing block comes first, and names it.
     let min_items = i64::from(single && field.required);
-    NestedBlock { name: field.name.to_owned(), nesting, block, min_items, max_items: i64::from(single) }
+    NestedBlock { name: field.name.to_owned(), nesting, block, min_items, max_items: min_items }
 }
 
 fn attribute(field: &Field, shape: &Shape) -> Attribute {

@@ -83,7 +83,7 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
             ..Block::default()
         },
         min_items: 0,
-        max_items: 1,
+        max_items: 0,
     });
     Schema { version: 0, block }
 }

@@ -1,1 +1,6 @@
-//! x
+//! What acceptance tests and the demo start: emulators of AWS, and the real Terraform.
+
+pub mod calls;
+pub mod emulator;
+pub mod environment;
+pub mod terraform;

@@ -1,2 +1,73 @@
-//! x
-fn main() {}
+//! The project's own commands.
+
+mod bench;
+mod check;
+mod demo;
+mod docs;
+mod install;
+mod setup;
+mod step;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tandem's own commands: everything they need is installed into the private folder `.tandem`.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask test\n  cargo xtask install"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the example `upload-notice` on an emulator of AWS: apply, upload, log line, destroy
+    Demo {
+        /// Leave everything running, and say how to go on by hand
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run all checks and tests
+    Test {
+        /// Only tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Install the emulators that demo and tests need into the private folder
+    Setup,
+    /// Build the provider for release into a filesystem mirror, and print the CLI configuration for it
+    Install {
+        /// The mirror
+        #[arg(long, value_name = "FOLDER")]
+        mirror: Option<std::path::PathBuf>,
+    },
+    /// Write `docs/` from the provider's schema
+    Docs {
+        /// Only say whether they are up to date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure the release build: start, memory, `terraform validate`
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo { keep } => demo::run(keep),
+        Command::Test { filter } => check::run(filter.as_deref()),
+        Command::Setup => setup::everything(),
+        Command::Install { mirror } => install::run(mirror),
+        Command::Docs { check } => docs::run(check),
+        Command::Bench => bench::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -12,51 +12,71 @@ use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedCredentialsProv
 use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
 
 /// Services whose endpoint can be set.
-pub(crate) const SERVICES: &[&str] =
-    &["cloudwatch", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
+pub const SERVICES: &[&str] = &["cloudwatch", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
 
 /// How to reach AWS: what the provider's configuration says. What is not set comes from the
 /// environment and the shared configuration files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Connection {
-    pub(crate) region: Option<String>,
-    pub(crate) profile: Option<String>,
-    pub(crate) access_key: Option<String>,
-    pub(crate) secret_key: Option<String>,
-    pub(crate) token: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) endpoints: BTreeMap<String, String>,
-    pub(crate) assume_role: Option<AssumeRole>,
-    pub(crate) max_retries: Option<u32>,
+pub struct Connection {
+    /// The region.
+    pub region: Option<String>,
+    /// The profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// The access key.
+    pub access_key: Option<String>,
+    /// The secret key.
+    pub secret_key: Option<String>,
+    /// The session token.
+    pub token: Option<String>,
+    /// One endpoint for all services.
+    pub endpoint: Option<String>,
+    /// Endpoints by service.
+    pub endpoints: BTreeMap<String, String>,
+    /// A role to work in.
+    pub assume_role: Option<AssumeRole>,
+    /// How often a failed call is tried again.
+    pub max_retries: Option<u32>,
 }
 
 /// A role to work in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AssumeRole {
-    pub(crate) arn: String,
-    pub(crate) session_name: Option<String>,
-    pub(crate) external_id: Option<String>,
+pub struct AssumeRole {
+    /// Its ARN.
+    pub arn: String,
+    /// The name of the session.
+    pub session_name: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
 }
 
 /// One client per service.
-pub(crate) struct Clients {
-    pub(crate) region: String,
+pub struct Clients {
+    /// The region.
+    pub region: String,
     /// What tells this AWS from another one: for locks.
-    pub(crate) place: String,
-    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
-    pub(crate) iam: aws_sdk_iam::Client,
-    pub(crate) lambda: aws_sdk_lambda::Client,
-    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
-    pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) scheduler: aws_sdk_scheduler::Client,
-    pub(crate) sqs: aws_sdk_sqs::Client,
-    pub(crate) sts: aws_sdk_sts::Client,
+    pub place: String,
+    /// The client of this service.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// The client of this service.
+    pub iam: aws_sdk_iam::Client,
+    /// The client of this service.
+    pub lambda: aws_sdk_lambda::Client,
+    /// The client of this service.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// The client of this service.
+    pub s3: aws_sdk_s3::Client,
+    /// The client of this service.
+    pub scheduler: aws_sdk_scheduler::Client,
+    /// The client of this service.
+    pub sqs: aws_sdk_sqs::Client,
+    /// The client of this service.
+    pub sts: aws_sdk_sts::Client,
     credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Connection {
     /// Clients for this connection; the error says what is missing.
-    pub(crate) async fn clients(&self) -> Result<Clients, String> {
+    pub async fn clients(&self) -> Result<Clients, String> {
         let shared = self.load().await;
         let Some(region) = shared.region().map(ToString::to_string) else {
             return Err("no region is set".to_owned());
@@ -142,7 +162,7 @@ impl Connection {
 
 impl Clients {
     /// The account, as STS says; the error says why it cannot be told.
-    pub(crate) async fn account(&self) -> Result<String, String> {
+    pub async fn account(&self) -> Result<String, String> {
         if let Some(provider) = &self.credentials {
             provider.provide_credentials().await.map_err(|error| {
                 let error = aws_sdk_sts::error::DisplayErrorContext(&error).to_string();

@@ -26,15 +26,16 @@ use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
 
-pub(crate) use clients::{AssumeRole, Clients, Connection, SERVICES};
+pub use clients::{AssumeRole, Clients, Connection, SERVICES};
 
 /// The drivers of every kind, on one set of clients.
-pub(crate) struct Aws {
+pub struct Aws {
     drivers: BTreeMap<&'static str, Box<dyn Driver>>,
 }
 
 impl Aws {
-    pub(crate) fn new(clients: &Clients) -> Self {
+    /// Drivers on these clients.
+    pub fn new(clients: &Clients) -> Self {
         let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
         let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
         add(&kinds::cloudwatch::METRIC_ALARM, Box::new(alarm::Alarms(clients.cloudwatch.clone())));

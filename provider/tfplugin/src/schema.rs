@@ -98,9 +98,9 @@ pub struct NestedBlock {
     pub nesting: Nesting,
     /// What it holds.
     pub block: Block,
-    /// The fewest that may stand (lists and sets; 0 or 1 for single).
+    /// The fewest that may stand, of a list or set. A required single block has 1 for both.
     pub min_items: i64,
-    /// The most that may stand (lists and sets); 0 is no limit.
+    /// The most that may stand, of a list or set; 0 is no limit.
     pub max_items: i64,
 }
 
@@ -182,7 +182,10 @@ impl Block {
             if nested.max_items != 0 && nested.min_items > nested.max_items {
                 defects.push(format!("`{at}{name}` has more as the least than as the most"));
             }
-            if !counted && (nested.max_items > 1 || nested.min_items > 1) {
+            let single = nested.nesting == Nesting::Single
+                && nested.min_items == nested.max_items
+                && (0..=1).contains(&nested.min_items);
+            if !counted && !single && (nested.min_items, nested.max_items) != (0, 0) {
                 defects.push(format!("`{at}{name}` counts items of a block that has no number"));
             }
             if nested.nesting == Nesting::Set && nested.block.has_write_only() {

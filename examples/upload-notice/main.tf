@@ -1,0 +1,42 @@
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    tandem = {
+      source = "tandem/tandem"
+    }
+  }
+}
+
+provider "tandem" {
+  project = "upload-notice"
+}
+
+# A private bucket. Its name in AWS is made of project, name and a hash of account and region.
+resource "tandem_bucket" "inbox" {
+  name          = "inbox"
+  force_destroy = true
+}
+
+# A function that is told of every video that lands in the bucket.
+resource "tandem_event_function" "notice" {
+  name = "notice"
+
+  code {
+    bootstrap = "${path.module}/handlers/upload-notice/target/release/bootstrap"
+  }
+
+  on {
+    bucket = tandem_bucket.inbox.bucket
+    suffix = ".mp4"
+  }
+}
+
+output "bucket" {
+  description = "Upload videos here."
+  value       = tandem_bucket.inbox.bucket
+}
+
+output "log_group" {
+  description = "The function writes its notes here."
+  value       = tandem_event_function.notice.log_group_name
+}

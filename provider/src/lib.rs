@@ -1,0 +1,64 @@
+//! The Terraform provider of Tandem, as a library: the program is [`run`], and tests reach AWS
+//! through [`aws`].
+
+pub mod aws;
+mod composite;
+mod config;
+mod convert;
+mod files;
+mod state;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tandem_model::composites;
+use tfplugin::provider::{ConfigureRequest, Provider, Resource};
+use tfplugin::schema::Schema;
+use tfplugin::{Diagnostic, Options, Value};
+
+use composite::CompositeResource;
+use config::Shared;
+
+/// The provider: its configuration, and one resource per composite.
+struct Tandem(Arc<Shared>);
+
+#[async_trait]
+impl Provider for Tandem {
+    fn schema(&self) -> Schema {
+        config::schema()
+    }
+
+    async fn validate(&self, config: Value) -> Vec<Diagnostic> {
+        config::validate(&config)
+    }
+
+    async fn configure(&self, request: ConfigureRequest) -> Vec<Diagnostic> {
+        self.0.configure(&request.config)
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource>> {
+        let resource = |definition| -> Arc<dyn Resource> {
+            Arc::new(CompositeResource { definition, shared: self.0.clone() })
+        };
+        composites::ALL.iter().map(resource).collect()
+    }
+}
+
+/// Serves the provider to Terraform; `arguments` are those of the process but the first.
+pub async fn run(arguments: &[String]) -> ExitCode {
+    tfplugin::log::init("tandem", &["terraform_provider_tandem", "tandem_engine", "tfplugin"]);
+    let options = Options { source: "tandem/tandem", version: env!("CARGO_PKG_VERSION") };
+    tfplugin::serve(Tandem(Arc::default()), options, arguments).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfplugin::Server;
+
+    #[test]
+    fn the_schema_has_no_defects() {
+        assert_eq!(Server::new(Tandem(Arc::default())).schema_defects(), Vec::<String>::new());
+    }
+}

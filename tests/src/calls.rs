@@ -1,0 +1,110 @@
+//! The few calls to AWS that the demo makes by itself, as plain HTTP: an emulator reads the account
+//! from the access key, and checks no signature.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+/// An account on an emulator.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The emulator.
+    pub endpoint: String,
+    /// Its 12 digits.
+    pub id: String,
+    /// The region.
+    pub region: String,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+impl Account {
+    fn authorization(&self, service: &str) -> String {
+        let scope = format!("{}/20200101/{}/{service}/aws4_request", self.id, self.region);
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
+    }
+
+    /// Puts an object into a bucket.
+    pub fn put_object(&self, bucket: &str, key: &str, content: &[u8]) -> Result<()> {
+        let encoded: String = key
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                    char::from(byte).to_string()
+                }
+                other => format!("%{other:02X}"),
+            })
+            .collect();
+        ureq::put(format!("{}/{bucket}/{encoded}", self.endpoint))
+            .header("authorization", self.authorization("s3"))
+            .send(content)?;
+        Ok(())
+    }
+
+    fn json(&self, service: &str, target: &str, body: &Json) -> Result<Json> {
+        let mut answer = ureq::post(&self.endpoint)
+            .header("authorization", self.authorization(service))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .send(body.to_string())?;
+        Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
+    }
+
+    /// The messages of a log group.
+    pub fn log_messages(&self, group: &str) -> Result<Vec<String>> {
+        let found = self.json("logs", "Logs_20140328.FilterLogEvents", &json!({ "logGroupName": group }))?;
+        let events = found["events"].as_array().cloned().unwrap_or_default();
+        Ok(events.iter().filter_map(|event| event["message"].as_str().map(ToOwned::to_owned)).collect())
+    }
+
+    fn get(&self, service: &str, path: &str) -> Result<String> {
+        let request = ureq::get(format!("{}{path}", self.endpoint));
+        let mut answer = request.header("authorization", self.authorization(service)).call()?;
+        Ok(answer.body_mut().read_to_string()?)
+    }
+
+    fn query(&self, service: &str, body: &str) -> Result<String> {
+        let mut answer = ureq::post(&self.endpoint)
+            .header("authorization", self.authorization(service))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(body)?;
+        Ok(answer.body_mut().read_to_string()?)
+    }
+
+    /// Everything in the account, of every kind that Tandem makes and that stands by itself.
+    pub fn everything(&self) -> Result<BTreeSet<String>> {
+        let mut found = BTreeSet::new();
+        let mut add = |kind: &str, names: Vec<String>| {
+            found.extend(names.into_iter().map(|name| format!("{kind} {name}")));
+        };
+        add("bucket", between(&self.get("s3", "/")?, "<Name>", "</Name>"));
+        let functions: Json = serde_json::from_str(&self.get("lambda", "/2015-03-31/functions/")?)?;
+        add("function", names(&functions["Functions"], "FunctionName"));
+        let mappings: Json =
+            serde_json::from_str(&self.get("lambda", "/2015-03-31/event-source-mappings/")?)?;
+        add("event source mapping", names(&mappings["EventSourceMappings"], "UUID"));
+        let roles = self.query("iam", "Action=ListRoles&Version=2010-05-08")?;
+        add("role", between(&roles, "<RoleName>", "</RoleName>"));
+        let queues = self.query("sqs", "Action=ListQueues&Version=2012-11-05")?;
+        add("queue", between(&queues, "<QueueUrl>", "</QueueUrl>"));
+        let groups = self.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?;
+        add("log group", names(&groups["logGroups"], "logGroupName"));
+        let alarms = self.query("monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
+        add("alarm", between(&alarms, "<AlarmName>", "</AlarmName>"));
+        let groups: Json = serde_json::from_str(&self.get("scheduler", "/schedule-groups")?)?;
+        add("schedule group", names(&groups["ScheduleGroups"], "Name"));
+        let schedules: Json = serde_json::from_str(&self.get("scheduler", "/schedules")?)?;
+        add("schedule", names(&schedules["Schedules"], "Name"));
+        Ok(found)
+    }
+}
+
+fn names(list: &Json, field: &str) -> Vec<String> {
+    let items = list.as_array().cloned().unwrap_or_default();
+    items.iter().filter_map(|item| item[field].as_str().map(ToOwned::to_owned)).collect()
+}
+
+fn between(text: &str, start: &str, end: &str) -> Vec<String> {
+    let parts = text.split(start).skip(1);
+    parts.filter_map(|part| Some(part.split_once(end)?.0.to_owned())).collect()
+}

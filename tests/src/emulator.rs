@@ -1,0 +1,89 @@
+//! Emulators of AWS on loopback: started on a free port, ended when dropped.
+
+use std::fs::File;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::environment::Packages;
+
+/// A running emulator.
+#[derive(Debug)]
+pub struct Emulator {
+    process: Child,
+    /// Its address: `http://127.0.0.1:PORT`.
+    pub endpoint: String,
+}
+
+/// How an emulator runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Whether the policies of identities are enforced (MiniStack only).
+    pub enforce_iam: bool,
+}
+
+impl Emulator {
+    /// Starts MiniStack; its log goes to a file.
+    pub fn ministack(log: &Path, settings: Settings) -> io::Result<Self> {
+        let port = free_port()?;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(Packages::MiniStack.program("ministack"));
+        command
+            .env("GATEWAY_PORT", port.to_string())
+            // Functions reach AWS through what MiniStack's own environment says.
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("BIND_HOST", "127.0.0.1")
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0")
+            .env("AUTH", if settings.enforce_iam { "true" } else { "false" });
+        Self::start(command, endpoint, log, "/_ministack/health")
+    }
+
+    /// Starts moto's server; its log goes to a file.
+    pub fn moto(log: &Path) -> io::Result<Self> {
+        let port = free_port()?;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(Packages::Moto.program("moto_server"));
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let emulator = Self::start(command, endpoint, log, "/moto-api/")?;
+        let config = r#"{"lambda":{"use_docker":false}}"#;
+        ureq::post(format!("{}/moto-api/config", emulator.endpoint))
+            .send(config)
+            .map_err(io::Error::other)?;
+        Ok(emulator)
+    }
+
+    fn start(mut command: Command, endpoint: String, log: &Path, health: &str) -> io::Result<Self> {
+        let log_file = File::create(log)?;
+        let process = command.stdin(Stdio::null()).stdout(log_file.try_clone()?).stderr(log_file).spawn()?;
+        let mut emulator = Self { process, endpoint };
+        let start = Instant::now();
+        while ureq::get(format!("{}{health}", emulator.endpoint)).call().is_err() {
+            if let Some(status) = emulator.process.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "the emulator ended with {status}; see {}",
+                    log.display()
+                )));
+            }
+            if start.elapsed() > Duration::from_secs(60) {
+                return Err(io::Error::other(format!("the emulator does not answer; see {}", log.display())));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(emulator)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

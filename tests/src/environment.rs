@@ -1,0 +1,78 @@
+//! The private folder with everything that is not the project's own, and how it gets there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The top of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// The private folder.
+pub fn private() -> PathBuf {
+    root().join(".tandem")
+}
+
+/// An emulator's Python packages, pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packages {
+    /// The embedded default.
+    MiniStack,
+    /// The second opinion.
+    Moto,
+}
+
+impl Packages {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MiniStack => "ministack",
+            Self::Moto => "moto",
+        }
+    }
+
+    fn requirements(self) -> PathBuf {
+        root().join("tests/requirements").join(format!("{}.txt", self.name()))
+    }
+
+    fn folder(self) -> PathBuf {
+        private().join(self.name())
+    }
+
+    /// A program of these packages.
+    ///
+    /// # Panics
+    /// When they are not installed: the message says how to.
+    pub fn program(self, name: &str) -> PathBuf {
+        let program = self.folder().join("bin").join(name);
+        assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
+        program
+    }
+
+    /// Whether the packages are installed as pinned.
+    pub fn installed(self) -> bool {
+        let pinned = std::fs::read(self.requirements()).unwrap_or_default();
+        std::fs::read(self.folder().join("requirements.txt")).is_ok_and(|installed| installed == pinned)
+    }
+
+    /// Installs the packages into a virtual environment of their own.
+    pub fn install(self) -> Result<(), String> {
+        let folder = self.folder();
+        let run = |command: &mut Command| {
+            let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+            if output.status.success() {
+                return Ok(());
+            }
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            Err(format!("{command:?} failed:\n{}", text.trim()))
+        };
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+        }
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let pip = folder.join("bin/pip");
+        run(Command::new(pip).args(["install", "--quiet", "--requirement"]).arg(self.requirements()))?;
+        std::fs::copy(self.requirements(), folder.join("requirements.txt"))
+            .map_err(|error| error.to_string())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! The real Terraform, in a folder of its own, with the provider that was just built.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// A folder with a configuration.
+#[derive(Debug)]
+pub struct Terraform {
+    folder: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// What a run of Terraform left.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Whether it succeeded.
+    pub success: bool,
+    /// Everything it printed.
+    pub text: String,
+}
+
+impl Run {
+    /// Fails the test unless the run succeeded.
+    #[track_caller]
+    pub fn expect_success(self) -> Self {
+        assert!(self.success, "terraform failed:\n{}", self.text);
+        self
+    }
+
+    /// Fails the test unless the run failed and printed all of these. Terraform's line breaks and
+    /// frames do not count.
+    #[track_caller]
+    pub fn expect_failure(self, parts: &[&str]) -> Self {
+        assert!(!self.success, "terraform succeeded:\n{}", self.text);
+        self.expect_text(parts)
+    }
+
+    /// Fails the test unless the run printed all of these.
+    #[track_caller]
+    pub fn expect_text(self, parts: &[&str]) -> Self {
+        let plain = plain(&self.text);
+        for part in parts {
+            assert!(plain.contains(&self::plain(part)), "{part:?} is not in:\n{}", self.text);
+        }
+        self
+    }
+}
+
+fn plain(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| !["│", "╷", "╵", "|"].contains(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The provider that was built for tests.
+///
+/// # Panics
+/// When there is none: the message says how to build it.
+pub fn provider_binary() -> PathBuf {
+    let me = std::env::current_exe().expect("the path of this program");
+    // A test is `target/debug/deps/NAME-HASH`, xtask is `target/debug/xtask`.
+    let folders = me.ancestors().skip(1).take(2);
+    let mut binaries = folders.map(|folder| folder.join("terraform-provider-tandem"));
+    binaries
+        .find(|binary| binary.is_file())
+        .expect("the provider: run `cargo build -p terraform-provider-tandem`")
+}
+
+impl Terraform {
+    /// A folder for one configuration.
+    pub fn new(environment: &[(&str, &str)]) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("tandem-test").tempdir()?;
+        let rc = folder.path().join("terraform.rc");
+        let binaries = provider_binary().parent().expect("its folder").display().to_string();
+        // The folder holds this provider only, and needs no `terraform init`.
+        std::fs::write(
+            &rc,
+            format!(
+                "provider_installation {{\n  dev_overrides {{\n    \"tandem/tandem\" = \"{binaries}\"\n  }}\n  direct {{}}\n}}\n"
+            ),
+        )?;
+        let mut all: BTreeMap<String, String> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        all.insert("TF_CLI_CONFIG_FILE".to_owned(), rc.display().to_string());
+        Ok(Self { folder, environment: all })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets a variable of the environment for the runs to come.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), content).expect("a file in the test's folder");
+    }
+
+    /// A command that runs Terraform here.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("terraform");
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("TF_LOG")
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .envs(&self.environment)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs Terraform.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let output = self.command(arguments).output().expect("terraform on PATH");
+        run(&output)
+    }
+
+    /// Starts Terraform.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("terraform on PATH")
+    }
+
+    /// `terraform apply`.
+    pub fn apply(&self) -> Run {
+        self.run(&["apply", "-auto-approve", "-no-color", "-input=false"])
+    }
+
+    /// `terraform destroy`.
+    pub fn destroy(&self) -> Run {
+        self.run(&["destroy", "-auto-approve", "-no-color", "-input=false"])
+    }
+
+    /// `terraform plan`.
+    pub fn plan(&self) -> Run {
+        self.run(&["plan", "-no-color", "-input=false"])
+    }
+
+    /// Fails the test unless a plan is empty.
+    #[track_caller]
+    pub fn expect_empty_plan(&self) {
+        let run = self.run(&["plan", "-detailed-exitcode", "-no-color", "-input=false"]);
+        assert!(run.success, "the plan is not empty:\n{}", run.text);
+    }
+
+    /// The attributes of a resource in the state.
+    pub fn resource(&self, address: &str) -> Json {
+        let state = self.run(&["show", "-json"]).expect_success();
+        let json = state.text.lines().find(|line| line.starts_with('{')).expect("JSON");
+        let json: Json = serde_json::from_str(json).expect("JSON");
+        let resources = json["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
+        let found = resources.into_iter().find(|resource| resource["address"] == address);
+        found.unwrap_or_else(|| panic!("{address} is not in the state"))["values"].take()
+    }
+}
+
+/// What a finished process left.
+pub fn run(output: &Output) -> Run {
+    let text = [&output.stdout[..], &output.stderr]
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .join("\n");
+    Run { success: output.status.success(), text }
+}

@@ -1,0 +1,73 @@
+//! A release build in a filesystem mirror.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tandem_tests::environment::{private, root};
+
+use crate::step::{Result, quiet, step};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Terraform's name of this machine's platform.
+fn platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    format!("{system}_{architecture}")
+}
+
+/// Builds the provider for release; the path of the binary.
+pub(crate) fn release() -> Result<PathBuf> {
+    step("Building the provider for release (several minutes when cold)", || {
+        quiet(Command::new(env!("CARGO")).current_dir(root()).args([
+            "build",
+            "--release",
+            "-p",
+            "terraform-provider-tandem",
+        ]))
+    })?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("release/terraform-provider-tandem"))
+}
+
+/// Puts a binary into a mirror, for Terraform and OpenTofu.
+pub(crate) fn put(binary: &std::path::Path, mirror: &std::path::Path) -> Result {
+    for host in ["registry.terraform.io", "registry.opentofu.org"] {
+        let folder = mirror.join(host).join("tandem/tandem").join(VERSION).join(platform());
+        std::fs::create_dir_all(&folder)?;
+        let target = folder.join(format!("terraform-provider-tandem_v{VERSION}"));
+        // A running provider keeps its file: a new one takes the name.
+        let _ = std::fs::remove_file(&target);
+        std::fs::copy(binary, target)?;
+    }
+    Ok(())
+}
+
+/// The CLI configuration for a mirror.
+pub(crate) fn configuration(mirror: &std::path::Path) -> String {
+    format!(
+        "provider_installation {{\n  filesystem_mirror {{\n    path    = {:?}\n    include = [\"registry.terraform.io/tandem/*\", \
+         \"registry.opentofu.org/tandem/*\"]\n  }}\n  direct {{\n    exclude = [\"registry.terraform.io/tandem/*\", \
+         \"registry.opentofu.org/tandem/*\"]\n  }}\n}}\n",
+        mirror.display().to_string()
+    )
+}
+
+pub(crate) fn run(mirror: Option<PathBuf>) -> Result {
+    let mirror = std::path::absolute(mirror.unwrap_or_else(|| private().join("mirror")))?;
+    let binary = release()?;
+    put(&binary, &mirror)?;
+    eprintln!(
+        "\nThe provider is in {}. Put this into ~/.terraformrc, or into a file named by TF_CLI_CONFIG_FILE:\n",
+        mirror.display()
+    );
+    print!("{}", configuration(&mirror));
+    Ok(())
+}

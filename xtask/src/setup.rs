@@ -1,0 +1,42 @@
+//! What must be there, and what is installed into the private folder.
+
+use std::process::{Command, Stdio};
+
+use tandem_tests::environment::{Packages, private};
+
+use crate::step::{Failure, Result, step};
+
+/// Says in one line each what is missing.
+pub(crate) fn prerequisites() -> Result {
+    let works = |program: &str, arguments: &[&str]| {
+        let run = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        run.is_ok_and(|status| status.success())
+    };
+    let mut missing = Vec::new();
+    if !works("terraform", &["version"]) {
+        missing.push("`terraform` is missing: install Terraform 1.11 or later and put it on PATH");
+    }
+    if !works("python3", &["-c", "import venv, ensurepip"]) {
+        missing.push("`python3` with venv is missing: on Debian, `apt-get install python3 python3-venv`");
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Failure { message: missing.join("\nerror: "), code: 2 }) }
+}
+
+/// Installs an emulator, unless it is there as pinned.
+pub(crate) fn emulator(packages: Packages) -> Result {
+    if packages.installed() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(private())?;
+    let name = match packages {
+        Packages::MiniStack => "Installing the emulator MiniStack into .tandem",
+        Packages::Moto => "Installing the emulator moto into .tandem",
+    };
+    step(name, || Ok(packages.install()?))
+}
+
+pub(crate) fn everything() -> Result {
+    prerequisites()?;
+    emulator(Packages::MiniStack)?;
+    emulator(Packages::Moto)
+}
