@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Read, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -31,6 +33,11 @@ pub struct Code {
     pub zip: Vec<u8>,
     /// What is known of it.
     pub facts: CodeFacts,
+}
+
+/// Bytes in Base64, as AWS reports hashes.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// The largest zip that can be sent in a call.

@@ -1,2 +1,14 @@
-//! x
-fn main() {}
+//! The provider under the real Terraform, against real emulators.
+
+mod aws;
+mod bad_input;
+mod behind_the_back;
+mod enumeration;
+mod fixture;
+mod foreign;
+mod import;
+mod killed;
+mod lifecycle;
+mod proxy;
+mod replacement;
+mod stage;

@@ -55,6 +55,11 @@ impl Emulator {
         Ok(emulator)
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     fn start(mut command: Command, endpoint: String, log: &Path, health: &str) -> io::Result<Self> {
         let log_file = File::create(log)?;
         let process = command.stdin(Stdio::null()).stdout(log_file.try_clone()?).stderr(log_file).spawn()?;

@@ -98,7 +98,9 @@ pub(crate) fn run(keep: bool) -> Result {
 }
 
 fn show_result(applied: &str) {
-    for line in applied.lines().filter(|line| line.contains("complete")) {
+    for line in
+        applied.lines().filter(|line| line.starts_with("tandem_") || line.starts_with("Apply complete"))
+    {
         println!("  {line}");
     }
 }

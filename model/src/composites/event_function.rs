@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::Tags;
-use crate::artifact::CodeKind;
+use crate::artifact::{self, CodeKind};
 use crate::checks::{filters, visibility};
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -364,7 +362,7 @@ fn set_code<'a>(
         }
     };
     let (hash, architecture) = match context.code.get(path) {
-        Some(Ok(facts)) => (STANDARD.encode(facts.sha256).into(), facts.architecture.into()),
+        Some(Ok(facts)) => (artifact::base64(&facts.sha256).into(), facts.architecture.into()),
         Some(Err(error)) => {
             let at = Path::field("code").join(Step::Field(kind.to_owned()));
             findings.error(

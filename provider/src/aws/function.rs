@@ -9,8 +9,6 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat,
     LoggingConfig, PackageType, Runtime, State,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::artifact::{self, CodeKind};
@@ -36,7 +34,7 @@ async fn zip(settings: &Settings) -> Result<Blob, Failure> {
     let code = prepared
         .map_err(|error| fail(error.to_string()))?
         .map_err(|error| fail(format!("`{path}` {error}")))?;
-    if STANDARD.encode(code.facts.sha256) != text(settings, "source_code_hash") {
+    if artifact::base64(&code.facts.sha256) != text(settings, "source_code_hash") {
         return Err(fail(format!("`{path}` changed between plan and apply; plan and apply again")));
     }
     Ok(Blob::new(code.zip))

@@ -1,0 +1,139 @@
+//! Every input of every composite is changed once, and AWS says what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+use tandem_engine::canonical;
+use tandem_engine::driver::Observed;
+use tandem_model::composite::Settings;
+use tandem_model::input::{Body, Field, Shape};
+use tandem_model::kinds;
+
+use crate::fixture::{Fixture, set};
+use crate::stage::{On, Stage};
+
+/// Every input by its path, without the numbers of blocks; those that replace are marked.
+fn inputs(fields: &[Field], prefix: &str, found: &mut BTreeMap<String, bool>) {
+    for field in fields {
+        let path = format!("{prefix}{}", field.name);
+        match &field.shape {
+            Shape::Block(body) | Shape::Blocks(body) => {
+                let inner = format!("{path}.");
+                match body {
+                    Body::Fields(fields) => inputs(fields, &inner, found),
+                    Body::Choice(variants) => {
+                        variants.iter().for_each(|variant| inputs(&variant.fields, &inner, found));
+                    }
+                }
+            }
+            _ => {
+                found.insert(path, field.replaces.is_some());
+            }
+        }
+    }
+}
+
+fn without_numbers(path: &str) -> String {
+    let parts = path.split('.').filter(|part| part.parse::<usize>().is_err());
+    parts.collect::<Vec<_>>().join(".")
+}
+
+#[test]
+fn every_input_is_in_a_change_or_replaces() {
+    for fixture in Fixture::all() {
+        let mut all = BTreeMap::new();
+        inputs(&(fixture.definition.fields)(), "", &mut all);
+        let changed: BTreeSet<String> =
+            fixture.changes("1").iter().map(|change| without_numbers(&change.input)).collect();
+        let excepted = fixture.not_changed();
+        for (input, replaces) in all {
+            assert!(
+                replaces || changed.contains(&input) || excepted.contains(&input),
+                "{}: no change of `{input}` in the fixture",
+                fixture.definition.type_name
+            );
+        }
+    }
+}
+
+type Lines = BTreeMap<String, Settings>;
+
+fn lines(state: &Json) -> Lines {
+    let components = state["components"].as_object().expect("components");
+    components
+        .iter()
+        .map(|(key, line)| (key.clone(), canonical::parse_line(line.as_str().expect("a line"))))
+        .collect()
+}
+
+/// Fields that differ, and objects that came (`+`) or went (`-`).
+fn difference(before: &Lines, after: &Lines) -> BTreeSet<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut found = BTreeSet::new();
+    for key in keys {
+        match (before.get(key), after.get(key)) {
+            (None, _) => {
+                found.insert(format!("+{key}"));
+            }
+            (_, None) => {
+                found.insert(format!("-{key}"));
+            }
+            (Some(before), Some(after)) => {
+                let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+                found.extend(differing.map(|name| format!("{key}.{name}")));
+            }
+        }
+    }
+    found
+}
+
+/// AWS's settings of an object as the state would show them.
+fn shown(kind: &str, observed: &Observed) -> Settings {
+    let kind = kinds::find(kind).expect("a kind");
+    let mut settings = canonical::settings(kind, &observed.settings);
+    if kind.tags {
+        let tags = tandem_engine::ownership::user_tags(&observed.tags);
+        let tags: serde_json::Map<String, Json> =
+            tags.map(|(key, value)| (key.clone(), value.clone().into())).collect();
+        settings.insert(canonical::TAGS.to_owned(), Json::Object(tags));
+    }
+    canonical::shown(kind, &settings)
+}
+
+#[test]
+fn every_change_arrives_in_aws_and_changes_nothing_else() {
+    for fixture in Fixture::all() {
+        let stage = Stage::new(On::MiniStack);
+        let mut inputs = stage.prepare(&fixture);
+        let before_all = stage.aws.everything();
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        let mut before = lines(&stage.terraform.resource(&fixture.address()));
+        for change in fixture.changes(&stage.account.id) {
+            for cleared in &change.clear {
+                set(&mut inputs, cleared, &Json::Null);
+            }
+            set(&mut inputs, &change.input, &change.value);
+            stage.configure(&fixture, &inputs);
+            let run = stage.terraform.apply().expect_success();
+            let state = stage.terraform.resource(&fixture.address());
+            let after = lines(&state);
+            let expected: BTreeSet<String> = change.fields.iter().cloned().collect();
+            assert_eq!(difference(&before, &after), expected, "change of {}:\n{}", change.input, run.text);
+            for (key, wanted) in &after {
+                let entry = &state["record"][key];
+                let (kind, id) =
+                    (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));
+                let observed = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{key} is missing"));
+                let now = shown(kind, &observed);
+                let differing = canonical::differing(wanted, &now);
+                assert!(differing.is_empty(), "after {}: {key} {differing:?}: {now:?}", change.input);
+            }
+            before = after;
+        }
+        stage.terraform.expect_empty_plan();
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before_all);
+    }
+}

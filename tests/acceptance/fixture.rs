@@ -1,0 +1,96 @@
+//! Fixtures: one file of JSON per composite, and the generic tests take nothing else.
+
+use serde_json::Value as Json;
+use tandem_model::composite::Definition;
+use tandem_model::composites;
+use tandem_tests::environment::root;
+
+/// The fixture of a composite.
+pub(crate) struct Fixture {
+    pub(crate) definition: &'static Definition,
+    text: String,
+}
+
+/// One change of one input.
+pub(crate) struct Change {
+    pub(crate) input: String,
+    pub(crate) value: Json,
+    pub(crate) clear: Vec<String>,
+    pub(crate) fields: Vec<String>,
+}
+
+impl Fixture {
+    /// The fixture of every composite.
+    pub(crate) fn all() -> Vec<Self> {
+        composites::ALL.iter().map(Self::of).collect()
+    }
+
+    /// The fixture of the composite of that type.
+    pub(crate) fn named(type_name: &str) -> Self {
+        Self::of(Definition::find(type_name).expect("a composite"))
+    }
+
+    fn of(definition: &'static Definition) -> Self {
+        let path = root().join("tests/fixtures").join(format!("{}.json", definition.type_name));
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("every composite needs a fixture, {}: {error}", path.display()));
+        Self { definition, text }
+    }
+
+    pub(crate) fn resource_type(&self) -> String {
+        format!("tandem_{}", self.definition.type_name)
+    }
+
+    /// The address of the one resource in a test's configuration.
+    pub(crate) fn address(&self) -> String {
+        format!("{}.it", self.resource_type())
+    }
+
+    fn json(&self, account: &str) -> Json {
+        serde_json::from_str(&self.text.replace("ACCOUNT", account)).expect("a fixture of JSON")
+    }
+
+    /// What must exist beside the composite.
+    pub(crate) fn existing(&self, account: &str) -> Vec<Json> {
+        self.json(account)["existing"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Its inputs, every one given that can be.
+    pub(crate) fn inputs(&self, account: &str) -> Json {
+        self.json(account)["inputs"].clone()
+    }
+
+    /// Its changes, each on top of those before.
+    pub(crate) fn changes(&self, account: &str) -> Vec<Change> {
+        let texts = |list: &Json| {
+            let items = list.as_array().cloned().unwrap_or_default();
+            items.iter().filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect::<Vec<_>>()
+        };
+        let changes = self.json(account)["changes"].as_array().cloned().unwrap_or_default();
+        let changes = changes.into_iter().map(|change| Change {
+            input: change["input"].as_str().expect("an input").to_owned(),
+            value: change["value"].clone(),
+            clear: texts(&change["clear"]),
+            fields: texts(&change["fields"]),
+        });
+        changes.collect()
+    }
+
+    /// Inputs that no change covers, each with the reason.
+    pub(crate) fn not_changed(&self) -> Vec<String> {
+        let list = self.json("")["not_changed"].as_object().cloned().unwrap_or_default();
+        list.into_iter().map(|(input, _)| input).collect()
+    }
+}
+
+/// Sets an input by its path, `on.0.prefix`.
+pub(crate) fn set(inputs: &mut Json, path: &str, value: &Json) {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    if let Some(target) = inputs.pointer_mut(&pointer) {
+        *target = value.clone();
+        return;
+    }
+    let (parent, name) = pointer.rsplit_once('/').expect("a path");
+    let parent = inputs.pointer_mut(parent).expect("the parent of the input");
+    parent.as_object_mut().expect("a block").insert(name.to_owned(), value.clone());
+}

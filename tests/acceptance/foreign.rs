@@ -1,0 +1,114 @@
+//! Entries of others on a shared bucket are as before, whatever happens to ours.
+
+use aws_sdk_s3::types::{
+    Event, EventBridgeConfiguration, FilterRule, FilterRuleName, LambdaFunctionConfiguration,
+    NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter,
+    TopicConfiguration,
+};
+use serde_json::{Value as Json, json};
+
+use crate::stage::{On, Stage};
+
+fn filter(prefix: &str) -> NotificationConfigurationFilter {
+    let rule = FilterRule::builder().name(FilterRuleName::Prefix).value(prefix).build();
+    NotificationConfigurationFilter::builder().key(S3KeyFilter::builder().filter_rules(rule).build()).build()
+}
+
+/// Puts an entry of each sort on a bucket, as somebody else would.
+fn put_foreign(stage: &Stage, bucket: &str) {
+    let arn =
+        |service: &str, rest: &str| format!("arn:aws:{service}:eu-central-1:{}:{rest}", stage.account.id);
+    let event = Event::from("s3:ObjectCreated:*");
+    let queue = QueueConfiguration::builder()
+        .id("their-queue")
+        .queue_arn(arn("sqs", "jobs"))
+        .events(event.clone())
+        .filter(filter("q/"));
+    let topic = TopicConfiguration::builder()
+        .id("their-topic")
+        .topic_arn(arn("sns", "their"))
+        .events(event.clone())
+        .filter(filter("t/"));
+    let function = LambdaFunctionConfiguration::builder()
+        .id("their-function")
+        .lambda_function_arn(arn("lambda", "function:their"))
+        .events(event)
+        .filter(filter("f/"));
+    let document = NotificationConfiguration::builder()
+        .queue_configurations(queue.build().expect("an entry"))
+        .topic_configurations(topic.build().expect("an entry"))
+        .lambda_function_configurations(function.build().expect("an entry"))
+        .event_bridge_configuration(EventBridgeConfiguration::builder().build())
+        .build();
+    let request = stage.aws.clients.s3.put_bucket_notification_configuration().bucket(bucket);
+    let request = request.skip_destination_validation(true).notification_configuration(document);
+    stage.aws.wait(request.send()).expect("the notifications");
+}
+
+fn function(name: &str, bucket: &str, prefix: &str) -> Json {
+    json!({ "name": name, "code": { "bootstrap": "bootstrap" }, "on": [{ "bucket": bucket, "prefix": prefix }] })
+}
+
+#[test]
+fn foreign_entries_are_equal_before_and_after() {
+    let stage = Stage::new(On::MiniStack);
+    let bucket = format!("shared-{}", stage.account.id);
+    stage.aws.create("s3_bucket", &json!({ "bucket": bucket }));
+    stage.aws.create("sqs_queue", &json!({ "name": "jobs" }));
+    put_foreign(&stage, &bucket);
+    let before = stage.aws.notifications(&bucket);
+    assert_eq!(before["event bridge"].len(), 1);
+
+    let check = |ours: usize| {
+        let now = stage.aws.notifications(&bucket);
+        for sort in ["queues", "topics", "event bridge"] {
+            assert_eq!(now[sort], before[sort], "{sort}");
+        }
+        assert!(now["functions"].is_superset(&before["functions"]));
+        assert_eq!(now["functions"].len(), before["functions"].len() + ours);
+    };
+    // Two of ours, so that processes and resources take turns as well.
+    let two = |prefix: &str| json!({ "tandem_event_function": { "a": function("a", &bucket, prefix), "b": function("b", &bucket, "b/") } });
+    stage.configure_with(two("a/"));
+    stage.terraform.apply().expect_success();
+    check(2);
+    stage.configure_with(two("aa/"));
+    stage.terraform.apply().expect_success();
+    check(2);
+    stage.terraform.expect_empty_plan();
+    stage.terraform.destroy().expect_success();
+    check(0);
+    assert_eq!(stage.aws.notifications(&bucket), before);
+}
+
+#[test]
+fn an_entry_of_ours_that_is_overwritten_is_drift() {
+    let stage = Stage::new(On::MiniStack);
+    let bucket = format!("shared-{}", stage.account.id);
+    stage.aws.create("s3_bucket", &json!({ "bucket": bucket }));
+    stage.aws.create("sqs_queue", &json!({ "name": "jobs" }));
+    stage.configure_with(json!({ "tandem_event_function": { "a": function("a", &bucket, "a/") } }));
+    stage.terraform.apply().expect_success();
+    // Somebody writes the whole document, without ours.
+    put_foreign(&stage, &bucket);
+    stage.terraform.plan().expect_success().expect_text(&["s3_bucket_notification.on_shared_", "is missing"]);
+    stage.terraform.apply().expect_success();
+    assert_eq!(stage.aws.notifications(&bucket)["functions"].len(), 2);
+    stage.terraform.expect_empty_plan();
+}
+
+#[test]
+fn a_foreign_entry_that_overlaps_is_named() {
+    let stage = Stage::new(On::MiniStack);
+    let bucket = format!("shared-{}", stage.account.id);
+    stage.aws.create("s3_bucket", &json!({ "bucket": bucket }));
+    stage.aws.create("sqs_queue", &json!({ "name": "jobs" }));
+    put_foreign(&stage, &bucket);
+    stage.configure_with(json!({ "tandem_event_function": { "a": function("a", &bucket, "q/deeper/") } }));
+    stage.terraform.apply().expect_failure(&[
+        "the notification `their-queue` of bucket",
+        "which is not ours",
+        "terraform untaint",
+    ]);
+    stage.terraform.destroy().expect_success();
+}

@@ -1,0 +1,84 @@
+//! Import: the next apply changes nothing in AWS, and then the plan is empty.
+
+use crate::fixture::Fixture;
+use crate::proxy::Proxy;
+use crate::stage::{On, Stage};
+
+#[test]
+fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
+    for fixture in Fixture::all() {
+        let proxy = Proxy::start(On::MiniStack.endpoint(), |_, _, _| {});
+        let stage = Stage::at(&proxy.endpoint);
+        let inputs = stage.prepare(&fixture);
+        let before = stage.aws.everything();
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        let made = stage.terraform.resource(&fixture.address());
+
+        // The state is lost: an apply refuses and prints the import.
+        stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
+        stage.terraform.apply().expect_failure(&[
+            "exists already",
+            "import {",
+            &format!("id = \"{}\"", inputs["name"].as_str().expect("a name")),
+        ]);
+
+        stage
+            .terraform
+            .run(&["import", "-no-color", &fixture.address(), inputs["name"].as_str().expect("a name")])
+            .expect_success();
+        let imported = stage.terraform.resource(&fixture.address());
+        assert_eq!(imported["ids"], made["ids"]);
+        assert_eq!(imported["instance"], made["instance"]);
+        // What AWS can tell is read back into the inputs.
+        for (name, value) in inputs.as_object().expect("inputs") {
+            if imported[name].is_number() || imported[name].is_string() {
+                assert_eq!(&imported[name], value, "{name}");
+            }
+        }
+
+        let calls = proxy.mutating().len();
+        stage.terraform.apply().expect_success();
+        assert_eq!(proxy.mutating()[calls..], [] as [String; 0], "{}", fixture.definition.type_name);
+        stage.terraform.expect_empty_plan();
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before);
+    }
+}
+
+#[test]
+fn what_does_not_exist_cannot_be_imported() {
+    for fixture in Fixture::all() {
+        let stage = Stage::new(On::MiniStack);
+        let inputs = stage.prepare(&fixture);
+        stage.configure(&fixture, &inputs);
+        let address = fixture.address();
+        stage
+            .terraform
+            .run(&["import", "-no-color", &address, "nothing"])
+            .expect_failure(&["There is no `test/eu-central-1/", "Check the name"]);
+    }
+}
+
+#[test]
+fn a_matching_composite_is_adopted_when_the_provider_says_so() {
+    for fixture in Fixture::all() {
+        let stage = Stage::new(On::MiniStack);
+        let inputs = stage.prepare(&fixture);
+        let before = stage.aws.everything();
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
+        let file = stage.terraform.path().join("main.tf.json");
+        let adopting = std::fs::read_to_string(&file).expect("the configuration");
+        std::fs::write(
+            &file,
+            adopting.replace(r#""project":"test""#, r#""project":"test","adopt":"matching""#),
+        )
+        .expect("a file");
+        stage.terraform.apply().expect_success().expect_text(&["An earlier apply was resumed"]);
+        stage.terraform.expect_empty_plan();
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before);
+    }
+}

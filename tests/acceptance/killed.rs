@@ -1,0 +1,126 @@
+//! The provider is killed at each mutating call of a create, before and after the answer: the next
+//! apply ends with exactly one of everything, and a destroy leaves nothing.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::fixture::Fixture;
+use crate::proxy::{Phase, Proxy};
+use crate::stage::{On, Stage};
+
+/// Providers that a process started, by their parent.
+fn providers_of(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(|entry| {
+        let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("stat")).ok()?;
+        // `pid (name) state ppid …`; the name may hold spaces and is cut to 15 characters.
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let of: u32 = rest.split_whitespace().nth(1)?.parse().ok()?;
+        (of == parent && name.starts_with("terraform-prov")).then_some(id)
+    });
+    processes.collect()
+}
+
+fn kill(process: u32) {
+    let _ = Command::new("kill").args(["-9", &process.to_string()]).status();
+}
+
+struct Case {
+    fixture: Fixture,
+    phase: Phase,
+    number: usize,
+}
+
+/// Runs one case; whether the call to kill at was reached.
+fn run(case: &Case) -> bool {
+    let armed = Arc::new(AtomicBool::new(false));
+    let fired = Arc::new(AtomicBool::new(false));
+    let terraform = Arc::new(Mutex::new(0_u32));
+    let counted = Arc::new(AtomicUsize::new(0));
+    let (phase, number) = (case.phase, case.number);
+    let hook = {
+        let (armed, fired, terraform, counted) =
+            (armed.clone(), fired.clone(), terraform.clone(), counted.clone());
+        move |at: Phase, _: usize, _: &str| {
+            if !armed.load(Ordering::SeqCst) {
+                return;
+            }
+            let now = if at == Phase::Before {
+                counted.fetch_add(1, Ordering::SeqCst) + 1
+            } else {
+                counted.load(Ordering::SeqCst)
+            };
+            if at == phase && now >= number && !fired.swap(true, Ordering::SeqCst) {
+                let parent = *terraform.lock().unwrap_or_else(PoisonError::into_inner);
+                providers_of(parent).into_iter().for_each(kill);
+            }
+        }
+    };
+    let proxy = Proxy::start(On::MiniStack.endpoint(), hook);
+    let stage = Stage::at(&proxy.endpoint);
+    let inputs = stage.prepare(&case.fixture);
+    let before = stage.aws.everything();
+    stage.configure(&case.fixture, &inputs);
+    let child = {
+        let mut held = terraform.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = stage.terraform.spawn(&["apply", "-auto-approve", "-no-color", "-input=false"]);
+        *held = child.id();
+        armed.store(true, Ordering::SeqCst);
+        child
+    };
+    let output = child.wait_with_output().expect("terraform");
+    armed.store(false, Ordering::SeqCst);
+    let first = tandem_tests::terraform::run(&output);
+    if !fired.load(Ordering::SeqCst) {
+        first.expect_success();
+        return false;
+    }
+    let name = format!("{} killed {:?} call {}", case.fixture.definition.type_name, case.phase, case.number);
+    let second = stage.terraform.apply();
+    assert!(second.success, "{name}:\n{}\nthen:\n{}", first.text, second.text);
+    stage.terraform.expect_empty_plan();
+    let owned = stage.terraform.resource(&case.fixture.address())["ids"].as_object().expect("ids").len();
+    assert!(owned > 1, "{name}");
+    let twice: BTreeSet<String> = stage.aws.everything();
+    assert_eq!(twice.len(), stage.aws.everything().len());
+    let destroyed = stage.terraform.destroy();
+    assert!(destroyed.success, "{name}: {}", destroyed.text);
+    assert_eq!(stage.aws.everything(), before, "{name}");
+    true
+}
+
+fn killed_everywhere(type_name: &str, phase: Phase) {
+    let mut number = 0;
+    loop {
+        number += 1;
+        if !run(&Case { fixture: Fixture::named(type_name), phase, number }) {
+            break;
+        }
+        assert!(number < 200, "the create never ends");
+    }
+    assert!(number > 5, "only {number} calls were reached");
+}
+
+// One test for each, so that they run beside each other.
+#[test]
+fn a_bucket_killed_before_each_call_converges() {
+    killed_everywhere("bucket", Phase::Before);
+}
+
+#[test]
+fn a_bucket_killed_after_each_call_converges() {
+    killed_everywhere("bucket", Phase::After);
+}
+
+#[test]
+fn an_event_function_killed_before_each_call_converges() {
+    killed_everywhere("event_function", Phase::Before);
+}
+
+#[test]
+fn an_event_function_killed_after_each_call_converges() {
+    killed_everywhere("event_function", Phase::After);
+}

@@ -1,0 +1,93 @@
+//! Create, an empty plan, destroy, nothing left: every composite on both emulators.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::fixture::Fixture;
+use crate::stage::{On, Stage};
+
+fn lifecycle(on: On) {
+    for fixture in Fixture::all() {
+        let stage = Stage::new(on);
+        let inputs = stage.prepare(&fixture);
+        let before = stage.aws.everything();
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        stage.terraform.expect_empty_plan();
+        let state = stage.terraform.resource(&fixture.address());
+        assert_eq!(state["drift"], json!([]));
+        let keys = |name: &str| -> BTreeSet<String> {
+            state[name].as_object().expect(name).keys().cloned().collect()
+        };
+        assert_eq!(keys("components"), keys("ids"));
+        assert_eq!(keys("components"), keys("record"));
+        for (key, entry) in state["record"].as_object().expect("the record") {
+            let (kind, id) = (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));
+            assert!(stage.aws.observe(kind, id).is_some(), "{key} does not exist");
+        }
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before, "{}", fixture.definition.type_name);
+    }
+}
+
+#[test]
+fn every_composite_lives_and_leaves_nothing_on_ministack() {
+    lifecycle(On::MiniStack);
+}
+
+#[test]
+fn every_composite_lives_and_leaves_nothing_on_moto() {
+    lifecycle(On::Moto);
+}
+
+#[test]
+fn a_real_upload_runs_the_function() {
+    let stage = Stage::new(On::MiniStack);
+    stage.configure_with(json!({
+        "tandem_bucket": { "inbox": { "name": "inbox", "force_destroy": true } },
+        "tandem_event_function": { "it": {
+            "name": "notice",
+            "code": { "bootstrap": "bootstrap" },
+            "on": [{ "bucket": "${tandem_bucket.inbox.bucket}", "suffix": ".mp4" }],
+        } },
+    }));
+    stage.terraform.apply().expect_success();
+    let bucket =
+        stage.terraform.resource("tandem_bucket.inbox")["bucket"].as_str().expect("a name").to_owned();
+    stage.account.put_object(&bucket, "my video+ü.mp4", b"x").expect("an upload");
+    stage.account.put_object(&bucket, "not a video.txt", b"x").expect("an upload");
+    let start = Instant::now();
+    let messages = loop {
+        let messages = stage.account.log_messages("/aws/lambda/test-notice").expect("logs");
+        if messages.iter().any(|message| message.contains("my video+ü.mp4")) {
+            break messages;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "no log line: {messages:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(!messages.iter().any(|message| message.contains("not a video")), "{messages:?}");
+    stage.terraform.destroy().expect_success();
+    assert_eq!(
+        stage.aws.everything().len(),
+        1,
+        "the default schedule group only: {:?}",
+        stage.aws.everything()
+    );
+}
+
+#[test]
+fn a_bucket_that_holds_objects_is_not_deleted() {
+    let stage = Stage::new(On::MiniStack);
+    let resources = |force| json!({ "tandem_bucket": { "it": { "name": "full", "force_destroy": force } } });
+    stage.configure_with(resources(false));
+    stage.terraform.apply().expect_success();
+    let bucket = stage.terraform.resource("tandem_bucket.it")["bucket"].as_str().expect("a name").to_owned();
+    stage.account.put_object(&bucket, "precious", b"x").expect("an upload");
+    stage.terraform.destroy().expect_failure(&["s3_bucket.main is not empty", "precious", "force_destroy"]);
+    stage.terraform.expect_empty_plan();
+    stage.configure_with(resources(true));
+    stage.terraform.apply().expect_success();
+    stage.terraform.destroy().expect_success();
+}

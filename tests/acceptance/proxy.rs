@@ -1,0 +1,128 @@
+//! Between provider and emulator: counts calls that change something, and lets a test act on them.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// AWS has not seen it.
+    Before,
+    /// AWS has answered; the provider has not seen the answer.
+    After,
+}
+
+type Hook = Arc<dyn Fn(Phase, usize, &str) + Send + Sync>;
+
+/// A running proxy.
+pub(crate) struct Proxy {
+    pub(crate) endpoint: String,
+    mutating: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Starts one. The hook is told of every mutating call: its number from 1, and its name.
+    pub(crate) fn start(upstream: &str, hook: impl Fn(Phase, usize, &str) + Send + Sync + 'static) -> Self {
+        let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
+        let (upstream, calls) = (upstream.to_owned(), mutating.clone());
+        let hook: Hook = Arc::new(hook);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                sender.send(listener.local_addr().expect("an address")).expect("the test waits");
+                let client: Client<HttpConnector, Full<Bytes>> =
+                    Client::builder(TokioExecutor::new()).build_http();
+                while let Ok((stream, _)) = listener.accept().await {
+                    let (client, upstream, calls, hook) =
+                        (client.clone(), upstream.clone(), calls.clone(), hook.clone());
+                    let service = service_fn(move |request| {
+                        forward(request, client.clone(), upstream.clone(), calls.clone(), hook.clone())
+                    });
+                    tokio::spawn(
+                        hyper::server::conn::http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service),
+                    );
+                }
+            });
+        });
+        let address = receiver.recv().expect("the proxy's address");
+        Self { endpoint: format!("http://{address}"), mutating }
+    }
+
+    /// Names of the mutating calls so far.
+    pub(crate) fn mutating(&self) -> Vec<String> {
+        self.mutating.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn forward(
+    request: Request<Incoming>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    upstream: String,
+    calls: Arc<Mutex<Vec<String>>>,
+    hook: Hook,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let name = operation(&parts, &body);
+    let number = is_mutating(&parts.method, &name).then(|| {
+        let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push(name.clone());
+        calls.len()
+    });
+    let act = |phase| {
+        if let Some(number) = number {
+            tokio::task::block_in_place(|| hook(phase, number, &name));
+        }
+    };
+    act(Phase::Before);
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    parts.uri = format!("{upstream}{path}").parse::<Uri>().expect("an address");
+    let answer = client.request(Request::from_parts(parts, Full::new(body))).await;
+    let answer = match answer {
+        Ok(answer) => {
+            let (parts, body) = answer.into_parts();
+            Response::from_parts(parts, Full::new(body.collect().await?.to_bytes()))
+        }
+        Err(error) => {
+            let mut failed = Response::new(Full::new(Bytes::from(error.to_string())));
+            *failed.status_mut() = StatusCode::BAD_GATEWAY;
+            failed
+        }
+    };
+    act(Phase::After);
+    Ok(answer)
+}
+
+/// The name of a call, in whichever of AWS's protocols it is made.
+fn operation(parts: &hyper::http::request::Parts, body: &[u8]) -> String {
+    if let Some(target) = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
+        return target.rsplit('.').next().unwrap_or(target).to_owned();
+    }
+    let path = parts.uri.path();
+    if let Some((_, operation)) = path.split_once("/operation/") {
+        return operation.to_owned();
+    }
+    let text = String::from_utf8_lossy(body);
+    if let Some(action) = text.split('&').find_map(|pair| pair.strip_prefix("Action=")) {
+        return action.to_owned();
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    format!("{} {path}?{query}", parts.method)
+}
+
+fn is_mutating(method: &Method, name: &str) -> bool {
+    const READS: [&str; 7] = ["Get", "List", "Describe", "Head", "Filter", "GET ", "HEAD "];
+    *method != Method::GET && *method != Method::HEAD && !READS.iter().any(|read| name.starts_with(read))
+}
