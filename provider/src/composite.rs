@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tandem_engine::job::{Job, Problem};
-use tandem_engine::plan::Planned;
-use tandem_engine::record::Record;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
@@ -222,9 +220,12 @@ impl CompositeResource {
         }
         let Some(graph) = expansion.graph else { return Ok((planned, requires_replace, diagnostics)) };
         let record = state::record(&request.prior);
-        let show = plan::plan(&graph, &context, &record);
+        let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
+        let missing = read::missing(drift.filter_map(Value::as_str));
+        let show = plan::plan(&graph, &context, &record, &missing);
         let refused = plan::check_data(&graph, &show.replaced);
-        if !refused.is_empty() {
+        // With another identity, nothing of the old composite is replaced: it is destroyed by itself.
+        if !refused.is_empty() && requires_replace.is_empty() {
             diagnostics.extend(self::diagnostics(&refused));
             return Err(diagnostics);
         }
@@ -242,8 +243,8 @@ impl CompositeResource {
                 "iam_policies",
                 convert::text_map(show.policies.iter().map(|(key, text)| (key, text.clone()))),
             );
-            if unchanged(&request.prior, &record, &show) {
-                planned.set("record", request.prior.get("record").clone());
+            if !request.prior.is_null() {
+                planned.set("record", state::planned_record(&show));
             }
         }
         Ok((planned, requires_replace, diagnostics))
@@ -300,7 +301,7 @@ impl CompositeResource {
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
         state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record);
+        let now = plan::plan(&graph, &model, &outcome.record, &BTreeSet::new());
         state.set(
             "iam_policies",
             convert::text_map(
@@ -356,19 +357,6 @@ fn job<'a>(
         deadline: Instant::now() + limit,
         stopped,
     }
-}
-
-/// Whether an apply would change no object.
-fn unchanged(prior: &Value, record: &Record, show: &Planned) -> bool {
-    let drifted = prior.get("drift").as_list().is_some_and(|drift| !drift.is_empty());
-    let keys: BTreeSet<_> = record.objects.keys().collect();
-    !prior.is_null()
-        && !drifted
-        && keys == show.components.keys().collect()
-        && show
-            .components
-            .iter()
-            .all(|(key, line)| line.as_ref() == record.objects.get(key).map(|entry| &entry.line))
 }
 
 fn name(state: &Value) -> String {

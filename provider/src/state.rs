@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tandem_engine::plan::Planned;
 use tandem_engine::record::{Entry, Record};
 use tandem_model::composite::Definition;
 use tandem_model::graph::Key;
@@ -145,24 +146,37 @@ pub(crate) fn set_record(state: &mut Value, record: &Record) {
     state.set("components", entries(&|entry| Value::String(entry.line.clone())));
     state.set("ids", entries(&shown));
     state.set("instance", Value::String(record.instance.clone()));
-    state.set(
-        "record",
-        entries(&|entry| {
-            let attributes =
-                entry.attributes.iter().map(|(name, value)| (name, Value::String(value.clone())));
-            Value::map([
-                ("kind", Value::String(entry.kind.clone())),
-                ("id", Value::String(entry.id.clone())),
-                ("region", Value::String(entry.region.clone())),
-                ("account", Value::String(entry.account.clone())),
-                ("digest", Value::String(entry.digest.clone())),
-                (
-                    "needs",
-                    Value::List(entry.needs.iter().map(|key| Value::String(key.to_string())).collect()),
-                ),
-                ("attributes", Value::map(attributes)),
-                ("anchor", Value::Bool(entry.anchor)),
-            ])
-        }),
-    );
+    let known = |entry: &Entry| {
+        object(entry, Value::from(&*entry.id), Value::from(&*entry.digest), attributes(entry))
+    };
+    state.set("record", entries(&known));
+}
+
+/// The record that an apply will leave, as far as it can be told.
+pub(crate) fn planned_record(planned: &Planned) -> Value {
+    let or_unknown = |known: bool, value: Value| if known { value } else { Value::UNKNOWN };
+    let entries = planned.entries.iter().map(|(key, planned)| {
+        let entry = &planned.entry;
+        let id = or_unknown(planned.id, Value::from(&*entry.id));
+        let digest = or_unknown(planned.digest, Value::from(&*entry.digest));
+        (key.to_string(), object(entry, id, digest, or_unknown(planned.attributes, attributes(entry))))
+    });
+    Value::map(entries)
+}
+
+fn attributes(entry: &Entry) -> Value {
+    Value::map(entry.attributes.iter().map(|(name, value)| (name, Value::String(value.clone()))))
+}
+
+fn object(entry: &Entry, id: Value, digest: Value, attributes: Value) -> Value {
+    Value::map([
+        ("kind", Value::String(entry.kind.clone())),
+        ("id", id),
+        ("region", Value::String(entry.region.clone())),
+        ("account", Value::String(entry.account.clone())),
+        ("digest", digest),
+        ("needs", Value::List(entry.needs.iter().map(|key| Value::String(key.to_string())).collect())),
+        ("attributes", attributes),
+        ("anchor", Value::Bool(entry.anchor)),
+    ])
 }

@@ -19,13 +19,17 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    pub(crate) fn new(account: &Account) -> Self {
+    pub(crate) fn new(account: &Account, endpoints: &[(&str, &str)]) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let connection = Connection {
             region: Some(account.region.clone()),
             access_key: Some(account.id.clone()),
             secret_key: Some("test".to_owned()),
             endpoint: Some(account.endpoint.clone()),
+            endpoints: endpoints
+                .iter()
+                .map(|(service, url)| ((*service).to_owned(), (*url).to_owned()))
+                .collect(),
             ..Connection::default()
         };
         let clients = runtime.block_on(connection.clients()).expect("clients");

@@ -14,35 +14,40 @@ fn filter(prefix: &str) -> NotificationConfigurationFilter {
     NotificationConfigurationFilter::builder().key(S3KeyFilter::builder().filter_rules(rule).build()).build()
 }
 
-/// Puts an entry of each sort on a bucket, as somebody else would.
-fn put_foreign(stage: &Stage, bucket: &str) {
+/// Puts entries of these sorts on a bucket, as somebody else would.
+pub(crate) fn put(stage: &Stage, bucket: &str, sorts: &[&str]) {
     let arn =
         |service: &str, rest: &str| format!("arn:aws:{service}:eu-central-1:{}:{rest}", stage.account.id);
     let event = Event::from("s3:ObjectCreated:*");
-    let queue = QueueConfiguration::builder()
-        .id("their-queue")
-        .queue_arn(arn("sqs", "jobs"))
-        .events(event.clone())
-        .filter(filter("q/"));
-    let topic = TopicConfiguration::builder()
-        .id("their-topic")
-        .topic_arn(arn("sns", "their"))
-        .events(event.clone())
-        .filter(filter("t/"));
-    let function = LambdaFunctionConfiguration::builder()
-        .id("their-function")
-        .lambda_function_arn(arn("lambda", "function:their"))
-        .events(event)
-        .filter(filter("f/"));
-    let document = NotificationConfiguration::builder()
-        .queue_configurations(queue.build().expect("an entry"))
-        .topic_configurations(topic.build().expect("an entry"))
-        .lambda_function_configurations(function.build().expect("an entry"))
-        .event_bridge_configuration(EventBridgeConfiguration::builder().build())
-        .build();
+    let mut document = NotificationConfiguration::builder();
+    for sort in sorts {
+        document = match *sort {
+            "queue" => {
+                let queue = QueueConfiguration::builder().id("their-queue").queue_arn(arn("sqs", "jobs"));
+                let queue = queue.events(event.clone()).filter(filter("q/"));
+                document.queue_configurations(queue.build().expect("an entry"))
+            }
+            "topic" => {
+                let topic = TopicConfiguration::builder().id("their-topic").topic_arn(arn("sns", "their"));
+                let topic = topic.events(event.clone()).filter(filter("t/"));
+                document.topic_configurations(topic.build().expect("an entry"))
+            }
+            "function" => {
+                let function = LambdaFunctionConfiguration::builder().id("their-function");
+                let function = function.lambda_function_arn(arn("lambda", "function:their"));
+                let function = function.events(event.clone()).filter(filter("f/"));
+                document.lambda_function_configurations(function.build().expect("an entry"))
+            }
+            _ => document.event_bridge_configuration(EventBridgeConfiguration::builder().build()),
+        };
+    }
     let request = stage.aws.clients.s3.put_bucket_notification_configuration().bucket(bucket);
-    let request = request.skip_destination_validation(true).notification_configuration(document);
+    let request = request.skip_destination_validation(true).notification_configuration(document.build());
     stage.aws.wait(request.send()).expect("the notifications");
+}
+
+fn put_foreign(stage: &Stage, bucket: &str) {
+    put(stage, bucket, &["queue", "topic", "function", "event bridge"]);
 }
 
 fn function(name: &str, bucket: &str, prefix: &str) -> Json {

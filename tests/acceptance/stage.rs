@@ -69,7 +69,24 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage on an emulator.
     pub(crate) fn new(on: On) -> Self {
-        Self::at(on.endpoint())
+        match on {
+            On::MiniStack => Self::at(on.endpoint()),
+            On::Moto => Self::on_moto(),
+        }
+    }
+
+    /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: alarms are
+    /// MiniStack's there.
+    fn on_moto() -> Self {
+        let account = Account {
+            endpoint: On::Moto.endpoint().to_owned(),
+            id: "123456789012".to_owned(),
+            region: REGION.to_owned(),
+        };
+        let alarms = On::MiniStack.endpoint();
+        let mut stage = Self::of(account, &[("cloudwatch", alarms)]);
+        stage.terraform.set("AWS_ENDPOINT_URL_CLOUDWATCH", alarms);
+        stage
     }
 
     /// A stage on a server of this address.
@@ -77,9 +94,12 @@ impl Stage {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let id = format!("{:08}{:04}", std::process::id() % 89_999_999 + 10_000_000, number);
-        let account = Account { endpoint: endpoint.to_owned(), id, region: REGION.to_owned() };
+        Self::of(Account { endpoint: endpoint.to_owned(), id, region: REGION.to_owned() }, &[])
+    }
+
+    fn of(account: Account, endpoints: &[(&str, &str)]) -> Self {
         let mut terraform = Terraform::new(&[]).expect("a folder");
-        terraform.set("AWS_ENDPOINT_URL", endpoint);
+        terraform.set("AWS_ENDPOINT_URL", &account.endpoint);
         terraform.set("AWS_ACCESS_KEY_ID", &account.id);
         terraform.set("AWS_SECRET_ACCESS_KEY", "test");
         terraform.set("AWS_REGION", REGION);
@@ -87,7 +107,7 @@ impl Stage {
         for (name, content) in code() {
             std::fs::copy(content, terraform.path().join(name)).expect("code");
         }
-        Self { aws: Aws::new(&account), account, terraform }
+        Self { aws: Aws::new(&account, endpoints), account, terraform }
     }
 
     /// Writes a configuration with one composite.

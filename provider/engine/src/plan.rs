@@ -11,7 +11,7 @@ use tandem_model::kind::{Kind, Role};
 
 use crate::canonical;
 use crate::job::Problem;
-use crate::record::Record;
+use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
 /// What a plan shows. `None` is known only after apply.
@@ -27,24 +27,65 @@ pub struct Planned {
     pub outputs: BTreeMap<&'static str, Option<Json>>,
     /// Objects that will be deleted and made again.
     pub replaced: BTreeSet<Key>,
+    /// What will be recorded of every object.
+    pub entries: BTreeMap<Key, PlannedEntry>,
 }
 
-/// Plans a graph over what is recorded.
-pub fn plan(graph: &Graph, context: &Context, record: &Record) -> Planned {
-    let attributes = lasting_attributes(graph, context, record);
+/// What will be recorded of an object. `None` is known only after apply.
+#[derive(Clone, Debug)]
+pub struct PlannedEntry {
+    /// What is known; its id, digest and attributes count only as the other fields say.
+    pub entry: Entry,
+    /// Whether the id is known.
+    pub id: bool,
+    /// Whether the digest is known.
+    pub digest: bool,
+    /// Whether the attributes are known.
+    pub attributes: bool,
+}
+
+/// Plans a graph over what is recorded; what is missing of that will be made again.
+pub fn plan(graph: &Graph, context: &Context, record: &Record, missing: &BTreeSet<Key>) -> Planned {
+    let replaced = replaced(graph, context, record);
+    let attributes = lasting_attributes(record, &replaced, missing);
     let resolver = Resolver::new(graph, context, &attributes);
-    let mut planned = Planned { replaced: replaced(graph, context, record), ..Planned::default() };
+    let mut planned = Planned { replaced, ..Planned::default() };
+    let anchor = graph.objects().first().map(|object| &object.key);
     for object in graph.objects() {
-        let line = resolver.settings(object).ok().map(|settings| {
-            let settings = canonical::settings(object.kind, &settings);
-            canonical::line(&canonical::shown(object.kind, &settings))
-        });
+        let canonical =
+            resolver.settings(object).ok().map(|settings| canonical::settings(object.kind, &settings));
+        let line =
+            canonical.as_ref().map(|settings| canonical::line(&canonical::shown(object.kind, settings)));
         let arn = Expr::Attribute(object.key.clone(), "arn").evaluate(&resolver);
         let arn = arn.and_then(|arn| arn.as_str().map(ToOwned::to_owned));
         let has_arn = object.kind.attributes.iter().any(|(name, _)| *name == "arn");
-        let kept = record.objects.get(&object.key).filter(|_| !planned.replaced.contains(&object.key));
-        let id =
-            if has_arn { arn } else { resolver.id(object).or_else(|| kept.map(|entry| entry.id.clone())) };
+        let again = planned.replaced.contains(&object.key) || missing.contains(&object.key);
+        let kept = record.objects.get(&object.key).filter(|_| !again);
+        let own_id = resolver.id(object).or_else(|| kept.map(|entry| entry.id.clone()));
+        let id = if has_arn { arn.clone() } else { own_id.clone() };
+        let unpredictable = object
+            .kind
+            .attributes
+            .iter()
+            .any(|(name, template)| template.is_none() && object.kind.field(name).is_none());
+        let entry = PlannedEntry {
+            id: own_id.is_some(),
+            digest: canonical.is_some(),
+            attributes: kept.is_some() || !unpredictable,
+            entry: Entry {
+                kind: object.kind.name.to_owned(),
+                id: own_id.unwrap_or_default(),
+                region: context.region.clone().unwrap_or_default(),
+                account: context.account.clone().unwrap_or_default(),
+                digest: canonical.as_ref().map(canonical::digest).unwrap_or_default(),
+                line: String::new(),
+                arn,
+                attributes: kept.map(|entry| entry.attributes.clone()).unwrap_or_default(),
+                needs: object.needs().into_iter().collect(),
+                anchor: Some(&object.key) == anchor,
+            },
+        };
+        planned.entries.insert(object.key.clone(), entry);
         planned.components.insert(object.key.clone(), line);
         planned.ids.insert(object.key.clone(), id);
     }
@@ -57,16 +98,16 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record) -> Planned {
     planned
 }
 
-/// Attributes of recorded objects that an apply will leave as they are.
-fn lasting_attributes(graph: &Graph, context: &Context, record: &Record) -> Attributes {
-    let replaced = replaced(graph, context, record);
-    let lasting = record.objects.iter().filter(|(key, _)| !replaced.contains(*key));
-    // Only what cannot be told beforehand: the rest follows from the wanted settings.
-    let unpredictable = lasting.map(|(key, entry)| {
+/// Attributes of recorded objects that an apply will leave as they are, and that cannot be told
+/// beforehand: the rest follows from the wanted settings.
+fn lasting_attributes(record: &Record, replaced: &BTreeSet<Key>, missing: &BTreeSet<Key>) -> Attributes {
+    let lasting =
+        record.objects.iter().filter(|(key, _)| !replaced.contains(*key) && !missing.contains(*key));
+    let attributes = lasting.map(|(key, entry)| {
         let attributes = entry.attributes.iter();
         (key.clone(), attributes.map(|(name, value)| (name.clone(), value.clone().into())).collect())
     });
-    unpredictable.collect()
+    attributes.collect()
 }
 
 /// Recorded objects that must be made again: an immutable field changes, or the parent is replaced.

@@ -1,5 +1,7 @@
 //! What exists of what is recorded, and where it differs.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::graph::Key;
@@ -21,6 +23,13 @@ pub struct Reading {
     pub drift: Vec<String>,
 }
 
+/// The objects that a reading found missing.
+pub fn missing<'a>(drift: impl IntoIterator<Item = &'a str>) -> BTreeSet<Key> {
+    drift.into_iter().filter_map(|line| line.strip_suffix(MISSING).map(Key::from)).collect()
+}
+
+const MISSING: &str = " is missing";
+
 /// Looks at every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
@@ -35,7 +44,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
             }
             Ok(None) => {
                 if !job.ignores(key, "*") {
-                    reading.drift.push(format!("{key} is missing"));
+                    reading.drift.push(format!("{key}{MISSING}"));
                 }
             }
             Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),

@@ -1,11 +1,14 @@
 //! Queues that functions read.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
 use super::{number, settings, text, texts};
@@ -79,7 +82,7 @@ impl Driver for EventSourceMappings {
             .set_batch_size(number(settings, "batch_size"))
             .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
             .set_function_response_types(Some(response_types(settings)))
-            .enabled(true);
+            .set_enabled(settings.get("enabled").and_then(Json::as_bool));
         let created = call!("lambda:CreateEventSourceMapping", request)?;
         Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
     }
@@ -104,8 +107,30 @@ impl Driver for EventSourceMappings {
             .set_batch_size(number(settings, "batch_size"))
             .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
             .set_function_response_types(Some(response_types(settings)))
-            .enabled(true);
+            .set_enabled(settings.get("enabled").and_then(Json::as_bool));
         call!("lambda:UpdateEventSourceMapping", request).map(|_| ())
+    }
+
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for function in
+            found.iter().filter(|(key, _)| key.starts_with("lambda_function.")).map(|(_, found)| found)
+        {
+            let request = self.0.list_event_source_mappings().function_name(&function.id);
+            let listed = call!("lambda:ListEventSourceMappings", request)?;
+            for mapping in listed.event_source_mappings.unwrap_or_default() {
+                if mapping.state() == Some("Deleting") {
+                    continue;
+                }
+                let source = mapping.event_source_arn().unwrap_or_default();
+                let role = names::role(&format!("on_{}", source.rsplit(':').next().unwrap_or_default()));
+                belonging.push((role, observed(&mapping)));
+            }
+        }
+        Ok(belonging)
     }
 
     /// A mapping goes on reading for a while after the call: it is gone when it cannot be found.

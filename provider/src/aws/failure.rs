@@ -78,6 +78,10 @@ where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let (code, message) = match error.as_service_error() {
+        // An answer that is none of the service's own errors: only the whole chain says what it was.
+        Some(service) if service.meta().code().is_none() => {
+            (String::new(), DisplayErrorContext(&error).to_string())
+        }
         Some(service) => {
             let meta = service.meta();
             let message = meta.message().map(ToOwned::to_owned);

@@ -6,6 +6,7 @@
 //! writer can still lose an entry, or lose ours: AWS offers nothing against it. A lost entry of ours
 //! is written again at once, or is found as drift later.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use async_trait::async_trait;
@@ -152,8 +153,26 @@ impl Notifications {
         }
         entries.extend(wanted.map(entry));
         document.lambda_function_configurations = Some(entries).filter(|entries| !entries.is_empty());
-        let request = self.s3.put_bucket_notification_configuration().bucket(bucket);
-        call!("s3:PutBucketNotificationConfiguration", request.notification_configuration(document))?;
+        let put = |skip| {
+            let request = self.s3.put_bucket_notification_configuration().bucket(bucket);
+            request.notification_configuration(document.clone()).set_skip_destination_validation(skip)
+        };
+        let result = call!("s3:PutBucketNotificationConfiguration", put(None));
+        match result {
+            // A destination of somebody else is gone or refuses: that is theirs to mend, and no reason to
+            // refuse ours.
+            Err(failure)
+                if failure.message.contains("Unable to validate")
+                    && wanted.is_none_or(|wanted| {
+                        !failure.message.contains(text(wanted, "lambda_function_arn"))
+                    }) =>
+            {
+                call!("s3:PutBucketNotificationConfiguration", put(Some(true)))?;
+            }
+            result => {
+                result?;
+            }
+        }
         let there = self.entry(bucket, id).await?.is_some();
         if there == wanted.is_some() {
             return Ok(());
@@ -199,6 +218,27 @@ impl Driver for Notifications {
         let (bucket, id) = (text(settings, "bucket"), text(settings, "id"));
         self.merge(bucket, id, Some(settings)).await?;
         Ok(Created { id: format!("{bucket}:{id}"), ..Created::default() })
+    }
+
+    /// The permissions of a function say which buckets may tell it something.
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for (key, permission) in found {
+            let Some(role) = key.strip_prefix("lambda_permission.") else { continue };
+            let Some((_, bucket)) = text(&permission.settings, "source_arn").split_once(":s3:::") else {
+                continue;
+            };
+            let document = self.document(bucket).await?;
+            let entries =
+                document.and_then(|document| document.lambda_function_configurations).unwrap_or_default();
+            let ours =
+                entries.iter().find(|entry| entry.id().is_some_and(|id| id.ends_with(&format!("-{role}"))));
+            belonging.extend(ours.map(|entry| (role.to_owned(), observed(bucket, entry))));
+        }
+        Ok(belonging)
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! Statements of functions' resource policies.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use serde_json::{Value as Json, json};
@@ -23,7 +25,7 @@ impl Permissions {
 }
 
 /// The statements of a function's policy.
-pub(super) async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failure> {
+async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failure> {
     let policy = found(call!("lambda:GetPolicy", lambda.get_policy().function_name(function)))?;
     let document: Json =
         policy.and_then(|policy| serde_json::from_str(policy.policy()?).ok()).unwrap_or_default();
@@ -38,28 +40,47 @@ fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a str> {
     value.as_str().or_else(|| value.get(0)?.as_str())
 }
 
+fn observed(function: &str, statement: &Json) -> Observed {
+    let sid = statement["Sid"].as_str().unwrap_or_default();
+    let principal = statement["Principal"]["Service"].as_str().or_else(|| statement["Principal"].as_str());
+    Observed {
+        id: format!("{function}:{sid}"),
+        settings: settings([
+            ("function_name", json!(function)),
+            ("statement_id", json!(sid)),
+            ("action", statement["Action"].clone()),
+            ("principal", json!(principal)),
+            ("source_arn", json!(condition(statement, "AWS:SourceArn"))),
+            ("source_account", json!(condition(statement, "AWS:SourceAccount"))),
+        ]),
+        ..Observed::default()
+    }
+}
+
 #[async_trait]
 impl Driver for Permissions {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let (function, sid) = split(id, ':', "lambda:GetPolicy")?;
         let statements = statements(&self.lambda, function).await?;
-        let Some(statement) = statements.iter().find(|statement| statement["Sid"] == sid) else {
-            return Ok(None);
-        };
-        let principal =
-            statement["Principal"]["Service"].as_str().or_else(|| statement["Principal"].as_str());
-        Ok(Some(Observed {
-            id: id.to_owned(),
-            settings: settings([
-                ("function_name", json!(function)),
-                ("statement_id", json!(sid)),
-                ("action", statement["Action"].clone()),
-                ("principal", json!(principal)),
-                ("source_arn", json!(condition(statement, "AWS:SourceArn"))),
-                ("source_account", json!(condition(statement, "AWS:SourceAccount"))),
-            ]),
-            ..Observed::default()
-        }))
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        Ok(statement.map(|statement| observed(function, statement)))
+    }
+
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for (_, function) in found.iter().filter(|(key, _)| key.starts_with("lambda_function.")) {
+            let statements = statements(&self.lambda, &function.id).await?;
+            // Ours are named after their trigger; others may have granted something, too.
+            let ours = statements.iter().filter_map(|statement| {
+                let sid = statement["Sid"].as_str().filter(|sid| sid.starts_with("on_"))?;
+                Some((sid.to_owned(), observed(&function.id, statement)))
+            });
+            belonging.extend(ours);
+        }
+        Ok(belonging)
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

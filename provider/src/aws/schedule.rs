@@ -1,5 +1,7 @@
 //! EventBridge schedules.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
@@ -79,6 +81,22 @@ impl Driver for Schedules {
             .state(ScheduleState::from(text(settings, "state")));
         call!("scheduler:CreateSchedule", request)?;
         Ok(Created { id: format!("{group}/{name}"), ..Created::default() })
+    }
+
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for (_, group) in found.iter().filter(|(key, _)| key.starts_with("scheduler_schedule_group.")) {
+            let listed = call!("scheduler:ListSchedules", self.0.list_schedules().group_name(&group.id))?;
+            for name in listed.schedules.into_iter().filter_map(|schedule| schedule.name) {
+                if let Some(observed) = self.observe(&format!("{}/{name}", group.id)).await? {
+                    belonging.push((name, observed));
+                }
+            }
+        }
+        Ok(belonging)
     }
 
     /// UpdateSchedule sets everything: what it is not given goes back to its default.
