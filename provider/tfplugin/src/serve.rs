@@ -237,7 +237,7 @@ impl Listener {
     fn bind_unix(environment: &Environment) -> io::Result<Self> {
         use std::os::unix::fs::{PermissionsExt, chown};
         let mut builder = tempfile::Builder::new();
-        builder.prefix("plugin");
+        builder.prefix("plugin").permissions(std::fs::Permissions::from_mode(0o700));
         let directory = match &environment.socket_directory {
             Some(parent) => builder.tempdir_in(parent)?,
             None => builder.tempdir()?,

@@ -105,3 +105,177 @@ impl ClientCertVerifier for ExactCertificate {
         schemes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, IsCa, Issuer, KeyUsagePurpose};
+    use rustls::ClientConfig;
+    use rustls::client::ResolvesClientCert;
+    use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+    use rustls::pki_types::ServerName;
+    use rustls::sign::CertifiedKey;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    #[derive(Debug)]
+    struct TrustAll;
+
+    impl ServerCertVerifier for TrustAll {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+        }
+    }
+
+    /// Presents a certificate with whatever key, without a check that they belong together.
+    #[derive(Debug)]
+    struct Present(Option<Arc<CertifiedKey>>);
+
+    impl ResolvesClientCert for Present {
+        fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+            self.0.clone()
+        }
+
+        fn has_certs(&self) -> bool {
+            self.0.is_some()
+        }
+    }
+
+    /// A self-signed authority, as go-plugin makes one.
+    fn authority() -> (CertificateDer<'static>, KeyPair, CertificateParams) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+        let certificate = params.clone().self_signed(&key).unwrap();
+        (certificate.der().clone(), key, params)
+    }
+
+    fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Option<Arc<CertifiedKey>> {
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+        Some(Arc::new(CertifiedKey::new(chain, key)))
+    }
+
+    /// Whether a byte gets through to the server and back.
+    async fn admitted(server: Arc<ServerConfig>, client: Option<Option<Arc<CertifiedKey>>>) -> bool {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let serve = async move {
+            let mut stream = TlsAcceptor::from(server).accept(far).await.ok()?;
+            let mut byte = [0];
+            stream.read_exact(&mut byte).await.ok()?;
+            stream.write_all(&byte).await.ok()
+        };
+        let ask = async move {
+            let mut byte = [0];
+            match client {
+                None => {
+                    let mut stream = near;
+                    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.ok()?;
+                    stream.read_exact(&mut byte).await.ok()?;
+                    // A TLS alert is an answer, but no admission.
+                    (byte != [0x15]).then_some(())
+                }
+                Some(presented) => {
+                    let config = ClientConfig::builder_with_provider(Arc::new(
+                        rustls::crypto::ring::default_provider(),
+                    ))
+                    .with_protocol_versions(&[&rustls::version::TLS13])
+                    .unwrap()
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(TrustAll))
+                    .with_client_cert_resolver(Arc::new(Present(presented)));
+                    let name = ServerName::try_from("localhost").unwrap();
+                    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, near).await.ok()?;
+                    stream.write_all(&[7]).await.ok()?;
+                    stream.read_exact(&mut byte).await.ok()?;
+                    (byte == [7]).then_some(())
+                }
+            }
+        };
+        let (served, asked) = tokio::join!(serve, ask);
+        served.is_some() && asked.is_some()
+    }
+
+    #[tokio::test]
+    async fn exactly_the_announced_certificate_is_let_in() {
+        let (announced, key, params) = authority();
+        let pem = pem(&announced);
+        let server = || identity(&pem).unwrap().config;
+        assert!(admitted(server(), Some(certified(vec![announced.clone()], &key))).await);
+
+        let (other, other_key, _) = authority();
+        assert!(
+            !admitted(server(), Some(certified(vec![other], &other_key))).await,
+            "another self-signed one"
+        );
+
+        let leaf_key = KeyPair::generate().unwrap();
+        let issuer = Issuer::new(params, &key);
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .signed_by(&leaf_key, &issuer)
+            .unwrap();
+        let chain = vec![leaf.der().clone(), announced.clone()];
+        assert!(!admitted(server(), Some(certified(chain, &leaf_key))).await, "a leaf that it signed");
+
+        assert!(!admitted(server(), Some(certified(vec![announced], &other_key))).await, "without its key");
+        assert!(!admitted(server(), Some(None)).await, "no certificate");
+        assert!(!admitted(server(), None).await, "plaintext");
+    }
+
+    fn pem(der: &CertificateDer<'_>) -> String {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
+    /// go-plugin's certificates are of P-521, which ring does not know.
+    #[test]
+    fn a_signature_of_p521_is_verified() {
+        use p521::ecdsa::SigningKey;
+        use p521::ecdsa::signature::Signer;
+        let key = SigningKey::from_slice(&[1; 66]).unwrap();
+        let message = b"what the handshake signs";
+        let signature: Signature = key.sign(message);
+        let verifying = VerifyingKey::from(&key);
+        assert!(
+            verifying.verify(message, &Signature::from_der(signature.to_der().as_bytes()).unwrap()).is_ok()
+        );
+        assert!(verifying.verify(b"something else", &signature).is_err());
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        assert!(identity("hello").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! The life of a provider process, with the example that stands beside this crate.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+
+fn example() -> Command {
+    // `target/debug/deps/process-HASH` stands beside `target/debug/examples/note`.
+    let deps = std::env::current_exe().unwrap();
+    let binary: PathBuf = deps.parent().unwrap().parent().unwrap().join("examples/note");
+    let mut command = Command::new(binary);
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+fn ended(child: &mut Child) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    false
+}
+
+#[test]
+fn a_person_who_starts_it_is_told_what_it_is() {
+    let output = example().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("This is a Terraform provider"));
+    let help = example().arg("--help").output().unwrap();
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("required_providers"));
+    assert!(example().arg("--version").output().unwrap().status.success());
+    assert_eq!(example().arg("--nonsense").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn another_protocol_is_refused_with_words() {
+    let output = example().env(COOKIE.0, COOKIE.1).env("PLUGIN_PROTOCOL_VERSIONS", "6").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("plugin protocol 5"));
+}
+
+#[test]
+fn it_survives_an_interrupt_and_ends_with_its_last_connection() {
+    let mut child = example().env(COOKIE.0, COOKIE.1).env("PLUGIN_PROTOCOL_VERSIONS", "5,6").spawn().unwrap();
+    let line = first_line(&mut child);
+    let parts: Vec<&str> = line.split('|').collect();
+    assert_eq!((parts[0], parts[1], parts[2], parts[4]), ("1", "5", "unix", "grpc"), "{line}");
+    let socket = PathBuf::from(parts[3]);
+    let connection = UnixStream::connect(&socket).unwrap();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // Still answering: the HTTP/2 settings frame arrives after the interrupt.
+    let mut byte = [0];
+    use std::io::Write;
+    (&connection).write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    (&connection).read_exact(&mut byte).unwrap();
+    assert!(child.try_wait().unwrap().is_none());
+    drop(connection);
+    assert!(ended(&mut child), "the provider outlives its client");
+    assert!(!socket.exists(), "the socket is left");
+}
+
+#[test]
+fn debug_prints_how_to_reattach_and_ends_on_interrupt() {
+    let mut child = example().arg("--debug").spawn().unwrap();
+    let mut text = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    while !text.contains("Ctrl-C") {
+        assert_ne!(reader.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let json = text.split_once('\'').unwrap().1.split_once('\'').unwrap().0;
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    for host in ["registry.terraform.io", "registry.opentofu.org"] {
+        let entry = &json[format!("{host}/example/example")];
+        assert_eq!(entry["Pid"], child.id());
+        assert_eq!(entry["Test"], true);
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(ended(&mut child));
+}
