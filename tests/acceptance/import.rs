@@ -7,7 +7,7 @@ use crate::stage::{On, Stage};
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
     for fixture in Fixture::all() {
-        let proxy = Proxy::start(On::MiniStack.endpoint(), |_, _, _| {});
+        let proxy = Proxy::start(On::MiniStack.endpoint(), |_, _, _| true);
         let stage = Stage::at(&proxy.endpoint);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();

@@ -21,7 +21,8 @@ pub(crate) enum Phase {
     After,
 }
 
-type Hook = Arc<dyn Fn(Phase, usize, &str) + Send + Sync>;
+/// Says of a call before it is made whether AWS is to see it.
+type Hook = Arc<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>;
 
 /// A running proxy.
 pub(crate) struct Proxy {
@@ -31,7 +32,10 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Starts one. The hook is told of every mutating call: its number from 1, and its name.
-    pub(crate) fn start(upstream: &str, hook: impl Fn(Phase, usize, &str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        upstream: &str,
+        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
         let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
         let (upstream, calls) = (upstream.to_owned(), mutating.clone());
@@ -81,12 +85,12 @@ async fn forward(
         calls.push(name.clone());
         calls.len()
     });
-    let act = |phase| {
-        if let Some(number) = number {
-            tokio::task::block_in_place(|| hook(phase, number, &name));
-        }
-    };
-    act(Phase::Before);
+    let act = |phase| number.is_none_or(|number| tokio::task::block_in_place(|| hook(phase, number, &name)));
+    if !act(Phase::Before) {
+        let mut lost = Response::new(Full::new(Bytes::new()));
+        *lost.status_mut() = StatusCode::BAD_GATEWAY;
+        return Ok(lost);
+    }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = format!("{upstream}{path}").parse::<Uri>().expect("an address");
     let answer = client.request(Request::from_parts(parts, Full::new(body))).await;
