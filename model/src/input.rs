@@ -214,12 +214,11 @@ impl Reader {
             .filter(|index| !value.get(variants[*index].discriminator().name).is_null())
             .collect();
         let [index] = given[..] else {
-            let message = match given.len() {
-                0 => format!("none of {} is given", names.join(", ")),
-                _ => {
-                    let given: Vec<_> = given.iter().map(|index| names[*index].clone()).collect();
-                    format!("{} are given together", given.join(" and "))
-                }
+            let message = if given.is_empty() {
+                format!("none of {} is given", names.join(", "))
+            } else {
+                let given: Vec<_> = given.iter().map(|index| names[*index].clone()).collect();
+                format!("{} are given together", given.join(" and "))
             };
             let help = format!("Give exactly one of {}.", names.join(", "));
             self.findings.error(Code::Choice, self.path.clone(), message, help);

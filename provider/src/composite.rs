@@ -193,9 +193,10 @@ impl CompositeResource {
         request: &PlanRequest,
     ) -> Result<(Value, Vec<Path>, Vec<Diagnostic>), Vec<Diagnostic>> {
         let configured = self.configured()?;
-        let session = match configured.unknown {
-            true => None,
-            false => Some(configured.session().await.map_err(|diagnostic| vec![diagnostic])?),
+        let session = if configured.unknown {
+            None
+        } else {
+            Some(configured.session().await.map_err(|diagnostic| vec![diagnostic])?)
         };
         let context = session.map(|session| session.context.clone()).unwrap_or_default();
         let (context, expansion) = self.expand(&request.config, context, session).await;

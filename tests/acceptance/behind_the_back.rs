@@ -18,7 +18,7 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("kms_key_id" | "kms_key_arn" | "kms_master_key_id", _) => arn("kms", "key/behind"),
         ("permissions_boundary", _) => json!(format!("arn:aws:iam::{account}:policy/behind")),
         ("role" | "target_role_arn", _) => json!(format!("arn:aws:iam::{account}:role/behind")),
-        ("target_arn", _) => arn("lambda", "function:behind"),
+        ("target_arn" | "lambda_function_arn", _) => arn("lambda", "function:behind"),
         ("on_failure" | "dead_letter_arn", _) => arn("sqs", "jobs"),
         ("runtime", _) => json!("provided.al2"),
         ("architectures", _) => json!([if value[0] == "arm64" { "x86_64" } else { "arm64" }]),
@@ -41,7 +41,6 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("source_arn", _) => json!("arn:aws:s3:::behind"),
         ("source_account", _) => json!("999999999999"),
         ("path", _) => json!("/behind/"),
-        ("lambda_function_arn", _) => arn("lambda", "function:behind"),
         ("environment" | "tags", _) => json!({ "BEHIND": "x" }),
         (_, Json::Object(policy)) if policy.contains_key("Statement") => {
             let mut policy = policy.clone();

@@ -49,7 +49,9 @@ fn end_with_this_process(emulator: Emulator) -> Emulator {
         std::process::id(),
         emulator.id()
     );
-    std::process::Command::new("sh")
+    // It outlives this process on purpose, for a second at the most.
+    #[allow(clippy::zombie_processes)]
+    let _watcher = std::process::Command::new("sh")
         .args(["-c", &script])
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())

@@ -1,5 +1,178 @@
-//! x
-use crate::step::Result;
-pub(crate) fn run(_check: bool) -> Result {
-    Ok(())
+//! `docs/` in the registry's layout, from the schema that the provider itself declares.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tandem_tests::environment::root;
+use tandem_tests::terraform::Terraform;
+
+use crate::step::{Result, quiet, step};
+
+pub(crate) fn run(check: bool) -> Result {
+    step("Building the provider (several minutes when cold)", || {
+        quiet(Command::new(env!("CARGO")).current_dir(root()).args([
+            "build",
+            "-p",
+            "terraform-provider-tandem",
+        ]))
+    })?;
+    let pages = pages()?;
+    let mut stale = Vec::new();
+    for (path, text) in &pages {
+        let path = root().join("docs").join(path);
+        if std::fs::read_to_string(&path).is_ok_and(|old| old == *text) {
+            continue;
+        }
+        stale.push(path.clone());
+        if !check {
+            std::fs::create_dir_all(path.parent().ok_or("a folder")?)?;
+            std::fs::write(path, text)?;
+        }
+    }
+    for path in written()? {
+        let page = path.strip_prefix(root().join("docs"))?.to_owned();
+        if !pages.contains_key(&page) {
+            stale.push(path.clone());
+            if !check {
+                std::fs::remove_file(path)?;
+            }
+        }
+    }
+    if !check || stale.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = stale.iter().map(|path| format!("  {}", path.display())).collect();
+    Err(format!("these pages are out of date:\n{}\nRun `cargo xtask docs`.", list.join("\n")).into())
+}
+
+/// Pages that exist, of those that are generated.
+fn written() -> Result<Vec<PathBuf>> {
+    let folder = root().join("docs/resources");
+    let mut found = Vec::new();
+    if folder.exists() {
+        for entry in std::fs::read_dir(folder)? {
+            found.push(entry?.path());
+        }
+    }
+    Ok(found)
+}
+
+fn pages() -> Result<BTreeMap<PathBuf, String>> {
+    let terraform = Terraform::new(&[])?;
+    terraform.write(
+        "main.tf.json",
+        r#"{"terraform":{"required_providers":{"tandem":{"source":"tandem/tandem"}}}}"#,
+    );
+    let run = terraform.run(&["providers", "schema", "-json"]);
+    let json = run.text.lines().find(|line| line.starts_with('{')).ok_or_else(|| run.text.clone())?;
+    let schemas: Json = serde_json::from_str(json)?;
+    let provider = &schemas["provider_schemas"]["registry.terraform.io/tandem/tandem"];
+    let mut pages = BTreeMap::new();
+    let index =
+        page("tandem Provider", &provider["provider"]["block"], &read("examples/provider/provider.tf")?, "");
+    pages.insert(PathBuf::from("index.md"), index);
+    for (name, schema) in provider["resource_schemas"].as_object().ok_or("resources")? {
+        let example = read(&format!("examples/resources/{name}/resource.tf"))?;
+        let import = read(&format!("examples/resources/{name}/import.sh"))?;
+        let import = format!("\n## Import\n\n```shell\n{import}```\n");
+        let short = name.strip_prefix("tandem_").unwrap_or(name);
+        pages.insert(
+            Path::new("resources").join(format!("{short}.md")),
+            page(&format!("{name} (Resource)"), &schema["block"], &example, &import),
+        );
+    }
+    Ok(pages)
+}
+
+fn read(path: &str) -> Result<String> {
+    Ok(std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?)
+}
+
+fn page(title: &str, block: &Json, example: &str, import: &str) -> String {
+    let description = block["description"].as_str().unwrap_or_default();
+    let first = description.lines().next().unwrap_or_default();
+    let mut text = format!(
+        "---\npage_title: {title:?}\ndescription: |-\n  {first}\n---\n\n# {title}\n\n{description}\n\n\
+         ## Example Usage\n\n```terraform\n{example}```\n\n## Schema\n"
+    );
+    let mut nested = Vec::new();
+    write_block(&mut text, block, "", "###", &mut nested);
+    let mut next = 0;
+    while next < nested.len() {
+        let (path, block): (String, Json) = nested[next].clone();
+        let _ = write!(
+            text,
+            "\n<a id=\"nested--{}\"></a>\n### Nested Schema for `{path}`\n",
+            path.replace('.', "--")
+        );
+        write_block(&mut text, &block, &format!("{path}."), "####", &mut nested);
+        next += 1;
+    }
+    text.push_str(import);
+    text
+}
+
+fn write_block(
+    text: &mut String,
+    block: &Json,
+    prefix: &str,
+    heading: &str,
+    nested: &mut Vec<(String, Json)>,
+) {
+    let none = serde_json::Map::new();
+    let attributes = block["attributes"].as_object().unwrap_or(&none);
+    let blocks = block["block_types"].as_object().unwrap_or(&none);
+    let flag = |value: &Json, name: &str| value[name] == true;
+    for (title, choose) in [
+        ("Required", &(|value: &Json| flag(value, "required")) as &dyn Fn(&Json) -> bool),
+        ("Optional", &|value| flag(value, "optional")),
+        ("Read-Only", &|value| flag(value, "computed") && !flag(value, "optional")),
+    ] {
+        let mut lines = Vec::new();
+        for (name, value) in attributes.iter().filter(|(_, value)| choose(value)) {
+            let kind = type_name(&value["type"]);
+            let sensitive = if flag(value, "sensitive") { ", Sensitive" } else { "" };
+            let description = value["description"].as_str().unwrap_or_default();
+            lines.push(format!("- `{name}` ({kind}{sensitive}) {description}"));
+        }
+        for (name, value) in blocks {
+            let required = value["min_items"].as_i64().unwrap_or(0) > 0;
+            if (title == "Required") != required || title == "Read-Only" {
+                continue;
+            }
+            let path = format!("{prefix}{name}");
+            let description = value["block"]["description"].as_str().unwrap_or_default();
+            let single = value["nesting_mode"] == "single";
+            let kind = if single { "Block" } else { "Block List" };
+            let anchor = path.replace('.', "--");
+            lines.push(format!("- `{name}` ({kind}) {description} (see [below](#nested--{anchor}))"));
+            if !nested.iter().any(|(known, _)| *known == path) {
+                nested.push((path, value["block"].clone()));
+            }
+        }
+        if !lines.is_empty() {
+            let _ = write!(text, "\n{heading} {title}\n\n{}\n", lines.join("\n"));
+        }
+    }
+}
+
+fn type_name(kind: &Json) -> String {
+    match kind {
+        Json::String(name) => {
+            let mut name = name.clone();
+            name.replace_range(..1, &name[..1].to_uppercase());
+            name
+        }
+        Json::Array(parts) => {
+            let outer = type_name(&parts[0]);
+            match &parts[1] {
+                Json::Object(_) => outer,
+                inner => format!("{outer} of {}", type_name(inner)),
+            }
+        }
+        _ => "Any".to_owned(),
+    }
 }

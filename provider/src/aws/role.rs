@@ -67,16 +67,12 @@ impl Driver for Roles {
             call!("iam:UpdateRole", request)?;
         }
         if fields.contains(&"permissions_boundary") {
-            match optional(settings, "permissions_boundary") {
-                Some(arn) => {
-                    let request =
-                        self.0.put_role_permissions_boundary().role_name(id).permissions_boundary(arn);
-                    call!("iam:PutRolePermissionsBoundary", request)?;
-                }
-                None => {
-                    let request = self.0.delete_role_permissions_boundary().role_name(id);
-                    call!("iam:DeleteRolePermissionsBoundary", request)?;
-                }
+            if let Some(arn) = optional(settings, "permissions_boundary") {
+                let request = self.0.put_role_permissions_boundary().role_name(id).permissions_boundary(arn);
+                call!("iam:PutRolePermissionsBoundary", request)?;
+            } else {
+                let request = self.0.delete_role_permissions_boundary().role_name(id);
+                call!("iam:DeleteRolePermissionsBoundary", request)?;
             }
         }
         Ok(())

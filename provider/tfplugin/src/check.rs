@@ -112,11 +112,11 @@ fn plan_block(
 /// A new state against the plan: what was planned known is returned equal, nothing stays unknown.
 pub(crate) fn apply(block: &Block, planned: &Value, state: &Value) -> Vec<Broken> {
     let mut broken = stored(block, state);
-    if planned.is_null() != state.is_null() {
+    if planned.is_null() == state.is_null() {
+        promised(planned, state, &block.ty(), &Path::root(), &mut broken);
+    } else {
         let message = if planned.is_null() { "still exists after a destroy" } else { "is gone after apply" };
         broken.push((Path::root(), message.into()));
-    } else {
-        promised(planned, state, &block.ty(), &Path::root(), &mut broken);
     }
     broken
 }

@@ -180,14 +180,21 @@ mod tests {
         (certificate.der().clone(), key, params)
     }
 
-    fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Option<Arc<CertifiedKey>> {
+    fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Client {
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
-        Some(Arc::new(CertifiedKey::new(chain, key)))
+        Client::Presents(Arc::new(CertifiedKey::new(chain, key)))
+    }
+
+    /// How a client comes.
+    enum Client {
+        Plaintext,
+        WithoutCertificate,
+        Presents(Arc<CertifiedKey>),
     }
 
     /// Whether a byte gets through to the server and back.
-    async fn admitted(server: Arc<ServerConfig>, client: Option<Option<Arc<CertifiedKey>>>) -> bool {
+    async fn admitted(server: Arc<ServerConfig>, client: Client) -> bool {
         let (near, far) = tokio::io::duplex(1 << 16);
         let serve = async move {
             let mut stream = TlsAcceptor::from(server).accept(far).await.ok()?;
@@ -197,30 +204,29 @@ mod tests {
         };
         let ask = async move {
             let mut byte = [0];
-            match client {
-                None => {
+            let presented = match client {
+                Client::Plaintext => {
                     let mut stream = near;
                     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.ok()?;
                     stream.read_exact(&mut byte).await.ok()?;
                     // A TLS alert is an answer, but no admission.
-                    (byte != [0x15]).then_some(())
+                    return (byte != [0x15]).then_some(());
                 }
-                Some(presented) => {
-                    let config = ClientConfig::builder_with_provider(Arc::new(
-                        rustls::crypto::ring::default_provider(),
-                    ))
+                Client::WithoutCertificate => None,
+                Client::Presents(certified) => Some(certified),
+            };
+            let config =
+                ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                     .with_protocol_versions(&[&rustls::version::TLS13])
                     .unwrap()
                     .dangerous()
                     .with_custom_certificate_verifier(Arc::new(TrustAll))
                     .with_client_cert_resolver(Arc::new(Present(presented)));
-                    let name = ServerName::try_from("localhost").unwrap();
-                    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, near).await.ok()?;
-                    stream.write_all(&[7]).await.ok()?;
-                    stream.read_exact(&mut byte).await.ok()?;
-                    (byte == [7]).then_some(())
-                }
-            }
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut stream = TlsConnector::from(Arc::new(config)).connect(name, near).await.ok()?;
+            stream.write_all(&[7]).await.ok()?;
+            stream.read_exact(&mut byte).await.ok()?;
+            (byte == [7]).then_some(())
         };
         let (served, asked) = tokio::join!(serve, ask);
         served.is_some() && asked.is_some()
@@ -231,13 +237,10 @@ mod tests {
         let (announced, key, params) = authority();
         let pem = pem(&announced);
         let server = || identity(&pem).unwrap().config;
-        assert!(admitted(server(), Some(certified(vec![announced.clone()], &key))).await);
+        assert!(admitted(server(), certified(vec![announced.clone()], &key)).await);
 
         let (other, other_key, _) = authority();
-        assert!(
-            !admitted(server(), Some(certified(vec![other], &other_key))).await,
-            "another self-signed one"
-        );
+        assert!(!admitted(server(), certified(vec![other], &other_key)).await, "another self-signed one");
 
         let leaf_key = KeyPair::generate().unwrap();
         let issuer = Issuer::new(params, &key);
@@ -246,11 +249,11 @@ mod tests {
             .signed_by(&leaf_key, &issuer)
             .unwrap();
         let chain = vec![leaf.der().clone(), announced.clone()];
-        assert!(!admitted(server(), Some(certified(chain, &leaf_key))).await, "a leaf that it signed");
+        assert!(!admitted(server(), certified(chain, &leaf_key)).await, "a leaf that it signed");
 
-        assert!(!admitted(server(), Some(certified(vec![announced], &other_key))).await, "without its key");
-        assert!(!admitted(server(), Some(None)).await, "no certificate");
-        assert!(!admitted(server(), None).await, "plaintext");
+        assert!(!admitted(server(), certified(vec![announced], &other_key)).await, "without its key");
+        assert!(!admitted(server(), Client::WithoutCertificate).await, "no certificate");
+        assert!(!admitted(server(), Client::Plaintext).await, "plaintext");
     }
 
     fn pem(der: &CertificateDer<'_>) -> String {

@@ -1,6 +1,6 @@
 //! The life of a provider process, with the example that stands beside this crate.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,6 @@ fn it_survives_an_interrupt_and_ends_with_its_last_connection() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     // Still answering: the HTTP/2 settings frame arrives after the interrupt.
     let mut byte = [0];
-    use std::io::Write;
     (&connection).write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
     (&connection).read_exact(&mut byte).unwrap();
     assert!(child.try_wait().unwrap().is_none());

@@ -202,6 +202,8 @@ fn config(name: &str) -> Option<proto::DynamicValue> {
     dynamic(&thing(name, Value::Null, "s3cret".into()), &schema().ty())
 }
 
+// As the fields of requests are.
+#[allow(clippy::unnecessary_wraps)]
 fn garbage() -> Option<proto::DynamicValue> {
     Some(proto::DynamicValue { msgpack: vec![0xc1, 0xff, 0x00], json: Vec::new() })
 }

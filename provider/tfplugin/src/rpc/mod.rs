@@ -233,7 +233,10 @@ macro_rules! service {
                     let answer = self.run($name, &name, async move { inner.$rpc(request).await }).await;
                     Ok(Response::new(answer.unwrap_or_else(|diagnostic| {
                         let diagnostics = vec![diagnostic.into()];
-                        proto::$message::Response { diagnostics, ..Default::default() }
+                        // Some responses have nothing but diagnostics.
+                        #[allow(clippy::needless_update)]
+                        let response = proto::$message::Response { diagnostics, ..Default::default() };
+                        response
                     })))
                 }
             )*

@@ -1,0 +1,7 @@
+resource "tandem_bucket" "inbox" {
+  name = "inbox"
+
+  tags = {
+    purpose = "uploads"
+  }
+}

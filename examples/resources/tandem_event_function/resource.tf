@@ -1,0 +1,20 @@
+resource "tandem_event_function" "notice" {
+  name = "notice"
+
+  code {
+    bootstrap = "${path.module}/target/lambda/notice/bootstrap"
+  }
+
+  # Videos that land in the bucket.
+  on {
+    bucket = tandem_bucket.inbox.bucket
+    prefix = "uploads/"
+    suffix = ".mp4"
+  }
+
+  # Every working day at eight.
+  on {
+    schedule = "cron(0 8 ? * MON-FRI *)"
+    timezone = "Europe/Berlin"
+  }
+}
