@@ -29,7 +29,8 @@ impl Grant {
             Self::WriteLogs(group) => (
                 "WriteLogs",
                 &["logs:CreateLogStream", "logs:PutLogEvents"],
-                Expr::concat([group.clone(), ":*".into()]),
+                // The stream is made in the group, and the events are put into the stream.
+                Expr::list([group.clone(), Expr::concat([group.clone(), ":*".into()])]),
             ),
             Self::SendMessages(queue) => ("SendMessages", &["sqs:SendMessage"], queue.clone()),
             Self::ConsumeQueue(queue) => (

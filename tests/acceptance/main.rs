@@ -1,11 +1,13 @@
 //! The provider under the real Terraform, against real emulators.
 
+mod architecture;
 mod aws;
 mod bad_input;
 mod behind_the_back;
 mod enumeration;
 mod fixture;
 mod foreign;
+mod iam;
 mod import;
 mod killed;
 mod lifecycle;

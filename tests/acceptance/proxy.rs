@@ -91,6 +91,8 @@ async fn forward(
         *lost.status_mut() = StatusCode::BAD_GATEWAY;
         return Ok(lost);
     }
+    // As where TLS ends before AWS: a policy that refuses requests without it must see one.
+    parts.headers.insert("x-forwarded-proto", hyper::header::HeaderValue::from_static("https"));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = format!("{upstream}{path}").parse::<Uri>().expect("an address");
     let answer = client.request(Request::from_parts(parts, Full::new(body))).await;

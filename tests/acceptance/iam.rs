@@ -1,0 +1,155 @@
+//! With policies enforced, a function may do exactly what its role says: each statement is needed,
+//! and nothing beyond them is allowed.
+//!
+//! The emulator writes logs, reads queues and sends dead letters by itself, without a look at the
+//! function's role. So the function hands out the credentials that it runs with, and the calls that
+//! AWS's services make in its name are made with these.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use tandem_tests::emulator::{Emulator, Settings};
+use terraform_provider_tandem::aws::{Clients, Connection};
+
+use crate::proxy::Proxy;
+use crate::stage::{REGION, Stage};
+
+/// A function in Python, which is on every machine that tests run on: it answers with its credentials.
+const PROBE: &str = r#"
+import json, os, urllib.request
+base = "http://%s/2018-06-01/runtime/invocation/" % os.environ["AWS_LAMBDA_RUNTIME_API"]
+names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+while True:
+    with urllib.request.urlopen(base + "next") as event:
+        request = event.headers["Lambda-Runtime-Aws-Request-Id"]
+    answer = json.dumps({name: os.environ[name] for name in names}).encode()
+    urllib.request.urlopen(base + request + "/response", answer)
+"#;
+
+/// A zip with the probe; only Python is sure to be there to make one.
+fn write_probe(folder: &Path) {
+    let python =
+        Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3");
+    let script = format!("#!{}\n{PROBE}", String::from_utf8_lossy(&python.stdout).trim());
+    std::fs::write(folder.join("probe.py"), script).expect("a file");
+    let make = "import zipfile\ninfo = zipfile.ZipInfo('bootstrap')\ninfo.external_attr = 0o755 << 16\n\
+        info.create_system = 3\nzipfile.ZipFile('probe.zip', 'w').writestr(info, open('probe.py').read())";
+    let made = Command::new("python3").args(["-c", make]).current_dir(folder).status().expect("python3");
+    assert!(made.success());
+}
+
+/// Calls that a statement is for, made as the function.
+fn allowed(stage: &Stage, role: &Clients, sid: &str) -> Result<(), String> {
+    let group = "/aws/lambda/test-probe";
+    let text = |error: &dyn std::fmt::Debug| format!("{error:?}");
+    stage.aws.wait(async {
+        match sid {
+            "WriteLogs" => {
+                let stream = "probe";
+                let created =
+                    role.logs.create_log_stream().log_group_name(group).log_stream_name(stream).send().await;
+                if let Err(error) = created
+                    && !text(&error).contains("ResourceAlreadyExists")
+                {
+                    return Err(text(&error));
+                }
+                put_log(role, group, stream).await
+            }
+            "SendMessages" => send(role, "test-probe-dead-letters").await,
+            "ConsumeQueue" => {
+                let url = url(role, "jobs");
+                let got = role.sqs.receive_message().queue_url(&url).send().await;
+                got.map(|_| ()).map_err(|error| text(&error))
+            }
+            other => panic!("no call is known for the statement {other}"),
+        }
+    })
+}
+
+fn url(role: &Clients, queue: &str) -> String {
+    let (endpoint, account) = role.place.split_once('|').expect("set by the test");
+    format!("{endpoint}/{account}/{queue}")
+}
+
+async fn send(role: &Clients, queue: &str) -> Result<(), String> {
+    let sent = role.sqs.send_message().queue_url(url(role, queue)).message_body("x").send().await;
+    sent.map(|_| ()).map_err(|error| format!("{error:?}"))
+}
+
+async fn put_log(role: &Clients, group: &str, stream: &str) -> Result<(), String> {
+    let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder().timestamp(1).message("x").build();
+    let put = role.logs.put_log_events().log_group_name(group).log_stream_name(stream);
+    let put = put.log_events(event.expect("an event")).send().await;
+    put.map(|_| ()).map_err(|error| format!("{error:?}"))
+}
+
+fn is_denied(result: &Result<(), String>) -> bool {
+    result.as_ref().is_err_and(|error| error.contains("AccessDenied"))
+}
+
+#[test]
+fn every_statement_is_needed_and_nothing_else_is_allowed() {
+    let log = tempfile::NamedTempFile::new().expect("a log");
+    let emulator = Emulator::ministack(log.path(), Settings { enforce_iam: true }).expect("MiniStack");
+    let over_tls = Proxy::start(&emulator.endpoint, |_, _, _| true);
+    let stage = Stage::at(&over_tls.endpoint);
+    write_probe(stage.terraform.path());
+    stage.aws.create("sqs_queue", &json!({ "name": "jobs", "visibility_timeout_seconds": 360 }));
+    let arn = format!("arn:aws:sqs:{REGION}:{}:jobs", stage.account.id);
+    stage.configure_with(json!({ "tandem_event_function": { "it": {
+        "name": "probe", "code": { "zip": "probe.zip" }, "on": [{ "queue": arn }], "force_destroy": true,
+    } } }));
+    stage.terraform.apply().expect_success();
+
+    let invoked = stage.aws.clients.lambda.invoke().function_name("test-probe").send();
+    let answer = stage.aws.wait(invoked).expect("an invocation").payload.expect("an answer");
+    let credentials: Json = serde_json::from_slice(answer.as_ref()).expect("credentials");
+    let credential =
+        |name: &str| Some(credentials[name].as_str().unwrap_or_else(|| panic!("{credentials}")).to_owned());
+    let clients = |endpoint: &str| {
+        let connection = Connection {
+            region: Some(REGION.to_owned()),
+            access_key: credential("AWS_ACCESS_KEY_ID"),
+            secret_key: credential("AWS_SECRET_ACCESS_KEY"),
+            token: credential("AWS_SESSION_TOKEN"),
+            endpoint: Some(endpoint.to_owned()),
+            max_retries: Some(0),
+            ..Connection::default()
+        };
+        let mut clients = stage.aws.wait(connection.clients()).expect("clients");
+        clients.place = format!("{}|{}", emulator.endpoint, stage.account.id);
+        clients
+    };
+    let role = clients(&over_tls.endpoint);
+
+    // Nothing beyond: another queue, another log group.
+    stage.aws.create("cloudwatch_log_group", &json!({ "name": "/aws/lambda/other" }));
+    assert!(is_denied(&stage.aws.wait(send(&role, "jobs"))), "it may send to the queue that it reads");
+    assert!(is_denied(&stage.aws.wait(put_log(&role, "/aws/lambda/other", "x"))), "it may write to any log");
+
+    // Without TLS, even what the role may do is refused.
+    let without_tls = clients(&emulator.endpoint);
+    assert!(
+        is_denied(&allowed(&stage, &without_tls, "SendMessages")),
+        "the queue takes messages without TLS"
+    );
+
+    // Each statement is needed, and enough.
+    let (kind, id) = ("iam_role_policy", format!("test-probe-{REGION}:function"));
+    let whole = stage.aws.observe(kind, &id).expect("the policy");
+    let statements = whole.settings["policy"]["Statement"].as_array().expect("statements").clone();
+    assert_eq!(statements.len(), 3);
+    for statement in &statements {
+        let sid = statement["Sid"].as_str().expect("a Sid");
+        assert_eq!(allowed(&stage, &role, sid), Ok(()), "{sid}");
+        let rest: Vec<&Json> = statements.iter().filter(|other| other["Sid"] != sid).collect();
+        let mut less = whole.settings.clone();
+        less.insert("policy".to_owned(), json!({ "Version": "2012-10-17", "Statement": rest }));
+        stage.aws.update(kind, &id, "policy", &less).expect("a smaller policy");
+        let refused = allowed(&stage, &role, sid);
+        assert!(is_denied(&refused), "{sid} is not needed: {refused:?}");
+        stage.aws.update(kind, &id, "policy", &whole.settings).expect("the policy");
+    }
+    stage.terraform.destroy().expect_success();
+}
