@@ -41,6 +41,8 @@ pub struct KindField {
     pub role: Role,
     /// How its value is compared and shown.
     pub form: Form,
+    /// Whether leaving it out means that it must not be set; else AWS's default stands.
+    pub optional: bool,
 }
 
 /// How a field behaves.
@@ -72,7 +74,7 @@ pub enum Form {
 
 /// A field that can be changed in place.
 pub const fn field(name: &'static str) -> KindField {
-    KindField { name, role: Role::Mutable, form: Form::Plain }
+    KindField { name, role: Role::Mutable, form: Form::Plain, optional: false }
 }
 
 impl KindField {
@@ -84,6 +86,11 @@ impl KindField {
     /// The same, naming the parent.
     pub const fn parent(self) -> Self {
         Self { role: Role::Parent, ..self }
+    }
+
+    /// The same, not set when it is left out.
+    pub const fn optional(self) -> Self {
+        Self { optional: true, ..self }
     }
 
     /// The same, in another form.

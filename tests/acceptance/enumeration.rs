@@ -127,7 +127,7 @@ fn every_change_arrives_in_aws_and_changes_nothing_else() {
                     (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));
                 let observed = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{key} is missing"));
                 let now = shown(kind, &observed);
-                let differing = canonical::differing(wanted, &now);
+                let differing = canonical::differing(kinds::find(kind).expect("a kind"), wanted, &now);
                 assert!(differing.is_empty(), "after {}: {key} {differing:?}: {now:?}", change.input);
             }
             before = after;

@@ -28,6 +28,12 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
         quiet(command.current_dir(&handler).env_remove("CARGO_TARGET_DIR"))
     })?;
     if filter.is_none() {
+        let deny = setup::cargo_deny()?;
+        step("Licences, duplicates and sources of dependencies", || {
+            let mut check = Command::new(&deny);
+            check.current_dir(root()).args(["--offline", "--locked", "check", "licenses", "bans", "sources"]);
+            quiet(check.env("CARGO", env!("CARGO")))
+        })?;
         crate::docs::run(true)?;
         step("Clippy", || {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))

@@ -1,10 +1,11 @@
 //! What must be there, and what is installed into the private folder.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tandem_tests::environment::{Packages, private};
 
-use crate::step::{Failure, Result, step};
+use crate::step::{Failure, Result, quiet, step};
 
 /// Says in one line each what is missing.
 pub(crate) fn prerequisites() -> Result {
@@ -33,6 +34,23 @@ pub(crate) fn emulator(packages: Packages) -> Result {
         Packages::Moto => "Installing the emulator moto into .tandem",
     };
     step(name, || Ok(packages.install()?))
+}
+
+/// Installs cargo-deny, unless it is there as pinned; the path of the program.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    const VERSION: &str = "0.20.2";
+    let folder = private().join(format!("cargo-deny-{VERSION}"));
+    let program = folder.join("bin/cargo-deny");
+    if !program.exists() {
+        step("Installing cargo-deny into .tandem (several minutes)", || {
+            let mut install = Command::new(env!("CARGO"));
+            install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]).arg(&folder);
+            // Not into the project's own build.
+            quiet(install.env("CARGO_TARGET_DIR", folder.join("target")).current_dir(private()))
+        })?;
+        std::fs::remove_dir_all(folder.join("target"))?;
+    }
+    Ok(program)
 }
 
 pub(crate) fn everything() -> Result {

@@ -9,7 +9,7 @@ pub static METRIC_ALARM: Kind = Kind {
     service: "cloudwatch",
     fields: &[
         field("alarm_name").immutable(),
-        field("alarm_description"),
+        field("alarm_description").optional(),
         field("namespace"),
         field("metric_name"),
         field("dimensions"),
@@ -19,7 +19,7 @@ pub static METRIC_ALARM: Kind = Kind {
         field("period"),
         field("evaluation_periods"),
         field("treat_missing_data"),
-        field("alarm_actions").form(Form::Set),
+        field("alarm_actions").optional().form(Form::Set),
     ],
     id: Some("{alarm_name}"),
     attributes: &[("arn", Some("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}"))],

@@ -10,9 +10,9 @@ pub static ROLE: Kind = Kind {
     fields: &[
         field("name").immutable(),
         field("path").immutable(),
-        field("description"),
+        field("description").optional(),
         field("assume_role_policy").form(Form::Policy),
-        field("permissions_boundary"),
+        field("permissions_boundary").optional(),
     ],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],

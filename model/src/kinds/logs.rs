@@ -7,7 +7,7 @@ pub static LOG_GROUP: Kind = Kind {
     name: "cloudwatch_log_group",
     title: "CloudWatch log group",
     service: "logs",
-    fields: &[field("name").immutable(), field("retention_in_days"), field("kms_key_id")],
+    fields: &[field("name").immutable(), field("retention_in_days"), field("kms_key_id").optional()],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
     tags: true,

@@ -12,7 +12,7 @@ pub static QUEUE: Kind = Kind {
         field("message_retention_seconds"),
         field("visibility_timeout_seconds"),
         field("sqs_managed_sse_enabled"),
-        field("kms_master_key_id"),
+        field("kms_master_key_id").optional(),
     ],
     id: Some("{name}"),
     attributes: &[

@@ -327,7 +327,7 @@ impl Run<'_> {
         let wanted = canonical::settings(object.kind, &settings);
         let now = read::settings(object.kind, &found);
         let recorded = self.prior.objects.get(key);
-        let differing: Vec<&str> = canonical::differing(&wanted, &now)
+        let differing: Vec<&str> = canonical::differing(object.kind, &wanted, &now)
             .into_iter()
             .filter(|field| !self.left_alone(object, field, &wanted, recorded))
             .collect();

@@ -146,11 +146,23 @@ fn texts(value: &Json) -> Json {
     sorted(&Json::Array(list.iter().map(text).collect()))
 }
 
-/// The fields in which settings differ from those wanted: only fields that are wanted count, and a
-/// wanted one that is missing counts.
-pub fn differing<'a>(wanted: &'a Settings, found: &Settings) -> Vec<&'a str> {
-    let differs = |(name, value): &(&'a String, &Json)| found.get(*name) != Some(*value);
-    wanted.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
+/// The fields in which an object differs from what is wanted: a wanted one that is another or
+/// missing, and an optional one that is set and not wanted. Other fields are left to AWS.
+pub fn differing<'a>(kind: &'a Kind, wanted: &'a Settings, found: &Settings) -> Vec<&'a str> {
+    let empty = |value: &Json| match value {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(entries) => entries.is_empty(),
+        _ => false,
+    };
+    let differs = wanted.iter().filter(|(name, value)| match found.get(*name) {
+        Some(now) => now != *value,
+        None => !empty(value),
+    });
+    let optional = kind.fields.iter().filter(|field| field.optional && !wanted.contains_key(field.name));
+    let unwanted = optional.filter(|field| found.get(field.name).is_some_and(|now| !empty(now)));
+    differs.map(|(name, _)| name.as_str()).chain(unwanted.map(|field| field.name)).collect()
 }
 
 #[cfg(test)]
@@ -180,6 +192,20 @@ mod tests {
         };
         assert!(!with("hunter2").contains("hunter2"));
         assert_ne!(with("hunter2"), with("hunter3"));
+    }
+
+    #[test]
+    fn what_is_set_and_not_wanted_differs_only_where_leaving_out_means_absent() {
+        let kind = &kinds::iam::ROLE;
+        let wanted = Settings::from([("name".to_owned(), json!("r"))]);
+        let mut found = wanted.clone();
+        assert!(differing(kind, &wanted, &found).is_empty());
+        found.insert("path".to_owned(), json!("/"));
+        assert!(differing(kind, &wanted, &found).is_empty(), "AWS's default");
+        found.insert("permissions_boundary".to_owned(), json!("arn"));
+        assert_eq!(differing(kind, &wanted, &found), ["permissions_boundary"]);
+        found.insert("name".to_owned(), json!("other"));
+        assert_eq!(differing(kind, &wanted, &found), ["name", "permissions_boundary"]);
     }
 
     #[test]

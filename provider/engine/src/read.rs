@@ -79,10 +79,10 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, instance: &str, found: &Observ
     let Some(kind) = entry.kind() else { return Vec::new() };
     let wanted = entry.settings();
     let now = canonical::shown(kind, &settings(kind, found));
-    let mut drift: Vec<String> = canonical::differing(&wanted, &now)
+    let mut drift: Vec<String> = canonical::differing(kind, &wanted, &now)
         .into_iter()
         .filter(|field| !job.ignores(key, field))
-        .map(|field| describe(kind, key, field, &wanted[field], now.get(field)))
+        .map(|field| describe(kind, key, field, wanted.get(field), now.get(field)))
         .collect();
     if kind.tags && found.tags.get(INSTANCE).map(String::as_str) != Some(instance) {
         drift.push(format!("{key}: the tag {INSTANCE} is not {instance}, so it may belong to another state"));
@@ -90,20 +90,24 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, instance: &str, found: &Observ
     drift
 }
 
-fn describe(kind: &Kind, key: &Key, field: &str, wanted: &Json, now: Option<&Json>) -> String {
+fn describe(kind: &Kind, key: &Key, field: &str, wanted: Option<&Json>, now: Option<&Json>) -> String {
     let form = kind.field(field).map_or(Form::Plain, |field| field.form);
-    match (form, now) {
-        (Form::SecretMap, Some(Json::Object(now))) => {
-            let wanted = wanted.as_object().cloned().unwrap_or_default();
+    match (form, wanted, now) {
+        (Form::SecretMap, wanted, Some(Json::Object(now))) => {
+            let wanted = wanted.and_then(Json::as_object).cloned().unwrap_or_default();
             let names = wanted.keys().chain(now.keys().filter(|name| !wanted.contains_key(*name)));
-            let changed: Vec<String> = names
-                .filter(|name| wanted.get(*name) != now.get(*name))
-                .map(|name| format!("{name:?}"))
-                .collect();
-            format!("{key}: {field} is changed at {}", changed.join(", "))
+            let changed =
+                names.filter(|name| wanted.get(*name) != now.get(*name)).map(|name| format!("{name:?}"));
+            format!("{key}: {field} is changed at {}", changed.collect::<Vec<_>>().join(", "))
         }
-        (Form::SecretMap | Form::Policy, _) => format!("{key}: {field} is changed"),
-        (_, Some(now)) => format!("{key}: {field} is {now}, should be {wanted}"),
-        (_, None) => format!("{key}: {field} is not set, should be {wanted}"),
+        (Form::SecretMap | Form::Policy, ..) => format!("{key}: {field} is changed"),
+        (_, Some(wanted), Some(now)) => format!("{key}: {field} is {now}, should be {wanted}"),
+        (_, Some(wanted), None) => format!("{key}: {field} is not set, should be {wanted}"),
+        (_, None, now) => {
+            format!(
+                "{key}: {field} is {}, should not be set",
+                now.map(ToString::to_string).unwrap_or_default()
+            )
+        }
     }
 }

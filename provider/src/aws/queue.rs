@@ -99,7 +99,12 @@ impl Driver for Queues {
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let url = self.existing(id).await?;
-        let attributes = Some(given(settings, Some(fields)));
+        let mut attributes = given(settings, Some(fields));
+        if fields.contains(&"kms_master_key_id") {
+            // Without a value the key is taken off.
+            attributes.entry(Name::KmsMasterKeyId).or_default();
+        }
+        let attributes = Some(attributes);
         let request = self.0.set_queue_attributes().queue_url(url).set_attributes(attributes);
         call!("sqs:SetQueueAttributes", request).map(|_| ())
     }
