@@ -2,8 +2,18 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    terraform_provider_tandem::run(&arguments).await
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the provider cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(terraform_provider_tandem::run(&arguments));
+    // Blocking work without an end (a lookup, a lock) must not keep the process: Terraform would kill
+    // it after two seconds.
+    runtime.shutdown_background();
+    code
 }

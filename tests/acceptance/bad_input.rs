@@ -47,7 +47,7 @@ fn bad_input_is_found_at_validate() {
             json!({ "on": [{ "schedule": "rate(1 hour)", "prefix": "x" }] }),
             vec!["`prefix` does not go with `schedule`"],
         ),
-        (json!({ "on": [{ "bucket": "b", "sufix": ".mp4" }] }), vec!["sufix"]),
+        (json!({ "on": [{ "bucket": "b", "sufix": ".mp4" }] }), vec!["Did you mean \"suffix\"?"]),
         (json!({ "memory_size": 64 }), vec!["64 is not between 128 and 10240"]),
         (json!({ "memory_size": 128.5 }), vec!["whole number"]),
         (json!({ "environment": { "AWS_REGION": "x" } }), vec!["Lambda sets `AWS_REGION` itself"]),

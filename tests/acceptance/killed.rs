@@ -1,7 +1,7 @@
 //! The provider is killed at each mutating call of a create, before and after the answer: the next
 //! apply ends with exactly one of everything, and a destroy leaves nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,16 +34,29 @@ struct Case {
     number: usize,
 }
 
-/// Runs one case; whether the call to kill at was reached.
-fn run(case: &Case) -> bool {
+/// How a case ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// There is no such call.
+    NotReached,
+    /// The next apply completed it.
+    Converged,
+    /// Everything was made and said to be: the next apply printed the import, which was followed.
+    Imported,
+}
+
+/// Runs one case.
+fn run(case: &Case) -> End {
     let armed = Arc::new(AtomicBool::new(false));
     let fired = Arc::new(AtomicBool::new(false));
     let terraform = Arc::new(Mutex::new(0_u32));
     let first = Arc::new(AtomicUsize::new(0));
+    let killed_count = Arc::new(AtomicUsize::new(0));
     let (phase, number) = (case.phase, case.number);
     let hook = {
         let (armed, fired, terraform, first) =
             (armed.clone(), fired.clone(), terraform.clone(), first.clone());
+        let killed = killed_count.clone();
         move |at: Phase, call: usize, _: &str| {
             if !armed.load(Ordering::SeqCst) {
                 return true;
@@ -53,7 +66,9 @@ fn run(case: &Case) -> bool {
             let reached = call + 1 >= first.load(Ordering::SeqCst) + number;
             if at == phase && reached && !fired.swap(true, Ordering::SeqCst) {
                 let parent = *terraform.lock().unwrap_or_else(PoisonError::into_inner);
-                providers_of(parent).into_iter().for_each(kill);
+                let providers = providers_of(parent);
+                killed.fetch_add(providers.len(), Ordering::SeqCst);
+                providers.into_iter().for_each(kill);
             }
             // What a dead provider still has on the wire before its call arrives nowhere.
             !(at == Phase::Before && phase == Phase::Before && fired.load(Ordering::SeqCst))
@@ -76,9 +91,15 @@ fn run(case: &Case) -> bool {
     let first = tandem_tests::terraform::run(&output);
     if !fired.load(Ordering::SeqCst) {
         first.expect_success();
-        return false;
+        return End::NotReached;
     }
     let name = format!("{} killed {:?} call {}", case.fixture.definition.type_name, case.phase, case.number);
+    assert!(
+        killed_count.load(Ordering::SeqCst) > 0 && !first.success,
+        "{name}: nobody was killed\n{}",
+        first.text
+    );
+    let mut end = End::Converged;
     let mut second = stage.terraform.apply();
     if second.text.contains("exists already") {
         // It was killed when all was made and said so: the message has the import to follow.
@@ -86,27 +107,65 @@ fn run(case: &Case) -> bool {
         let id = inputs["name"].as_str().expect("a name");
         stage.terraform.run(&["import", "-no-color", &case.fixture.address(), id]).expect_success();
         second = stage.terraform.apply();
+        end = End::Imported;
     }
     let calls = proxy.mutating().join("\n  ");
     assert!(second.success, "{name}:\n{}\nthen:\n{}\ncalls:\n  {calls}", first.text, second.text);
     stage.terraform.expect_empty_plan();
-    let owned = stage.terraform.resource(&case.fixture.address())["ids"].as_object().expect("ids").len();
-    assert!(owned > 1, "{name}");
-    let twice: BTreeSet<String> = stage.aws.everything();
-    assert_eq!(twice.len(), stage.aws.everything().len());
+    // Exactly what an undisturbed create makes, and nothing twice.
+    let made = normal(&stage, &before);
+    assert_eq!(made, undisturbed(case.fixture.definition.type_name), "{name}");
     let destroyed = stage.terraform.destroy();
     assert!(destroyed.success, "{name}: {}", destroyed.text);
     assert_eq!(stage.aws.everything(), before, "{name}");
-    true
+    end
+}
+
+/// What a create that nobody disturbs makes.
+fn undisturbed(type_name: &str) -> Vec<String> {
+    static MADE: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = made.entry(type_name.to_owned()).or_insert_with(|| {
+        let fixture = Fixture::named(type_name);
+        let stage = Stage::new(On::MiniStack);
+        let inputs = stage.prepare(&fixture);
+        let before = stage.aws.everything();
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        let after = normal(&stage, &before);
+        stage.terraform.destroy().expect_success();
+        after
+    });
+    entry.clone()
+}
+
+/// What an account has beyond `before`, without what differs between accounts: their ids, hashes of
+/// them, ports, and ids that AWS chooses.
+fn normal(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
+    let now = stage.aws.everything();
+    let items = now.difference(before).map(|item| {
+        let words = item.split(['-', '_', '/', ' ', ':']).filter(|word| {
+            let hexadecimal = word.len() >= 4 && word.chars().all(|c| c.is_ascii_hexdigit());
+            !hexadecimal && word.parse::<u64>().is_err()
+        });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    let mut items: Vec<String> = items.collect();
+    items.sort();
+    items
 }
 
 fn killed_everywhere(type_name: &str, phase: Phase) {
-    let mut number = 0;
+    let (mut number, mut imported) = (0, 0);
     loop {
         number += 1;
-        if !run(&Case { fixture: Fixture::named(type_name), phase, number }) {
+        let end = run(&Case { fixture: Fixture::named(type_name), phase, number });
+        if end == End::NotReached {
             break;
         }
+        // Only a create that had said that it is complete needs an import.
+        assert_eq!(imported, 0, "call {number} came after the last");
+        imported += usize::from(end == End::Imported);
         assert!(number < 200, "the create never ends");
     }
     assert!(number > 5, "only {number} calls were reached");

@@ -124,7 +124,9 @@ impl Stage {
             "provider": { "tandem": { "project": "test" } },
             "resource": resources,
         });
-        self.terraform.write("main.tf.json", configuration.to_string());
+        // Pretty: Terraform shows the line at fault, and that must be the attribute's own.
+        let text = serde_json::to_string_pretty(&configuration).expect("JSON");
+        self.terraform.write("main.tf.json", text);
     }
 
     /// A fixture's inputs, with what must exist for them made.

@@ -77,7 +77,16 @@ impl Account {
         let mut add = |kind: &str, names: Vec<String>| {
             found.extend(names.into_iter().map(|name| format!("{kind} {name}")));
         };
-        add("bucket", between(&self.get("s3", "/")?, "<Name>", "</Name>"));
+        let buckets = between(&self.get("s3", "/")?, "<Name>", "</Name>");
+        for bucket in &buckets {
+            let notifications = self.get("s3", &format!("/{bucket}?notification"))?;
+            let ids = between(&notifications, "<Id>", "</Id>");
+            add("notification", ids.into_iter().map(|id| format!("{bucket} {id}")).collect());
+            if notifications.contains("<EventBridgeConfiguration") {
+                add("notification", vec![format!("{bucket} EventBridge")]);
+            }
+        }
+        add("bucket", buckets);
         let functions: Json = serde_json::from_str(&self.get("lambda", "/2015-03-31/functions/")?)?;
         add("function", names(&functions["Functions"], "FunctionName"));
         let mappings: Json =

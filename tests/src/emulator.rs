@@ -62,6 +62,14 @@ impl Emulator {
 
     fn start(mut command: Command, endpoint: String, log: &Path, health: &str) -> io::Result<Self> {
         let log_file = File::create(log)?;
+        // An emulator hands its environment on to functions: nothing of the developer's own.
+        let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        for (name, _) in std::env::vars_os() {
+            let kept = ["PATH", "HOME", "TMPDIR", "LANG"].iter().any(|kept| name == *kept);
+            if !kept && !given.contains(&name) {
+                command.env_remove(name);
+            }
+        }
         let process = command.stdin(Stdio::null()).stdout(log_file.try_clone()?).stderr(log_file).spawn()?;
         let mut emulator = Self { process, endpoint };
         let start = Instant::now();

@@ -110,12 +110,14 @@ impl Terraform {
         command
             .args(arguments)
             .current_dir(self.path())
-            .env_remove("TF_LOG")
+            // Nothing of the developer's own: no profile, no endpoint, no TF_REATTACH_PROVIDERS.
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("TMPDIR", self.path())
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .envs(&self.environment)
             .stdin(Stdio::null());
         command

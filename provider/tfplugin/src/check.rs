@@ -44,14 +44,18 @@ fn plan_block(
             }
             continue;
         }
+        // Of what only the provider sets, any value goes; with `ignore_changes` Terraform even puts the
+        // prior value into the configuration.
+        if attribute.mode == Mode::Computed {
+            continue;
+        }
         let kept = !configured.is_null()
             && !prior.get(&attribute.name).is_null()
             && equal(value, prior.get(&attribute.name), &attribute.ty);
         if equal(value, configured, &attribute.ty) || kept {
             continue;
         }
-        let computed = matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed);
-        if !(computed && configured.is_null()) {
+        if !(attribute.mode == Mode::OptionalComputed && configured.is_null()) {
             broken.push((path, "the planned value is not the configured one".into()));
         }
     }
@@ -98,11 +102,10 @@ fn plan_block(
                     plan_block(&nested.block, configured.get(key), before.get(key), value, &at, broken);
                 }
             }
-            // Elements of a set have no identity to pair them by; Terraform checks their number.
+            // Elements of a set have no identity to pair them by; none may be unknown as a whole.
             Nesting::Set => {
-                let count = |value: &Value| value.as_list().map(<[Value]>::len);
-                if count(configured) != count(value) {
-                    broken.push((path, "another number of blocks is planned than configured".into()));
+                if value.as_list().is_some_and(|items| items.iter().any(Value::is_unknown)) {
+                    broken.push((path, "a block of a set is unknown as a whole".into()));
                 }
             }
         }
@@ -142,6 +145,17 @@ fn promised(planned: &Value, state: &Value, ty: &Type, at: &Path, broken: &mut V
                 let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
                 promised(planned, value, ty, &at.join(step), broken);
             }
+        }
+        (Value::List(planned), Value::List(items), Type::Tuple(types))
+            if planned.len() == items.len() && planned.len() == types.len() =>
+        {
+            for (index, ((planned, value), ty)) in planned.iter().zip(items).zip(types).enumerate() {
+                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
+                promised(planned, value, ty, &at.join(step), broken);
+            }
+        }
+        (Value::Dynamic(planned), Value::Dynamic(value), Type::Dynamic) if planned.0 == value.0 => {
+            promised(&planned.1, &value.1, &planned.0, at, broken);
         }
         _ if equal(planned, state, ty) || !planned.is_fully_known() && matches!(ty, Type::Set(_)) => {}
         _ => broken.push((at.clone(), "the new value is not the planned one".into())),
@@ -208,6 +222,16 @@ fn each_block(value: &Value, nesting: Nesting, mut visit: impl FnMut(Option<Step
     }
 }
 
+/// A value with null in place of everything unknown.
+pub(crate) fn known(value: &Value) -> Value {
+    match value {
+        Value::Unknown(_) => Value::Null,
+        Value::List(items) => Value::List(items.iter().map(known).collect()),
+        Value::Map(entries) => Value::map(entries.iter().map(|(key, value)| (key, known(value)))),
+        other => other.clone(),
+    }
+}
+
 /// Sets every write-only value to null: it arrives in configurations and proposals, and must never
 /// leave in a plan or a state.
 pub(crate) fn clear_write_only(block: &Block, value: &mut Value) {
@@ -253,6 +277,11 @@ pub(crate) fn replace_paths(ty: &Type, paths: &[Path]) -> Vec<Broken> {
 /// Equality along a type: the order of a set does not count.
 pub(crate) fn equal(left: &Value, right: &Value, ty: &Type) -> bool {
     match (left, right, ty) {
+        // What is promised of an unknown value does not make it another one.
+        (Value::Unknown(_), Value::Unknown(_), _) => true,
+        (Value::Dynamic(left), Value::Dynamic(right), _) => {
+            left.0 == right.0 && equal(&left.1, &right.1, &left.0)
+        }
         (Value::List(left), Value::List(right), Type::Set(ty)) => {
             let mut rest: Vec<&Value> = right.iter().collect();
             left.len() == right.len()

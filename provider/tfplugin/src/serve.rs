@@ -38,6 +38,15 @@ pub(crate) const MAX_MESSAGE: usize = 256 << 20;
 /// A client that connects and stays silent is dropped after this.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long work may go on after Terraform is gone.
+const WIND_UP: Duration = Duration::from_secs(300);
+
+/// A process that nobody connects to ends after this.
+const UNUSED: Duration = Duration::from_secs(60);
+
+/// How long to wait after a failed accept, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Who the provider is.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -188,7 +197,7 @@ async fn run(
     connections: Connections,
     ended: watch::Sender<bool>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let router = router(server, ended.clone()).await;
+    let router = router(server.clone(), ended.clone()).await;
     let mut end = ended.subscribe();
     let served = router.serve_with_incoming(connections);
     tokio::select! {
@@ -197,6 +206,10 @@ async fn run(
             // Give the answer to Shutdown a moment on the wire; Terraform does not wait for more.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+    // Terraform was killed in the middle of an apply: what is in flight must not be cut off.
+    if tokio::time::timeout(WIND_UP, server.wind_up()).await.is_err() {
+        warn!("work goes on after {} s, and is cut off", WIND_UP.as_secs());
     }
     info!("ended");
     Ok(())
@@ -292,26 +305,43 @@ fn group_id(group: &str) -> io::Result<u32> {
 fn accept(listener: &Listener, tls: Option<TlsAcceptor>, ended: Option<watch::Sender<bool>>) -> Connections {
     let (sender, receiver) = mpsc::channel(16);
     let open = ended.map(|ended| Open { count: Arc::default(), ended });
+    if let Some(open) = open.clone() {
+        tokio::spawn(async move {
+            tokio::time::sleep(UNUSED).await;
+            open.end_if_unused();
+        });
+    }
     match listener {
         #[cfg(unix)]
         Listener::Unix(listener, ..) => {
             let listener = listener.clone();
             tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    admit(stream, tls.clone(), open.clone(), sender.clone());
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => admit(stream, tls.clone(), open.clone(), sender.clone()),
+                        Err(error) => refused(&error).await,
+                    }
                 }
             });
         }
         Listener::Tcp(listener) => {
             let listener = listener.clone();
             tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    admit(stream, tls.clone(), open.clone(), sender.clone());
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => admit(stream, tls.clone(), open.clone(), sender.clone()),
+                        Err(error) => refused(&error).await,
+                    }
                 }
             });
         }
     }
     ReceiverStream::new(receiver)
+}
+
+async fn refused(error: &io::Error) {
+    warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// Carries out the TLS handshake beside the accept loop, so that a silent client blocks nobody.
@@ -344,6 +374,14 @@ struct Open {
 }
 
 impl Open {
+    /// Ends the process when there is no connection, and so has been none that stayed.
+    fn end_if_unused(&self) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            debug!("nobody connected");
+            self.ended.send_replace(true);
+        }
+    }
+
     fn enter(self) -> OpenGuard {
         self.count.fetch_add(1, Ordering::SeqCst);
         OpenGuard(self)

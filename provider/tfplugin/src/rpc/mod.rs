@@ -14,6 +14,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, debug, trace_span};
 
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     ephemeral_resources: BTreeMap<String, Entry<dyn EphemeralResource>>,
     functions: BTreeMap<String, (Arc<dyn Function>, Signature)>,
     stop: StopSource,
+    running: Running,
 }
 
 /// A schema and the type that follows from it.
@@ -95,6 +97,7 @@ impl Server {
                 })
                 .collect(),
             stop: StopSource::new(),
+            running: Running::default(),
             provider: Box::new(provider),
         }))
     }
@@ -127,7 +130,13 @@ impl Server {
     {
         let span = trace_span!("rpc", tf_rpc = rpc, tf_resource_type = type_name);
         let start = Instant::now();
-        let result = tokio::spawn(work.instrument(span)).await;
+        // Counted in the task: it goes on when the client is gone.
+        let running = self.0.running.subscribe_guard();
+        let task = async move {
+            let _running = running;
+            work.await
+        };
+        let result = tokio::spawn(task.instrument(span)).await;
         debug!(
             tf_rpc = rpc,
             tf_resource_type = type_name,
@@ -143,12 +152,44 @@ impl Server {
                 "The provider panicked",
                 format!(
                     "While it answered {rpc} the provider hit a defect of its own: {message}\n\n\
-                     This is always a bug in the provider. Nothing was lost: what was made so far \
-                     is found again by the next apply. Please report it with the stack trace from \
+                     This is always a bug in the provider. If something was being changed, check what \
+                     exists before the next apply. Please report it with the stack trace from \
                      Terraform's log (TF_LOG=ERROR)."
                 ),
             )
         })
+    }
+}
+
+/// Counts the RPCs that are being answered.
+#[derive(Default)]
+struct Running(watch::Sender<usize>);
+
+/// One RPC that is being answered.
+struct RunningGuard(watch::Sender<usize>);
+
+impl Running {
+    fn subscribe_guard(&self) -> RunningGuard {
+        self.0.send_modify(|count| *count += 1);
+        RunningGuard(self.0.clone())
+    }
+}
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Server {
+    /// Asks what runs to stop, and waits until nothing runs any more: for an end without Shutdown.
+    pub(crate) async fn wind_up(&self) {
+        let mut running = self.0.running.0.subscribe();
+        if *running.borrow_and_update() > 0 {
+            self.0.stop.stop();
+            // The sender lives in `self`.
+            let _ = running.wait_for(|count| *count == 0).await;
+        }
     }
 }
 

@@ -148,6 +148,11 @@ impl Inner {
             };
             let mut answer = entry.item.apply(apply, self.context()).await;
             check::clear_write_only(block, &mut answer.state);
+            if let Err(diagnostic) = encode(&answer.state, &declared.ty) {
+                // A state of a wrong shape must not lose what was made: Terraform keeps what was planned.
+                answer.diagnostics.push(diagnostic);
+                answer.state = check::known(&planned);
+            }
             if !any_error(&answer.diagnostics) {
                 let broken = check::apply(block, &planned, &answer.state);
                 if !broken.is_empty() {
