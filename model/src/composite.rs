@@ -6,9 +6,10 @@ use serde_json::Value as Json;
 
 use crate::composites;
 use crate::context::Context;
-use crate::finding::{Findings, Path};
+use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::Graph;
 use crate::input::{Field, Inputs, Reader, fill_defaults};
+use crate::ownership;
 use crate::value::Value;
 
 /// A composite: typed inputs, and a pure function from them to a graph of AWS objects.
@@ -107,6 +108,16 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
     let known = reader.block(inputs, &C::Inputs::fields());
     let read = known.and_then(|()| C::Inputs::read(inputs, &mut reader));
     let mut findings = std::mem::take(&mut reader.findings);
+    if let Value::Map(tags) = inputs.get("tags") {
+        for key in tags.keys().filter(|key| ownership::is_reserved(key)) {
+            findings.error(
+                Code::ReservedTag,
+                Path::field("tags").join(Step::Key(key.clone())),
+                format!("the tag `{key}` is reserved"),
+                "Tags that begin with `tandem:` say whose an object is, and those with `aws:` are AWS's.",
+            );
+        }
+    }
     let graph = match read {
         Some(read) if !findings.any_error() && !reader.unknown_structure => {
             Some(C::expand(&read, context, &mut findings)).filter(|_| !findings.any_error())
@@ -118,5 +129,5 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
 
 /// The path of an item of a list of blocks.
 pub fn item_path(list: &str, index: usize) -> Path {
-    Path::field(list).join(crate::finding::Step::Index(index))
+    Path::field(list).join(Step::Index(index))
 }

@@ -16,6 +16,8 @@ pub struct Context {
     pub region: Option<String>,
     /// The account.
     pub account: Option<String>,
+    /// Whether this is an apply: what is looked at now is final.
+    pub applying: bool,
     /// Tags for everything, from the provider's configuration.
     pub default_tags: BTreeMap<String, String>,
     /// Facts about the files that inputs name; an error where a file cannot be used.

@@ -104,6 +104,7 @@ codes! {
     Schedule "TDM011" "A schedule is not valid";
     Environment "TDM012" "An environment cannot be set";
     SecretInEnvironment "TDM013" "An environment variable looks like a secret";
+    ReservedTag "TDM014" "A tag is not the user's to set";
     OverlappingFilters "TDM020" "Two triggers on one bucket overlap";
     VisibilityTimeout "TDM021" "A queue gives a message out again while it is still being worked on";
 }

@@ -31,13 +31,13 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// The name of an object that is unique in its region.
 pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
-    shorten(&join(&[project, name, role]), limit).into()
+    shorten(&join(project, name, &[role]), limit).into()
 }
 
 /// The name of an object that is unique in its account (IAM): it says the region too.
 pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
     let (Some(project), Some(region)) = (&context.project, &context.region) else { return Expr::Unknown };
-    shorten(&join(&[project, name, role, region]), limit).into()
+    shorten(&join(project, name, &[role, region]), limit).into()
 }
 
 /// The name of a bucket, unique in the world: a hash of account and region keeps it apart.
@@ -48,11 +48,14 @@ pub fn bucket(context: &Context, name: &str) -> Expr {
     };
     let place = hash(&format!("{account}/{region}"));
     // S3 allows 63 characters.
-    format!("{}-{place}", shorten(&join(&[project, name]), 63 - 1 - place.len())).into()
+    format!("{}-{place}", shorten(&join(project, name, &[]), 63 - 1 - place.len())).into()
 }
 
-fn join(parts: &[&str]) -> String {
-    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("-")
+/// What follows the name is set off by two hyphens, which no name holds: the dead letters of `x` are
+/// not taken for a composite `x-dead-letters`.
+fn join(project: &str, name: &str, rest: &[&str]) -> String {
+    let rest = rest.iter().filter(|part| !part.is_empty()).map(|part| format!("--{part}"));
+    format!("{project}-{name}{}", rest.collect::<String>())
 }
 
 /// Cuts a name to a limit, with a hash of the whole in place of what is cut.

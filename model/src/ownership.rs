@@ -9,6 +9,12 @@ pub const INSTANCE: &str = "tandem:instance";
 /// The tag of the anchor: `complete`, or `creating` with the end of the lease.
 pub const STATUS: &str = "tandem:status";
 
+/// Whether a tag is not the user's to set.
+pub fn is_reserved(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key.starts_with("tandem:") || key.starts_with("aws:")
+}
+
 /// Which composite an object belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {

@@ -127,7 +127,7 @@ fn every_input_is_documented_and_every_default_obeys_its_own_rule() {
             assert!(field.doc.ends_with('.'), "{at}{}: a sentence documents an input", field.name);
             match &field.shape {
                 Shape::Block(Body::Fields(fields)) | Shape::Blocks(Body::Fields(fields)) => {
-                    walk(fields, field.name)
+                    walk(fields, field.name);
                 }
                 Shape::Block(Body::Choice(variants)) | Shape::Blocks(Body::Choice(variants)) => {
                     variants.iter().for_each(|variant| walk(&variant.fields, field.name));

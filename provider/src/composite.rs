@@ -52,7 +52,7 @@ impl Resource for CompositeResource {
                 diagnostics.push(Diagnostic::error("Not a duration", detail).at(path));
             }
         }
-        let (_, expansion) = self.expand(&config, ModelContext::default(), None).await;
+        let (_, expansion) = self.expand(&config, ModelContext::default(), None, true).await;
         diagnostics.extend(expansion.findings.0.iter().map(convert::diagnostic));
         diagnostics
     }
@@ -113,6 +113,12 @@ impl Resource for CompositeResource {
 
     async fn import(&self, id: String, context: Context) -> Result<Imported, Vec<Diagnostic>> {
         let configured = self.configured()?;
+        if configured.unknown {
+            return Err(vec![Diagnostic::error(
+                "The provider is not configured yet",
+                "Its configuration depends on something that is made first: apply that, then import.",
+            )]);
+        }
         let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
         // The whole owner is taken as well as the name alone.
         let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
@@ -172,10 +178,12 @@ impl CompositeResource {
         config: &Value,
         mut context: ModelContext,
         session: Option<&Session>,
+        absent_is_fine: bool,
     ) -> (ModelContext, Expansion) {
         let fields = (self.definition.fields)();
         let inputs = self.definition.with_defaults(&convert::inputs(config, &fields));
-        files::collect(&fields, &inputs, &mut context, session.map(|session| &session.aws)).await;
+        files::collect(&fields, &inputs, &mut context, session.map(|session| &session.aws), absent_is_fine)
+            .await;
         let expansion = self.definition.expand(&inputs, &context);
         (context, expansion)
     }
@@ -199,8 +207,19 @@ impl CompositeResource {
             Some(configured.session().await.map_err(|diagnostic| vec![diagnostic])?)
         };
         let context = session.map(|session| session.context.clone()).unwrap_or_default();
-        let (context, expansion) = self.expand(&request.config, context, session).await;
+        let (context, expansion) =
+            self.expand(&request.config, context, session, !request.prior.is_null()).await;
         let mut diagnostics: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
+        if !request.prior.is_null() {
+            // Terraform plans like this before a destroy, too, and a destroy needs no code.
+            let inputs = convert::inputs(&request.config, &(self.definition.fields)());
+            for path in files::absent(&(self.definition.fields)(), &inputs) {
+                diagnostics.push(Diagnostic::warning(
+                    format!("`{path}` does not exist"),
+                    "Whether the code changes cannot be told, and an apply that needs it will fail: build it first.",
+                ));
+            }
+        }
         if any_error(&diagnostics) {
             return Err(diagnostics);
         }
@@ -244,7 +263,7 @@ impl CompositeResource {
                 "iam_policies",
                 convert::text_map(show.policies.iter().map(|(key, text)| (key, text.clone()))),
             );
-            if !request.prior.is_null() {
+            if !request.prior.is_null() && session.is_some() {
                 planned.set("record", state::planned_record(&show));
             }
         }
@@ -269,7 +288,8 @@ impl CompositeResource {
     ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
         let configured = self.configured()?;
         let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
-        let (model, expansion) = self.expand(&request.config, session.context.clone(), Some(session)).await;
+        let context_now = ModelContext { applying: true, ..session.context.clone() };
+        let (model, expansion) = self.expand(&request.config, context_now, Some(session), false).await;
         let mut messages: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
         // Warnings were shown at plan.
         messages.retain(Diagnostic::is_error);

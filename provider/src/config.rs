@@ -7,6 +7,7 @@ use std::time::Duration;
 use tandem_model::context::Context;
 use tandem_model::input::{Inputs, Reader, Rule};
 use tandem_model::names;
+use tandem_model::ownership;
 use tandem_model::scalar::Scalar;
 use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Value};
@@ -45,7 +46,7 @@ struct Configuration {
     endpoints: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
     /// A role to work in.
     assume_role: Option<AssumeRoleInputs>,
-    /// The account that must be worked in. With it, no call is made to find that out.
+    /// The account that must be worked in: credentials of another are refused.
     #[input(rule = Rule::Check("account", check_account))]
     account_id: Option<Scalar<String>>,
     /// Tags for everything that can carry tags; those of a resource win over them.
@@ -118,6 +119,20 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
             let path = Path::attribute("endpoints").join(tfplugin::Step::Key(service.clone()));
             let detail = format!("Services with an endpoint of their own: {}.", SERVICES.join(", "));
             diagnostics.push(Diagnostic::error(format!("There is no service `{service}`"), detail).at(path));
+        }
+    }
+    if let Some(read) = &configuration {
+        let tags = read.default_tags.as_ref().and_then(Scalar::known);
+        if let Some(key) = tags.and_then(|tags| tags.keys().find(|key| ownership::is_reserved(key))) {
+            let path = Path::attribute("default_tags").join(tfplugin::Step::Key(key.clone()));
+            let detail =
+                "Tags that begin with `tandem:` say whose an object is, and those with `aws:` are AWS's.";
+            diagnostics.push(Diagnostic::error(format!("The tag `{key}` is reserved"), detail).at(path));
+        }
+        if read.access_key.is_some() != read.secret_key.is_some() {
+            let detail = "Give both `access_key` and `secret_key`, or none of them.";
+            diagnostics
+                .push(Diagnostic::error("Half of a credential", detail).at(Path::attribute("access_key")));
         }
     }
     (configuration, diagnostics)
@@ -226,7 +241,7 @@ impl Configured {
     }
 
     async fn connect(&self) -> Result<Session, Diagnostic> {
-        let clients = self.connection.clients().await.map_err(|error| {
+        let mut clients = self.connection.clients().await.map_err(|error| {
             Diagnostic::error(
                 "No AWS region",
                 format!("{error}: set `region` in the provider configuration, or AWS_REGION."),
@@ -238,10 +253,19 @@ impl Configured {
                 format!("{error}. It comes from AWS_REGION or the shared configuration."),
             ));
         }
-        let account = match &self.account {
-            Some(account) => account.clone(),
-            None => clients.account().await.map_err(|error| no_account(&clients, &error))?,
-        };
+        let account = clients.account().await.map_err(|error| no_account(&clients, &error))?;
+        if let Some(wanted) = self.account.as_ref().filter(|wanted| **wanted != account) {
+            let path = Path::attribute("account_id");
+            return Err(Diagnostic::error(
+                "Credentials of another account",
+                format!(
+                    "The credentials belong to account {account}, and `account_id` says {wanted}. Nothing was \
+                     touched. Use credentials of {wanted}, or correct `account_id`."
+                ),
+            )
+            .at(path));
+        }
+        clients.account = Some(account.clone());
         let context = Context {
             project: self.project.clone(),
             region: Some(clients.region.clone()),

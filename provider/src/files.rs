@@ -38,11 +38,20 @@ fn body_fields(body: &Body) -> Vec<Field> {
 
 /// Puts the facts into the context. Without AWS (validation, unknown configuration) only files are
 /// looked at.
-pub(crate) async fn collect(fields: &[Field], inputs: &Value, context: &mut Context, aws: Option<&Aws>) {
+///
+/// A validation does not ask for files that do not exist yet: it also runs before a destroy.
+pub(crate) async fn collect(
+    fields: &[Field],
+    inputs: &Value,
+    context: &mut Context,
+    aws: Option<&Aws>,
+    absent_is_fine: bool,
+) {
     let mut found = Vec::new();
     sources(fields, inputs, &mut found);
     for (source, text) in found {
         match source {
+            Source::Code(_) if absent_is_fine && !std::path::Path::new(&text).exists() => {}
             Source::Code(kind) => {
                 let facts = code(kind, text.clone()).await;
                 context.code.insert(text, facts);
@@ -54,6 +63,16 @@ pub(crate) async fn collect(fields: &[Field], inputs: &Value, context: &mut Cont
             }
         }
     }
+}
+
+/// Files that inputs name and that do not exist.
+pub(crate) fn absent(fields: &[Field], inputs: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    sources(fields, inputs, &mut found);
+    let files = found
+        .into_iter()
+        .filter(|(source, path)| matches!(source, Source::Code(_)) && !std::path::Path::new(path).exists());
+    files.map(|(_, path)| path).collect()
 }
 
 async fn code(kind: CodeKind, path: String) -> Result<CodeFacts, String> {

@@ -56,7 +56,7 @@ fn allowed(stage: &Stage, role: &Clients, sid: &str) -> Result<(), String> {
                 }
                 put_log(role, group, stream).await
             }
-            "SendMessages" => send(role, "test-probe-dead-letters").await,
+            "SendMessages" => send(role, "test-probe--dead-letters").await,
             "ConsumeQueue" => {
                 let url = url(role, "jobs");
                 let got = role.sqs.receive_message().queue_url(&url).send().await;
@@ -136,7 +136,7 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     );
 
     // Each statement is needed, and enough.
-    let (kind, id) = ("iam_role_policy", format!("test-probe-{REGION}:function"));
+    let (kind, id) = ("iam_role_policy", format!("test-probe--{REGION}:function"));
     let whole = stage.aws.observe(kind, &id).expect("the policy");
     let statements = whole.settings["policy"]["Statement"].as_array().expect("statements").clone();
     assert_eq!(statements.len(), 3);

@@ -118,7 +118,7 @@ fn a_function_with_a_key_of_its_own_uses_it_everywhere() {
     stage.terraform.expect_empty_plan();
     for (kind, id, field) in [
         ("cloudwatch_log_group", "/aws/lambda/test-notice", "kms_key_id"),
-        ("sqs_queue", "test-notice-dead-letters", "kms_master_key_id"),
+        ("sqs_queue", "test-notice--dead-letters", "kms_master_key_id"),
         ("lambda_function", "test-notice", "kms_key_arn"),
         ("scheduler_schedule", "test-notice/on_schedule", "kms_key_arn"),
     ] {

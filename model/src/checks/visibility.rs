@@ -13,23 +13,31 @@ pub fn check(
     findings: &mut Findings,
 ) {
     let (Some(arn), Some(timeout)) = (queue.known(), timeout.known()) else { return };
+    // A queue of another account or region cannot be looked at from here.
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next(), parts.next());
+    if region != context.region.as_deref() || account != context.account.as_deref() {
+        return;
+    }
     let visibility = context
         .objects
         .get(arn)
         .and_then(|settings| settings.get("visibility_timeout_seconds"))
         .and_then(serde_json::Value::as_i64);
     let Some(visibility) = visibility.filter(|visibility| visibility < timeout) else { return };
-    findings.error(
-        Code::VisibilityTimeout,
-        path,
-        format!(
-            "the queue hides a message for {visibility} s, but the function may work on it for {timeout} s: \
-             Lambda refuses that, because the message would be given out twice"
-        ),
-        format!(
-            "Set the queue's visibility timeout to {} s (six times the function's timeout), or lower \
-             the function's `timeout` to {visibility} s or less.",
-            timeout * 6
-        ),
+    let message = format!(
+        "the queue hides a message for {visibility} s, but the function may work on it for {timeout} s: \
+         Lambda refuses that, because the message would be given out twice"
     );
+    let help = format!(
+        "Set the queue's visibility timeout to {} s (six times the function's timeout), or lower \
+         the function's `timeout` to {visibility} s or less.",
+        timeout * 6
+    );
+    // At plan, the same apply may be about to raise the queue's.
+    if context.applying {
+        findings.error(Code::VisibilityTimeout, path, message, help);
+    } else {
+        findings.warning(Code::VisibilityTimeout, path, message, help);
+    }
 }

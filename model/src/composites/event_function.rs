@@ -1,6 +1,6 @@
 //! A function that events set off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -525,7 +525,7 @@ fn bucket_arn(bucket: &Scalar<String>) -> Expr {
 /// come and go; they are numbered where two would be the same.
 #[derive(Default)]
 struct Roles {
-    count: BTreeMap<String, usize>,
+    used: BTreeSet<String>,
     unstable: bool,
 }
 
@@ -543,9 +543,13 @@ impl Roles {
 
     fn unique(&mut self, text: &str) -> String {
         let role = names::role(text);
-        let count = self.count.entry(role.clone()).or_default();
-        *count += 1;
-        if *count == 1 { role } else { format!("{role}_{count}") }
+        let mut numbered = role.clone();
+        let mut number = 1;
+        while !self.used.insert(numbered.clone()) {
+            number += 1;
+            numbered = format!("{role}_{number}");
+        }
+        numbered
     }
 }
 
@@ -566,6 +570,17 @@ fn check_triggers(inputs: &EventFunctionInputs, context: &Context, findings: &mu
             }
             Trigger::Queue(trigger) => {
                 let at = at.join(Step::Field("queue".to_owned()));
+                let earlier = inputs.on[..index].iter().position(|other| {
+                    matches!(other, Trigger::Queue(other) if other.queue.surely_equals(&trigger.queue))
+                });
+                if let Some(earlier) = earlier {
+                    findings.error(
+                        FindingCode::OverlappingFilters,
+                        at.clone(),
+                        format!("`on[{earlier}]` is on the same queue, and a function reads a queue once"),
+                        "Remove one of the two.",
+                    );
+                }
                 visibility::check(context, &trigger.queue, &inputs.timeout, at, findings);
                 if let (Some(size), Some(0)) =
                     (trigger.batch_size.known(), trigger.maximum_batching_window.known())

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value as Json;
@@ -270,6 +270,10 @@ impl Run<'_> {
         debug!(key = %object.key, "creating");
         match self.job.call(|| driver.create(&settings, &tags)).await {
             Ok(created) => {
+                if self.is_anchor(&object.key) {
+                    // Without an anchor there was no complete composite: what is left of one is ours.
+                    self.shared().claiming = true;
+                }
                 self.keep(object, created.id.clone(), &settings, created.attributes);
                 self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
             }
@@ -335,7 +339,10 @@ impl Run<'_> {
             if recorded.is_none() {
                 self.claim(object, driver, &found, differing.is_empty()).await?;
             } else if self.is_anchor(key) {
-                self.shared().complete = Status::of(&found.tags) == Status::Complete;
+                let complete = Status::of(&found.tags) == Status::Complete;
+                let mut shared = self.shared();
+                shared.complete = complete;
+                shared.claiming |= !complete;
             }
         }
         if differing.iter().any(|field| !mutable(object.kind, field)) {
@@ -346,10 +353,16 @@ impl Run<'_> {
         let fields: Vec<&str> = differing.iter().copied().filter(|field| *field != TAGS).collect();
         if !fields.is_empty() {
             info!(%key, ?fields, "updating");
-            self.job
-                .call(|| driver.update(&found.id, &fields, &settings))
-                .await
-                .map_err(failed("Updating"))?;
+            // An update often sends every field: what others manage is sent as they have it.
+            let mut sent = settings.clone();
+            for field in canonical::differing(object.kind, &wanted, &now) {
+                if !differing.contains(&field)
+                    && let Some(value) = found.settings.get(field)
+                {
+                    sent.insert(field.to_owned(), value.clone());
+                }
+            }
+            self.job.call(|| driver.update(&found.id, &fields, &sent)).await.map_err(failed("Updating"))?;
         }
         if differing.contains(&TAGS) {
             let (set, remove) = tag_changes(&wanted, &now);
@@ -396,12 +409,13 @@ impl Run<'_> {
         if !object.kind.tags {
             return Tags::new();
         }
-        let mut tags = ownership::tags(&self.job.owner, &self.prior.instance);
+        let user = settings.get(TAGS).and_then(Json::as_object).into_iter().flatten();
+        let mut tags: Tags =
+            user.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        tags.extend(ownership::tags(&self.job.owner, &self.prior.instance));
         if self.is_anchor(&object.key) {
             tags.extend(Status::lease(self.job.lease).tag());
         }
-        let user = settings.get(TAGS).and_then(Json::as_object).into_iter().flatten();
-        tags.extend(user.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())));
         tags
     }
 
@@ -468,8 +482,36 @@ impl Run<'_> {
         }
         let taken = self.job.call(|| driver.tag(&found.id, &set, &[])).await;
         taken.map_err(|failure| Problem::failed("Taking over", key, &failure))?;
+        if self.is_anchor(key) {
+            // Two applies may have found the same lease run out: the last to stamp it goes on.
+            let now = self.job.call(|| driver.observe(&found.id)).await;
+            let now = now.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
+            if now.as_ref().and_then(|now| now.tags.get(INSTANCE)) != Some(&self.prior.instance) {
+                return Err(Problem::error(
+                    format!("`{}` was taken over by somebody else", self.job.owner),
+                    "Another apply resumed it at the same moment. Wait until it is done, and apply again.",
+                ));
+            }
+        }
         self.shared().resumed.push(key.clone());
         Ok(())
+    }
+
+    /// Whether everything that is wanted exists as it is wanted.
+    async fn all_as_wanted(&self) -> bool {
+        let mut attributes = Attributes::new();
+        for object in self.graph.objects() {
+            let resolver = Resolver::new(self.graph, self.job.context, &attributes);
+            let Ok(settings) = resolver.settings(object) else { return false };
+            let driver = self.job.drivers.driver(object.kind);
+            let Ok(Some(found)) = self.find(driver, object, &settings, &resolver).await else { return false };
+            let wanted = canonical::settings(object.kind, &settings);
+            if !canonical::differing(object.kind, &wanted, &read::settings(object.kind, &found)).is_empty() {
+                return false;
+            }
+            attributes.insert(object.key.clone(), found.attributes);
+        }
+        true
     }
 
     /// Waits out a lease that may still be held, and decides by what the anchor says then.
@@ -485,7 +527,10 @@ impl Run<'_> {
         let remaining = first.remaining();
         if !remaining.is_zero() {
             info!(%key, ?remaining, "an earlier apply may still be at work: waiting for its lease to end");
-            tokio::time::sleep(remaining.min(self.job.lease * 2)).await;
+            let end = Instant::now() + remaining.min(self.job.lease * 2);
+            while Instant::now() < end && self.job.go_on() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
             let again = self.job.call(|| driver.observe(&found.id)).await;
             let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
             *found = again.ok_or_else(|| {
@@ -496,7 +541,7 @@ impl Run<'_> {
             })?;
         }
         match Status::of(&found.tags) {
-            Status::Complete if self.job.adopt && as_wanted => {}
+            Status::Complete if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
             Status::Complete => return Err(self.complete_elsewhere(object, found)),
             now if now == first || now.remaining().is_zero() => {}
             Status::Creating { by, .. } => {
@@ -537,7 +582,8 @@ impl Run<'_> {
             tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))).await;
             if let Some(id) = &id {
                 // A renewal that fails is made up for by the next; the lease is three times as long.
-                let _ = driver.tag(id, &Status::lease(self.job.lease).tag(), &[]).await;
+                let tags = Status::lease(self.job.lease).tag();
+                let _ = tokio::time::timeout(self.job.lease / 3, driver.tag(id, &tags, &[])).await;
             }
         }
     }

@@ -10,7 +10,9 @@ pub const TAGS: &str = "tags";
 
 /// Settings in canonical form: without recipes and nulls, sets sorted, policies normalised.
 pub fn settings(kind: &Kind, settings: &Settings) -> Settings {
-    let fields = settings.iter().filter(|(_, value)| !value.is_null()).filter_map(|(name, value)| {
+    // To AWS an empty text, list or map is one that is not set; no tags at all are a wish, too.
+    let given = settings.iter().filter(|(name, value)| *name == TAGS || !is_empty(value));
+    let fields = given.filter_map(|(name, value)| {
         let form = kind.field(name).map_or(Form::Plain, |field| field.form);
         let value = match form {
             Form::Recipe => return None,
@@ -146,22 +148,25 @@ fn texts(value: &Json) -> Json {
     sorted(&Json::Array(list.iter().map(text).collect()))
 }
 
-/// The fields in which an object differs from what is wanted: a wanted one that is another or
-/// missing, and an optional one that is set and not wanted. Other fields are left to AWS.
-pub fn differing<'a>(kind: &'a Kind, wanted: &'a Settings, found: &Settings) -> Vec<&'a str> {
-    let empty = |value: &Json| match value {
+fn is_empty(value: &Json) -> bool {
+    match value {
         Json::Null => true,
         Json::String(text) => text.is_empty(),
         Json::Array(items) => items.is_empty(),
         Json::Object(entries) => entries.is_empty(),
         _ => false,
-    };
+    }
+}
+
+/// The fields in which an object differs from what is wanted: a wanted one that is another or
+/// missing, and an optional one that is set and not wanted. Other fields are left to AWS.
+pub fn differing<'a>(kind: &'a Kind, wanted: &'a Settings, found: &Settings) -> Vec<&'a str> {
     let differs = wanted.iter().filter(|(name, value)| match found.get(*name) {
         Some(now) => now != *value,
-        None => !empty(value),
+        None => !is_empty(value),
     });
     let optional = kind.fields.iter().filter(|field| field.optional && !wanted.contains_key(field.name));
-    let unwanted = optional.filter(|field| found.get(field.name).is_some_and(|now| !empty(now)));
+    let unwanted = optional.filter(|field| found.get(field.name).is_some_and(|now| !is_empty(now)));
     differs.map(|(name, _)| name.as_str()).chain(unwanted.map(|field| field.name)).collect()
 }
 

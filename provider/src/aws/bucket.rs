@@ -15,6 +15,8 @@ use super::{settings, text};
 pub(super) struct Buckets {
     pub(super) s3: Client,
     pub(super) region: String,
+    /// Whose a bucket must be; names are the same for the whole world.
+    pub(super) account: Option<String>,
 }
 
 fn tag(key: &str, value: &str) -> Tag {
@@ -70,8 +72,16 @@ impl Buckets {
 #[async_trait]
 impl Driver for Buckets {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        if found(call!("s3:HeadBucket", self.s3.head_bucket().bucket(id)))?.is_none() {
-            return Ok(None);
+        let head = self.s3.head_bucket().bucket(id).set_expected_bucket_owner(self.account.clone());
+        match found(call!("s3:HeadBucket", head)) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(None),
+            Err(failure) if failure.message.contains("403") || failure.code == "Forbidden" => {
+                let message =
+                    format!("the bucket `{id}` belongs to another account, or may not be looked at");
+                return Err(Failure { message, ..failure });
+            }
+            Err(failure) => return Err(failure),
         }
         Ok(Some(Observed {
             id: id.to_owned(),

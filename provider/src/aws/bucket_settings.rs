@@ -49,6 +49,12 @@ fn switch(settings: &Settings, field: &str) -> Option<bool> {
 }
 
 impl BucketSettings {
+    async fn lifecycle_rules(&self, bucket: &str) -> Result<Vec<LifecycleRule>, Failure> {
+        let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
+        let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
+        Ok(answer.and_then(|answer| answer.rules).unwrap_or_default())
+    }
+
     async fn put(&self, bucket: &str, settings: &Settings) -> Result<(), Failure> {
         match self.setting {
             Setting::PublicAccessBlock => {
@@ -96,8 +102,11 @@ impl BucketSettings {
                     .filter(LifecycleRuleFilter::builder().prefix("").build())
                     .abort_incomplete_multipart_upload(abort)
                     .build();
-                let configuration =
-                    BucketLifecycleConfiguration::builder().rules(rule.expect("the status is set"));
+                // The rules of others stay.
+                let mut rules = self.lifecycle_rules(bucket).await?;
+                rules.retain(|rule| rule.id() != Some(LIFECYCLE_RULE));
+                rules.push(rule.expect("the status is set"));
+                let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules));
                 let configuration = configuration.build().expect("a rule is set");
                 let request = self.s3.put_bucket_lifecycle_configuration().bucket(bucket);
                 call!("s3:PutLifecycleConfiguration", request.lifecycle_configuration(configuration))
@@ -156,9 +165,7 @@ impl BucketSettings {
                 })
             }
             Setting::Lifecycle => {
-                let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
-                let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
-                let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
+                let rules = self.lifecycle_rules(bucket).await?;
                 rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE)).map(|rule| {
                     let abort = rule.abort_incomplete_multipart_upload();
                     let days = abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);

@@ -51,6 +51,8 @@ pub struct AssumeRole {
 
 /// One client per service.
 pub struct Clients {
+    /// The account, once it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// What tells this AWS from another one: for locks.
@@ -102,6 +104,7 @@ impl Connection {
             || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let s3 = configure!(aws_sdk_s3, "s3").force_path_style(own_s3).build();
         Ok(Clients {
+            account: None,
             place: format!("{}/{region}", endpoint("s3").unwrap_or_default()),
             region,
             cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
+use tandem_model::ownership::INSTANCE;
 
 use super::failure::{call, found, gone, not_yet};
 use super::{number, settings, text, texts};
@@ -20,7 +21,7 @@ fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
     names.iter().map(|name| FunctionResponseType::from(name.as_str())).collect()
 }
 
-fn observed(now: &EventSourceMappingConfiguration) -> Observed {
+fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
     // `arn:aws:lambda:region:account:function:name`
     let function = now.function_arn().and_then(|arn| arn.split(':').nth(6));
     let types: Vec<&str> = now.function_response_types().iter().map(FunctionResponseType::as_str).collect();
@@ -38,7 +39,22 @@ fn observed(now: &EventSourceMappingConfiguration) -> Observed {
             ("function_response_types", json!(types)),
             ("enabled", json!(!state.starts_with("Disabl"))),
         ]),
+        tags,
         ..Observed::default()
+    }
+}
+
+impl EventSourceMappings {
+    async fn with_tags(&self, now: &EventSourceMappingConfiguration) -> Result<Observed, Failure> {
+        let arn = now.event_source_mapping_arn().unwrap_or_default();
+        let listed = found(call!("lambda:ListTags", self.0.list_tags().resource(arn)))?;
+        let tags = listed.and_then(|listed| listed.tags).unwrap_or_default();
+        Ok(observed(now, tags.into_iter().collect()))
+    }
+
+    async fn arn(&self, id: &str) -> Result<String, Failure> {
+        let mapping = call!("lambda:GetEventSourceMapping", self.0.get_event_source_mapping().uuid(id))?;
+        Ok(mapping.event_source_mapping_arn.unwrap_or_default())
     }
 }
 
@@ -58,8 +74,9 @@ impl Driver for EventSourceMappings {
             .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds)
             .set_function_response_types(mapping.function_response_types)
             .set_state(mapping.state)
+            .set_event_source_mapping_arn(mapping.event_source_mapping_arn)
             .build();
-        Ok(Some(observed(&configuration)))
+        self.with_tags(&configuration).await.map(Some)
     }
 
     async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
@@ -70,10 +87,13 @@ impl Driver for EventSourceMappings {
             .event_source_arn(text(settings, "event_source_arn"));
         let listed = found(call!("lambda:ListEventSourceMappings", request))?;
         let mappings = listed.and_then(|listed| listed.event_source_mappings).unwrap_or_default();
-        Ok(mappings.iter().find(|mapping| mapping.state() != Some("Deleting")).map(observed))
+        match mappings.iter().find(|mapping| mapping.state() != Some("Deleting")) {
+            Some(mapping) => self.with_tags(mapping).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
         let request = self
             .0
             .create_event_source_mapping()
@@ -82,9 +102,23 @@ impl Driver for EventSourceMappings {
             .set_batch_size(number(settings, "batch_size"))
             .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
             .set_function_response_types(Some(response_types(settings)))
-            .set_enabled(settings.get("enabled").and_then(Json::as_bool));
+            .set_enabled(settings.get("enabled").and_then(Json::as_bool))
+            .set_tags(Some(tags.clone().into_iter().collect()));
         let created = call!("lambda:CreateEventSourceMapping", request)?;
         Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let arn = self.arn(id).await?;
+        if !set.is_empty() {
+            let tags = Some(set.clone().into_iter().collect());
+            call!("lambda:TagResource", self.0.tag_resource().resource(&arn).set_tags(tags))?;
+        }
+        if !remove.is_empty() {
+            let request = self.0.untag_resource().resource(&arn).set_tag_keys(Some(remove.to_vec()));
+            call!("lambda:UntagResource", request)?;
+        }
+        Ok(())
     }
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {
@@ -127,7 +161,10 @@ impl Driver for EventSourceMappings {
                 }
                 let source = mapping.event_source_arn().unwrap_or_default();
                 let role = names::role(&format!("on_{}", source.rsplit(':').next().unwrap_or_default()));
-                belonging.push((role, observed(&mapping)));
+                let observed = self.with_tags(&mapping).await?;
+                if observed.tags.get(INSTANCE) == function.tags.get(INSTANCE) {
+                    belonging.push((role, observed));
+                }
             }
         }
         Ok(belonging)

@@ -102,18 +102,19 @@ fn classify(operation: &str, code: &str, message: &str) -> Class {
     if let Some((_, _, seconds)) = passing {
         return Class::Passing(Duration::from_secs(*seconds));
     }
+    let verb = operation.split_once(':').map_or(operation, |(_, call)| call);
     if NOT_FOUND.contains(&code) {
-        return Class::NotFound;
+        // What was just made is not known everywhere at once: a call that builds on it waits.
+        let builds_on = ["Put", "Set", "Add", "Create", "Tag", "Update", "Associate"];
+        return if builds_on.iter().any(|start| verb.starts_with(start)) {
+            Class::Passing(Duration::from_secs(30))
+        } else {
+            Class::NotFound
+        };
     }
     // A conflict on create that is none of the passing ones says that the object exists.
     let exists = matches!(code, "ResourceConflictException" | "ConflictException");
-    if ALREADY_EXISTS.contains(&code)
-        || (exists
-            && operation
-                .split(':')
-                .nth(1)
-                .is_some_and(|call| call.starts_with("Create") || call.starts_with("Add")))
-    {
+    if ALREADY_EXISTS.contains(&code) || (exists && (verb.starts_with("Create") || verb.starts_with("Add"))) {
         return Class::AlreadyExists;
     }
     Class::Final

@@ -88,6 +88,14 @@ impl Driver for Functions {
             return Ok(None);
         };
         let Some(now) = function.configuration else { return Ok(None) };
+        // Without its tags a function of ours would be taken for a stranger's.
+        if let Some(error) = function.tags_error {
+            let message = error.message;
+            return Err(Failure::local(
+                "lambda:GetFunction",
+                format!("the tags cannot be read (lambda:ListTags): {message}"),
+            ));
+        }
         let variables: serde_json::Map<String, Json> = now
             .environment()
             .and_then(|environment| environment.variables())

@@ -54,7 +54,11 @@ impl Aws {
         add(&kinds::logs::LOG_GROUP, Box::new(log_group::LogGroups(clients.logs.clone())));
         add(
             &kinds::s3::BUCKET,
-            Box::new(bucket::Buckets { s3: clients.s3.clone(), region: clients.region.clone() }),
+            Box::new(bucket::Buckets {
+                s3: clients.s3.clone(),
+                region: clients.region.clone(),
+                account: clients.account.clone(),
+            }),
         );
         for (kind, setting) in bucket_settings::ALL {
             add(kind, Box::new(bucket_settings::BucketSettings { s3: clients.s3.clone(), setting }));
@@ -130,9 +134,23 @@ fn split<'a>(id: &'a str, separator: char, operation: &str) -> Result<(&'a str, 
         .ok_or_else(|| Failure::local(operation, format!("the recorded id `{id}` is damaged")))
 }
 
-/// Where locks of this machine's processes are kept.
-fn lock_directory() -> PathBuf {
-    std::env::temp_dir().join("terraform-provider-tandem-locks")
+/// Where locks of this user's processes are kept: a folder that is nobody else's.
+fn lock_directory() -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let me = std::fs::metadata("/proc/self").map_or(0, |process| process.uid());
+    let directory = std::env::temp_dir().join(format!("terraform-provider-tandem-{me}"));
+    match std::fs::DirBuilder::new().mode(0o700).create(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = std::fs::symlink_metadata(&directory)?;
+    if !found.is_dir() || found.uid() != me || found.mode() & 0o022 != 0 {
+        return Err(std::io::Error::other(format!(
+            "{} is not a folder of this user alone",
+            directory.display()
+        )));
+    }
+    Ok(directory)
 }
 
 #[cfg(test)]

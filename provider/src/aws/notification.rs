@@ -7,7 +7,7 @@
 //! is written again at once, or is found as drift later.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -158,15 +158,13 @@ impl Notifications {
             request.notification_configuration(document.clone()).set_skip_destination_validation(skip)
         };
         let result = call!("s3:PutBucketNotificationConfiguration", put(None));
+        let others = document.lambda_function_configurations().iter().any(|entry| entry.id() != Some(id))
+            || !document.queue_configurations().is_empty()
+            || !document.topic_configurations().is_empty();
         match result {
             // A destination of somebody else is gone or refuses: that is theirs to mend, and no reason to
-            // refuse ours.
-            Err(failure)
-                if failure.message.contains("Unable to validate")
-                    && wanted.is_none_or(|wanted| {
-                        !failure.message.contains(text(wanted, "lambda_function_arn"))
-                    }) =>
-            {
+            // refuse ours. AWS does not say whose it is.
+            Err(failure) if failure.message.contains("Unable to validate") && others => {
                 call!("s3:PutBucketNotificationConfiguration", put(Some(true)))?;
             }
             result => {
@@ -196,9 +194,11 @@ impl Notifications {
     async fn lock(&self, bucket: &str) -> Result<File, Failure> {
         let name = names::hash(&format!("{}/{bucket}", self.place));
         let locked = tokio::task::spawn_blocking(move || {
-            let directory = lock_directory();
-            std::fs::create_dir_all(&directory)?;
-            let file = File::create(directory.join(name))?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(lock_directory()?.join(name))?;
             file.lock()?;
             Ok::<_, std::io::Error>(file)
         });
@@ -234,8 +234,11 @@ impl Driver for Notifications {
             let document = self.document(bucket).await?;
             let entries =
                 document.and_then(|document| document.lambda_function_configurations).unwrap_or_default();
-            let ours =
-                entries.iter().find(|entry| entry.id().is_some_and(|id| id.ends_with(&format!("-{role}"))));
+            let function = text(&permission.settings, "function_name");
+            let ours = entries.iter().find(|entry| {
+                entry.id().is_some_and(|id| id.ends_with(&format!("-{role}")))
+                    && entry.lambda_function_arn().ends_with(&format!(":function:{function}"))
+            });
             belonging.extend(ours.map(|entry| (role.to_owned(), observed(bucket, entry))));
         }
         Ok(belonging)

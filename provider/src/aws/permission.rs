@@ -76,6 +76,11 @@ impl Driver for Permissions {
             // Ours are named after their trigger; others may have granted something, too.
             let ours = statements.iter().filter_map(|statement| {
                 let sid = statement["Sid"].as_str().filter(|sid| sid.starts_with("on_"))?;
+                let of_ours = statement["Principal"]["Service"] == "s3.amazonaws.com"
+                    && statement["Action"] == "lambda:InvokeFunction";
+                if !of_ours {
+                    return None;
+                }
                 Some((sid.to_owned(), observed(&function.id, statement)))
             });
             belonging.extend(ours);

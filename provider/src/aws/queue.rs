@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
-use super::failure::{call, found, gone};
+use super::failure::{call, found, gone, not_yet};
 use super::{parse_policy, policy_text, settings, text};
 
 /// Fields and the attributes that hold them. Numbers and booleans are texts to SQS.
@@ -124,7 +124,12 @@ impl Driver for Queues {
 
     async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
         let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(()) };
-        gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))
+        gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))?;
+        // A queue can be seen for up to a minute after its delete.
+        match self::url(&self.0, Self::name(id)).await? {
+            None => Ok(()),
+            Some(_) => Err(not_yet("sqs:DeleteQueue", format!("the queue `{id}` is still being deleted"))),
+        }
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {

@@ -204,7 +204,7 @@ async fn run(
         served = served => served?,
         _ = end.wait_for(|ended| *ended) => {
             // Give the answer to Shutdown a moment on the wire; Terraform does not wait for more.
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     // Terraform was killed in the middle of an apply: what is in flight must not be cut off.
