@@ -9,6 +9,7 @@ mod fixture;
 mod foreign;
 mod iam;
 mod import;
+mod interrupted;
 mod killed;
 mod lifecycle;
 mod proxy;

@@ -262,19 +262,47 @@ mod tests {
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
     }
 
-    /// go-plugin's certificates are of P-521, which ring does not know.
-    #[test]
-    fn a_signature_of_p521_is_verified() {
-        use p521::ecdsa::SigningKey;
-        use p521::ecdsa::signature::Signer;
-        let key = SigningKey::from_slice(&[1; 66]).unwrap();
-        let message = b"what the handshake signs";
-        let signature: Signature = key.sign(message);
-        let verifying = VerifyingKey::from(&key);
-        assert!(
-            verifying.verify(message, &Signature::from_der(signature.to_der().as_bytes()).unwrap()).is_ok()
-        );
-        assert!(verifying.verify(b"something else", &signature).is_err());
+    /// Signs a handshake with a key of P-521, which ring does not know.
+    #[derive(Debug)]
+    struct P521Key(Arc<p521::ecdsa::SigningKey>);
+
+    impl rustls::sign::SigningKey for P521Key {
+        fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
+            let offered = offered.contains(&SignatureScheme::ECDSA_NISTP521_SHA512);
+            offered.then(|| Box::new(Self(self.0.clone())) as Box<dyn rustls::sign::Signer>)
+        }
+
+        fn algorithm(&self) -> rustls::SignatureAlgorithm {
+            rustls::SignatureAlgorithm::ECDSA
+        }
+    }
+
+    impl rustls::sign::Signer for P521Key {
+        fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+            use p521::ecdsa::signature::Signer;
+            let signature: Signature = self.0.sign(message);
+            Ok(signature.to_der().as_bytes().to_vec())
+        }
+
+        fn scheme(&self) -> SignatureScheme {
+            SignatureScheme::ECDSA_NISTP521_SHA512
+        }
+    }
+
+    /// go-plugin's certificates are of P-521. This one belongs to the key of 66 ones.
+    #[tokio::test]
+    async fn a_certificate_of_p521_is_let_in_with_its_key_and_not_with_another() {
+        let pem = include_str!("../tests/p521.pem");
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        for (byte, expected) in [(1, true), (2, false)] {
+            let mut bytes = [byte; 66];
+            // The order of the curve has 521 bits.
+            bytes[0] = 1;
+            let key = Arc::new(p521::ecdsa::SigningKey::from_slice(&bytes).unwrap());
+            let key = CertifiedKey::new(vec![certificate.clone()], Arc::new(P521Key(key)));
+            let server = identity(pem).unwrap().config;
+            assert_eq!(admitted(server, Client::Presents(Arc::new(key))).await, expected);
+        }
     }
 
     #[test]
