@@ -31,7 +31,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
         let deny = setup::cargo_deny()?;
         step("Licences, duplicates and sources of dependencies", || {
             let mut check = Command::new(&deny);
-            check.current_dir(root()).args(["--offline", "--locked", "check", "licenses", "bans", "sources"]);
+            check.current_dir(root()).args(["--locked", "check", "licenses", "bans", "sources"]);
             quiet(check.env("CARGO", env!("CARGO")))
         })?;
         crate::docs::run(true)?;
