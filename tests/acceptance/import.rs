@@ -1,14 +1,21 @@
 //! Import: the next apply changes nothing in AWS, and then the plan is empty.
 
 use crate::fixture::Fixture;
-use crate::proxy::Proxy;
 use crate::stage::{On, Stage};
 
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
+    import_and_apply(On::MiniStack);
+}
+
+#[test]
+fn after_an_import_nothing_is_changed_and_the_plan_is_empty_on_moto() {
+    import_and_apply(On::Moto);
+}
+
+fn import_and_apply(on: On) {
     for fixture in Fixture::all() {
-        let proxy = Proxy::start(On::MiniStack.endpoint(), |_, _, _| true);
-        let stage = Stage::at(&proxy.endpoint);
+        let (stage, proxy) = Stage::proxied(on, |_, _, _| true);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
         stage.configure(&fixture, &inputs);
@@ -43,7 +50,10 @@ fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
 
         let calls = proxy.mutating().len();
         stage.terraform.apply().expect_success();
-        assert_eq!(proxy.mutating()[calls..], [] as [String; 0], "{}", fixture.definition.type_name);
+        let mut after = proxy.mutating().split_off(calls);
+        // moto does not tell how a function logs: it is told again.
+        after.retain(|call| on != On::Moto || !call.contains("/configuration"));
+        assert_eq!(after, [] as [String; 0], "{}", fixture.definition.type_name);
         stage.terraform.expect_empty_plan();
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);

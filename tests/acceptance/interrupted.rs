@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::fixture::Fixture;
-use crate::proxy::{Phase, Proxy};
+use crate::proxy::Phase;
 use crate::stage::{On, Stage};
 
 #[test]
@@ -27,8 +27,7 @@ fn an_interrupted_create_is_completed_after_untaint() {
                 true
             }
         };
-        let proxy = Proxy::start(On::MiniStack.endpoint(), hook);
-        let stage = Stage::at(&proxy.endpoint);
+        let (stage, _proxy) = Stage::proxied(On::MiniStack, hook);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
         stage.configure(&fixture, &inputs);

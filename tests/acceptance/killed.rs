@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fixture::Fixture;
-use crate::proxy::{Phase, Proxy};
+use crate::proxy::Phase;
 use crate::stage::{On, Stage};
 
 /// Providers that a process started, by their parent.
@@ -74,8 +74,7 @@ fn run(case: &Case) -> End {
             !(at == Phase::Before && phase == Phase::Before && fired.load(Ordering::SeqCst))
         }
     };
-    let proxy = Proxy::start(On::MiniStack.endpoint(), hook);
-    let stage = Stage::at(&proxy.endpoint);
+    let (stage, proxy) = Stage::proxied(On::MiniStack, hook);
     let inputs = stage.prepare(&case.fixture);
     let before = stage.aws.everything();
     stage.configure(&case.fixture, &inputs);

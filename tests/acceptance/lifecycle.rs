@@ -3,29 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::fixture::Fixture;
-use crate::foreign;
 use crate::stage::{On, Stage};
-
-/// Works around what moto does otherwise than AWS.
-fn suit_moto(stage: &Stage, fixture: &Fixture, inputs: &mut Json) {
-    // It does not tell how a function logs.
-    inputs["ignore_drift"] = json!(["lambda_function.function.log_*"]);
-    // Its answer for a bucket without notifications is not XML: give them some.
-    let existing = fixture.existing(&stage.account.id).into_iter();
-    let buckets = existing.filter_map(|item| Some(item["settings"]["bucket"].as_str()?.to_owned()));
-    buckets.for_each(|bucket| foreign::put(stage, &bucket, &["queue"]));
-}
 
 fn lifecycle(on: On) {
     for fixture in Fixture::all() {
         let stage = Stage::new(on);
-        let mut inputs = stage.prepare(&fixture);
-        if on == On::Moto {
-            suit_moto(&stage, &fixture, &mut inputs);
-        }
+        let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
         stage.configure(&fixture, &inputs);
         stage.terraform.apply().expect_success();

@@ -12,6 +12,8 @@ use tandem_tests::terraform::Terraform;
 
 use crate::aws::Aws;
 use crate::fixture::Fixture;
+use crate::foreign;
+use crate::proxy::{Phase, Proxy};
 
 pub(crate) const REGION: &str = "eu-central-1";
 
@@ -22,24 +24,19 @@ pub(crate) enum On {
     Moto,
 }
 
-impl On {
-    /// The address of the one emulator that all tests of this process share.
-    pub(crate) fn endpoint(self) -> &'static str {
-        static MINISTACK: OnceLock<Emulator> = OnceLock::new();
-        static MOTO: OnceLock<Emulator> = OnceLock::new();
-        let log = |name: &str| std::env::temp_dir().join(format!("tandem-{name}-{}.log", std::process::id()));
-        let emulator = match self {
-            Self::MiniStack => MINISTACK.get_or_init(|| {
-                end_with_this_process(
-                    Emulator::ministack(&log("ministack"), Settings::default()).expect("MiniStack"),
-                )
-            }),
-            Self::Moto => {
-                MOTO.get_or_init(|| end_with_this_process(Emulator::moto(&log("moto")).expect("moto")))
-            }
-        };
-        &emulator.endpoint
-    }
+/// The address of the MiniStack that all tests of this process share, each in an account of its own.
+pub(crate) fn ministack() -> &'static str {
+    static SHARED: OnceLock<Emulator> = OnceLock::new();
+    let start = || {
+        end_with_this_process(Emulator::ministack(&log("ministack"), Settings::default()).expect("MiniStack"))
+    };
+    &SHARED.get_or_init(start).endpoint
+}
+
+fn log(name: &str) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    std::env::temp_dir().join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
 }
 
 /// Statics are not dropped: a watcher ends the emulator when this process is gone.
@@ -66,29 +63,52 @@ pub(crate) struct Stage {
     pub(crate) account: Account,
     pub(crate) aws: Aws,
     pub(crate) terraform: Terraform,
+    /// Those that are this stage's alone.
+    emulators: Vec<Emulator>,
 }
 
 impl Stage {
     /// A stage on an emulator.
     pub(crate) fn new(on: On) -> Self {
         match on {
-            On::MiniStack => Self::at(on.endpoint()),
-            On::Moto => Self::on_moto(),
+            On::MiniStack => Self::at(ministack()),
+            On::Moto => Self::on_moto(None).0,
         }
     }
 
-    /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: alarms are
-    /// MiniStack's there.
-    fn on_moto() -> Self {
+    /// A stage on an emulator, with a proxy in between.
+    pub(crate) fn proxied(
+        on: On,
+        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+    ) -> (Self, Proxy) {
+        match on {
+            On::MiniStack => {
+                let proxy = Proxy::start(ministack(), hook);
+                (Self::at(&proxy.endpoint), proxy)
+            }
+            On::Moto => {
+                let (stage, proxy) = Self::on_moto(Some(Box::new(hook)));
+                (stage, proxy.expect("asked for"))
+            }
+        }
+    }
+
+    /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: each stage has
+    /// servers of its own, and alarms are a MiniStack's.
+    fn on_moto(hook: Option<Box<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>>) -> (Self, Option<Proxy>) {
+        let moto = Emulator::moto(&log("moto")).expect("moto");
+        let alarms = Emulator::ministack(&log("alarms"), Settings::default()).expect("MiniStack");
+        let proxy = hook.map(|hook| Proxy::start(&moto.endpoint, hook));
         let account = Account {
-            endpoint: On::Moto.endpoint().to_owned(),
+            endpoint: proxy.as_ref().map_or(&moto.endpoint, |proxy| &proxy.endpoint).clone(),
             id: "123456789012".to_owned(),
             region: REGION.to_owned(),
+            alarms: alarms.endpoint.clone(),
         };
-        let alarms = On::MiniStack.endpoint();
-        let mut stage = Self::of(account, &[("cloudwatch", alarms)]);
-        stage.terraform.set("AWS_ENDPOINT_URL_CLOUDWATCH", alarms);
-        stage
+        let mut stage = Self::of(account, &[("cloudwatch", &alarms.endpoint)]);
+        stage.terraform.set("AWS_ENDPOINT_URL_CLOUDWATCH", &alarms.endpoint);
+        stage.emulators = vec![moto, alarms];
+        (stage, proxy)
     }
 
     /// A stage on a server of this address.
@@ -96,7 +116,8 @@ impl Stage {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let id = format!("{:08}{:04}", std::process::id() % 89_999_999 + 10_000_000, number);
-        Self::of(Account { endpoint: endpoint.to_owned(), id, region: REGION.to_owned() }, &[])
+        let (endpoint, alarms) = (endpoint.to_owned(), endpoint.to_owned());
+        Self::of(Account { endpoint, id, region: REGION.to_owned(), alarms }, &[])
     }
 
     fn of(account: Account, endpoints: &[(&str, &str)]) -> Self {
@@ -109,7 +130,7 @@ impl Stage {
         for (name, content) in code() {
             std::fs::copy(content, terraform.path().join(name)).expect("code");
         }
-        Self { aws: Aws::new(&account, endpoints), account, terraform }
+        Self { aws: Aws::new(&account, endpoints), account, terraform, emulators: Vec::new() }
     }
 
     /// Writes a configuration with one composite.
@@ -131,11 +152,40 @@ impl Stage {
 
     /// A fixture's inputs, with what must exist for them made.
     pub(crate) fn prepare(&self, fixture: &Fixture) -> Json {
-        for existing in fixture.existing(&self.account.id) {
+        let existing = fixture.existing(&self.account.id);
+        for existing in &existing {
             self.aws.create(existing["kind"].as_str().expect("a kind"), &existing["settings"]);
         }
-        fixture.inputs(&self.account.id)
+        let mut inputs = fixture.inputs(&self.account.id);
+        if self.is_moto() {
+            // It does not tell how a function logs.
+            inputs["ignore_drift"] = json!(MOTO_IGNORES);
+            // Its answer for a bucket without notifications is not XML: give them some.
+            let buckets = existing.iter().filter_map(|item| item["settings"]["bucket"].as_str());
+            buckets.for_each(|bucket| foreign::put(self, bucket, &["queue"]));
+        }
+        inputs
     }
+
+    /// Whether this is a stage on moto.
+    pub(crate) fn is_moto(&self) -> bool {
+        !self.emulators.is_empty()
+    }
+}
+
+/// What moto neither tells nor keeps: how a function logs, a change of its architecture with its code,
+/// and a second PutFunctionEventInvokeConfig.
+const MOTO_IGNORES: [&str; 4] = [
+    "lambda_function.function.log_*",
+    "lambda_function.function.architectures",
+    "lambda_function_event_invoke_config.function.maximum_retry_attempts",
+    "lambda_function_event_invoke_config.function.on_failure",
+];
+
+/// Whether moto cannot judge a field of an object.
+pub(crate) fn moto_cannot_judge(key: &str, field: &str) -> bool {
+    let full = format!("{key}.{field}");
+    MOTO_IGNORES.iter().any(|pattern| full.starts_with(pattern.trim_end_matches('*')))
 }
 
 /// Code of functions, made once: two binaries and a zip. The first is the example's handler.

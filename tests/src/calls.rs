@@ -14,6 +14,8 @@ pub struct Account {
     pub id: String,
     /// The region.
     pub region: String,
+    /// The emulator that alarms are on.
+    pub alarms: String,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -63,8 +65,8 @@ impl Account {
         Ok(answer.body_mut().read_to_string()?)
     }
 
-    fn query(&self, service: &str, body: &str) -> Result<String> {
-        let mut answer = ureq::post(&self.endpoint)
+    fn query(&self, endpoint: &str, service: &str, body: &str) -> Result<String> {
+        let mut answer = ureq::post(endpoint)
             .header("authorization", self.authorization(service))
             .header("content-type", "application/x-www-form-urlencoded")
             .send(body)?;
@@ -92,13 +94,13 @@ impl Account {
         let mappings: Json =
             serde_json::from_str(&self.get("lambda", "/2015-03-31/event-source-mappings/")?)?;
         add("event source mapping", names(&mappings["EventSourceMappings"], "UUID"));
-        let roles = self.query("iam", "Action=ListRoles&Version=2010-05-08")?;
+        let roles = self.query(&self.endpoint, "iam", "Action=ListRoles&Version=2010-05-08")?;
         add("role", between(&roles, "<RoleName>", "</RoleName>"));
-        let queues = self.query("sqs", "Action=ListQueues&Version=2012-11-05")?;
+        let queues = self.query(&self.endpoint, "sqs", "Action=ListQueues&Version=2012-11-05")?;
         add("queue", between(&queues, "<QueueUrl>", "</QueueUrl>"));
         let groups = self.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?;
         add("log group", names(&groups["logGroups"], "logGroupName"));
-        let alarms = self.query("monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
+        let alarms = self.query(&self.alarms, "monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
         add("alarm", between(&alarms, "<AlarmName>", "</AlarmName>"));
         let groups: Json = serde_json::from_str(&self.get("scheduler", "/schedule-groups")?)?;
         add("schedule group", names(&groups["ScheduleGroups"], "Name"));

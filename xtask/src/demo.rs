@@ -53,6 +53,7 @@ pub(crate) fn run(keep: bool) -> Result {
         endpoint: emulator.endpoint.clone(),
         id: "123456789012".to_owned(),
         region: "eu-central-1".to_owned(),
+        alarms: emulator.endpoint.clone(),
     };
     let before = account.everything()?;
     let environment = [
