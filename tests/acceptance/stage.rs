@@ -95,7 +95,7 @@ impl Stage {
 
     /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: each stage has
     /// servers of its own, and alarms are a MiniStack's.
-    fn on_moto(hook: Option<Box<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>>) -> (Self, Option<Proxy>) {
+    fn on_moto(hook: Option<Hook>) -> (Self, Option<Proxy>) {
         let moto = Emulator::moto(&log("moto")).expect("moto");
         let alarms = Emulator::ministack(&log("alarms"), Settings::default()).expect("MiniStack");
         let proxy = hook.map(|hook| Proxy::start(&moto.endpoint, hook));
@@ -172,6 +172,9 @@ impl Stage {
         !self.emulators.is_empty()
     }
 }
+
+/// What a proxy is told of every mutating call.
+type Hook = Box<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>;
 
 /// What moto neither tells nor keeps: how a function logs, a change of its architecture with its code,
 /// and a second PutFunctionEventInvokeConfig.
