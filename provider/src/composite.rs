@@ -9,6 +9,7 @@ use tandem_engine::job::{Job, Problem};
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
+use tandem_model::graph::Graph;
 use tandem_model::ownership::Owner;
 use tfplugin::diagnostic::any_error;
 use tfplugin::provider::{
@@ -129,16 +130,7 @@ impl Resource for CompositeResource {
                 format!("Give the name, or the whole id, which here is `{owner}`."),
             )]);
         }
-        let seed = self.definition.expand(&(self.definition.seed)(&name), &session.context);
-        let Some(seed) = seed.graph else {
-            return Err(seed
-                .findings
-                .0
-                .iter()
-                .map(convert::diagnostic)
-                .map(|found| Diagnostic { path: None, ..found })
-                .collect());
-        };
+        let seed = self.seed(session, &name)?;
         let stopped = || context.stop.is_stopped();
         let job = job(session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
         let found = import::import(&job, &seed).await.map_err(|problem| diagnostics(&[problem]))?;
@@ -170,6 +162,15 @@ impl CompositeResource {
             composite: self.definition.type_name.to_owned(),
             name: name.to_owned(),
         }
+    }
+
+    /// The graph of everything whose name follows from the composite's.
+    fn seed(&self, session: &Session, name: &str) -> Result<Graph, Vec<Diagnostic>> {
+        let seed = self.definition.expand(&(self.definition.seed)(name), &session.context);
+        seed.graph.ok_or_else(|| {
+            let findings = seed.findings.0.iter().map(convert::diagnostic);
+            findings.map(|found| Diagnostic { path: None, ..found }).collect()
+        })
     }
 
     /// Reads the inputs, gathers the facts they point at, and expands.
@@ -313,7 +314,8 @@ impl CompositeResource {
         let limit = timeout(&request.planned, operation);
         let job =
             Job { context: &model, ..job(session, &configured, owner.clone(), &ignore, limit, &stopped) };
-        let outcome = apply::apply(&job, record, &graph).await;
+        let seed = self.seed(session, &owner.name)?;
+        let outcome = apply::apply(&job, record, &graph, &seed).await;
         messages.extend(diagnostics(&outcome.problems));
         if outcome.record.objects.is_empty() {
             return Err(messages);

@@ -94,7 +94,8 @@ impl Aws {
     }
 
     pub(crate) fn delete(&self, kind: &str, id: &str) {
-        self.settle(|| self.driver(kind).delete(id, true)).expect("a delete");
+        while self.settle(|| self.driver(kind).empty(id)).expect("emptying") {}
+        self.settle(|| self.driver(kind).delete(id)).expect("a delete");
     }
 
     /// Everything in the account.

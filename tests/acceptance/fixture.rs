@@ -76,6 +76,12 @@ impl Fixture {
         changes.collect()
     }
 
+    /// Optional inputs without which there are fewer objects.
+    pub(crate) fn more(&self) -> Vec<String> {
+        let list = self.json("")["more"].as_array().cloned().unwrap_or_default();
+        list.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
+    }
+
     /// Inputs that no change covers, each with the reason.
     pub(crate) fn not_changed(&self) -> Vec<String> {
         let list = self.json("")["not_changed"].as_object().cloned().unwrap_or_default();

@@ -1,11 +1,14 @@
 //! The provider is killed at each mutating call of a create, before and after the answer: the next
-//! apply ends with exactly one of everything, and a destroy leaves nothing.
+//! apply ends with exactly one of everything, and a destroy leaves nothing. Likewise when the
+//! configuration wants less by then, and when it was an update that was killed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value as Json;
 
 use crate::fixture::Fixture;
 use crate::proxy::Phase;
@@ -30,8 +33,20 @@ fn kill(process: u32) {
 
 struct Case {
     fixture: Fixture,
+    scenario: Scenario,
     phase: Phase,
     number: usize,
+}
+
+/// What is killed, and what is applied after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scenario {
+    /// A create, and it again.
+    Create,
+    /// A create, and one of fewer objects.
+    CreateThenLess,
+    /// An update that adds objects, and then without them again.
+    UpdateThenBack,
 }
 
 /// How a case ended.
@@ -76,7 +91,12 @@ fn run(case: &Case) -> End {
     };
     let (stage, proxy) = Stage::proxied(On::MiniStack, hook);
     let inputs = stage.prepare(&case.fixture);
+    let less = less(&case.fixture, &inputs);
     let before = stage.aws.everything();
+    if case.scenario == Scenario::UpdateThenBack {
+        stage.configure(&case.fixture, &less);
+        stage.terraform.apply().expect_success();
+    }
     stage.configure(&case.fixture, &inputs);
     let child = {
         let mut held = terraform.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,13 +112,17 @@ fn run(case: &Case) -> End {
         first.expect_success();
         return End::NotReached;
     }
-    let name = format!("{} killed {:?} call {}", case.fixture.definition.type_name, case.phase, case.number);
+    let type_name = case.fixture.definition.type_name;
+    let name = format!("{type_name}, {:?}, killed {:?} call {}", case.scenario, case.phase, case.number);
     assert!(
         killed_count.load(Ordering::SeqCst) > 0 && !first.success,
         "{name}: nobody was killed\n{}",
         first.text
     );
     let mut end = End::Converged;
+    if case.scenario != Scenario::Create {
+        stage.configure(&case.fixture, &less);
+    }
     let mut second = stage.terraform.apply();
     if second.text.contains("exists already") {
         // It was killed when all was made and said so: the message has the import to follow.
@@ -113,23 +137,32 @@ fn run(case: &Case) -> End {
     stage.terraform.expect_empty_plan();
     // Exactly what an undisturbed create makes, and nothing twice.
     let made = normal(&stage, &before);
-    assert_eq!(made, undisturbed(case.fixture.definition.type_name), "{name}");
+    assert_eq!(made, undisturbed(type_name, case.scenario != Scenario::Create), "{name}");
     let destroyed = stage.terraform.destroy();
     assert!(destroyed.success, "{name}: {}", destroyed.text);
     assert_eq!(stage.aws.everything(), before, "{name}");
     end
 }
 
+/// Inputs under which there are fewer objects.
+fn less(fixture: &Fixture, inputs: &Json) -> Json {
+    let mut less = inputs.clone();
+    for name in fixture.more() {
+        less.as_object_mut().expect("inputs").remove(&name);
+    }
+    less
+}
+
 /// What a create that nobody disturbs makes.
-fn undisturbed(type_name: &str) -> Vec<String> {
-    static MADE: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
+fn undisturbed(type_name: &str, of_less: bool) -> Vec<String> {
+    static MADE: Mutex<BTreeMap<(String, bool), Vec<String>>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = made.entry(type_name.to_owned()).or_insert_with(|| {
+    let entry = made.entry((type_name.to_owned(), of_less)).or_insert_with(|| {
         let fixture = Fixture::named(type_name);
         let stage = Stage::new(On::MiniStack);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
-        stage.configure(&fixture, &inputs);
+        stage.configure(&fixture, &if of_less { less(&fixture, &inputs) } else { inputs });
         stage.terraform.apply().expect_success();
         let after = normal(&stage, &before);
         stage.terraform.destroy().expect_success();
@@ -154,17 +187,18 @@ fn normal(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
     items
 }
 
-fn killed_everywhere(type_name: &str, phase: Phase) {
-    let (mut number, mut imported) = (0, 0);
+/// Kills at the first call, and at each `every`th after it.
+fn killed_everywhere(type_name: &str, scenario: Scenario, phase: Phase, every: usize) {
+    let (mut number, mut imported) = (1, 0);
     loop {
-        number += 1;
-        let end = run(&Case { fixture: Fixture::named(type_name), phase, number });
+        let end = run(&Case { fixture: Fixture::named(type_name), scenario, phase, number });
         if end == End::NotReached {
             break;
         }
         // Only a create that had said that it is complete needs an import.
         assert_eq!(imported, 0, "call {number} came after the last");
         imported += usize::from(end == End::Imported);
+        number += every;
         assert!(number < 200, "the create never ends");
     }
     assert!(number > 5, "only {number} calls were reached");
@@ -173,20 +207,30 @@ fn killed_everywhere(type_name: &str, phase: Phase) {
 // One test for each, so that they run beside each other.
 #[test]
 fn a_bucket_killed_before_each_call_converges() {
-    killed_everywhere("bucket", Phase::Before);
+    killed_everywhere("bucket", Scenario::Create, Phase::Before, 1);
 }
 
 #[test]
 fn a_bucket_killed_after_each_call_converges() {
-    killed_everywhere("bucket", Phase::After);
+    killed_everywhere("bucket", Scenario::Create, Phase::After, 1);
 }
 
 #[test]
 fn an_event_function_killed_before_each_call_converges() {
-    killed_everywhere("event_function", Phase::Before);
+    killed_everywhere("event_function", Scenario::Create, Phase::Before, 1);
 }
 
 #[test]
 fn an_event_function_killed_after_each_call_converges() {
-    killed_everywhere("event_function", Phase::After);
+    killed_everywhere("event_function", Scenario::Create, Phase::After, 1);
+}
+
+#[test]
+fn what_a_killed_create_made_and_is_not_wanted_any_more_goes() {
+    killed_everywhere("event_function", Scenario::CreateThenLess, Phase::After, 3);
+}
+
+#[test]
+fn what_a_killed_update_made_and_is_not_wanted_any_more_goes() {
+    killed_everywhere("event_function", Scenario::UpdateThenBack, Phase::After, 2);
 }

@@ -12,12 +12,13 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key, Object};
-use tandem_model::ownership::{INSTANCE, OWNER};
+use tandem_model::ownership::{INSTANCE, OWNER, Owner};
 use tracing::{debug, info};
 
 use crate::canonical::{self, TAGS};
-use crate::delete::{check_instance, delete_objects};
+use crate::delete::{check_instance, delete_objects, delete_one};
 use crate::driver::{Class, Driver, Failure, Observed, Tags};
+use crate::import;
 use crate::job::{Job, Outcome, Problem};
 use crate::order;
 use crate::ownership::{self, Status};
@@ -27,11 +28,13 @@ use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
 /// Makes a graph real. The record is what the state holds; an empty one with a fresh instance makes
-/// a create of it.
-pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph) -> Outcome {
+/// a create of it. The seed has every object whose name follows from the composite's: where to look
+/// for what an apply made that did not end.
+pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph, seed: &Graph) -> Outcome {
     let run = Run {
         job,
         graph,
+        seed,
         creating: record.objects.is_empty(),
         prior: record.clone(),
         seen: BTreeMap::new(),
@@ -43,6 +46,7 @@ pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph) -> Outcome {
 struct Run<'a> {
     job: &'a Job<'a>,
     graph: &'a Graph,
+    seed: &'a Graph,
     /// Whether nothing is recorded.
     creating: bool,
     prior: Record,
@@ -62,6 +66,8 @@ struct Shared {
     claiming: bool,
     /// Whether the anchor says `complete`.
     complete: bool,
+    /// Whether somebody else took the composite over meanwhile.
+    lost: bool,
 }
 
 impl Run<'_> {
@@ -74,25 +80,34 @@ impl Run<'_> {
             self.shared().problems.push(problem);
             return self.finish();
         }
-        if !self.survey().await {
+        let objects = self.graph.objects();
+        let Some(anchor) = objects.first() else { return self.finish() };
+        if !self.survey().await || !self.begin(anchor).await {
             return self.finish();
         }
         let again = replaced(self.graph, self.job.context, &self.prior);
-        let (early, late) = self.unwanted(&again);
+        let (mut early, mut late) = self.unwanted(&again);
         if !self.remove(&early).await {
             return self.finish();
         }
         for key in &again {
             self.seen.insert(key.clone(), None);
         }
-        let objects = self.graph.objects();
-        let Some(anchor) = objects.first() else { return self.finish() };
         if !self.step(anchor).await {
             return self.finish();
         }
+        if self.creating && !self.shared().resumed.is_empty() {
+            if !self.gather().await {
+                return self.finish();
+            }
+            (early, late) = self.unwanted(&again);
+            if !self.remove(&early).await {
+                return self.finish();
+            }
+        }
         let needs: BTreeMap<Key, BTreeSet<Key>> =
             objects[1..].iter().map(|object| (object.key.clone(), object.needs())).collect();
-        let go_on = || self.job.go_on();
+        let go_on = || self.job.go_on() && !self.shared().lost;
         let work = order::run(&needs, &go_on, |key| {
             let object = self.graph.get(&key).expect("an object of the graph");
             self.step(object)
@@ -105,10 +120,18 @@ impl Run<'_> {
                 never = self.renew_lease(anchor) => never,
             }
         };
-        if left.is_empty() && !self.failed() && self.remove(&late).await && !self.shared().complete {
+        if left.is_empty()
+            && !self.failed()
+            && !self.shared().lost
+            && self.remove(&late).await
+            && !self.shared().complete
+        {
             self.complete(anchor).await;
         }
-        if !left.is_empty() && !self.failed() {
+        if self.shared().lost {
+            let problem = taken_over(&self.job.owner, "It was taken over while this apply was at work");
+            self.shared().problems.push(problem);
+        } else if !left.is_empty() && !self.failed() {
             let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
             self.shared().problems.push(Problem::error(
                 "The apply was interrupted",
@@ -186,6 +209,68 @@ impl Run<'_> {
         shared.problems.extend(problems);
         drop(shared);
         good
+    }
+
+    /// Before an update: what an earlier apply made that did not end comes into the record, and an
+    /// update that makes objects says so at the anchor, so that the next apply looks for them if this
+    /// one does not end either. Whether work may begin.
+    async fn begin(&mut self, anchor: &Object) -> bool {
+        let Some(Some(found)) = self.seen.get(&anchor.key).cloned() else { return true };
+        if Status::of(&found.tags) != Status::Complete {
+            return self.gather().await;
+        }
+        let again = replaced(self.graph, self.job.context, &self.prior);
+        let makes = |object: &Object| {
+            again.contains(&object.key) || !matches!(self.seen.get(&object.key), Some(Some(_)))
+        };
+        if again.contains(&anchor.key) || !self.graph.objects().iter().any(makes) {
+            return true;
+        }
+        let lease = Status::lease(self.job.lease).tag();
+        let driver = self.job.drivers.driver(anchor.kind);
+        match self.job.call(|| driver.tag(&found.id, &lease, &[])).await {
+            Ok(()) => {
+                if let Some(Some(found)) = self.seen.get_mut(&anchor.key) {
+                    found.tags.extend(lease);
+                }
+                true
+            }
+            Err(failure) => {
+                self.shared().problems.push(Problem::failed("Tagging", &anchor.key, &failure));
+                false
+            }
+        }
+    }
+
+    /// Takes what carries our owner, and is neither wanted nor recorded, into the record, so that it
+    /// is deleted with what is not wanted. Whether that worked.
+    async fn gather(&mut self) -> bool {
+        let found = match import::of_owner(self.job, self.seed).await {
+            Ok(found) => found,
+            Err(problem) => {
+                self.shared().problems.push(problem);
+                return false;
+            }
+        };
+        for (key, (kind, observed)) in found {
+            if self.graph.get(&key).is_some() || self.prior.objects.contains_key(&key) {
+                continue;
+            }
+            info!(%key, "left by an apply that did not end, and not wanted");
+            if kind.tags && observed.tags.get(INSTANCE) != Some(&self.prior.instance) {
+                let ours = ownership::tags(&self.job.owner, &self.prior.instance);
+                let driver = self.job.drivers.driver(kind);
+                if let Err(failure) = self.job.call(|| driver.tag(&observed.id, &ours, &[])).await {
+                    self.shared().problems.push(Problem::failed("Taking over", &key, &failure));
+                    return false;
+                }
+            }
+            let needs = import::needs(self.seed, &key);
+            let entry = import::entry(self.job, kind, observed, needs, false);
+            self.shared().record.objects.insert(key.clone(), entry.clone());
+            self.prior.objects.insert(key, entry);
+        }
+        true
     }
 
     /// Recorded objects that are not wanted: those that go first, and those that something else needed
@@ -362,7 +447,12 @@ impl Run<'_> {
                     sent.insert(field.to_owned(), value.clone());
                 }
             }
-            self.job.call(|| driver.update(&found.id, &fields, &sent)).await.map_err(failed("Updating"))?;
+            for (number, part) in driver.parts(&fields).iter().enumerate() {
+                if number > 0 {
+                    self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))?;
+                }
+                self.job.call(|| driver.update(&found.id, part, &sent)).await.map_err(failed("Updating"))?;
+            }
         }
         if differing.contains(&TAGS) {
             let (set, remove) = tag_changes(&wanted, &now);
@@ -394,8 +484,7 @@ impl Run<'_> {
                 "Set `force_destroy = true` to lose the data, or change it by hand to what is wanted.",
             ));
         }
-        self.job
-            .call(|| driver.delete(&found.id, self.graph.force_destroy))
+        delete_one(self.job, driver, &found.id, self.graph.force_destroy)
             .await
             .map_err(failed("Deleting"))?;
         let tags = self.tags(object, &settings);
@@ -487,10 +576,7 @@ impl Run<'_> {
             let now = self.job.call(|| driver.observe(&found.id)).await;
             let now = now.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
             if now.as_ref().and_then(|now| now.tags.get(INSTANCE)) != Some(&self.prior.instance) {
-                return Err(Problem::error(
-                    format!("`{}` was taken over by somebody else", self.job.owner),
-                    "Another apply resumed it at the same moment. Wait until it is done, and apply again.",
-                ));
+                return Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment"));
             }
         }
         self.shared().resumed.push(key.clone());
@@ -524,12 +610,19 @@ impl Run<'_> {
     ) -> Result<(), Problem> {
         let key = &object.key;
         let first = Status::of(&found.tags);
-        let remaining = first.remaining();
-        if !remaining.is_zero() {
-            info!(%key, ?remaining, "an earlier apply may still be at work: waiting for its lease to end");
-            let end = Instant::now() + remaining.min(self.job.lease * 2);
+        if first.may_be_held() {
+            // The clock of whoever holds it may be another than ours: what counts is that the tag does
+            // not change for as long as a lease lasts.
+            info!(%key, "an earlier apply may still be at work: waiting for its lease to end");
+            let end = Instant::now() + self.job.lease;
             while Instant::now() < end && self.job.go_on() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            if !self.job.go_on() {
+                return Err(Problem::error(
+                    format!("`{}` may still be at work elsewhere", self.job.owner),
+                    "This apply ended while it waited for the lease of an earlier one. Apply again.",
+                ));
             }
             let again = self.job.call(|| driver.observe(&found.id)).await;
             let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
@@ -543,7 +636,7 @@ impl Run<'_> {
         match Status::of(&found.tags) {
             Status::Complete if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
             Status::Complete => return Err(self.complete_elsewhere(object, found)),
-            now if now == first || now.remaining().is_zero() => {}
+            now if now == first => {}
             Status::Creating { by, .. } => {
                 return Err(Problem::error(
                     format!("`{}` is being created by somebody else", self.job.owner),
@@ -574,17 +667,24 @@ impl Run<'_> {
         )
     }
 
-    /// Keeps the lease alive for as long as work goes on; never returns.
+    /// Keeps the lease alive for as long as work goes on, and sees when somebody else has taken the
+    /// composite over (this process may have slept); never returns.
     async fn renew_lease(&self, anchor: &Object) -> BTreeSet<Key> {
         let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
         let driver = self.job.drivers.driver(anchor.kind);
         loop {
             tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))).await;
-            if let Some(id) = &id {
-                // A renewal that fails is made up for by the next; the lease is three times as long.
-                let tags = Status::lease(self.job.lease).tag();
-                let _ = tokio::time::timeout(self.job.lease / 3, driver.tag(id, &tags, &[])).await;
-            }
+            let Some(id) = &id else { continue };
+            // A renewal that fails is made up for by the next; the lease is three times as long.
+            let renewal = async {
+                let found = driver.observe(id).await.ok().flatten()?;
+                if found.tags.get(INSTANCE) != Some(&self.prior.instance) {
+                    self.shared().lost = true;
+                    return None;
+                }
+                driver.tag(id, &Status::lease(self.job.lease).tag(), &[]).await.ok()
+            };
+            let _ = tokio::time::timeout(self.job.lease / 3, renewal).await;
         }
     }
 
@@ -598,6 +698,13 @@ impl Run<'_> {
             self.shared().problems.push(problem);
         }
     }
+}
+
+fn taken_over(owner: &Owner, how: &str) -> Problem {
+    Problem::error(
+        format!("`{owner}` was taken over by somebody else"),
+        format!("{how}. Wait until the other apply is done, and apply again."),
+    )
 }
 
 fn stranger(object: &Object, found: &Observed, owner: Option<&String>) -> Problem {

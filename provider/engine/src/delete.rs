@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tandem_model::graph::Key;
 use tandem_model::ownership::INSTANCE;
 
-use crate::driver::Observed;
+use crate::driver::{Driver, Failure, Observed};
 use crate::job::{Job, Outcome, Problem};
 use crate::order;
 use crate::read::look;
@@ -44,7 +44,7 @@ pub(crate) async fn delete_objects(
         let (left, problems) = (&left, &problems);
         async move {
             let Some(kind) = entry.kind() else { return false };
-            match job.call(|| job.drivers.driver(kind).delete(&entry.id, content)).await {
+            match delete_one(job, job.drivers.driver(kind), &entry.id, content).await {
                 Ok(()) => {
                     left.lock().unwrap_or_else(PoisonError::into_inner).objects.remove(&key);
                     true
@@ -69,6 +69,21 @@ pub(crate) async fn delete_objects(
         ));
     }
     Outcome { record: left.into_inner().unwrap_or_else(PoisonError::into_inner), problems }
+}
+
+/// Deletes one object; with `content`, what it holds first, part by part, so that a Stop is heard.
+pub(crate) async fn delete_one(
+    job: &Job<'_>,
+    driver: &dyn Driver,
+    id: &str,
+    content: bool,
+) -> Result<(), Failure> {
+    while content && job.call(|| driver.empty(id)).await? {
+        if !job.go_on() {
+            return Err(Failure::local("emptying", "it was asked to stop, or ran out of time; some is left"));
+        }
+    }
+    job.call(|| driver.delete(id)).await
 }
 
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {

@@ -44,7 +44,13 @@ pub trait Driver: Send + Sync {
         Ok(())
     }
 
-    /// Changes the named fields of an object.
+    /// The fields that one call of the cloud changes: each part is an update of its own, and the object
+    /// is ready before the next.
+    fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
+        vec![fields.to_vec()]
+    }
+
+    /// Changes the named fields of an object, those of one part.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure>;
 
     /// Sets and removes tags.
@@ -52,8 +58,14 @@ pub trait Driver: Send + Sync {
         Ok(())
     }
 
-    /// Deletes an object; with `content`, all that it holds as well. No error when it is gone.
-    async fn delete(&self, id: &str, content: bool) -> Result<(), Failure>;
+    /// Deletes an object. No error when it is gone.
+    async fn delete(&self, id: &str) -> Result<(), Failure>;
+
+    /// Deletes a part of what an object of a data kind holds, when it cannot be deleted otherwise;
+    /// whether there may be more.
+    async fn empty(&self, _id: &str) -> Result<bool, Failure> {
+        Ok(false)
+    }
 
     /// Says what an object of a data kind holds; `None` when it is empty.
     async fn content(&self, _id: &str) -> Result<Option<String>, Failure> {

@@ -1,7 +1,8 @@
 //! Finds what exists of a composite by its name alone: objects whose names follow from it, and those
-//! that belong to these.
+//! that belong to these. An import makes a record of it; an apply looks like this for what an earlier
+//! one, that did not end, may have made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
@@ -27,11 +28,45 @@ pub struct Found {
     pub settings: BTreeMap<String, Settings>,
 }
 
+/// Objects by key, each with its kind.
+pub(crate) type Objects = BTreeMap<Key, (&'static Kind, Observed)>;
+
 /// Looks for a composite with the help of a graph that has all objects whose names can be told.
 pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
+    let mut found = named(job, seed).await?;
+    let anchor = seed.objects().first().map(|object| object.key.clone());
+    let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
+    found.retain(|_, (kind, observed)| !kind.tags || observed.tags.get(INSTANCE) == Some(&instance));
+    add_belonging(job, &mut found).await?;
+    let mut record = Record { instance, objects: BTreeMap::new() };
+    let mut settings = BTreeMap::new();
+    for (key, (kind, observed)) in found {
+        let needs = needs(seed, &key);
+        settings.insert(key.to_string(), observed.settings.clone());
+        let entry = entry(job, kind, observed, needs, Some(&key) == anchor.as_ref());
+        record.objects.insert(key, entry);
+    }
+    Ok(Found { record, settings })
+}
+
+/// Everything that carries this owner's tag, and what hangs on it without tags of its own.
+pub(crate) async fn of_owner(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
+    let owner = job.owner.to_string();
+    let ours = |kind: &Kind, observed: &Observed| !kind.tags || observed.tags.get(OWNER) == Some(&owner);
+    let mut found = named(job, seed).await?;
+    found.retain(|_, (kind, observed)| ours(kind, observed));
+    let known: BTreeSet<Key> = found.keys().cloned().collect();
+    found.retain(|key, _| seed.get(key).is_some_and(|object| object.needs().is_subset(&known)));
+    add_belonging(job, &mut found).await?;
+    found.retain(|_, (kind, observed)| ours(kind, observed));
+    Ok(found)
+}
+
+/// The objects of a seed that exist.
+async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
     let none = Attributes::new();
     let resolver = Resolver::new(seed, job.context, &none);
-    let mut found: BTreeMap<Key, (&'static Kind, Observed)> = BTreeMap::new();
+    let mut found = Objects::new();
     for object in seed.objects() {
         let Some(id) = resolver.id(object) else { continue };
         let driver = job.drivers.driver(object.kind);
@@ -41,9 +76,11 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
             found.insert(object.key.clone(), (object.kind, observed));
         }
     }
-    let anchor = seed.objects().first().map(|object| object.key.clone());
-    let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
-    found.retain(|_, (kind, observed)| !kind.tags || observed.tags.get(INSTANCE) == Some(&instance));
+    Ok(found)
+}
+
+/// Adds what belongs to the objects found, and has no name that follows from the composite's.
+async fn add_belonging(job: &Job<'_>, found: &mut Objects) -> Result<(), Problem> {
     for kind in kinds::ALL {
         let known = found.iter().map(|(key, (_, observed))| (key.to_string(), observed.clone())).collect();
         let driver = job.drivers.driver(kind);
@@ -53,19 +90,7 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
             found.entry(Key::new(kind, &role)).or_insert((*kind, observed));
         }
     }
-    let fixed: Vec<Key> = seed.objects().iter().map(|object| object.key.clone()).collect();
-    let mut record = Record { instance, objects: BTreeMap::new() };
-    let mut settings = BTreeMap::new();
-    for (key, (kind, observed)) in found {
-        let needs = match seed.get(&key) {
-            Some(object) => object.needs().into_iter().collect(),
-            None => fixed.clone(),
-        };
-        settings.insert(key.to_string(), observed.settings.clone());
-        let entry = entry(job, kind, observed, needs, Some(&key) == anchor.as_ref());
-        record.objects.insert(key, entry);
-    }
-    Ok(Found { record, settings })
+    Ok(())
 }
 
 fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result<String, Problem> {
@@ -92,7 +117,22 @@ fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result
     Ok(observed.tags.get(INSTANCE).cloned().unwrap_or_default())
 }
 
-fn entry(job: &Job<'_>, kind: &'static Kind, observed: Observed, needs: Vec<Key>, anchor: bool) -> Entry {
+/// What an object needs: what belongs to others without a name of its own may need all of them.
+pub(crate) fn needs(seed: &Graph, key: &Key) -> Vec<Key> {
+    match seed.get(key) {
+        Some(object) => object.needs().into_iter().collect(),
+        None => seed.objects().iter().map(|object| object.key.clone()).collect(),
+    }
+}
+
+/// The entry of an object that was found.
+pub(crate) fn entry(
+    job: &Job<'_>,
+    kind: &'static Kind,
+    observed: Observed,
+    needs: Vec<Key>,
+    anchor: bool,
+) -> Entry {
     let canonical = read::settings(kind, &observed);
     let arn = observed.attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
     Entry {

@@ -6,6 +6,9 @@ use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
 
 use crate::driver::Tags;
 
+/// How far two clocks can be apart when AWS takes requests of both.
+const CLOCKS: Duration = Duration::from_secs(30 * 60);
+
 /// Prefixes of tags that are not the user's.
 const FOREIGN: [&str; 2] = ["aws:", "tandem:"];
 
@@ -47,8 +50,7 @@ impl Status {
 
     /// A lease from now on, for this process.
     pub fn lease(length: Duration) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::Creating { until: (now + length).as_secs() + 1, by: myself() }
+        Self::Creating { until: now() + length.as_secs() + 1, by: myself() }
     }
 
     /// As the value of the tag.
@@ -60,15 +62,20 @@ impl Status {
         Tags::from([(STATUS.to_owned(), text)])
     }
 
-    /// How long the lease still runs; zero when it has run out.
-    pub fn remaining(&self) -> Duration {
+    /// Whether somebody may still be at work. A lease that ran out long ago is over whatever the
+    /// clocks: AWS refuses requests of one that is off by more than 15 minutes.
+    pub fn may_be_held(&self) -> bool {
         match self {
-            Self::Complete => Duration::ZERO,
-            Self::Creating { until, .. } => (UNIX_EPOCH + Duration::from_secs(*until))
-                .duration_since(SystemTime::now())
-                .unwrap_or_default(),
+            Self::Complete => false,
+            Self::Creating { until, .. } => {
+                UNIX_EPOCH + Duration::from_secs(*until) + CLOCKS > SystemTime::now()
+            }
         }
     }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Host and process, in characters that a tag may hold.
@@ -87,9 +94,12 @@ mod tests {
     fn a_status_survives_its_tag() {
         let lease = Status::lease(Duration::from_secs(30));
         assert_eq!(Status::of(&lease.tag()), lease);
-        assert!(lease.remaining() > Duration::from_secs(20));
+        assert!(lease.may_be_held());
+        // The other clock may be behind ours.
+        assert!(Status::Creating { until: now() - 600, by: String::new() }.may_be_held());
+        assert!(!Status::Creating { until: now() - 3600, by: String::new() }.may_be_held());
         assert_eq!(Status::of(&Status::Complete.tag()), Status::Complete);
         let none = Status::of(&Tags::new());
-        assert!(matches!(none, Status::Creating { until: 0, .. }) && none.remaining().is_zero());
+        assert!(matches!(none, Status::Creating { until: 0, .. }) && !none.may_be_held());
     }
 }

@@ -109,7 +109,7 @@ impl Driver for Alarms {
         Ok(())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(call!("cloudwatch:DeleteAlarms", self.0.delete_alarms().alarm_names(id)))
     }
 }

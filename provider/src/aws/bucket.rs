@@ -35,38 +35,6 @@ impl Buckets {
         let tagging = Tagging::builder().set_tag_set(Some(tags)).build().expect("the tags are set");
         call!("s3:PutBucketTagging", self.s3.put_bucket_tagging().bucket(id).tagging(tagging)).map(|_| ())
     }
-
-    /// Deletes one page of what the bucket holds, every version; whether there was anything.
-    async fn delete_page(&self, id: &str) -> Result<bool, Failure> {
-        let listed = found(call!("s3:ListObjectVersions", self.s3.list_object_versions().bucket(id)))?;
-        let Some(listed) = listed else { return Ok(false) };
-        let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
-        let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
-        let objects: Vec<ObjectIdentifier> = versions
-            .chain(markers)
-            .map(|(key, version)| {
-                let object = ObjectIdentifier::builder().key(key.unwrap_or_default());
-                object.set_version_id(version.map(ToOwned::to_owned)).build().expect("the key is set")
-            })
-            .collect();
-        if objects.is_empty() {
-            return Ok(false);
-        }
-        let delete =
-            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("the objects are set");
-        let deleted = call!("s3:DeleteObjects", self.s3.delete_objects().bucket(id).delete(delete))?;
-        match deleted.errors().first() {
-            None => Ok(true),
-            Some(error) => Err(Failure::local(
-                "s3:DeleteObjects",
-                format!(
-                    "{}: {}",
-                    error.key().unwrap_or_default(),
-                    error.message().or(error.code()).unwrap_or("refused")
-                ),
-            )),
-        }
-    }
 }
 
 #[async_trait]
@@ -120,9 +88,40 @@ impl Driver for Buckets {
         self.put_tags(id, &tags).await
     }
 
-    async fn delete(&self, id: &str, content: bool) -> Result<(), Failure> {
-        while content && self.delete_page(id).await? {}
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(call!("s3:DeleteBucket", self.s3.delete_bucket().bucket(id)))
+    }
+
+    /// One page of what the bucket holds, every version.
+    async fn empty(&self, id: &str) -> Result<bool, Failure> {
+        let listed = found(call!("s3:ListObjectVersions", self.s3.list_object_versions().bucket(id)))?;
+        let Some(listed) = listed else { return Ok(false) };
+        let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
+        let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
+        let objects: Vec<ObjectIdentifier> = versions
+            .chain(markers)
+            .map(|(key, version)| {
+                let object = ObjectIdentifier::builder().key(key.unwrap_or_default());
+                object.set_version_id(version.map(ToOwned::to_owned)).build().expect("the key is set")
+            })
+            .collect();
+        if objects.is_empty() {
+            return Ok(false);
+        }
+        let delete =
+            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("the objects are set");
+        let deleted = call!("s3:DeleteObjects", self.s3.delete_objects().bucket(id).delete(delete))?;
+        match deleted.errors().first() {
+            None => Ok(true),
+            Some(error) => Err(Failure::local(
+                "s3:DeleteObjects",
+                format!(
+                    "{}: {}",
+                    error.key().unwrap_or_default(),
+                    error.message().or(error.code()).unwrap_or("refused")
+                ),
+            )),
+        }
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {

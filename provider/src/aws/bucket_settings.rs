@@ -198,7 +198,7 @@ impl Driver for BucketSettings {
         self.put(id, settings).await
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         match self.setting {
             Setting::PublicAccessBlock => {
                 gone(call!("s3:DeletePublicAccessBlock", self.s3.delete_public_access_block().bucket(id)))

@@ -58,7 +58,7 @@ impl Driver for EventInvokeConfigs {
         self.put(id, settings).await
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let request = self.0.delete_function_event_invoke_config().function_name(id);
         gone(call!("lambda:DeleteFunctionEventInvokeConfig", request))
     }

@@ -171,7 +171,7 @@ impl Driver for EventSourceMappings {
     }
 
     /// A mapping goes on reading for a while after the call: it is gone when it cannot be found.
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let get = || self.0.get_event_source_mapping().uuid(id);
         let mapping = found(call!("lambda:GetEventSourceMapping", get()))?;
         let Some(mapping) = mapping else { return Ok(()) };

@@ -1,7 +1,5 @@
 //! Lambda functions.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -59,19 +57,6 @@ impl Functions {
     async fn configuration(&self, id: &str) -> Result<Option<FunctionConfiguration>, Failure> {
         let function = found(call!("lambda:GetFunction", self.0.get_function().function_name(id)))?;
         Ok(function.and_then(|function| function.configuration))
-    }
-
-    /// Waits until one update is through, so that the next is not refused.
-    async fn settled(&self, id: &str) -> Result<(), Failure> {
-        for _ in 0..600 {
-            match self.configuration(id).await? {
-                Some(now) if now.last_update_status() == Some(&LastUpdateStatus::InProgress) => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-                _ => return Ok(()),
-            }
-        }
-        Err(not_yet("lambda:GetFunction", format!("an update of `{id}` is still in progress")))
     }
 
     async fn arn(&self, id: &str) -> Result<String, Failure> {
@@ -181,6 +166,12 @@ impl Driver for Functions {
         Ok(())
     }
 
+    /// AWS refuses an update while another one is in progress.
+    fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
+        let (code, configuration): (Vec<_>, Vec<_>) = fields.iter().partition(|field| CODE.contains(field));
+        [code, configuration].into_iter().filter(|part| !part.is_empty()).collect()
+    }
+
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         if fields.iter().any(|field| CODE.contains(field)) {
             let request = self.0.update_function_code().function_name(id);
@@ -190,9 +181,7 @@ impl Driver for Functions {
                 None => request.zip_file(zip(settings).await?),
             };
             call!("lambda:UpdateFunctionCode", request)?;
-            self.settled(id).await?;
-        }
-        if fields.iter().any(|field| !CODE.contains(field)) {
+        } else {
             let request = self
                 .0
                 .update_function_configuration()
@@ -207,7 +196,6 @@ impl Driver for Functions {
                 .kms_key_arn(text(settings, "kms_key_arn"))
                 .logging_config(logging(settings));
             call!("lambda:UpdateFunctionConfiguration", request)?;
-            self.settled(id).await?;
         }
         Ok(())
     }
@@ -225,7 +213,7 @@ impl Driver for Functions {
         Ok(())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(call!("lambda:DeleteFunction", self.0.delete_function().function_name(id)))
     }
 }

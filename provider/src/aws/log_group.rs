@@ -112,7 +112,7 @@ impl Driver for LogGroups {
         Ok(())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(call!("logs:DeleteLogGroup", self.0.delete_log_group().log_group_name(id)))
     }
 }

@@ -249,7 +249,7 @@ impl Driver for Notifications {
         self.merge(bucket, id, Some(settings)).await
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (bucket, id) = split(id, ':', "s3:PutBucketNotificationConfiguration")?;
         self.merge(bucket, id, None).await
     }

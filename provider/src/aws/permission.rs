@@ -109,11 +109,11 @@ impl Driver for Permissions {
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.delete(id, false).await?;
+        self.delete(id).await?;
         self.create(settings, &Tags::new()).await.map(|_| ())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (function, sid) = split(id, ':', "lambda:RemovePermission")?;
         let _guard = self.one_at_a_time.lock().await;
         let request = self.lambda.remove_permission().function_name(function).statement_id(sid);

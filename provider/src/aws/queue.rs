@@ -122,7 +122,7 @@ impl Driver for Queues {
         Ok(())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(()) };
         gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))?;
         // A queue can be seen for up to a minute after its delete.
@@ -177,7 +177,7 @@ impl Driver for QueuePolicies {
         self.put(id, policy_text(settings, "policy")).await
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         if url(&self.0, id).await?.is_none() {
             return Ok(());
         }

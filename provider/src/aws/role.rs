@@ -90,7 +90,7 @@ impl Driver for Roles {
     }
 
     /// A role cannot be deleted while something is attached: what others attached goes too.
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let attached =
             found(call!("iam:ListAttachedRolePolicies", self.0.list_attached_role_policies().role_name(id)))?;
         for policy in attached.and_then(|attached| attached.attached_policies).unwrap_or_default() {

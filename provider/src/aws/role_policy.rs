@@ -48,7 +48,7 @@ impl Driver for RolePolicies {
         self.put(settings).await
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (role, name) = split(id, ':', "iam:DeleteRolePolicy")?;
         gone(call!("iam:DeleteRolePolicy", self.0.delete_role_policy().role_name(role).policy_name(name)))
     }

@@ -116,7 +116,7 @@ impl Driver for Schedules {
         call!("scheduler:UpdateSchedule", request).map(|_| ())
     }
 
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (group, name) = split(id, '/', "scheduler:DeleteSchedule")?;
         gone(call!("scheduler:DeleteSchedule", self.0.delete_schedule().group_name(group).name(name)))
     }

@@ -72,7 +72,7 @@ impl Driver for ScheduleGroups {
     }
 
     /// A group goes on being deleted after the call.
-    async fn delete(&self, id: &str, _content: bool) -> Result<(), Failure> {
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
         let group = found(call!("scheduler:GetScheduleGroup", self.0.get_schedule_group().name(id)))?;
         let Some(group) = group else { return Ok(()) };
         if group.state() != Some(&ScheduleGroupState::Deleting) {

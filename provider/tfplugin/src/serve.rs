@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -43,6 +42,9 @@ const WIND_UP: Duration = Duration::from_secs(300);
 
 /// A process that nobody connects to ends after this.
 const UNUSED: Duration = Duration::from_secs(60);
+
+/// How long Terraform has to read the answer to its Shutdown and hang up.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// How long to wait after a failed accept, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -151,12 +153,13 @@ async fn plugin_session(
     let certificate = identity.as_ref().map(|identity| identity.certificate.as_ref());
     let line = handshake::line(network, &address, certificate, environment.multiplex);
 
-    let ended = watch::channel(false).0;
+    let open = Open::new(watch::channel(false).0);
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
-    let connections = accept(&listener, acceptor, Some(ended.clone()));
+    let connections = accept(&listener, acceptor, Some(&open));
     say(&mut io::stdout(), &line);
     debug!(network, address, "listening");
-    run(Server::new(provider), connections, ended).await
+    let ended = open.ended.clone();
+    run(Server::new(provider), connections, ended, open.all_closed()).await
 }
 
 async fn debug_session(provider: impl Provider, options: Options) -> Result<(), Box<dyn std::error::Error>> {
@@ -187,7 +190,7 @@ async fn debug_session(provider: impl Provider, options: Options) -> Result<(), 
         interrupted.send_replace(true);
     });
     let connections = accept(&listener, None, None);
-    run(Server::new(provider), connections, ended).await
+    run(Server::new(provider), connections, ended, std::future::ready(())).await
 }
 
 type Connections = ReceiverStream<io::Result<Connection>>;
@@ -196,16 +199,18 @@ async fn run(
     server: Server,
     connections: Connections,
     ended: watch::Sender<bool>,
+    all_closed: impl Future<Output = ()>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let router = router(server.clone(), ended.clone()).await;
     let mut end = ended.subscribe();
     let served = router.serve_with_incoming(connections);
+    let farewell = async {
+        let _ = end.wait_for(|ended| *ended).await;
+        let _ = tokio::time::timeout(FAREWELL, all_closed).await;
+    };
     tokio::select! {
         served = served => served?,
-        _ = end.wait_for(|ended| *ended) => {
-            // Give the answer to Shutdown a moment on the wire; Terraform does not wait for more.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        () = farewell => {}
     }
     // Terraform was killed in the middle of an apply: what is in flight must not be cut off.
     if tokio::time::timeout(WIND_UP, server.wind_up()).await.is_err() {
@@ -300,11 +305,11 @@ fn group_id(group: &str) -> io::Result<u32> {
     id.ok_or_else(|| io::Error::other(format!("PLUGIN_UNIX_SOCKET_GROUP names no group: {group}")))
 }
 
-/// Accepts for ever. With `ended`, the process ends when the last connection is gone: Terraform
+/// Accepts for ever. With `open`, the process ends when the last connection is gone: Terraform
 /// killed with -9 sends no Shutdown.
-fn accept(listener: &Listener, tls: Option<TlsAcceptor>, ended: Option<watch::Sender<bool>>) -> Connections {
+fn accept(listener: &Listener, tls: Option<TlsAcceptor>, open: Option<&Open>) -> Connections {
     let (sender, receiver) = mpsc::channel(16);
-    let open = ended.map(|ended| Open { count: Arc::default(), ended });
+    let open = open.cloned();
     if let Some(open) = open.clone() {
         tokio::spawn(async move {
             tokio::time::sleep(UNUSED).await;
@@ -367,24 +372,36 @@ fn admit<S>(
     });
 }
 
+/// How many connections there are, and what to tell when the last one is gone.
 #[derive(Clone)]
 struct Open {
-    count: Arc<AtomicUsize>,
+    count: watch::Sender<usize>,
     ended: watch::Sender<bool>,
 }
 
 impl Open {
+    fn new(ended: watch::Sender<bool>) -> Self {
+        Self { count: watch::channel(0).0, ended }
+    }
+
     /// Ends the process when there is no connection, and so has been none that stayed.
     fn end_if_unused(&self) {
-        if self.count.load(Ordering::SeqCst) == 0 {
+        if *self.count.borrow() == 0 {
             debug!("nobody connected");
             self.ended.send_replace(true);
         }
     }
 
     fn enter(self) -> OpenGuard {
-        self.count.fetch_add(1, Ordering::SeqCst);
+        self.count.send_modify(|count| *count += 1);
         OpenGuard(self)
+    }
+
+    fn all_closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut count = self.count.subscribe();
+        async move {
+            let _ = count.wait_for(|count| *count == 0).await;
+        }
     }
 }
 
@@ -392,7 +409,8 @@ struct OpenGuard(Open);
 
 impl Drop for OpenGuard {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+        self.0.count.send_modify(|count| *count -= 1);
+        if *self.0.count.borrow() == 0 {
             debug!("the last connection is gone");
             self.0.ended.send_replace(true);
         }
