@@ -458,6 +458,9 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Diagnostic;
+    use crate::provider::ConfigureRequest;
+    use crate::schema::Schema;
 
     #[tokio::test]
     async fn tcp_takes_the_first_free_port_of_the_range() {
@@ -480,5 +483,80 @@ mod tests {
         assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         drop(listener);
         assert!(!directory.exists());
+    }
+
+    struct Bare;
+
+    #[async_trait::async_trait]
+    impl Provider for Bare {
+        fn schema(&self) -> Schema {
+            Schema::default()
+        }
+        async fn configure(&self, _: ConfigureRequest) -> Vec<Diagnostic> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_nobody_uses_ends() {
+        let listener = Listener::bind(&Environment::default()).await.unwrap();
+        let open = Open::new(watch::channel(false).0);
+        let mut ended = open.ended.subscribe();
+        let _connections = accept(&listener, None, Some(&open));
+        let start = tokio::time::Instant::now();
+        ended.wait_for(|ended| *ended).await.unwrap();
+        assert!(start.elapsed() >= UNUSED);
+    }
+
+    #[tokio::test]
+    async fn what_runs_is_told_to_stop_and_waited_for_when_the_client_is_gone() {
+        let (ended, end) = watch::channel(false);
+        let server = Server::new(Bare);
+        let (started, begun) = tokio::sync::oneshot::channel();
+        let (done, finished) = watch::channel(false);
+        let token = server.stop_token();
+        let work = server.run("ApplyResourceChange", "example", async move {
+            let _ = started.send(());
+            token.stopped().await;
+            done.send_replace(true);
+        });
+        // The client hangs up in the middle of the call.
+        tokio::select! {
+            _ = work => panic!("it ended by itself"),
+            begun = begun => begun.unwrap(),
+        }
+        ended.send_replace(true);
+        let (_sender, receiver) = mpsc::channel(1);
+        run(server, ReceiverStream::new(receiver), ended, std::future::ready(())).await.unwrap();
+        assert!(*finished.borrow());
+        drop(end);
+    }
+
+    #[tokio::test]
+    async fn go_plugins_services_answer() {
+        use crate::proto::plugin::{
+            Empty, grpc_broker_client::GrpcBrokerClient, grpc_controller_client::GrpcControllerClient,
+            grpc_stdio_client::GrpcStdioClient,
+        };
+        use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+        let (ended, mut end) = watch::channel(false);
+        let channel = crate::testing::channel_to(router(Server::new(Bare), ended).await).await;
+
+        let request = HealthCheckRequest { service: "plugin".to_owned() };
+        let health = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
+        assert_eq!(health.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+        // Both streams stay open: an end would be told with trailers, before the answer to Shutdown.
+        let mut stdio = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await.unwrap().into_inner();
+        let mut broker = GrpcBrokerClient::new(channel.clone());
+        let mut broker = broker.start_stream(tokio_stream::pending()).await.unwrap().into_inner();
+        assert!(!*end.borrow());
+        GrpcControllerClient::new(channel).shutdown(Empty {}).await.unwrap();
+        end.wait_for(|ended| *ended).await.unwrap();
+        tokio::select! {
+            biased;
+            message = stdio.message() => panic!("stdio: {message:?}"),
+            message = broker.message() => panic!("broker: {message:?}"),
+            () = std::future::ready(()) => {}
+        }
     }
 }

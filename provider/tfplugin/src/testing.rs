@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::io::DuplexStream;
 use tokio::sync::watch;
+use tonic::transport::server::Router;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::proto::provider_client::ProviderClient;
@@ -16,8 +17,12 @@ use crate::{msgpack, proto};
 
 /// A channel to a provider that is served in this process.
 pub async fn channel(provider: impl Provider) -> Channel {
+    channel_to(serve::router(Server::new(provider), watch::channel(false).0).await).await
+}
+
+/// A channel to these services.
+pub(crate) async fn channel_to(router: Router) -> Channel {
     let (client, server) = tokio::io::duplex(1 << 20);
-    let router = serve::router(Server::new(provider), watch::channel(false).0).await;
     tokio::spawn(router.serve_with_incoming(tokio_stream::once(Ok::<_, io::Error>(server))));
     let mut client = Some(client);
     // The address is never looked up: the connector hands out the connection in memory.

@@ -15,6 +15,7 @@ use tfplugin::schema::{Attribute, Block, Mode, Schema};
 use tfplugin::testing::{client, dynamic, value};
 use tfplugin::types::Type;
 use tfplugin::{Diagnostic, Path, Value};
+use tokio::sync::Notify;
 use tonic::transport::Channel;
 
 struct Example;
@@ -73,6 +74,9 @@ fn refuse_bad(config: &Value) -> Vec<Diagnostic> {
     }
 }
 
+/// Told when a plan that ends by a Stop has begun.
+static PLANNING: Notify = Notify::const_new();
+
 struct Thing;
 
 #[async_trait]
@@ -94,11 +98,11 @@ impl Resource for Thing {
     }
 
     async fn plan(&self, request: PlanRequest, context: Context) -> PlanResponse {
-        if context.stop.is_stopped() {
-            return PlanResponse {
-                diagnostics: vec![Diagnostic::error("stopped", "")],
-                ..Default::default()
-            };
+        if request.config.get("name").as_str() == Some("endless") {
+            PLANNING.notify_one();
+            context.stop.stopped().await;
+            let diagnostics = vec![Diagnostic::error("stopped", "")];
+            return PlanResponse { diagnostics, ..Default::default() };
         }
         let mut planned = request.proposed;
         let diagnostics = refuse_bad(&request.config);
@@ -533,29 +537,63 @@ async fn functions_are_called() {
     }
 }
 
-#[tokio::test]
-async fn stop_is_re_armed() {
-    let mut client: Client = client(Example).await;
-    client.stop(proto::stop::Request {}).await.unwrap();
-    let plan = proto::plan_resource_change::Request {
+fn plan_of(name: &str) -> proto::plan_resource_change::Request {
+    proto::plan_resource_change::Request {
         type_name: TYPE.to_owned(),
-        config: config("a"),
-        proposed_new_state: config("a"),
+        config: config(name),
+        proposed_new_state: config(name),
         ..Default::default()
-    };
-    let planned = client.plan_resource_change(plan).await.unwrap().into_inner();
-    assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
+    }
 }
 
 #[tokio::test]
-async fn large_messages_pass() {
+async fn stop_ends_what_runs_and_is_re_armed() {
     let mut client: Client = client(Example).await;
-    let name = "x".repeat(16 << 20);
-    assert!(
-        diagnose!(client.validate_resource_type_config(validate_resource_type_config {
-            type_name: TYPE.to_owned(),
-            config: config(&name)
-        }))
-        .is_empty()
-    );
+    for _ in 0..2 {
+        let mut other = client.clone();
+        let running = tokio::spawn(async move { other.plan_resource_change(plan_of("endless")).await });
+        PLANNING.notified().await;
+        client.stop(proto::stop::Request {}).await.unwrap();
+        let stopped = running.await.unwrap().unwrap().into_inner();
+        assert_eq!(summaries(&stopped.diagnostics), ["stopped"]);
+    }
+}
+
+#[tokio::test]
+async fn messages_of_256_mib_pass() {
+    let mut client: Client = client(Example).await;
+    let validate = |mib: usize| proto::validate_resource_type_config::Request {
+        type_name: TYPE.to_owned(),
+        config: config(&"x".repeat(mib << 20)),
+        ..Default::default()
+    };
+    let answer = client.validate_resource_type_config(validate(255)).await.unwrap().into_inner();
+    assert!(answer.diagnostics.is_empty());
+    // A larger one is refused, and the provider goes on.
+    let mut unlimited = client.clone().max_encoding_message_size(usize::MAX);
+    let refused = unlimited.validate_resource_type_config(validate(257)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused}");
+    client.validate_resource_type_config(validate(1)).await.unwrap();
+}
+
+#[test]
+fn every_rpc_of_the_protocol_is_called_here() {
+    let protocol = include_str!("../proto/tfplugin5.proto");
+    let rpcs = protocol.lines().filter_map(|line| line.trim().strip_prefix("rpc ")?.split('(').next());
+    let snake = |name: &str| {
+        let mut snake = String::new();
+        for letter in name.trim().chars() {
+            if letter.is_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    };
+    let source: String = include_str!("rpc.rs").split_whitespace().collect();
+    let called = |rpc: &str| source.contains(&format!(".{rpc}(")) || source.contains(&format!("{rpc}{rpc}"));
+    let rpcs: Vec<String> = rpcs.map(snake).collect();
+    assert!(rpcs.len() > 25, "{rpcs:?}");
+    let missing: Vec<&String> = rpcs.iter().filter(|rpc| !called(rpc)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

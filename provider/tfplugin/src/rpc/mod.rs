@@ -123,7 +123,7 @@ impl Server {
 
     /// Runs one RPC in a task of its own: a client that hangs up does not cut it short, and a panic
     /// ends this RPC only.
-    async fn run<T, F>(&self, rpc: &'static str, type_name: &str, work: F) -> Result<T, Diagnostic>
+    pub(crate) async fn run<T, F>(&self, rpc: &'static str, type_name: &str, work: F) -> Result<T, Diagnostic>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
@@ -182,6 +182,12 @@ impl Drop for RunningGuard {
 }
 
 impl Server {
+    /// The token of what runs now.
+    #[cfg(test)]
+    pub(crate) fn stop_token(&self) -> crate::stop::StopToken {
+        self.0.stop.token()
+    }
+
     /// Asks what runs to stop, and waits until nothing runs any more: for an end without Shutdown.
     pub(crate) async fn wind_up(&self) {
         let mut running = self.0.running.0.subscribe();
