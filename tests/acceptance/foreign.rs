@@ -1,5 +1,7 @@
 //! Entries of others on a shared bucket are as before, whatever happens to ours.
 
+use std::time::Duration;
+
 use aws_sdk_s3::types::{
     Event, EventBridgeConfiguration, FilterRule, FilterRuleName, LambdaFunctionConfiguration,
     NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter,
@@ -7,6 +9,7 @@ use aws_sdk_s3::types::{
 };
 use serde_json::{Value as Json, json};
 
+use crate::proxy::Phase;
 use crate::stage::{On, Stage};
 
 fn filter(prefix: &str) -> NotificationConfigurationFilter {
@@ -116,4 +119,29 @@ fn a_foreign_entry_that_overlaps_is_named() {
         "terraform untaint",
     ]);
     stage.terraform.destroy().expect_success();
+}
+
+/// Two states, two providers, one bucket: each reads and writes the whole document.
+#[test]
+fn two_processes_keep_each_others_entries() {
+    let (one, proxy) = Stage::proxied(On::MiniStack, |at, _, call| {
+        // Long enough between read and write for the other to get in, if it could.
+        if at == Phase::Before && call.contains("?notification") {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        true
+    });
+    let other = one.beside();
+    let bucket = format!("shared-{}", one.account.id);
+    one.aws.create("s3_bucket", &json!({ "bucket": bucket }));
+    one.configure_with(json!({ "tandem_event_function": { "a": function("a", &bucket, "a/") } }));
+    other.configure_with(json!({ "tandem_event_function": { "b": function("b", &bucket, "b/") } }));
+    for (arguments, entries) in [("apply", 2), ("destroy", 0)] {
+        let run = |stage: &Stage| stage.terraform.spawn(&[arguments, "-auto-approve", "-no-color"]);
+        for child in [run(&one), run(&other)] {
+            tandem_tests::terraform::run(&child.wait_with_output().expect("terraform")).expect_success();
+        }
+        assert_eq!(one.aws.notifications(&bucket)["functions"].len(), entries);
+    }
+    assert!(proxy.mutating().iter().filter(|call| call.contains("?notification")).count() >= 4);
 }

@@ -5,15 +5,21 @@ use crate::stage::{On, Stage};
 
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
-    import_and_apply(On::MiniStack);
+    import_and_apply(On::MiniStack, false);
+}
+
+#[test]
+fn the_import_block_that_an_apply_prints_works() {
+    import_and_apply(On::MiniStack, true);
 }
 
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty_on_moto() {
-    import_and_apply(On::Moto);
+    import_and_apply(On::Moto, false);
 }
 
-fn import_and_apply(on: On) {
+/// Loses the state and gets it back, by the command or by the block that a refused apply prints.
+fn import_and_apply(on: On, by_block: bool) {
     for fixture in Fixture::all() {
         let (stage, proxy) = Stage::proxied(on, |_, _, _| true);
         let inputs = stage.prepare(&fixture);
@@ -24,19 +30,24 @@ fn import_and_apply(on: On) {
 
         // The state is lost: an apply refuses and prints the import.
         stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
-        stage.terraform.apply().expect_failure(&[
-            "exists already",
-            "import {",
-            &format!("id = \"{}\"", inputs["name"].as_str().expect("a name")),
-        ]);
-
-        stage
-            .terraform
-            .run(&["import", "-no-color", &fixture.address(), inputs["name"].as_str().expect("a name")])
-            .expect_success();
+        let name = inputs["name"].as_str().expect("a name");
+        let refused = stage.terraform.apply();
+        let refused = refused.expect_failure(&["exists already", "import {", &format!("id = \"{name}\"")]);
+        let calls = proxy.mutating().len();
+        if by_block {
+            stage.follow_import(&refused.text);
+            stage.terraform.apply().expect_success().expect_text(&["1 imported"]);
+            let after = proxy.mutating().split_off(calls);
+            assert!(on == On::Moto || after.is_empty(), "{after:?}");
+        } else {
+            stage.terraform.run(&["import", "-no-color", &fixture.address(), name]).expect_success();
+        }
         let imported = stage.terraform.resource(&fixture.address());
         assert_eq!(imported["ids"], made["ids"]);
         assert_eq!(imported["instance"], made["instance"]);
+        if by_block {
+            continue;
+        }
         // What AWS can tell is read back into the inputs.
         let mut recovered = 0;
         for (name, value) in inputs.as_object().expect("inputs") {
@@ -48,7 +59,6 @@ fn import_and_apply(on: On) {
         }
         assert!(recovered >= 3, "{}: {recovered} inputs are read back", fixture.definition.type_name);
 
-        let calls = proxy.mutating().len();
         stage.terraform.apply().expect_success();
         let mut after = proxy.mutating().split_off(calls);
         // moto does not tell how a function logs: it is told again.

@@ -1,33 +1,47 @@
-//! Ctrl-C: no new step is started, what was made is in the state, and the printed instruction
+//! Ctrl-C, and `timeouts`: no new step is started, what was made is in the state, and the printed instruction
 //! completes it.
 
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::fixture::Fixture;
 use crate::proxy::Phase;
 use crate::stage::{On, Stage};
 
+/// What the provider logs when it hears a Stop.
+const STOP: &str = "asked to stop";
+
 #[test]
 fn an_interrupted_create_is_completed_after_untaint() {
     for fixture in Fixture::all() {
         let (terraform, done) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let logs = tempfile::tempdir().expect("a folder");
+        let log = logs.path().join("provider.log");
         let hook = {
+            let log = log.clone();
             let (terraform, done) = (terraform.clone(), done.clone());
             move |at: Phase, _: usize, _: &str| {
                 let process = terraform.load(Ordering::SeqCst);
                 // The first call makes the anchor: everything else still waits for it.
                 if at == Phase::Before && process != 0 && !done.swap(true, Ordering::SeqCst) {
                     let _ = Command::new("kill").args(["-INT", &process.to_string()]).status();
-                    // The call stays in flight while Terraform's Stop arrives.
-                    std::thread::sleep(Duration::from_secs(2));
+                    // The call stays in flight until Terraform's Stop has arrived.
+                    let heard = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(STOP));
+                    let start = Instant::now();
+                    while !heard() && start.elapsed() < Duration::from_secs(20) {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
                 }
                 true
             }
         };
-        let (stage, _proxy) = Stage::proxied(On::MiniStack, hook);
+        let (mut stage, _proxy) = Stage::proxied(On::MiniStack, hook);
+        stage.terraform.set("TF_LOG_PROVIDER", "DEBUG");
+        stage.terraform.set("TF_LOG_PATH", &log.display().to_string());
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
         stage.configure(&fixture, &inputs);
@@ -49,6 +63,35 @@ fn an_interrupted_create_is_completed_after_untaint() {
         stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
         stage.terraform.apply().expect_success();
         stage.terraform.expect_empty_plan();
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before);
+    }
+}
+
+#[test]
+fn timeouts_end_an_operation_and_leave_its_work_in_the_state() {
+    for fixture in Fixture::all() {
+        let late = Arc::new(AtomicBool::new(true));
+        let slow = late.clone();
+        let (stage, _proxy) = Stage::proxied(On::MiniStack, move |at, _, _| {
+            if at == Phase::After && slow.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1200));
+            }
+            true
+        });
+        late.store(false, Ordering::SeqCst);
+        let mut inputs = stage.prepare(&fixture);
+        let before = stage.aws.everything();
+        late.store(true, Ordering::SeqCst);
+        inputs["timeouts"] = json!({ "create": "1s", "delete": "1s" });
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_failure(&["The apply was interrupted", "ran out of time"]);
+        late.store(false, Ordering::SeqCst);
+        stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
+        stage.terraform.apply().expect_success();
+        late.store(true, Ordering::SeqCst);
+        stage.terraform.destroy().expect_failure(&["The delete was interrupted"]);
+        late.store(false, Ordering::SeqCst);
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);
     }

@@ -126,9 +126,7 @@ fn run(case: &Case) -> End {
     let mut second = stage.terraform.apply();
     if second.text.contains("exists already") {
         // It was killed when all was made and said so: the message has the import to follow.
-        second.clone().expect_text(&["import {"]);
-        let id = inputs["name"].as_str().expect("a name");
-        stage.terraform.run(&["import", "-no-color", &case.fixture.address(), id]).expect_success();
+        stage.follow_import(&second.text);
         second = stage.terraform.apply();
         end = End::Imported;
     }

@@ -12,6 +12,7 @@ mod import;
 mod interrupted;
 mod killed;
 mod lifecycle;
+mod providers;
 mod proxy;
 mod replacement;
 mod stage;

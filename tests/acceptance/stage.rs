@@ -120,6 +120,18 @@ impl Stage {
         Self::of(Account { endpoint, id, region: REGION.to_owned(), alarms }, &[])
     }
 
+    /// Another state in the same account, of the same user.
+    pub(crate) fn beside(&self) -> Self {
+        let mut stage = Self::of(self.account.clone(), &[]);
+        stage.terraform.set("TMPDIR", &self.terraform.path().display().to_string());
+        stage
+    }
+
+    /// Another account on the same emulator.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self::at(&self.account.endpoint)
+    }
+
     fn of(account: Account, endpoints: &[(&str, &str)]) -> Self {
         let mut terraform = Terraform::new(&[]).expect("a folder");
         terraform.set("AWS_ENDPOINT_URL", &account.endpoint);
@@ -148,6 +160,16 @@ impl Stage {
         // Pretty: Terraform shows the line at fault, and that must be the attribute's own.
         let text = serde_json::to_string_pretty(&configuration).expect("JSON");
         self.terraform.write("main.tf.json", text);
+    }
+
+    /// Writes the `import` block that a message prints, with the name of the configuration's resource.
+    pub(crate) fn follow_import(&self, message: &str) {
+        let lines = message.lines().map(|line| line.trim_start_matches('│').trim());
+        let block = lines.skip_while(|line| *line != "import {");
+        let mut block: Vec<&str> = block.take_while(|line| *line != "}").collect();
+        assert!(block.len() == 3, "no import block in:\n{message}");
+        block.push("}\n");
+        self.terraform.write("import.tf", block.join("\n").replace(".NAME", ".it"));
     }
 
     /// A fixture's inputs, with what must exist for them made.

@@ -302,8 +302,8 @@ macro_rules! service {
                 &self,
                 _request: Request<proto::stop::Request>,
             ) -> Result<Response<proto::stop::Response>, Status> {
-                tracing::info!("asked to stop");
                 self.0.stop.stop();
+                tracing::info!("asked to stop");
                 Ok(Response::new(proto::stop::Response::default()))
             }
 
