@@ -34,7 +34,10 @@ fn several_aliases_work_beside_each_other() {
     let ids = ["here", "west", "other"].map(|name| {
         stage.terraform.resource(&format!("tandem_bucket.{name}"))["id"].as_str().expect("an id").to_owned()
     });
-    assert_eq!(ids, ["test/eu-central-1/bucket/it", "test/us-west-2/bucket/it", "else/eu-central-1/bucket/it"]);
+    assert_eq!(
+        ids,
+        ["test/eu-central-1/bucket/it", "test/us-west-2/bucket/it", "else/eu-central-1/bucket/it"]
+    );
     let west = stage.terraform.resource("tandem_bucket.west");
     assert!(west["components"].to_string().contains("side"), "{west}");
     stage.terraform.destroy().expect_success();
