@@ -16,6 +16,8 @@ pub struct Context {
     pub region: Option<String>,
     /// The account.
     pub account: Option<String>,
+    /// The default VPC, once it was looked for.
+    pub network: Option<Network>,
     /// Whether this is an apply: what is looked at now is final.
     pub applying: bool,
     /// Tags for everything, from the provider's configuration.
@@ -24,6 +26,29 @@ pub struct Context {
     pub code: BTreeMap<String, Result<CodeFacts, String>>,
     /// Settings of existing objects that inputs name by ARN.
     pub objects: BTreeMap<String, BTreeMap<String, Json>>,
+    /// The VPCs of subnets that inputs name.
+    pub subnets: BTreeMap<String, String>,
+    /// What build contexts hold, by [`BuildContext`]; an error where one cannot be used.
+    pub builds: BTreeMap<BuildContext, Result<String, String>>,
+}
+
+/// A VPC and its subnets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The id of the VPC.
+    pub vpc: String,
+    /// The ids of its subnets.
+    pub subnets: Vec<String>,
+}
+
+/// A folder that an image is built from, and the Dockerfile in it. The fact about it is a hash of all
+/// that is sent to the engine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuildContext {
+    /// The folder.
+    pub folder: String,
+    /// The Dockerfile, from the folder on.
+    pub dockerfile: String,
 }
 
 impl Context {
@@ -33,6 +58,8 @@ impl Context {
             Place::Account => self.account.clone(),
             Place::Region => self.region.clone(),
             Place::Partition => self.region.as_deref().map(|region| partition(region).to_owned()),
+            Place::DefaultVpc => self.network.as_ref().map(|network| network.vpc.clone()),
+            Place::DefaultSubnets => self.network.as_ref().map(|network| network.subnets.join(",")),
         }
     }
 }

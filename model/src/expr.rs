@@ -41,6 +41,10 @@ pub enum Place {
     Region,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     Partition,
+    /// The id of the default VPC.
+    DefaultVpc,
+    /// The ids of the default VPC's subnets, with commas in between.
+    DefaultSubnets,
 }
 
 impl Expr {
@@ -83,6 +87,19 @@ impl Expr {
             Self::Map(entries) => entries.values().for_each(|value| value.references(found)),
             Self::Json(inner) => inner.references(found),
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
+        }
+    }
+
+    /// Whether this speaks of a place.
+    pub fn speaks_of(&self, place: Place) -> bool {
+        match self {
+            Self::Place(named) => *named == place,
+            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) => {
+                parts.iter().any(|part| part.speaks_of(place))
+            }
+            Self::Map(entries) => entries.values().any(|value| value.speaks_of(place)),
+            Self::Json(inner) => inner.speaks_of(place),
+            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Attribute(..) => false,
         }
     }
 

@@ -104,8 +104,11 @@ codes! {
     Schedule "TDM011" "A schedule is not valid";
     Environment "TDM012" "An environment cannot be set";
     SecretInEnvironment "TDM013" "An environment variable looks like a secret";
+    Build "TDM015" "A container image cannot be built";
+    TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory";
     ReservedTag "TDM014" "A tag is not the user's to set";
     OverlappingFilters "TDM020" "Two triggers on one bucket overlap";
+    Loop "TDM022" "What a trigger causes would set it off again";
     VisibilityTimeout "TDM021" "A queue gives a message out again while it is still being worked on";
 }
 

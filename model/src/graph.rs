@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::expr::Expr;
+use crate::expr::{Expr, Place};
 use crate::kind::{Form, Kind};
 
 /// The key of an object in its graph: `kind.role`, such as `iam_role.function`.
@@ -161,6 +161,12 @@ impl Graph {
     /// The object of that key.
     pub fn get(&self, key: &Key) -> Option<&Object> {
         self.objects.iter().find(|object| object.key == *key)
+    }
+
+    /// Whether some field or output speaks of a place.
+    pub fn speaks_of(&self, place: Place) -> bool {
+        let fields = self.objects.iter().flat_map(|object| object.fields.values());
+        fields.chain(self.outputs.values()).any(|expr| expr.speaks_of(place))
     }
 
     /// Every IAM policy document of the graph: key of its object and the document.

@@ -105,6 +105,10 @@ pub enum Source {
     Code(CodeKind),
     /// An object of AWS, by its ARN.
     Object(&'static Kind),
+    /// The ids of subnets: the VPC that they are in.
+    Subnets,
+    /// A block with `context` and `dockerfile`: what they hold.
+    Build,
 }
 
 /// A struct of inputs.

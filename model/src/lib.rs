@@ -15,6 +15,7 @@ pub mod context;
 pub mod expr;
 pub mod finding;
 pub mod graph;
+pub mod image;
 pub mod input;
 pub mod kind;
 pub mod kinds;

@@ -41,14 +41,14 @@ pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
 }
 
 /// The name of a bucket, unique in the world: a hash of account and region keeps it apart.
-pub fn bucket(context: &Context, name: &str) -> Expr {
+pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
     let (Some(project), Some(region), Some(account)) = (&context.project, &context.region, &context.account)
     else {
         return Expr::Unknown;
     };
     let place = hash(&format!("{account}/{region}"));
     // S3 allows 63 characters.
-    format!("{}-{place}", shorten(&join(project, name, &[]), 63 - 1 - place.len())).into()
+    format!("{}-{place}", shorten(&join(project, name, &[role]), 63 - 1 - place.len())).into()
 }
 
 /// What follows the name is set off by two hyphens, which no name holds: the dead letters of `x` are

@@ -18,10 +18,26 @@ pub enum Grant {
     InvokeFunction(Expr),
     /// Reads what a key (its ARN) encrypted, and encrypts with it.
     UseKey(Expr),
+    /// Reads objects (the ARN of a bucket, and a prefix of keys).
+    ReadObjects(Expr, String),
+    /// Writes objects (the ARN of a bucket, and a prefix of keys).
+    WriteObjects(Expr, String),
+    /// Pulls images of a repository (its ARN).
+    PullImages(Expr),
+    /// Logs in to ECR: the token is the account's, so there is no resource to name.
+    LogInToRegistry,
+    /// Reads secrets of Secrets Manager (their ARNs).
+    ReadSecrets(Vec<Expr>),
+    /// Reads parameters of Systems Manager (their ARNs).
+    ReadParameters(Vec<Expr>),
+    /// Starts tasks of a family (the ARN of its task definition without revision) on a cluster (its ARN).
+    RunTask(Expr, Expr),
+    /// Gives these roles (their ARNs) to the tasks that it starts.
+    PassTaskRoles(Vec<Expr>),
 }
 
-/// Actions for which IAM has no resource-level permission, so that `*` is right. None so far.
-pub const WITHOUT_RESOURCE: &[&str] = &[];
+/// Actions for which IAM has no resource-level permission, so that `*` is right.
+pub const WITHOUT_RESOURCE: &[&str] = &["ecr:GetAuthorizationToken"];
 
 impl Grant {
     fn statement(&self) -> Expr {
@@ -42,14 +58,48 @@ impl Grant {
                 ("InvokeFunction", &["lambda:InvokeFunction"], function.clone())
             }
             Self::UseKey(key) => ("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone()),
+            Self::ReadObjects(bucket, prefix) => ("ReadObjects", &["s3:GetObject"], objects(bucket, prefix)),
+            Self::WriteObjects(bucket, prefix) => {
+                ("WriteObjects", &["s3:PutObject"], objects(bucket, prefix))
+            }
+            Self::PullImages(repository) => {
+                let pull: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+                ("PullImages", pull, repository.clone())
+            }
+            Self::LogInToRegistry => ("LogInToRegistry", &["ecr:GetAuthorizationToken"], "*".into()),
+            Self::ReadSecrets(secrets) => {
+                ("ReadSecrets", &["secretsmanager:GetSecretValue"], Expr::List(secrets.clone()))
+            }
+            Self::ReadParameters(parameters) => {
+                ("ReadParameters", &["ssm:GetParameters"], Expr::List(parameters.clone()))
+            }
+            Self::RunTask(family, _) => {
+                ("RunTask", &["ecs:RunTask"], Expr::concat([family.clone(), ":*".into()]))
+            }
+            Self::PassTaskRoles(roles) => ("PassTaskRoles", &["iam:PassRole"], Expr::List(roles.clone())),
         };
-        Expr::map([
+        let mut statement = vec![
             ("Sid", Expr::from(sid)),
             ("Effect", "Allow".into()),
             ("Action", Expr::list(actions.iter().copied())),
             ("Resource", resource),
-        ])
+        ];
+        let condition = match self {
+            Self::RunTask(_, cluster) => Some(("ArnEquals", "ecs:cluster", cluster.clone())),
+            Self::PassTaskRoles(_) => {
+                Some(("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com".into()))
+            }
+            _ => None,
+        };
+        if let Some((operator, key, value)) = condition {
+            statement.push(("Condition", Expr::map([(operator, Expr::map([(key, value)]))])));
+        }
+        Expr::map(statement)
     }
+}
+
+fn objects(bucket: &Expr, prefix: &str) -> Expr {
+    Expr::concat([bucket.clone(), format!("/{prefix}*").into()])
 }
 
 /// The policy of a role with these edges; grants of one kind get numbered statements.
@@ -87,15 +137,32 @@ pub fn trust(service: &str, source_account: bool) -> Expr {
 
 /// The policy that refuses everything not sent over TLS.
 pub fn tls_only(service: &str, resources: Vec<Expr>) -> Expr {
+    document(vec![deny_insecure_transport(service, resources)])
+}
+
+/// The policy of a queue that a rule (its ARN) sends to, and that refuses what is not sent over TLS.
+pub fn queue_of_rule(queue: &Expr, rule: Expr) -> Expr {
+    let send = Expr::map([
+        ("Sid", Expr::from("SendFromRule")),
+        ("Effect", "Allow".into()),
+        ("Principal", Expr::map([("Service", "events.amazonaws.com")])),
+        ("Action", "sqs:SendMessage".into()),
+        ("Resource", queue.clone()),
+        ("Condition", Expr::map([("ArnEquals", Expr::map([("aws:SourceArn", rule)]))])),
+    ]);
+    document(vec![send, deny_insecure_transport("sqs", vec![queue.clone()])])
+}
+
+fn deny_insecure_transport(service: &str, resources: Vec<Expr>) -> Expr {
     let condition = Expr::map([("Bool", Expr::map([("aws:SecureTransport", "false")]))]);
-    document(vec![Expr::map([
+    Expr::map([
         ("Sid", Expr::from("DenyInsecureTransport")),
         ("Effect", "Deny".into()),
         ("Principal", Expr::Literal(json!({ "AWS": "*" }))),
         ("Action", format!("{service}:*").into()),
         ("Resource", if resources.len() == 1 { resources[0].clone() } else { Expr::List(resources) }),
         ("Condition", condition),
-    ])])
+    ])
 }
 
 fn document(statements: Vec<Expr>) -> Expr {

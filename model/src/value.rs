@@ -46,6 +46,14 @@ impl Value {
         }
     }
 
+    /// The text, when it is a known one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What this is, for messages.
     pub fn describe(&self) -> &'static str {
         match self {

@@ -68,6 +68,12 @@ fn outputs_are_declared_and_set() {
         let graph = graph(definition, "it");
         let declared: BTreeSet<&str> = definition.outputs.iter().map(|output| output.name).collect();
         assert_eq!(declared, graph.outputs.keys().copied().collect(), "{}", definition.type_name);
+        let inputs: BTreeSet<&str> = (definition.fields)().iter().map(|field| field.name).collect();
+        assert!(
+            declared.is_disjoint(&inputs),
+            "{}: an input and an output share a name",
+            definition.type_name
+        );
     }
 }
 
@@ -109,7 +115,11 @@ fn names_stay_within_awss_limits() {
                 assert!(name.as_str().expect("a name").len() <= limit, "{}: {name}", object.key);
             }
             let limit = match object.kind.name {
-                "iam_role" | "scheduler_schedule" | "scheduler_schedule_group" => 64,
+                "iam_role" | "scheduler_schedule" | "scheduler_schedule_group" | "cloudwatch_event_rule" => {
+                    64
+                }
+                "ecs_cluster" | "security_group" => 255,
+                "ecr_repository" => 256,
                 "sqs_queue" => 80,
                 _ => 512,
             };

@@ -9,6 +9,8 @@ use tandem_engine::job::{Job, Problem};
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
+use tandem_model::expr::Place;
+use tandem_model::finding::{Code, Path as ModelPath};
 use tandem_model::graph::Graph;
 use tandem_model::ownership::Owner;
 use tfplugin::diagnostic::any_error;
@@ -130,9 +132,10 @@ impl Resource for CompositeResource {
                 format!("Give the name, or the whole id, which here is `{owner}`."),
             )]);
         }
-        let seed = self.seed(session, &name)?;
+        let (place, seed) = self.seed(session, &name).await?;
         let stopped = || context.stop.is_stopped();
         let job = job(session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
+        let job = Job { context: &place, ..job };
         let found = import::import(&job, &seed).await.map_err(|problem| diagnostics(&[problem]))?;
         let mut imported = empty(&self.schema());
         let recovered = (self.definition.recover)(&name, &found.settings);
@@ -164,13 +167,16 @@ impl CompositeResource {
         }
     }
 
-    /// The graph of everything whose name follows from the composite's.
-    fn seed(&self, session: &Session, name: &str) -> Result<Graph, Vec<Diagnostic>> {
-        let seed = self.definition.expand(&(self.definition.seed)(name), &session.context);
-        seed.graph.ok_or_else(|| {
+    /// The graph of everything whose name follows from the composite's, and the context for it.
+    async fn seed(&self, session: &Session, name: &str) -> Result<(ModelContext, Graph), Vec<Diagnostic>> {
+        let mut context = session.context.clone();
+        let mut seed = self.definition.expand(&(self.definition.seed)(name), &context);
+        look_around(&mut context, &mut seed, Some(session)).await;
+        if seed.findings.any_error() || seed.graph.is_none() {
             let findings = seed.findings.0.iter().map(convert::diagnostic);
-            findings.map(|found| Diagnostic { path: None, ..found }).collect()
-        })
+            return Err(findings.map(|found| Diagnostic { path: None, ..found }).collect());
+        }
+        Ok((context, seed.graph.take().expect("just seen")))
     }
 
     /// Reads the inputs, gathers the facts they point at, and expands.
@@ -185,7 +191,8 @@ impl CompositeResource {
         let inputs = self.definition.with_defaults(&convert::inputs(config, &fields));
         files::collect(&fields, &inputs, &mut context, session.map(|session| &session.aws), absent_is_fine)
             .await;
-        let expansion = self.definition.expand(&inputs, &context);
+        let mut expansion = self.definition.expand(&inputs, &context);
+        look_around(&mut context, &mut expansion, session).await;
         (context, expansion)
     }
 
@@ -251,8 +258,7 @@ impl CompositeResource {
             return Err(diagnostics);
         }
         for (name, value) in &show.outputs {
-            let text = value.as_ref().and_then(|value| value.as_str());
-            planned.set(name, text.map_or(Value::UNKNOWN, Value::from));
+            planned.set(name, output(value.as_ref()).unwrap_or(Value::UNKNOWN));
         }
         if !graph.unstable {
             planned.set(
@@ -314,7 +320,7 @@ impl CompositeResource {
         let limit = timeout(&request.planned, operation);
         let job =
             Job { context: &model, ..job(session, &configured, owner.clone(), &ignore, limit, &stopped) };
-        let seed = self.seed(session, &owner.name)?;
+        let (_, seed) = self.seed(session, &owner.name).await?;
         let outcome = apply::apply(&job, record, &graph, &seed).await;
         messages.extend(diagnostics(&outcome.problems));
         if outcome.record.objects.is_empty() {
@@ -331,10 +337,9 @@ impl CompositeResource {
                 now.policies.iter().map(|(key, text)| (key, Some(text.clone().unwrap_or_default()))),
             ),
         );
-        for output in self.definition.outputs {
-            let value = now.outputs.get(output.name).cloned().flatten();
-            let text = value.as_ref().and_then(|value| value.as_str());
-            state.set(output.name, text.map_or(Value::Null, Value::from));
+        for declared in self.definition.outputs {
+            let value = now.outputs.get(declared.name).and_then(Option::as_ref);
+            state.set(declared.name, output(value).unwrap_or(Value::Null));
         }
         Ok((state, messages))
     }
@@ -362,6 +367,27 @@ impl CompositeResource {
     }
 }
 
+/// Looks for the default network when the graph speaks of it.
+async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, session: Option<&Session>) {
+    let Some(graph) = &expansion.graph else { return };
+    let speaks = [Place::DefaultVpc, Place::DefaultSubnets].iter().any(|place| graph.speaks_of(*place));
+    let Some(session) = session.filter(|_| speaks) else { return };
+    let problem = match session.default_network().await {
+        Ok(Some(network)) if !network.subnets.is_empty() => {
+            context.network = Some(network.clone());
+            return;
+        }
+        Ok(_) => "there is no default VPC with subnets in this account and region".to_owned(),
+        Err(failure) => format!("the default VPC cannot be looked for: {failure}"),
+    };
+    expansion.findings.error(
+        Code::Missing,
+        ModelPath::default(),
+        problem,
+        "Give `network`, with the subnets to run in.",
+    );
+}
+
 fn job<'a>(
     session: &'a Session,
     configured: &Configured,
@@ -379,6 +405,14 @@ fn job<'a>(
         lease: config::lease(),
         deadline: Instant::now() + limit,
         stopped,
+    }
+}
+
+/// An output: a text, or null where there is no such object; `None` while it is not known.
+fn output(value: Option<&serde_json::Value>) -> Option<Value> {
+    match value? {
+        serde_json::Value::Null => Some(Value::Null),
+        other => other.as_str().map(Value::from),
     }
 }
 

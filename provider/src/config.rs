@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tandem_model::context::Context;
+use tandem_engine::driver::Failure;
+use tandem_model::context::{Context, Network};
 use tandem_model::input::{Inputs, Reader, Rule};
 use tandem_model::names;
 use tandem_model::ownership;
@@ -162,6 +163,15 @@ pub(crate) struct Configured {
 pub(crate) struct Session {
     pub(crate) aws: Aws,
     pub(crate) context: Context,
+    network: OnceCell<Option<Network>>,
+}
+
+impl Session {
+    /// The default VPC, looked for once.
+    pub(crate) async fn default_network(&self) -> Result<Option<&Network>, Failure> {
+        let found = self.network.get_or_try_init(|| self.aws.ec2.default_network()).await?;
+        Ok(found.as_ref())
+    }
 }
 
 impl Shared {
@@ -273,7 +283,7 @@ impl Configured {
             default_tags: self.default_tags.clone(),
             ..Context::default()
         };
-        Ok(Session { aws: Aws::new(&clients), context })
+        Ok(Session { aws: Aws::new(&clients), context, network: OnceCell::new() })
     }
 }
 

@@ -5,24 +5,47 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use tandem_engine::driver::Drivers;
 use tandem_model::artifact::{self, CodeFacts, CodeKind};
-use tandem_model::context::Context;
+use tandem_model::context::{BuildContext, Context};
 use tandem_model::input::{Body, Field, Shape, Source};
 use tandem_model::kind::Kind;
 use tandem_model::value::Value;
 
 use crate::aws::Aws;
+use crate::build_context;
+
+/// Something that an input points at.
+enum Pointer {
+    Code(CodeKind, String),
+    Object(&'static Kind, String),
+    Subnet(String),
+    Build(BuildContext),
+}
 
 /// Every input that points at something, with what it points at.
-fn sources(fields: &[Field], inputs: &Value, found: &mut Vec<(Source, String)>) {
+fn pointers(fields: &[Field], inputs: &Value, found: &mut Vec<Pointer>) {
     for field in fields {
         let value = inputs.get(field.name);
-        if let (Some(source), Value::String(text)) = (field.source, value) {
-            found.push((source, text.clone()));
+        match (field.source, value) {
+            (Some(Source::Code(kind)), Value::String(path)) => found.push(Pointer::Code(kind, path.clone())),
+            (Some(Source::Object(kind)), Value::String(arn)) => {
+                found.push(Pointer::Object(kind, arn.clone()));
+            }
+            (Some(Source::Subnets), Value::List(ids)) => {
+                let ids = ids.iter().filter_map(Value::as_text);
+                found.extend(ids.map(|id| Pointer::Subnet(id.to_owned())));
+            }
+            (Some(Source::Build), block) => {
+                let text = |name| block.get(name).as_text().map(ToOwned::to_owned);
+                if let (Some(folder), Some(dockerfile)) = (text("context"), text("dockerfile")) {
+                    found.push(Pointer::Build(BuildContext { folder, dockerfile }));
+                }
+            }
+            _ => {}
         }
         match (&field.shape, value) {
-            (Shape::Block(body), block) => sources(&body_fields(body), block, found),
+            (Shape::Block(body), block) => pointers(&body_fields(body), block, found),
             (Shape::Blocks(body), Value::List(blocks)) => {
-                blocks.iter().for_each(|block| sources(&body_fields(body), block, found));
+                blocks.iter().for_each(|block| pointers(&body_fields(body), block, found));
             }
             _ => {}
         }
@@ -48,31 +71,52 @@ pub(crate) async fn collect(
     absent_is_fine: bool,
 ) {
     let mut found = Vec::new();
-    sources(fields, inputs, &mut found);
-    for (source, text) in found {
-        match source {
-            Source::Code(_) if absent_is_fine && !std::path::Path::new(&text).exists() => {}
-            Source::Code(kind) => {
-                let facts = code(kind, text.clone()).await;
-                context.code.insert(text, facts);
+    pointers(fields, inputs, &mut found);
+    for pointer in found {
+        match pointer {
+            Pointer::Code(_, path) if absent_is_fine && !std::path::Path::new(&path).exists() => {}
+            Pointer::Code(kind, path) => {
+                let facts = code(kind, path.clone()).await;
+                context.code.insert(path, facts);
             }
-            Source::Object(kind) => {
-                if let Some(settings) = object(kind, &text, aws).await {
-                    context.objects.insert(text, settings);
+            Pointer::Build(build) if absent_is_fine && !std::path::Path::new(&build.folder).exists() => {}
+            Pointer::Build(build) => {
+                let facts = context_hash(build.clone()).await;
+                context.builds.insert(build, facts);
+            }
+            Pointer::Object(kind, arn) => {
+                if let Some(settings) = object(kind, &arn, aws).await {
+                    context.objects.insert(arn, settings);
+                }
+            }
+            Pointer::Subnet(id) => {
+                let Some(aws) = aws else { continue };
+                if let Ok(Some(vpc)) = aws.ec2.vpc_of(&id).await {
+                    context.subnets.insert(id, vpc);
                 }
             }
         }
     }
 }
 
-/// Files that inputs name and that do not exist.
+/// Files and folders that inputs name and that do not exist.
 pub(crate) fn absent(fields: &[Field], inputs: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    sources(fields, inputs, &mut found);
-    let files = found
-        .into_iter()
-        .filter(|(source, path)| matches!(source, Source::Code(_)) && !std::path::Path::new(path).exists());
-    files.map(|(_, path)| path).collect()
+    pointers(fields, inputs, &mut found);
+    let paths = found.into_iter().filter_map(|pointer| match pointer {
+        Pointer::Code(_, path) => Some(path),
+        Pointer::Build(build) => Some(build.folder),
+        Pointer::Object(..) | Pointer::Subnet(_) => None,
+    });
+    paths.filter(|path| !std::path::Path::new(path).exists()).collect()
+}
+
+async fn context_hash(build: BuildContext) -> Result<String, String> {
+    let hashed = tokio::task::spawn_blocking(move || {
+        let files = build_context::Files::of(&build.folder, &build.dockerfile)?;
+        files.hash().map_err(|error| format!("cannot be read: {error}"))
+    });
+    hashed.await.map_err(|error| error.to_string())?
 }
 
 async fn code(kind: CodeKind, path: String) -> Result<CodeFacts, String> {

@@ -2,8 +2,10 @@
 //! through [`aws`].
 
 pub mod aws;
+mod build_context;
 mod composite;
 mod config;
+mod container_engine;
 mod convert;
 mod files;
 mod state;

@@ -41,6 +41,18 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("source_arn", _) => json!("arn:aws:s3:::behind"),
         ("source_account", _) => json!("999999999999"),
         ("path", _) => json!("/behind/"),
+        ("command" | "entry_point", _) => json!(["behind"]),
+        ("capacity_providers", _) => json!(["FARGATE"]),
+        ("cpu_architecture", _) => json!(if value == "arm64" { "x86_64" } else { "arm64" }),
+        ("image_tag_mutability", _) => json!("MUTABLE"),
+        ("event_pattern", _) => json!({ "source": ["behind"] }),
+        ("arn", _) => arn("sqs", "jobs"),
+        ("secrets", _) => json!({ "BEHIND": arn("ssm", "parameter/behind") }),
+        ("policy", Json::Object(policy)) if policy.contains_key("rules") => {
+            let mut policy = policy.clone();
+            policy["rules"][0]["description"] = json!("behind");
+            Json::Object(policy)
+        }
         ("environment" | "tags", _) => json!({ "BEHIND": "x" }),
         (_, Json::Object(policy)) if policy.contains_key("Statement") => {
             let mut policy = policy.clone();
@@ -106,8 +118,14 @@ fn fields_are_mended(on: On) {
                 let mut now = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{key} is missing"));
                 let other = another(kind, field, value, &stage.account.id);
                 let role = known.field(field).map(|field| field.role);
+                if known.data && role == Some(Role::Immutable) {
+                    // Mending it would lose data, and is refused.
+                    continue;
+                }
                 if field == canonical::TAGS {
                     stage.aws.tag(kind, id, &[("behind", "x")]);
+                } else if field == "active_revisions" {
+                    stage.aws.create_again(kind, &now.settings, &tags(&now.tags));
                 } else if field == "source_code_hash" || field == "architectures" {
                     now.settings.insert("source_code_hash".into(), hash_of(&stage, "bootstrap2"));
                     now.settings.insert(

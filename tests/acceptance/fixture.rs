@@ -82,10 +82,26 @@ impl Fixture {
         list.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
     }
 
-    /// Inputs that no change covers, each with the reason.
-    pub(crate) fn not_changed(&self) -> Vec<String> {
+    /// Whether an input is listed as one that no change covers, with the reason; `task.*` lists all
+    /// that begin like that.
+    pub(crate) fn is_not_changed(&self, input: &str) -> bool {
         let list = self.json("")["not_changed"].as_object().cloned().unwrap_or_default();
-        list.into_iter().map(|(input, _)| input).collect()
+        list.keys().any(|listed| match listed.strip_suffix('*') {
+            Some(prefix) => input.starts_with(prefix),
+            None => listed == input,
+        })
+    }
+
+    /// Whether an input is another on moto, or in a block that is.
+    pub(crate) fn is_other_on_moto(&self, input: &str) -> bool {
+        let others = self.json("")["moto"].as_object().cloned().unwrap_or_default();
+        others.keys().any(|other| input.starts_with(other.as_str()))
+    }
+
+    /// Inputs that are others on moto.
+    pub(crate) fn for_moto(&self, inputs: &mut Json, account: &str) {
+        let others = self.json(account)["moto"].as_object().cloned().unwrap_or_default();
+        others.iter().for_each(|(path, value)| set(inputs, path, value));
     }
 }
 

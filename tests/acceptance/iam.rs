@@ -91,8 +91,9 @@ fn is_denied(result: &Result<(), String>) -> bool {
 #[test]
 fn every_statement_is_needed_and_nothing_else_is_allowed() {
     let log = tempfile::NamedTempFile::new().expect("a log");
-    let emulator = Emulator::ministack(log.path(), Settings { enforce_iam: true }).expect("MiniStack");
-    let over_tls = Proxy::start(&emulator.endpoint, |_, _, _| true);
+    let emulator = Emulator::ministack(log.path(), &Settings { enforce_iam: true, ..Settings::default() })
+        .expect("MiniStack");
+    let over_tls = Proxy::start(&emulator.endpoint, "", |_, _, _| true);
     let stage = Stage::at(&over_tls.endpoint);
     write_probe(stage.terraform.path());
     stage.aws.create("sqs_queue", &json!({ "name": "jobs", "visibility_timeout_seconds": 360 }));

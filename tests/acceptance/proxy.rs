@@ -32,13 +32,16 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Starts one. The hook is told of every mutating call: its number from 1, and its name.
+    ///
+    /// Requests to the registry carry no account: the host that they are made to says it.
     pub(crate) fn start(
         upstream: &str,
+        registry: &str,
         hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
     ) -> Self {
         let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
         let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
-        let (upstream, calls) = (upstream.to_owned(), mutating.clone());
+        let (upstream, registry, calls) = (upstream.to_owned(), registry.to_owned(), mutating.clone());
         let hook: Hook = Arc::new(hook);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -50,7 +53,12 @@ impl Proxy {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (client, upstream, calls, hook) =
                         (client.clone(), upstream.clone(), calls.clone(), hook.clone());
-                    let service = service_fn(move |request| {
+                    let registry = registry.clone();
+                    let service = service_fn(move |mut request: Request<Incoming>| {
+                        if request.uri().path().starts_with("/v2/") {
+                            let host = registry.parse().expect("a host");
+                            request.headers_mut().insert(hyper::header::HOST, host);
+                        }
                         forward(request, client.clone(), upstream.clone(), calls.clone(), hook.clone())
                     });
                     tokio::spawn(
@@ -69,6 +77,12 @@ impl Proxy {
         self.mutating.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+/// How moto answers for a bucket without notifications, and how AWS does.
+const MOTO_NO_NOTIFICATIONS: &str =
+    "<GetBucketNotificationResponse xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
+const NO_NOTIFICATIONS: &str =
+    "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
 
 async fn forward(
     request: Request<Incoming>,
@@ -98,8 +112,13 @@ async fn forward(
     let answer = client.request(Request::from_parts(parts, Full::new(body))).await;
     let answer = match answer {
         Ok(answer) => {
-            let (parts, body) = answer.into_parts();
-            Response::from_parts(parts, Full::new(body.collect().await?.to_bytes()))
+            let (mut parts, body) = answer.into_parts();
+            let mut body = body.collect().await?.to_bytes();
+            if body.ends_with(MOTO_NO_NOTIFICATIONS.as_bytes()) {
+                body = Bytes::from_static(NO_NOTIFICATIONS.as_bytes());
+                parts.headers.remove(hyper::header::CONTENT_LENGTH);
+            }
+            Response::from_parts(parts, Full::new(body))
         }
         Err(error) => {
             let mut failed = Response::new(Full::new(Bytes::from(error.to_string())));
@@ -130,5 +149,8 @@ fn operation(parts: &hyper::http::request::Parts, body: &[u8]) -> String {
 
 fn is_mutating(method: &Method, name: &str) -> bool {
     const READS: [&str; 7] = ["Get", "List", "Describe", "Head", "Filter", "GET ", "HEAD "];
-    *method != Method::GET && *method != Method::HEAD && !READS.iter().any(|read| name.starts_with(read))
+    !name.contains(" /v2/")
+        && *method != Method::GET
+        && *method != Method::HEAD
+        && !READS.iter().any(|read| name.starts_with(read))
 }

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value as Json, json};
 use tandem_tests::calls::Account;
 use tandem_tests::emulator::{Emulator, Settings};
+use tandem_tests::engine::Engine;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
 
 use crate::aws::Aws;
 use crate::fixture::Fixture;
-use crate::foreign;
 use crate::proxy::{Phase, Proxy};
 
 pub(crate) const REGION: &str = "eu-central-1";
@@ -28,7 +28,9 @@ pub(crate) enum On {
 pub(crate) fn ministack() -> &'static str {
     static SHARED: OnceLock<Emulator> = OnceLock::new();
     let start = || {
-        end_with_this_process(Emulator::ministack(&log("ministack"), Settings::default()).expect("MiniStack"))
+        end_with_this_process(
+            Emulator::ministack(&log("ministack"), &Settings::default()).expect("MiniStack"),
+        )
     };
     &SHARED.get_or_init(start).endpoint
 }
@@ -39,12 +41,27 @@ fn log(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
 }
 
+/// The container engine that all tests of this process share: its `DOCKER_HOST`.
+pub(crate) fn engine() -> &'static str {
+    static SHARED: OnceLock<Engine> = OnceLock::new();
+    let start = || {
+        let engine = Engine::start(&log("engine")).expect("a container engine: run `cargo xtask setup`");
+        engine.id().into_iter().for_each(watch);
+        engine
+    };
+    &SHARED.get_or_init(start).host
+}
+
 /// Statics are not dropped: a watcher ends the emulator when this process is gone.
 fn end_with_this_process(emulator: Emulator) -> Emulator {
+    watch(emulator.id());
+    emulator
+}
+
+fn watch(process: u32) {
     let script = format!(
-        "while kill -0 {} 2>/dev/null; do sleep 1; done; kill {} 2>/dev/null",
+        "while kill -0 {} 2>/dev/null; do sleep 1; done; kill {process} 2>/dev/null",
         std::process::id(),
-        emulator.id()
     );
     // It outlives this process on purpose, for a second at the most.
     #[allow(clippy::zombie_processes)]
@@ -55,7 +72,6 @@ fn end_with_this_process(emulator: Emulator) -> Emulator {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("a watcher");
-    emulator
 }
 
 /// An account, AWS in it, and a folder for Terraform.
@@ -71,8 +87,8 @@ impl Stage {
     /// A stage on an emulator.
     pub(crate) fn new(on: On) -> Self {
         match on {
-            On::MiniStack => Self::at(ministack()),
-            On::Moto => Self::on_moto(None).0,
+            On::MiniStack => Self::proxied(on, |_, _, _| true).0,
+            On::Moto => Self::proxied(on, |_, _, _| true).0,
         }
     }
 
@@ -83,24 +99,22 @@ impl Stage {
     ) -> (Self, Proxy) {
         match on {
             On::MiniStack => {
-                let proxy = Proxy::start(ministack(), hook);
-                (Self::at(&proxy.endpoint), proxy)
+                let id = new_account();
+                let proxy = Proxy::start(ministack(), &registry(&id), hook);
+                (Self::in_account(&proxy.endpoint, id), proxy)
             }
-            On::Moto => {
-                let (stage, proxy) = Self::on_moto(Some(Box::new(hook)));
-                (stage, proxy.expect("asked for"))
-            }
+            On::Moto => Self::on_moto(hook),
         }
     }
 
     /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: each stage has
     /// servers of its own, and alarms are a MiniStack's.
-    fn on_moto(hook: Option<Hook>) -> (Self, Option<Proxy>) {
+    fn on_moto(hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static) -> (Self, Proxy) {
         let moto = Emulator::moto(&log("moto")).expect("moto");
-        let alarms = Emulator::ministack(&log("alarms"), Settings::default()).expect("MiniStack");
-        let proxy = hook.map(|hook| Proxy::start(&moto.endpoint, hook));
+        let alarms = Emulator::ministack(&log("alarms"), &Settings::default()).expect("MiniStack");
+        let proxy = Proxy::start(&moto.endpoint, &registry("123456789012"), hook);
         let account = Account {
-            endpoint: proxy.as_ref().map_or(&moto.endpoint, |proxy| &proxy.endpoint).clone(),
+            endpoint: proxy.endpoint.clone(),
             id: "123456789012".to_owned(),
             region: REGION.to_owned(),
             alarms: alarms.endpoint.clone(),
@@ -111,11 +125,12 @@ impl Stage {
         (stage, proxy)
     }
 
-    /// A stage on a server of this address.
+    /// A stage on a server of this address, in an account of its own.
     pub(crate) fn at(endpoint: &str) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let id = format!("{:08}{:04}", std::process::id() % 89_999_999 + 10_000_000, number);
+        Self::in_account(endpoint, new_account())
+    }
+
+    fn in_account(endpoint: &str, id: String) -> Self {
         let (endpoint, alarms) = (endpoint.to_owned(), endpoint.to_owned());
         Self::of(Account { endpoint, id, region: REGION.to_owned(), alarms }, &[])
     }
@@ -139,8 +154,14 @@ impl Stage {
         terraform.set("AWS_SECRET_ACCESS_KEY", "test");
         terraform.set("AWS_REGION", REGION);
         terraform.set("TANDEM_LEASE_SECONDS", "1");
+        terraform.set("DOCKER_HOST", engine());
         for (name, content) in code() {
             std::fs::copy(content, terraform.path().join(name)).expect("code");
+        }
+        for (path, content) in CONTEXTS {
+            let path = terraform.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, content).expect("a context");
         }
         Self { aws: Aws::new(&account, endpoints), account, terraform, emulators: Vec::new() }
     }
@@ -180,11 +201,9 @@ impl Stage {
         }
         let mut inputs = fixture.inputs(&self.account.id);
         if self.is_moto() {
+            fixture.for_moto(&mut inputs, &self.account.id);
             // It does not tell how a function logs.
-            inputs["ignore_drift"] = json!(MOTO_IGNORES);
-            // Its answer for a bucket without notifications is not XML: give them some.
-            let buckets = existing.iter().filter_map(|item| item["settings"]["bucket"].as_str());
-            buckets.for_each(|bucket| foreign::put(self, bucket, &["queue"]));
+            inputs["ignore_drift"] = json!(moto_ignores().collect::<Vec<_>>());
         }
         inputs
     }
@@ -195,22 +214,46 @@ impl Stage {
     }
 }
 
-/// What a proxy is told of every mutating call.
-type Hook = Box<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>;
+fn new_account() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    format!("{:08}{:04}", std::process::id() % 89_999_999 + 10_000_000, number)
+}
+
+/// The host of an account's registry.
+fn registry(account: &str) -> String {
+    format!("{account}.dkr.ecr.{REGION}.amazonaws.com")
+}
+
+/// What images are built from.
+const CONTEXTS: [(&str, &str); 5] = [
+    ("context/Dockerfile", DOCKERFILE),
+    ("context/Other.Dockerfile", DOCKERFILE),
+    ("context/hello", "hello"),
+    ("context2/Other.Dockerfile", DOCKERFILE),
+    ("context2/hello", "bye"),
+];
+
+const DOCKERFILE: &str = "FROM scratch AS first\nARG GREETING\nLABEL greeting=$GREETING\nCOPY hello /hello\n\
+    FROM first AS second\nLABEL second=1\n";
 
 /// What moto neither tells nor keeps: how a function logs, a change of its architecture with its code,
 /// and a second PutFunctionEventInvokeConfig.
-const MOTO_IGNORES: [&str; 4] = [
-    "lambda_function.function.log_*",
-    "lambda_function.function.architectures",
-    "lambda_function_event_invoke_config.function.maximum_retry_attempts",
-    "lambda_function_event_invoke_config.function.on_failure",
-];
+fn moto_ignores() -> impl Iterator<Item = String> {
+    let fields = [
+        ("lambda_function", "log_*"),
+        ("lambda_function", "architectures"),
+        ("lambda_function_event_invoke_config", "maximum_retry_attempts"),
+        ("lambda_function_event_invoke_config", "on_failure"),
+    ];
+    let roles = ["function", "launcher", "on_thumbnail"];
+    fields.into_iter().flat_map(move |(kind, field)| roles.map(|role| format!("{kind}.{role}.{field}")))
+}
 
 /// Whether moto cannot judge a field of an object.
 pub(crate) fn moto_cannot_judge(key: &str, field: &str) -> bool {
     let full = format!("{key}.{field}");
-    MOTO_IGNORES.iter().any(|pattern| full.starts_with(pattern.trim_end_matches('*')))
+    moto_ignores().any(|pattern| full.starts_with(pattern.trim_end_matches('*')))
 }
 
 /// Code of functions, made once: two binaries and a zip. The first is the example's handler.

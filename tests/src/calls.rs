@@ -100,6 +100,28 @@ impl Account {
         add("queue", between(&queues, "<QueueUrl>", "</QueueUrl>"));
         let groups = self.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?;
         add("log group", names(&groups["logGroups"], "logGroupName"));
+        let clusters = self.json("ecs", "AmazonEC2ContainerServiceV20141113.ListClusters", &json!({}))?;
+        let described = self.json(
+            "ecs",
+            "AmazonEC2ContainerServiceV20141113.DescribeClusters",
+            &json!({ "clusters": clusters["clusterArns"] }),
+        )?;
+        let mut clusters = described["clusters"].clone();
+        // One that was deleted stays visible for a while.
+        if let Some(clusters) = clusters.as_array_mut() {
+            clusters.retain(|cluster| cluster["status"] != "INACTIVE");
+        }
+        add("cluster", names(&clusters, "clusterName"));
+        let definitions =
+            self.json("ecs", "AmazonEC2ContainerServiceV20141113.ListTaskDefinitions", &json!({}))?;
+        add("task definition", texts(&definitions["taskDefinitionArns"]));
+        let repositories =
+            self.json("ecr", "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", &json!({}))?;
+        add("repository", names(&repositories["repositories"], "repositoryName"));
+        let rules = self.json("events", "AWSEvents.ListRules", &json!({}))?;
+        add("rule", names(&rules["Rules"], "Name"));
+        let groups = self.query(&self.endpoint, "ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")?;
+        add("security group", between(&groups, "<groupName>", "</groupName>"));
         let alarms = self.query(&self.alarms, "monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
         add("alarm", between(&alarms, "<AlarmName>", "</AlarmName>"));
         let groups: Json = serde_json::from_str(&self.get("scheduler", "/schedule-groups")?)?;
@@ -113,6 +135,11 @@ impl Account {
 fn names(list: &Json, field: &str) -> Vec<String> {
     let items = list.as_array().cloned().unwrap_or_default();
     items.iter().filter_map(|item| item[field].as_str().map(ToOwned::to_owned)).collect()
+}
+
+fn texts(list: &Json) -> Vec<String> {
+    let items = list.as_array().cloned().unwrap_or_default();
+    items.iter().filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
 }
 
 fn between(text: &str, start: &str, end: &str) -> Vec<String> {

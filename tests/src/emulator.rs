@@ -18,15 +18,19 @@ pub struct Emulator {
 }
 
 /// How an emulator runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Whether the policies of identities are enforced (MiniStack only).
     pub enforce_iam: bool,
+    /// The container engine that runs tasks (MiniStack only): a `DOCKER_HOST`.
+    pub engine: Option<String>,
+    /// The account of requests that say none, such as those to the registry (MiniStack only).
+    pub account: Option<String>,
 }
 
 impl Emulator {
     /// Starts MiniStack; its log goes to a file.
-    pub fn ministack(log: &Path, settings: Settings) -> io::Result<Self> {
+    pub fn ministack(log: &Path, settings: &Settings) -> io::Result<Self> {
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(Packages::MiniStack.program("ministack"));
@@ -37,7 +41,12 @@ impl Emulator {
             .env("BIND_HOST", "127.0.0.1")
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
-            .env("AUTH", if settings.enforce_iam { "true" } else { "false" });
+            .env("AUTH", if settings.enforce_iam { "true" } else { "false" })
+            // An engine that does not exist, rather than the developer's own.
+            .env("DOCKER_HOST", settings.engine.as_deref().unwrap_or("unix:///nonexistent"));
+        if let Some(account) = &settings.account {
+            command.env("MINISTACK_ACCOUNT_ID", account);
+        }
         Self::start(command, endpoint, log, "/_ministack/health")
     }
 

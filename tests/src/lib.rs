@@ -2,5 +2,6 @@
 
 pub mod calls;
 pub mod emulator;
+pub mod engine;
 pub mod environment;
 pub mod terraform;

@@ -47,7 +47,7 @@ pub(crate) fn run(keep: bool) -> Result {
     std::fs::write(&rc, install::configuration(&private().join("demo-mirror")))?;
 
     let emulator = step("Starting an emulator of AWS", || {
-        Ok(Emulator::ministack(&private().join("ministack.log"), Settings::default())?)
+        Ok(Emulator::ministack(&private().join("ministack.log"), &Settings::default())?)
     })?;
     let account = Account {
         endpoint: emulator.endpoint.clone(),

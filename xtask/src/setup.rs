@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use tandem_tests::engine::Engine;
 use tandem_tests::environment::{Packages, private};
 
 use crate::step::{Failure, Result, quiet, step};
@@ -53,8 +54,26 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Installs a container engine, unless one runs or is there.
+pub(crate) fn engine() -> Result {
+    if Engine::installed() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(private())?;
+    step("Installing a container engine into .tandem", || {
+        Engine::install().map_err(|error| Failure {
+            message: format!(
+                "no container engine runs, and a private one cannot be installed: {error}\nStart Docker or \
+                 podman, and set DOCKER_HOST if its socket is not at the usual place"
+            ),
+            code: 2,
+        })
+    })
+}
+
 pub(crate) fn everything() -> Result {
     prerequisites()?;
     emulator(Packages::MiniStack)?;
-    emulator(Packages::Moto)
+    emulator(Packages::Moto)?;
+    engine()
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
-use crate::graph::Graph;
+use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::s3;
 use crate::scalar::Scalar;
@@ -47,36 +48,10 @@ impl Composite for Bucket {
 
     fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
+        let part = Part::new(context, &inputs.name);
         let bucket =
-            graph.add(&s3::BUCKET, "main").set("bucket", names::bucket(context, &inputs.name)).handle();
-        let name = || bucket.attribute("bucket");
-        graph
-            .add(&s3::PUBLIC_ACCESS_BLOCK, "main")
-            .set("bucket", name())
-            .set("block_public_acls", true)
-            .set("block_public_policy", true)
-            .set("ignore_public_acls", true)
-            .set("restrict_public_buckets", true);
-        graph
-            .add(&s3::OWNERSHIP_CONTROLS, "main")
-            .set("bucket", name())
-            .set("object_ownership", "BucketOwnerEnforced");
-        let encryption = graph.add(&s3::ENCRYPTION, "main").set("bucket", name());
-        match &inputs.kms_key_arn {
-            None => encryption.set("sse_algorithm", "AES256"),
-            // The bucket key saves most calls to KMS.
-            Some(key) => encryption
-                .set("sse_algorithm", "aws:kms")
-                .set("kms_master_key_id", key)
-                .set("bucket_key_enabled", true),
-        };
-        graph
-            .add(&s3::LIFECYCLE, "main")
-            .set("bucket", name())
-            .set("abort_incomplete_multipart_upload_days", &inputs.abort_incomplete_upload_days);
-        let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
-        graph.add(&s3::POLICY, "main").set("bucket", name()).set("policy", policy::tls_only("s3", all));
-        graph.outputs = BTreeMap::from([("bucket", name()), ("arn", bucket.arn())]);
+            add(&mut graph, &part, inputs.kms_key_arn.as_ref(), &inputs.abort_incomplete_upload_days);
+        graph.outputs = BTreeMap::from([("bucket", bucket.attribute("bucket")), ("arn", bucket.arn())]);
         graph.tags = super::tags(inputs.tags.as_ref());
         graph
     }
@@ -96,4 +71,43 @@ impl Composite for Bucket {
             ("abort_incomplete_upload_days", days.map(Value::from).unwrap_or_default()),
         ])
     }
+}
+
+/// Adds a bucket with the house defaults.
+pub(super) fn add(
+    graph: &mut Graph,
+    part: &Part<'_>,
+    kms_key_arn: Option<&Scalar<String>>,
+    abort_incomplete_upload_days: &Scalar<i64>,
+) -> Handle {
+    let own = part.main("main");
+    let bucket = graph.add(&s3::BUCKET, &own).set("bucket", part.bucket()).handle();
+    let name = || bucket.attribute("bucket");
+    graph
+        .add(&s3::PUBLIC_ACCESS_BLOCK, &own)
+        .set("bucket", name())
+        .set("block_public_acls", true)
+        .set("block_public_policy", true)
+        .set("ignore_public_acls", true)
+        .set("restrict_public_buckets", true);
+    graph
+        .add(&s3::OWNERSHIP_CONTROLS, &own)
+        .set("bucket", name())
+        .set("object_ownership", "BucketOwnerEnforced");
+    let encryption = graph.add(&s3::ENCRYPTION, &own).set("bucket", name());
+    match kms_key_arn {
+        None => encryption.set("sse_algorithm", "AES256"),
+        // The bucket key saves most calls to KMS.
+        Some(key) => encryption
+            .set("sse_algorithm", "aws:kms")
+            .set("kms_master_key_id", key)
+            .set("bucket_key_enabled", true),
+    };
+    graph
+        .add(&s3::LIFECYCLE, &own)
+        .set("bucket", name())
+        .set("abort_incomplete_multipart_upload_days", abort_incomplete_upload_days);
+    let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
+    graph.add(&s3::POLICY, &own).set("bucket", name()).set("policy", policy::tls_only("s3", all));
+    bucket
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::Tags;
+use super::common::{self, Common, check_arn};
+use super::launch::{self, LAUNCHES, Launch};
+use super::part::Part;
 use crate::artifact::{self, CodeKind};
+use crate::checks::environment::{self, Variables};
 use crate::checks::{filters, visibility};
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -13,7 +16,7 @@ use crate::expr::{Expr, Place};
 use crate::finding::{Code as FindingCode, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule, Source};
-use crate::kinds::{cloudwatch, iam, lambda, logs, s3, scheduler, sqs};
+use crate::kinds::{iam, lambda, s3, scheduler, sqs};
 use crate::names;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
@@ -23,59 +26,45 @@ use crate::value::Value;
 /// A Lambda function, what sets it off, and what catches its failures.
 pub(super) struct EventFunction;
 
-/// Retentions that CloudWatch Logs knows, in days.
-const RETENTIONS: &[i64] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
-
 /// Inputs of [`EventFunction`].
 #[derive(Debug, Inputs)]
 pub(super) struct EventFunctionInputs {
     /// Name of the function. The name in AWS is made of project and name.
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
-    /// The code: exactly one of `zip`, `bootstrap` and `image_uri`.
-    code: Code,
     /// What sets the function off: exactly one of `bucket`, `queue` and `schedule` each.
     on: Vec<Trigger>,
+    #[input(flatten)]
+    function: FunctionInputs,
+    /// Tasks that the function may start, each the output `launch` of a `container_task`. The function finds them in its variable `TANDEM_LAUNCHES`, a JSON list.
+    launches: Vec<Scalar<String>>,
+    #[input(flatten)]
+    common: Common,
+}
+
+/// Inputs of a function that have nothing to do with what sets it off.
+#[derive(Debug, Inputs)]
+pub(super) struct FunctionInputs {
+    /// The code: exactly one of `zip`, `bootstrap` and `image_uri`.
+    pub(super) code: Code,
     /// What the function is for; shown in the AWS console.
-    description: Option<Scalar<String>>,
+    pub(super) description: Option<Scalar<String>>,
     /// Memory in MiB; the share of a CPU grows with it.
     #[input(default = 256, rule = Rule::Range(128, 10240))]
-    memory_size: Scalar<i64>,
+    pub(super) memory_size: Scalar<i64>,
     /// Seconds after which an invocation is ended.
     #[input(default = 30, rule = Rule::Range(1, 900))]
-    timeout: Scalar<i64>,
+    pub(super) timeout: Scalar<i64>,
     /// Environment variables. Not for secrets: everybody who may read the function reads them.
-    environment: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
+    pub(super) environment: Option<Variables>,
     /// How often an asynchronous invocation that failed is tried again before its event goes to the dead letters.
     #[input(default = 2, rule = Rule::Range(0, 2))]
-    maximum_retry_attempts: Scalar<i64>,
-    /// Days for which logs are kept.
-    #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
-    log_retention_days: Scalar<i64>,
-    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys.
-    #[input(rule = Rule::Check("ARN", check_arn))]
-    kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the policy that bounds the permissions of the roles made here.
-    #[input(rule = Rule::Check("ARN", check_arn))]
-    permissions_boundary: Option<Scalar<String>>,
-    /// Path of the roles made here.
-    #[input(default = "/", rule = Rule::Check("path", check_role_path))]
-    role_path: Scalar<String>,
-    /// ARN of the SNS topic that is told when the first event goes to the dead letters.
-    #[input(rule = Rule::Check("ARN", check_arn))]
-    alarm_topic_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
-    tags: Option<Tags>,
-    /// Whether dead letters that nobody has looked at may be deleted with the function.
-    #[input(default = false)]
-    force_destroy: bool,
+    pub(super) maximum_retry_attempts: Scalar<i64>,
 }
 
 /// Where the code comes from.
 #[derive(Debug, Inputs)]
-enum Code {
+pub(super) enum Code {
     /// A zip file.
     Zip(ZipCode),
     /// A binary.
@@ -85,21 +74,21 @@ enum Code {
 }
 
 #[derive(Debug, Inputs)]
-struct ZipCode {
+pub(super) struct ZipCode {
     /// Path of a zip file with `bootstrap` at its top, for the runtime `provided.al2023`.
     #[input(source = Source::Code(CodeKind::Zip))]
     zip: String,
 }
 
 #[derive(Debug, Inputs)]
-struct BootstrapCode {
+pub(super) struct BootstrapCode {
     /// Path of the `bootstrap` binary, for the runtime `provided.al2023`. It is zipped here, the same bytes always to the same zip.
     #[input(source = Source::Code(CodeKind::Bootstrap))]
     bootstrap: String,
 }
 
 #[derive(Debug, Inputs)]
-struct ImageCode {
+pub(super) struct ImageCode {
     /// URI of a container image in ECR, best with its digest.
     image_uri: Scalar<String>,
     /// Architecture of the image: `x86_64` or `arm64`.
@@ -109,7 +98,7 @@ struct ImageCode {
 
 /// What sets a function off.
 #[derive(Debug, Inputs)]
-enum Trigger {
+pub(super) enum Trigger {
     /// Objects of a bucket.
     Bucket(BucketTrigger),
     /// Messages of a queue.
@@ -119,20 +108,20 @@ enum Trigger {
 }
 
 #[derive(Debug, Inputs)]
-struct BucketTrigger {
+pub(super) struct BucketTrigger {
     /// Name of a bucket of this account and region.
-    bucket: Scalar<String>,
+    pub(super) bucket: Scalar<String>,
     /// What happens to the objects: `created`, `removed`, or both. `created` when not given.
     #[input(rule = Rule::OneOf(&["created", "removed"]))]
-    events: Vec<String>,
+    pub(super) events: Vec<String>,
     /// What the key must begin with.
-    prefix: Option<String>,
+    pub(super) prefix: Option<String>,
     /// What the key must end with.
-    suffix: Option<String>,
+    pub(super) suffix: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
-struct QueueTrigger {
+pub(super) struct QueueTrigger {
     /// ARN of an SQS queue.
     #[input(rule = Rule::Check("ARN", check_arn), source = Source::Object(&sqs::QUEUE))]
     queue: Scalar<String>,
@@ -148,37 +137,13 @@ struct QueueTrigger {
 }
 
 #[derive(Debug, Inputs)]
-struct ScheduleTrigger {
+pub(super) struct ScheduleTrigger {
     /// When: `rate(5 minutes)` or `cron(0 12 * * ? *)`.
     #[input(rule = Rule::Check("schedule", schedule::check))]
     schedule: Scalar<String>,
     /// The time zone of a cron schedule, such as `Europe/Berlin`.
     #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
     timezone: Scalar<String>,
-}
-
-fn check_arn(text: &str) -> Result<(), String> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    match parts[..] {
-        ["arn", partition, service, _, _, rest]
-            if !partition.is_empty() && !service.is_empty() && !rest.is_empty() =>
-        {
-            Ok(())
-        }
-        _ => Err(format!("{text:?} is not an ARN (`arn:aws:…`)")),
-    }
-}
-
-fn check_role_path(path: &str) -> Result<(), String> {
-    if path.starts_with('/')
-        && path.ends_with('/')
-        && path.len() <= 512
-        && path.bytes().all(|b| b.is_ascii_graphic())
-    {
-        Ok(())
-    } else {
-        Err(format!("{path:?} must start and end with `/`, and hold no spaces"))
-    }
 }
 
 impl Composite for EventFunction {
@@ -205,70 +170,28 @@ impl Composite for EventFunction {
     ];
 
     fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
-        check_triggers(inputs, context, findings);
-        check_environment(inputs, findings);
-        let mut graph = Graph::new(inputs.force_destroy);
-        let name = names::regional(context, &inputs.name, "", 64);
-        let key = inputs.kms_key_arn.as_ref();
-
-        let log_group = graph
-            .add(&logs::LOG_GROUP, "function")
-            .set("name", Expr::concat(["/aws/lambda/".into(), name.clone()]))
-            .set("retention_in_days", &inputs.log_retention_days)
-            .set_if("kms_key_id", key)
-            .handle();
-        let dead_letters = add_dead_letters(&mut graph, inputs, context);
-        let role = graph
-            .add(&iam::ROLE, "function")
-            .set("name", names::global(context, &inputs.name, "", 64))
-            .set("path", &inputs.role_path)
-            .set("assume_role_policy", policy::trust("lambda.amazonaws.com", false))
-            .set_if("permissions_boundary", inputs.permissions_boundary.as_ref())
-            .handle();
-        let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];
-        grants.extend(inputs.on.iter().filter_map(|trigger| match trigger {
-            Trigger::Queue(queue) => Some(Grant::ConsumeQueue((&queue.queue).into())),
-            _ => None,
-        }));
-        grants.extend(key.map(|key| Grant::UseKey(key.into())));
-        let role_policy = graph
-            .add(&iam::ROLE_POLICY, "function")
-            .set("role", role.attribute("name"))
-            .set("name", "function")
-            .set("policy", policy::identity(&grants))
-            .handle();
-
-        let function = graph
-            .add(&lambda::FUNCTION, "function")
-            .set("function_name", name)
-            .set("role", role.arn())
-            .set("memory_size", &inputs.memory_size)
-            .set("timeout", &inputs.timeout)
-            .set("log_format", "JSON")
-            .set("log_group", log_group.attribute("name"))
-            .set_if("description", inputs.description.as_ref())
-            .set_if("environment", inputs.environment.as_ref())
-            .set_if("kms_key_arn", key)
-            .after(&role_policy);
-        let function = set_code(function, &inputs.code, context, findings).handle();
-
-        graph
-            .add(&lambda::EVENT_INVOKE_CONFIG, "function")
-            .set("function_name", function.attribute("function_name"))
-            .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
-            .set("on_failure", dead_letters.arn());
-        add_triggers(&mut graph, inputs, context, &function, &dead_letters, &role_policy);
-
+        let mut graph = Graph::new(inputs.common.force_destroy);
+        let launches = launch::read(&inputs.launches, findings);
+        let spec = Spec {
+            part: Part::new(context, &inputs.name),
+            at: Path::default(),
+            function: &inputs.function,
+            on: &inputs.on,
+            bucket: None,
+            launches: &launches,
+            common: &inputs.common,
+        };
+        let function = add(&mut graph, &spec, findings);
         graph.outputs = BTreeMap::from([
-            ("function_name", function.attribute("function_name")),
-            ("function_arn", function.arn()),
-            ("role_arn", role.arn()),
-            ("role_name", role.attribute("name")),
-            ("log_group_name", log_group.attribute("name")),
-            ("dead_letter_queue_arn", dead_letters.arn()),
-            ("dead_letter_queue_url", dead_letters.attribute("url")),
+            ("function_name", function.function.attribute("function_name")),
+            ("function_arn", function.function.arn()),
+            ("role_arn", function.role.arn()),
+            ("role_name", function.role.attribute("name")),
+            ("log_group_name", function.log_group.attribute("name")),
+            ("dead_letter_queue_arn", function.dead_letters.arn()),
+            ("dead_letter_queue_url", function.dead_letters.attribute("url")),
         ]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = super::tags(inputs.common.tags.as_ref());
         graph
     }
 
@@ -281,73 +204,126 @@ impl Composite for EventFunction {
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let setting = |key: &str, field: &str| {
-            objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
-        };
-        let function = |field| setting("lambda_function.function", field);
-        Value::map([
-            ("name", Value::String(name.to_owned())),
-            ("description", function("description")),
-            ("memory_size", function("memory_size")),
-            ("timeout", function("timeout")),
-            ("environment", function("environment")),
-            ("kms_key_arn", function("kms_key_arn")),
-            ("log_retention_days", setting("cloudwatch_log_group.function", "retention_in_days")),
-            ("permissions_boundary", setting("iam_role.function", "permissions_boundary")),
-            ("role_path", setting("iam_role.function", "path")),
-            (
-                "maximum_retry_attempts",
-                setting("lambda_function_event_invoke_config.function", "maximum_retry_attempts"),
-            ),
-            (
-                "alarm_topic_arn",
-                match setting("cloudwatch_metric_alarm.dead_letters", "alarm_actions") {
-                    Value::List(actions) => actions.into_iter().next().unwrap_or_default(),
-                    _ => Value::Null,
-                },
-            ),
-        ])
+        let mut inputs = recover("", objects);
+        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
+        inputs.extend(common::recover(objects, "function"));
+        Value::Map(inputs)
     }
 }
 
-fn add_dead_letters(graph: &mut Graph, inputs: &EventFunctionInputs, context: &Context) -> Handle {
-    let queue_name = names::regional(context, &inputs.name, "dead-letters", 80);
-    let queue = graph
-        .add(&sqs::QUEUE, "dead_letters")
-        .set("name", queue_name)
-        // 14 days, the longest that SQS keeps a message.
-        .set("message_retention_seconds", 1_209_600);
-    let queue = match &inputs.kms_key_arn {
-        Some(key) => queue.set("kms_master_key_id", key),
-        None => queue.set("sqs_managed_sse_enabled", true),
-    };
-    let queue = queue.handle();
+/// The inputs of a function, read back; `within` as in [`Part::within`].
+pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
+    let role = if within.is_empty() { "function" } else { within };
+    let setting = |kind: &str, field: &str| common::setting(objects, &format!("{kind}.{role}"), field);
+    let function = |field| setting("lambda_function", field);
+    let retries = setting("lambda_function_event_invoke_config", "maximum_retry_attempts");
+    let inputs = [
+        ("description", function("description")),
+        ("memory_size", function("memory_size")),
+        ("timeout", function("timeout")),
+        ("environment", function("environment")),
+        ("maximum_retry_attempts", retries),
+    ];
+    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A function to add to a graph.
+pub(super) struct Spec<'a> {
+    /// What it is called.
+    pub(super) part: Part<'a>,
+    /// Where its inputs stand.
+    pub(super) at: Path,
+    pub(super) function: &'a FunctionInputs,
+    pub(super) on: &'a [Trigger],
+    /// The bucket that triggers are on, when it is made in the same graph.
+    pub(super) bucket: Option<&'a Handle>,
+    /// The tasks that it may start.
+    pub(super) launches: &'a [Launch],
+    pub(super) common: &'a Common,
+}
+
+/// What was added.
+pub(super) struct Added {
+    pub(super) function: Handle,
+    pub(super) role: Handle,
+    pub(super) log_group: Handle,
+    pub(super) dead_letters: Handle,
+}
+
+/// Adds a function and everything around it.
+pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
+    let Spec { part, function: inputs, common, .. } = spec;
+    check_triggers(spec, findings);
+    environment::check_function(
+        inputs.environment.as_ref(),
+        &spec.at.join(Step::Field("environment".to_owned())),
+        findings,
+    );
+    let name = part.regional("", 64);
+    let own = part.main("function");
+    let key = common.kms_key_arn.as_ref();
+
+    let log_group =
+        common::log_group(graph, &own, Expr::concat(["/aws/lambda/".into(), name.clone()]), common);
+    let dead_letters = common::dead_letters(
+        graph,
+        part,
+        common,
+        "Events that the function could not handle wait in its dead-letter queue.",
+    );
+    let tls_only = policy::tls_only("sqs", vec![dead_letters.arn()]);
+    common::queue_policy(graph, part, &dead_letters, tls_only);
+    let role =
+        common::role(graph, &own, part.global("", 64), policy::trust("lambda.amazonaws.com", false), common);
+    let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];
+    grants.extend(spec.on.iter().filter_map(|trigger| match trigger {
+        Trigger::Queue(queue) => Some(Grant::ConsumeQueue((&queue.queue).into())),
+        _ => None,
+    }));
+    grants.extend(key.map(|key| Grant::UseKey(key.into())));
+    grants.extend(spec.launches.iter().flat_map(Launch::grants));
+    let known = spec.launches.iter().all(Launch::is_known);
+    let role_policy = graph
+        .add(&iam::ROLE_POLICY, &own)
+        .set("role", role.attribute("name"))
+        .set("name", "function")
+        .set("policy", if known { policy::identity(&grants) } else { Expr::Unknown })
+        .handle();
+
+    let function = graph
+        .add(&lambda::FUNCTION, &own)
+        .set("function_name", name)
+        .set("role", role.arn())
+        .set("memory_size", &inputs.memory_size)
+        .set("timeout", &inputs.timeout)
+        .set("log_format", "JSON")
+        .set("log_group", log_group.attribute("name"))
+        .set_if("description", inputs.description.as_ref())
+        .set_if("environment", variables(spec))
+        .set_if("kms_key_arn", key)
+        .after(&role_policy);
+    let code = spec.at.join(Step::Field("code".to_owned()));
+    let function = set_code(function, &inputs.code, code, part.context, findings).handle();
+
     graph
-        .add(&sqs::QUEUE_POLICY, "dead_letters")
-        .set("queue", queue.attribute("name"))
-        .set("policy", policy::tls_only("sqs", vec![queue.arn()]));
-    let alarm = graph
-        .add(&cloudwatch::METRIC_ALARM, "dead_letters")
-        .set("alarm_name", names::regional(context, &inputs.name, "dead-letters", 255))
-        .set("alarm_description", "Events that the function could not handle wait in its dead-letter queue.")
-        .set("namespace", "AWS/SQS")
-        .set("metric_name", "ApproximateNumberOfMessagesVisible")
-        .set("dimensions", Expr::map([("QueueName", queue.attribute("name"))]))
-        .set("statistic", "Maximum")
-        .set("comparison_operator", "GreaterThanThreshold")
-        .set("threshold", 0)
-        .set("period", 60)
-        .set("evaluation_periods", 1)
-        .set("treat_missing_data", "notBreaching");
-    if let Some(topic) = &inputs.alarm_topic_arn {
-        alarm.set("alarm_actions", Expr::list([topic]));
-    }
-    queue
+        .add(&lambda::EVENT_INVOKE_CONFIG, &own)
+        .set("function_name", function.attribute("function_name"))
+        .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
+        .set("on_failure", dead_letters.arn());
+    add_triggers(graph, spec, &function, &dead_letters, &role_policy);
+    Added { function, role, log_group, dead_letters }
+}
+
+/// The variables of the inputs, and those that come from edges.
+fn variables(spec: &Spec<'_>) -> Option<Expr> {
+    let launches = (!spec.launches.is_empty()).then(|| (LAUNCHES, launch::list(spec.launches)));
+    common::variables(spec.function.environment.as_ref(), launches)
 }
 
 fn set_code<'a>(
     function: crate::graph::Added<'a>,
     code: &Code,
+    at: Path,
     context: &Context,
     findings: &mut Findings,
 ) -> crate::graph::Added<'a> {
@@ -364,10 +340,9 @@ fn set_code<'a>(
     let (hash, architecture) = match context.code.get(path) {
         Some(Ok(facts)) => (artifact::base64(&facts.sha256).into(), facts.architecture.into()),
         Some(Err(error)) => {
-            let at = Path::field("code").join(Step::Field(kind.to_owned()));
             findings.error(
                 FindingCode::Code,
-                at,
+                at.join(Step::Field(kind.to_owned())),
                 format!("`{path}` {error}"),
                 "Lambda runs a Linux binary called `bootstrap`: build the handler, then give its path.",
             );
@@ -386,37 +361,41 @@ fn set_code<'a>(
 
 fn add_triggers(
     graph: &mut Graph,
-    inputs: &EventFunctionInputs,
-    context: &Context,
+    spec: &Spec<'_>,
     function: &Handle,
     dead_letters: &Handle,
     role_policy: &Handle,
 ) {
+    let Spec { part, function: inputs, common, .. } = spec;
     let mut roles = Roles::default();
     let mut schedules: Option<(Handle, Handle, Handle)> = None;
-    for trigger in &inputs.on {
+    for trigger in spec.on {
         match trigger {
             Trigger::Bucket(trigger) => {
                 let (prefix, suffix) = trigger.filter();
                 let kinds: Vec<&str> = trigger.kinds();
-                let bucket = roles.part(&trigger.bucket);
-                let role = roles.unique(&["on", &bucket, &kinds.join("_"), prefix, suffix].join("_"));
+                let (bucket, place) = match spec.bucket {
+                    Some(made) => (made.attribute("bucket"), String::new()),
+                    None => ((&trigger.bucket).into(), roles.part(&trigger.bucket)),
+                };
+                let role = part.role("on");
+                let role = roles.unique(&[&role, &place, &kinds.join("_"), prefix, suffix].join("_"));
                 let permission = graph
                     .add(&lambda::PERMISSION, &role)
                     .set("function_name", function.attribute("function_name"))
                     .set("statement_id", role.clone())
                     .set("action", "lambda:InvokeFunction")
                     .set("principal", "s3.amazonaws.com")
-                    .set("source_arn", bucket_arn(&trigger.bucket))
+                    .set("source_arn", common::bucket_arn(bucket.clone()))
                     .set("source_account", Expr::Place(Place::Account))
                     .handle();
-                let id = match &context.project {
-                    Some(project) => format!("tandem-{project}-{}-{role}", inputs.name).into(),
+                let id = match &part.context.project {
+                    Some(project) => format!("tandem-{project}-{}-{role}", part.name).into(),
                     None => Expr::Unknown,
                 };
                 let entry = graph
                     .add(&s3::NOTIFICATION, &role)
-                    .set("bucket", &trigger.bucket)
+                    .set("bucket", bucket)
                     .set("id", id)
                     .set("lambda_function_arn", function.arn())
                     .set("events", Expr::list(trigger.events()))
@@ -428,7 +407,11 @@ fn add_triggers(
             }
             Trigger::Queue(trigger) => {
                 let queue = roles.part(&trigger.queue);
-                let role = roles.unique(&format!("on_{}", queue.rsplit(':').next().unwrap_or_default()));
+                let role = roles.unique(&format!(
+                    "{}_{}",
+                    part.role("on"),
+                    queue.rsplit(':').next().unwrap_or_default()
+                ));
                 let types: &[&str] =
                     if trigger.partial_batch_response { &["ReportBatchItemFailures"] } else { &[] };
                 graph
@@ -442,9 +425,9 @@ fn add_triggers(
                     .after(role_policy);
             }
             Trigger::Schedule(trigger) => {
-                let role = roles.unique("on_schedule");
-                let (group, scheduler_role, scheduler_policy) = schedules
-                    .get_or_insert_with(|| add_scheduler(graph, inputs, context, function, dead_letters));
+                let role = roles.unique(&part.role("on_schedule"));
+                let (group, scheduler_role, scheduler_policy) =
+                    schedules.get_or_insert_with(|| add_scheduler(graph, spec, function, dead_letters));
                 graph
                     .add(&scheduler::SCHEDULE, &role)
                     .set("group_name", group.attribute("name"))
@@ -455,38 +438,34 @@ fn add_triggers(
                     .set("target_role_arn", scheduler_role.arn())
                     .set("dead_letter_arn", dead_letters.arn())
                     .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
-                    .set_if("kms_key_arn", inputs.kms_key_arn.as_ref())
+                    .set_if("kms_key_arn", common.kms_key_arn.as_ref())
                     .set("state", "ENABLED")
                     .after(scheduler_policy);
             }
         }
     }
-    graph.unstable = roles.unstable;
+    graph.unstable |= roles.unstable;
 }
 
 /// What all schedules of a function share: a group that carries tags, and a role to invoke with.
 fn add_scheduler(
     graph: &mut Graph,
-    inputs: &EventFunctionInputs,
-    context: &Context,
+    spec: &Spec<'_>,
     function: &Handle,
     dead_letters: &Handle,
 ) -> (Handle, Handle, Handle) {
+    let Spec { part, common, .. } = spec;
+    let own = part.role("scheduler");
     let group = graph
-        .add(&scheduler::SCHEDULE_GROUP, "schedules")
-        .set("name", names::regional(context, &inputs.name, "", 64))
+        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+        .set("name", part.regional("", 64))
         .handle();
-    let role = graph
-        .add(&iam::ROLE, "scheduler")
-        .set("name", names::global(context, &inputs.name, "scheduler", 64))
-        .set("path", &inputs.role_path)
-        .set("assume_role_policy", policy::trust("scheduler.amazonaws.com", true))
-        .set_if("permissions_boundary", inputs.permissions_boundary.as_ref())
-        .handle();
+    let trust = policy::trust("scheduler.amazonaws.com", true);
+    let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
     let mut grants = vec![Grant::InvokeFunction(function.arn()), Grant::SendMessages(dead_letters.arn())];
-    grants.extend(inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let role_policy = graph
-        .add(&iam::ROLE_POLICY, "scheduler")
+        .add(&iam::ROLE_POLICY, &own)
         .set("role", role.attribute("name"))
         .set("name", "scheduler")
         .set("policy", policy::identity(&grants))
@@ -515,10 +494,6 @@ impl BucketTrigger {
     fn filter(&self) -> (&str, &str) {
         (self.prefix.as_deref().unwrap_or_default(), self.suffix.as_deref().unwrap_or_default())
     }
-}
-
-fn bucket_arn(bucket: &Scalar<String>) -> Expr {
-    Expr::concat(["arn:".into(), Expr::Place(Place::Partition), ":s3:::".into(), bucket.into()])
 }
 
 /// Roles of triggers. They say what the trigger is on, so that each keeps its objects when others
@@ -553,9 +528,9 @@ impl Roles {
     }
 }
 
-fn check_triggers(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) {
+fn check_triggers(spec: &Spec<'_>, findings: &mut Findings) {
     let mut bucket_filters = Vec::new();
-    for (index, trigger) in inputs.on.iter().enumerate() {
+    for (index, trigger) in spec.on.iter().enumerate() {
         let at = item_path("on", index);
         match trigger {
             Trigger::Bucket(trigger) => {
@@ -570,7 +545,7 @@ fn check_triggers(inputs: &EventFunctionInputs, context: &Context, findings: &mu
             }
             Trigger::Queue(trigger) => {
                 let at = at.join(Step::Field("queue".to_owned()));
-                let earlier = inputs.on[..index].iter().position(|other| {
+                let earlier = spec.on[..index].iter().position(|other| {
                     matches!(other, Trigger::Queue(other) if other.queue.surely_equals(&trigger.queue))
                 });
                 if let Some(earlier) = earlier {
@@ -581,7 +556,7 @@ fn check_triggers(inputs: &EventFunctionInputs, context: &Context, findings: &mu
                         "Remove one of the two.",
                     );
                 }
-                visibility::check(context, &trigger.queue, &inputs.timeout, at, findings);
+                visibility::check(spec.part.context, &trigger.queue, &spec.function.timeout, at, findings);
                 if let (Some(size), Some(0)) =
                     (trigger.batch_size.known(), trigger.maximum_batching_window.known())
                     && *size > 10
@@ -598,74 +573,4 @@ fn check_triggers(inputs: &EventFunctionInputs, context: &Context, findings: &mu
         }
     }
     filters::check(&bucket_filters, findings);
-}
-
-/// Variables that Lambda sets itself, and refuses.
-const RESERVED: &[&str] = &[
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-];
-
-fn check_environment(inputs: &EventFunctionInputs, findings: &mut Findings) {
-    let Some(Scalar::Known(environment)) = &inputs.environment else { return };
-    let mut size = 0;
-    for (name, value) in environment {
-        let at = Path::field("environment").join(Step::Key(name.clone()));
-        let letters = name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if RESERVED.contains(&name.as_str()) {
-            findings.error(
-                FindingCode::Environment,
-                at,
-                format!("Lambda sets `{name}` itself and refuses to have it set"),
-                "Remove it; the function sees Lambda's value.",
-            );
-        } else if !letters || name.len() < 2 {
-            findings.error(
-                FindingCode::Environment,
-                at,
-                format!("{name:?} is not a name that Lambda takes for a variable"),
-                "Use at least two letters, digits and underscores, beginning with a letter.",
-            );
-        } else if looks_secret(name) {
-            findings.warning(
-                FindingCode::SecretInEnvironment,
-                at,
-                format!("`{name}` looks like a secret, and would stand readable in the state and in AWS"),
-                "Put the ARN of a Secrets Manager secret or parameter here, and read it in the handler.",
-            );
-        }
-        size += name.len() + value.known().map_or(0, String::len);
-    }
-    if size > 4096 {
-        findings.error(
-            FindingCode::Environment,
-            Path::field("environment"),
-            format!("the variables take {size} bytes, and Lambda allows 4096"),
-            "Put large values into a parameter or an object, and name it here.",
-        );
-    }
-}
-
-fn looks_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let secret = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY", "CREDENTIAL"];
-    let pointer = ["_ARN", "_NAME", "_ID", "_URL", "_PATH"];
-    secret.iter().any(|word| name.contains(word)) && !pointer.iter().any(|word| name.ends_with(word))
 }

@@ -1,6 +1,10 @@
 //! The AWS objects that composites are made of, one file per service.
 
 pub mod cloudwatch;
+pub mod ec2;
+pub mod ecr;
+pub mod ecs;
+pub mod events;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
@@ -13,6 +17,14 @@ use crate::kind::Kind;
 /// Every kind.
 pub static ALL: &[&Kind] = &[
     &cloudwatch::METRIC_ALARM,
+    &ec2::SECURITY_GROUP,
+    &ecr::REPOSITORY,
+    &ecr::LIFECYCLE_POLICY,
+    &ecr::IMAGE,
+    &ecs::CLUSTER,
+    &ecs::TASK_DEFINITION,
+    &events::RULE,
+    &events::TARGET,
     &iam::ROLE,
     &iam::ROLE_POLICY,
     &lambda::FUNCTION,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ec2;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -12,7 +13,8 @@ use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedCredentialsProv
 use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
 
 /// Services whose endpoint can be set.
-pub const SERVICES: &[&str] = &["cloudwatch", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
+pub const SERVICES: &[&str] =
+    &["cloudwatch", "ec2", "ecr", "ecs", "events", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
 
 /// How to reach AWS: what the provider's configuration says. What is not set comes from the
 /// environment and the shared configuration files.
@@ -60,6 +62,16 @@ pub struct Clients {
     /// The client of this service.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// The client of this service.
+    pub ec2: ec2::Client,
+    /// The client of this service.
+    pub ecr: aws_sdk_ecr::Client,
+    /// The client of this service.
+    pub ecs: aws_sdk_ecs::Client,
+    /// The client of this service.
+    pub events: aws_sdk_eventbridge::Client,
+    /// The host and port of an endpoint of one's own for ECR.
+    pub own_registry: Option<String>,
+    /// The client of this service.
     pub iam: aws_sdk_iam::Client,
     /// The client of this service.
     pub lambda: aws_sdk_lambda::Client,
@@ -102,12 +114,26 @@ impl Connection {
         let own_s3 = endpoint("s3").is_some()
             || shared.endpoint_url().is_some()
             || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let of_environment = |service: &str| {
+            let set = std::env::var(format!("AWS_ENDPOINT_URL_{}", service.to_uppercase())).ok();
+            endpoint(service).or(set).or_else(|| shared.endpoint_url().map(ToOwned::to_owned))
+        };
+        let own_registry = of_environment("ecr").map(|url| {
+            let host = url.split_once("://").map_or(&*url, |(_, host)| host);
+            host.trim_end_matches('/').to_owned()
+        });
+        let credentials = shared.credentials_provider();
         let s3 = configure!(aws_sdk_s3, "s3").force_path_style(own_s3).build();
         Ok(Clients {
             account: None,
             place: format!("{}/{region}", endpoint("s3").unwrap_or_default()),
+            ec2: ec2::Client::new(credentials.clone(), &region, of_environment("ec2")),
             region,
             cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
+            ecr: client!(aws_sdk_ecr, "ecr"),
+            ecs: client!(aws_sdk_ecs, "ecs"),
+            events: client!(aws_sdk_eventbridge, "events"),
+            own_registry,
             iam: client!(aws_sdk_iam, "iam"),
             lambda: client!(aws_sdk_lambda, "lambda"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
@@ -115,7 +141,7 @@ impl Connection {
             scheduler: client!(aws_sdk_scheduler, "scheduler"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
-            credentials: shared.credentials_provider(),
+            credentials,
         })
     }
 

@@ -32,6 +32,11 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("DeleteConflict", "", 2 * MINUTE),
     ("ConflictException", "is being deleted", 5 * MINUTE),
     ("PreconditionFailedException", "", MINUTE),
+    ("InvalidParameterException", "Unable to assume the service linked role", 2 * MINUTE),
+    ("ClusterContainsTasksException", "", 5 * MINUTE),
+    // The network interface of a task that just ended holds its security group.
+    ("DependencyViolation", "", 10 * MINUTE),
+    ("RequestLimitExceeded", "", MINUTE),
     // A queue's name is free again 60 seconds after its delete.
     ("AWS.SimpleQueueService.QueueDeletedRecently", "", 90),
     ("QueueDeletedRecently", "", 90),
@@ -60,6 +65,12 @@ const NOT_FOUND: &[&str] = &[
     "ResourceNotFound",
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
+    "RepositoryNotFoundException",
+    "LifecyclePolicyNotFoundException",
+    "ImageNotFoundException",
+    "ClusterNotFoundException",
+    "InvalidGroup.NotFound",
+    "InvalidSubnetID.NotFound",
 ];
 
 const ALREADY_EXISTS: &[&str] = &[
@@ -69,6 +80,8 @@ const ALREADY_EXISTS: &[&str] = &[
     "BucketAlreadyExists",
     "QueueAlreadyExists",
     "QueueNameExists",
+    "RepositoryAlreadyExistsException",
+    "InvalidGroup.Duplicate",
 ];
 
 /// The failure that an SDK error is.
@@ -93,8 +106,18 @@ where
         error,
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_)
     );
-    let class = if transport { Class::Final } else { classify(operation, &code, &message) };
-    Failure { class, operation: operation.to_owned(), code, message }
+    let failure = answered(operation, &code, &message);
+    if transport { Failure { class: Class::Final, ..failure } } else { failure }
+}
+
+/// The failure that an error of a service is.
+pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
+    Failure {
+        class: classify(operation, code, message),
+        operation: operation.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
 }
 
 fn classify(operation: &str, code: &str, message: &str) -> Class {

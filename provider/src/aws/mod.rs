@@ -4,7 +4,11 @@ mod alarm;
 mod bucket;
 mod bucket_settings;
 mod clients;
+mod cluster;
+mod ec2;
+mod ecr;
 mod event_invoke_config;
+mod event_rule;
 mod event_source_mapping;
 mod failure;
 mod function;
@@ -16,6 +20,7 @@ mod role;
 mod role_policy;
 mod schedule;
 mod schedule_group;
+mod task_definition;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,6 +35,7 @@ pub use clients::{AssumeRole, Clients, Connection, SERVICES};
 
 /// The drivers of every kind, on one set of clients.
 pub struct Aws {
+    pub(crate) ec2: ec2::Client,
     drivers: BTreeMap<&'static str, Box<dyn Driver>>,
 }
 
@@ -39,6 +45,21 @@ impl Aws {
         let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
         let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
         add(&kinds::cloudwatch::METRIC_ALARM, Box::new(alarm::Alarms(clients.cloudwatch.clone())));
+        add(&kinds::ec2::SECURITY_GROUP, Box::new(ec2::SecurityGroups(clients.ec2.clone())));
+        add(&kinds::ecr::REPOSITORY, Box::new(ecr::Repositories(clients.ecr.clone())));
+        add(&kinds::ecr::LIFECYCLE_POLICY, Box::new(ecr::LifecyclePolicies(clients.ecr.clone())));
+        let own_endpoint = clients.own_registry.clone();
+        add(&kinds::ecr::IMAGE, Box::new(ecr::Images { ecr: clients.ecr.clone(), own_endpoint }));
+        add(&kinds::ecs::CLUSTER, Box::new(cluster::Clusters(clients.ecs.clone())));
+        add(
+            &kinds::ecs::TASK_DEFINITION,
+            Box::new(task_definition::TaskDefinitions {
+                ecs: clients.ecs.clone(),
+                region: clients.region.clone(),
+            }),
+        );
+        add(&kinds::events::RULE, Box::new(event_rule::Rules(clients.events.clone())));
+        add(&kinds::events::TARGET, Box::new(event_rule::Targets(clients.events.clone())));
         add(&kinds::iam::ROLE, Box::new(role::Roles(clients.iam.clone())));
         add(&kinds::iam::ROLE_POLICY, Box::new(role_policy::RolePolicies(clients.iam.clone())));
         add(&kinds::lambda::FUNCTION, Box::new(function::Functions(clients.lambda.clone())));
@@ -74,7 +95,7 @@ impl Aws {
         add(&kinds::scheduler::SCHEDULE, Box::new(schedule::Schedules(clients.scheduler.clone())));
         add(&kinds::sqs::QUEUE, Box::new(queue::Queues(clients.sqs.clone())));
         add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::QueuePolicies(clients.sqs.clone())));
-        Self { drivers }
+        Self { ec2: clients.ec2.clone(), drivers }
     }
 }
 

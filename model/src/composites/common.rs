@@ -1,0 +1,172 @@
+//! Inputs and objects that composites share.
+
+use std::collections::BTreeMap;
+
+use super::Tags;
+use super::part::Part;
+use crate::checks::environment::Variables;
+use crate::composite::Settings;
+use crate::expr::{Expr, Place};
+use crate::graph::{Graph, Handle};
+use crate::input::{Inputs, Rule};
+use crate::kinds::{cloudwatch, iam, logs, sqs};
+use crate::scalar::Scalar;
+use crate::value::Value;
+
+/// Retentions that CloudWatch Logs knows, in days.
+const RETENTIONS: &[i64] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/// Inputs of everything that runs code.
+#[derive(Debug, Inputs)]
+pub(super) struct Common {
+    /// Days for which logs are kept.
+    #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
+    pub(super) log_retention_days: Scalar<i64>,
+    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys.
+    #[input(rule = Rule::Check("ARN", check_arn))]
+    pub(super) kms_key_arn: Option<Scalar<String>>,
+    /// ARN of the policy that bounds the permissions of the roles made here.
+    #[input(rule = Rule::Check("ARN", check_arn))]
+    pub(super) permissions_boundary: Option<Scalar<String>>,
+    /// Path of the roles made here.
+    #[input(default = "/", rule = Rule::Check("path", check_role_path))]
+    pub(super) role_path: Scalar<String>,
+    /// ARN of the SNS topic that is told when the first failure goes to the dead letters.
+    #[input(rule = Rule::Check("ARN", check_arn))]
+    pub(super) alarm_topic_arn: Option<Scalar<String>>,
+    /// Tags for everything in this composite that can carry tags.
+    pub(super) tags: Option<Tags>,
+    /// Whether what holds data, such as dead letters that nobody has looked at, may be deleted with all that it holds.
+    #[input(default = false)]
+    pub(super) force_destroy: bool,
+}
+
+/// Checks an ARN.
+pub(super) fn check_arn(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, service, _, _, rest]
+            if !partition.is_empty() && !service.is_empty() && !rest.is_empty() =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("{text:?} is not an ARN (`arn:aws:…`)")),
+    }
+}
+
+fn check_role_path(path: &str) -> Result<(), String> {
+    if path.starts_with('/')
+        && path.ends_with('/')
+        && path.len() <= 512
+        && path.bytes().all(|b| b.is_ascii_graphic())
+    {
+        Ok(())
+    } else {
+        Err(format!("{path:?} must start and end with `/`, and hold no spaces"))
+    }
+}
+
+/// Adds a log group.
+pub(super) fn log_group(graph: &mut Graph, role: &str, name: Expr, common: &Common) -> Handle {
+    graph
+        .add(&logs::LOG_GROUP, role)
+        .set("name", name)
+        .set("retention_in_days", &common.log_retention_days)
+        .set_if("kms_key_id", common.kms_key_arn.as_ref())
+        .handle()
+}
+
+/// Adds a role that a service takes.
+pub(super) fn role(graph: &mut Graph, role: &str, name: Expr, trust: Expr, common: &Common) -> Handle {
+    graph
+        .add(&iam::ROLE, role)
+        .set("name", name)
+        .set("path", &common.role_path)
+        .set("assume_role_policy", trust)
+        .set_if("permissions_boundary", common.permissions_boundary.as_ref())
+        .handle()
+}
+
+/// Adds a queue for what failed, and an alarm on it.
+pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, common: &Common, description: &str) -> Handle {
+    let own = part.role("dead_letters");
+    let queue = graph
+        .add(&sqs::QUEUE, &own)
+        .set("name", part.regional("dead-letters", 80))
+        // 14 days, the longest that SQS keeps a message.
+        .set("message_retention_seconds", 1_209_600);
+    let queue = match &common.kms_key_arn {
+        Some(key) => queue.set("kms_master_key_id", key),
+        None => queue.set("sqs_managed_sse_enabled", true),
+    };
+    let queue = queue.handle();
+    let alarm = graph
+        .add(&cloudwatch::METRIC_ALARM, &own)
+        .set("alarm_name", part.regional("dead-letters", 255))
+        .set("alarm_description", description)
+        .set("namespace", "AWS/SQS")
+        .set("metric_name", "ApproximateNumberOfMessagesVisible")
+        .set("dimensions", Expr::map([("QueueName", queue.attribute("name"))]))
+        .set("statistic", "Maximum")
+        .set("comparison_operator", "GreaterThanThreshold")
+        .set("threshold", 0)
+        .set("period", 60)
+        .set("evaluation_periods", 1)
+        .set("treat_missing_data", "notBreaching");
+    if let Some(topic) = &common.alarm_topic_arn {
+        alarm.set("alarm_actions", Expr::list([topic]));
+    }
+    queue
+}
+
+/// Adds the policy of the dead letters.
+pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) {
+    graph
+        .add(&sqs::QUEUE_POLICY, &part.role("dead_letters"))
+        .set("queue", queue.attribute("name"))
+        .set("policy", policy);
+}
+
+/// The variables of an input, and others.
+pub(super) fn variables<'a>(
+    given: Option<&Variables>,
+    more: impl IntoIterator<Item = (&'a str, Expr)>,
+) -> Option<Expr> {
+    let given = match given {
+        None => BTreeMap::new(),
+        Some(Scalar::Known(given)) => given.clone(),
+        Some(other) => return Some(other.into()),
+    };
+    let mut all: BTreeMap<String, Expr> =
+        given.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+    all.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    (!all.is_empty()).then_some(Expr::Map(all))
+}
+
+/// The ARN of a bucket.
+pub(super) fn bucket_arn(bucket: Expr) -> Expr {
+    Expr::concat(["arn:".into(), Expr::Place(Place::Partition), ":s3:::".into(), bucket])
+}
+
+/// A setting of an object, as an input.
+pub(super) fn setting(objects: &BTreeMap<String, Settings>, key: &str, field: &str) -> Value {
+    objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
+}
+
+/// The inputs of [`Common`], read back from the objects of one part: the role of its log group and
+/// role, and of its dead letters.
+pub(super) fn recover(objects: &BTreeMap<String, Settings>, role: &str) -> BTreeMap<String, Value> {
+    let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{role}"), field);
+    let alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));
+    let topic = alarms.filter_map(|(_, alarm)| alarm.get("alarm_actions")?.get(0)).next();
+    let inputs = [
+        ("kms_key_arn", own("cloudwatch_log_group", "kms_key_id")),
+        ("log_retention_days", own("cloudwatch_log_group", "retention_in_days")),
+        ("permissions_boundary", own("iam_role", "permissions_boundary")),
+        ("role_path", own("iam_role", "path")),
+        ("alarm_topic_arn", topic.map(Value::from).unwrap_or_default()),
+    ];
+    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

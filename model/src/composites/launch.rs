@@ -1,0 +1,90 @@
+//! The edge from something that starts tasks to the task: a handle in JSON, and what it permits.
+
+use serde_json::Value as Json;
+
+use crate::expr::Expr;
+use crate::finding::{Code, Findings, Path, Step};
+use crate::policy::Grant;
+use crate::scalar::Scalar;
+
+/// The variable in which a function finds the handles of the tasks that it may start.
+pub(super) const LAUNCHES: &str = "TANDEM_LAUNCHES";
+
+/// A task that may be started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// The handle: all that a call of RunTask needs, as JSON text.
+    pub(super) handle: Expr,
+    target: Option<Target>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    task_definition: Expr,
+    cluster: Expr,
+    roles: Vec<Expr>,
+}
+
+impl Launch {
+    /// A task of the same graph: its handle, the ARN of its task definition without revision, of its
+    /// cluster and of its roles.
+    pub(super) fn new(handle: Expr, task_definition: Expr, cluster: Expr, roles: Vec<Expr>) -> Self {
+        Self { handle, target: Some(Target { task_definition, cluster, roles }) }
+    }
+
+    /// What whoever starts it must be allowed.
+    pub(super) fn grants(&self) -> Vec<Grant> {
+        let Some(target) = &self.target else { return Vec::new() };
+        vec![
+            Grant::RunTask(target.task_definition.clone(), target.cluster.clone()),
+            Grant::PassTaskRoles(target.roles.clone()),
+        ]
+    }
+
+    /// Whether it is known what must be allowed.
+    pub(super) fn is_known(&self) -> bool {
+        self.target.is_some()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let handle: Json = serde_json::from_str(text).ok()?;
+        let arn = |name: &str| {
+            let arn = handle.get(name)?.as_str().filter(|text| text.starts_with("arn:"))?;
+            Some(Expr::from(arn))
+        };
+        let roles = handle.get("roles")?.as_array()?.iter();
+        let roles = roles.map(|role| role.as_str().map(Expr::from)).collect::<Option<Vec<_>>>()?;
+        Some(Self::new(text.into(), arn("task_definition")?, arn("cluster")?, roles))
+    }
+}
+
+/// Reads the handles of an input `launches`.
+pub(super) fn read(handles: &[Scalar<String>], findings: &mut Findings) -> Vec<Launch> {
+    let read = |(index, handle): (usize, &Scalar<String>)| {
+        let unknown = Launch { handle: handle.into(), target: None };
+        let Some(text) = handle.known() else { return unknown };
+        Launch::parse(text).unwrap_or_else(|| {
+            findings.error(
+                Code::WrongType,
+                Path::field("launches").join(Step::Index(index)),
+                "this is not the handle of a task",
+                "Give the output `launch` of a `container_task`.",
+            );
+            unknown
+        })
+    };
+    handles.iter().enumerate().map(read).collect()
+}
+
+/// The handles as one JSON list.
+pub(super) fn list(launches: &[Launch]) -> Expr {
+    let mut parts = vec![Expr::from("[")];
+    for (index, launch) in launches.iter().enumerate() {
+        if index > 0 {
+            parts.push(",".into());
+        }
+        parts.push(launch.handle.clone());
+    }
+    parts.push("]".into());
+    Expr::Concat(parts)
+}

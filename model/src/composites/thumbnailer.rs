@@ -1,0 +1,302 @@
+//! Videos in, thumbnails out: a bucket, a container that makes thumbnails, a function that starts it,
+//! and a function that hears of each thumbnail.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::bucket;
+use super::common::{self, Common};
+use super::container_task::{self, TaskInputs};
+use super::event_function::{self, BucketTrigger, FunctionInputs, Trigger};
+use super::part::Part;
+use crate::checks::filters;
+use crate::composite::{Composite, Output, Settings, item_path};
+use crate::context::Context;
+use crate::expr::Expr;
+use crate::finding::{Code, Findings, Path};
+use crate::graph::{Graph, Handle};
+use crate::input::{Inputs, Rule};
+use crate::names;
+use crate::policy::Grant;
+use crate::scalar::Scalar;
+use crate::value::Value;
+
+/// A bucket whose videos get thumbnails.
+pub(super) struct Thumbnailer;
+
+/// Inputs of [`Thumbnailer`].
+#[derive(Debug, Inputs)]
+pub(super) struct ThumbnailerInputs {
+    /// Name of the thumbnailer. The names in AWS are made of project and name.
+    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    name: String,
+    /// Name of an existing bucket of this account and region; without it a bucket is made.
+    bucket: Option<Scalar<String>>,
+    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `THUMBNAILER_BUCKET` and `THUMBNAILER_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and nothing else.
+    task: TaskInputs,
+    /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`.
+    launcher: FunctionInputs,
+    /// A function that hears of each thumbnail.
+    on_thumbnail: Option<FunctionInputs>,
+    /// What the keys of videos end with; `[".mp4"]` when not given.
+    video_suffixes: Vec<String>,
+    /// What the keys of videos begin with.
+    input_prefix: Option<String>,
+    /// What the keys of thumbnails begin with: `uploads/cat.mp4` becomes `thumbnails/cat.mp4.jpg`, with `uploads/` for `input_prefix`.
+    #[input(default = "thumbnails/")]
+    output_prefix: String,
+    /// Where in the video the thumbnail is taken when its name does not say: hours, minutes and seconds.
+    #[input(default = "00:00:00", rule = Rule::Check("timestamp", check_timestamp))]
+    default_timestamp: Scalar<String>,
+    /// A regular expression that finds minutes and seconds in a key, in its two groups; that of the default finds 0 and 3 in `cat_00-03.mp4`.
+    #[input(default = "_([0-9]+)-([0-9]+)\\.[^./]*$", rule = Rule::Check("pattern", check_pattern))]
+    timestamp_pattern: Scalar<String>,
+    /// Width of a thumbnail in pixels; its height follows.
+    #[input(default = 640, rule = Rule::Range(16, 7680))]
+    width: Scalar<i64>,
+    #[input(flatten)]
+    common: Common,
+}
+
+fn check_timestamp(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let below_60 = |part: &&str| part.len() == 2 && part.parse::<u8>().is_ok_and(|value| value < 60);
+    let good = match parts[..] {
+        [hours, ref rest @ ..] => {
+            rest.len() == 2
+                && hours.len() == 2
+                && hours.parse::<u8>().is_ok()
+                && rest.iter().all(|p| below_60(p))
+        }
+        [] => false,
+    };
+    if good { Ok(()) } else { Err(format!("{text:?} is not a time such as `00:01:30`")) }
+}
+
+fn check_pattern(text: &str) -> Result<(), String> {
+    let pattern = regex_lite::Regex::new(text).map_err(|error| format!("{text:?}: {error}"))?;
+    match pattern.captures_len() {
+        3 => Ok(()),
+        groups => Err(format!(
+            "{text:?} has {} groups; it needs two, one for the minutes and one for the seconds",
+            groups - 1
+        )),
+    }
+}
+
+impl Composite for Thumbnailer {
+    type Inputs = ThumbnailerInputs;
+    const TYPE: &'static str = "thumbnailer";
+    const DOC: &'static str = "Videos in, thumbnails out: serverless functions and a container in one.\n\n\
+        A video that lands in the bucket sets off the launcher, which starts the container; the container \
+        puts a thumbnail into the bucket; a second function hears of it. Makes the bucket, unless one is \
+        given, and all that a `container_task` and two `event_function`s make, with the access that each \
+        needs of the others.";
+    const OUTPUTS: &'static [Output] = &[
+        Output { name: "bucket_name", doc: "Name of the bucket." },
+        Output {
+            name: "task_definition_arn",
+            doc: "ARN of the task definition, without revision: the latest.",
+        },
+        Output { name: "cluster_arn", doc: "ARN of the cluster." },
+        Output { name: "image_uri", doc: "The image of the container; one that is built with its digest." },
+        Output { name: "task_log_group_name", doc: "Name of the container's log group." },
+        Output {
+            name: "task_dead_letter_queue_url",
+            doc: "URL of the queue with the reasons of tasks that failed.",
+        },
+        Output { name: "launcher_function_name", doc: "Name of the function that starts the container." },
+        Output { name: "launcher_log_group_name", doc: "Name of its log group." },
+        Output {
+            name: "launcher_dead_letter_queue_url",
+            doc: "URL of the queue with events for which no container could be started.",
+        },
+        Output { name: "on_thumbnail_function_name", doc: "Name of the function that hears of thumbnails." },
+        Output { name: "on_thumbnail_log_group_name", doc: "Name of its log group." },
+        Output {
+            name: "on_thumbnail_dead_letter_queue_url",
+            doc: "URL of the queue with events that it could not handle.",
+        },
+        Output { name: "upload_command", doc: "A command of the AWS CLI that uploads a video." },
+    ];
+
+    fn expand(inputs: &ThumbnailerInputs, context: &Context, findings: &mut Findings) -> Graph {
+        let mut graph = Graph::new(inputs.common.force_destroy);
+        let part = Part::new(context, &inputs.name);
+        let suffixes = inputs.suffixes();
+        check_loop(inputs, &suffixes, findings);
+        let made = inputs.bucket.is_none().then(|| {
+            let part = part.within("bucket");
+            bucket::add(&mut graph, &part, inputs.common.kms_key_arn.as_ref(), &Scalar::Known(7))
+        });
+        let bucket = match (&made, &inputs.bucket) {
+            (Some(made), _) => made.attribute("bucket"),
+            (None, Some(given)) => given.into(),
+            (None, None) => Expr::Unknown,
+        };
+        let bucket_arn = common::bucket_arn(bucket.clone());
+        let input_prefix = inputs.input_prefix.clone().unwrap_or_default();
+
+        let task = container_task::Spec {
+            part: part.within("task"),
+            at: Path::field("task"),
+            task: &inputs.task,
+            access: vec![
+                Grant::ReadObjects(bucket_arn.clone(), input_prefix.clone()),
+                Grant::WriteObjects(bucket_arn, inputs.output_prefix.clone()),
+            ],
+            variables: &[
+                ("THUMBNAILER_INPUT_PREFIX", input_prefix.as_str().into()),
+                ("THUMBNAILER_OUTPUT_PREFIX", inputs.output_prefix.as_str().into()),
+                ("THUMBNAILER_DEFAULT_TIMESTAMP", (&inputs.default_timestamp).into()),
+                ("THUMBNAILER_TIMESTAMP_PATTERN", (&inputs.timestamp_pattern).into()),
+                ("THUMBNAILER_WIDTH", Expr::concat([&inputs.width])),
+            ],
+            common: &inputs.common,
+        };
+        let task = container_task::add(&mut graph, &task, findings);
+
+        let trigger = |prefix: &str, suffix: &str| {
+            Trigger::Bucket(BucketTrigger {
+                // All are on the one bucket, whatever it is called.
+                bucket: inputs.bucket.clone().unwrap_or(Scalar::Known(String::new())),
+                events: Vec::new(),
+                prefix: Some(prefix.to_owned()),
+                suffix: Some(suffix.to_owned()),
+            })
+        };
+        let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
+        let launches = [task.launch.clone()];
+        let launcher = event_function::Spec {
+            part: part.within("launcher"),
+            at: Path::field("launcher"),
+            function: &inputs.launcher,
+            on: &videos,
+            bucket: made.as_ref(),
+            launches: &launches,
+            common: &inputs.common,
+        };
+        let launcher = event_function::add(&mut graph, &launcher, findings);
+        let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
+        let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
+            let spec = event_function::Spec {
+                part: part.within("on-thumbnail"),
+                at: Path::field("on_thumbnail"),
+                function,
+                on: &thumbnails,
+                bucket: made.as_ref(),
+                launches: &[],
+                common: &inputs.common,
+            };
+            event_function::add(&mut graph, &spec, findings)
+        });
+
+        let optional = |handle: Option<&Handle>, attribute| match handle {
+            Some(handle) => handle.attribute(attribute),
+            None => Expr::Literal(Json::Null),
+        };
+        let upload = ["aws s3 cp VIDEO".into(), suffixes[0].as_str().into(), " s3://".into(), bucket.clone()];
+        let upload = upload.into_iter().chain([format!("/{input_prefix}").into()]);
+        let heard = on_thumbnail.as_ref();
+        graph.outputs = BTreeMap::from([
+            ("bucket_name", bucket),
+            ("task_definition_arn", task.definition.arn()),
+            ("cluster_arn", task.cluster),
+            ("image_uri", task.image),
+            ("task_log_group_name", task.log_group.attribute("name")),
+            ("task_dead_letter_queue_url", optional(task.dead_letters.as_ref(), "url")),
+            ("launcher_function_name", launcher.function.attribute("function_name")),
+            ("launcher_log_group_name", launcher.log_group.attribute("name")),
+            ("launcher_dead_letter_queue_url", launcher.dead_letters.attribute("url")),
+            ("on_thumbnail_function_name", optional(heard.map(|heard| &heard.function), "function_name")),
+            ("on_thumbnail_log_group_name", optional(heard.map(|heard| &heard.log_group), "name")),
+            ("on_thumbnail_dead_letter_queue_url", optional(heard.map(|heard| &heard.dead_letters), "url")),
+            ("upload_command", Expr::concat(upload)),
+        ]);
+        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph
+    }
+
+    fn seed(name: &str) -> Value {
+        let function = || Value::map([("code", Value::map([("image_uri", Value::Unknown)]))]);
+        let build = Value::map([("context", Value::String(String::new()))]);
+        Value::map([
+            ("name", Value::String(name.to_owned())),
+            ("task", Value::map([("build", build)])),
+            ("launcher", function()),
+            ("on_thumbnail", function()),
+        ])
+    }
+
+    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
+        let variables = objects.get("ecs_task_definition.task").and_then(|task| task.get("environment"));
+        let variable = |name: &str| {
+            let value = variables.and_then(|variables| variables.get(format!("THUMBNAILER_{name}")));
+            value.map(Value::from).unwrap_or_default()
+        };
+        let width = match variable("WIDTH") {
+            Value::String(width) => Value::Number(width),
+            _ => Value::Null,
+        };
+        let mut inputs = common::recover(objects, "task");
+        let own = [
+            ("name", Value::String(name.to_owned())),
+            ("output_prefix", variable("OUTPUT_PREFIX")),
+            ("default_timestamp", variable("DEFAULT_TIMESTAMP")),
+            ("timestamp_pattern", variable("TIMESTAMP_PATTERN")),
+            ("width", width),
+        ];
+        inputs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Value::Map(inputs)
+    }
+}
+
+/// What the keys of thumbnails end with.
+const THUMBNAIL: &str = ".jpg";
+
+impl ThumbnailerInputs {
+    fn suffixes(&self) -> Vec<String> {
+        if self.video_suffixes.is_empty() { vec![".mp4".to_owned()] } else { self.video_suffixes.clone() }
+    }
+}
+
+/// A thumbnail must never count as a video. Lambda's own detection of loops does not see one that goes
+/// through a container.
+fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Findings) {
+    let prefix = inputs.input_prefix.as_deref().unwrap_or_default();
+    for (index, suffix) in suffixes.iter().enumerate() {
+        if filters::overlap((prefix, suffix), (&inputs.output_prefix, THUMBNAIL)) {
+            findings.error(
+                Code::Loop,
+                if inputs.video_suffixes.is_empty() { Path::field("output_prefix") } else { item_path("video_suffixes", index) },
+                format!(
+                    "a thumbnail below {:?} could count as a video of prefix {prefix:?} and suffix {suffix:?}, \
+                     and would be made into a thumbnail again, without an end",
+                    inputs.output_prefix
+                ),
+                "Let neither of `input_prefix` and `output_prefix` begin with the other, or give suffixes that \
+                 no `.jpg` ends with.",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_and_patterns_are_checked() {
+        for good in ["00:00:00", "10:59:59"] {
+            assert_eq!(check_timestamp(good), Ok(()));
+        }
+        for bad in ["", "3", "00:60:00", "0:00:00", "00:00:00:00", "aa:00:00"] {
+            assert!(check_timestamp(bad).is_err(), "{bad}");
+        }
+        let default = ThumbnailerInputs::fields().into_iter().find(|field| field.name == "timestamp_pattern");
+        let default = default.and_then(|field| field.default).expect("a default");
+        assert_eq!(check_pattern(default.as_str().expect("a text")), Ok(()));
+        assert!(check_pattern("_([0-9]+)").is_err() && check_pattern("(").is_err());
+    }
+}

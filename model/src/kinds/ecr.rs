@@ -1,0 +1,61 @@
+//! ECR.
+
+use crate::kind::{Form, Kind, field};
+
+/// A repository of container images.
+pub static REPOSITORY: Kind = Kind {
+    name: "ecr_repository",
+    title: "ECR repository",
+    service: "ecr",
+    fields: &[
+        field("name").immutable(),
+        field("image_tag_mutability"),
+        field("scan_on_push"),
+        field("encryption_type").immutable(),
+        field("kms_key").immutable().optional(),
+    ],
+    id: Some("{name}"),
+    attributes: &[
+        ("arn", Some("arn:{partition}:ecr:{region}:{account}:repository/{name}")),
+        ("name", None),
+        ("url", None),
+    ],
+    tags: true,
+    exclusive: true,
+    data: true,
+    hashed_name: false,
+};
+
+/// Which images a repository keeps.
+pub static LIFECYCLE_POLICY: Kind = Kind {
+    name: "ecr_lifecycle_policy",
+    title: "ECR lifecycle policy",
+    service: "ecr",
+    fields: &[field("repository").parent(), field("policy")],
+    id: Some("{repository}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+};
+
+/// An image that is built from a context and pushed.
+pub static IMAGE: Kind = Kind {
+    name: "ecr_image",
+    title: "container image",
+    service: "ecr",
+    fields: &[
+        field("repository").parent(),
+        // The tag is a hash of all that goes into the image.
+        field("tag").immutable(),
+        field("build").form(Form::Recipe),
+    ],
+    id: Some("{repository}:{tag}"),
+    // `reference` is what a task definition names: the repository and the digest.
+    attributes: &[("reference", None)],
+    tags: false,
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+};

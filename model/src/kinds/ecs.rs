@@ -1,0 +1,56 @@
+//! ECS.
+
+use crate::kind::{Form, Kind, field};
+
+/// A cluster.
+pub static CLUSTER: Kind = Kind {
+    name: "ecs_cluster",
+    title: "ECS cluster",
+    service: "ecs",
+    fields: &[field("name").immutable(), field("capacity_providers").form(Form::Set)],
+    id: Some("{name}"),
+    attributes: &[("arn", Some("arn:{partition}:ecs:{region}:{account}:cluster/{name}")), ("name", None)],
+    tags: true,
+    // CreateCluster answers with an existing cluster.
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+};
+
+/// A task definition of one container. A change registers a new revision and deregisters the old.
+pub static TASK_DEFINITION: Kind = Kind {
+    name: "ecs_task_definition",
+    title: "ECS task definition",
+    service: "ecs",
+    fields: &[
+        field("family").immutable(),
+        // More than one when an update was cut short between its two calls.
+        field("active_revisions"),
+        field("cpu"),
+        field("memory"),
+        field("cpu_architecture"),
+        field("ephemeral_storage"),
+        field("execution_role_arn"),
+        field("task_role_arn"),
+        field("container_name"),
+        field("image"),
+        field("command").optional(),
+        field("entry_point").optional(),
+        field("environment").optional().form(Form::SecretMap),
+        field("secrets").optional(),
+        field("log_group"),
+        field("stop_timeout"),
+        field("readonly_root_filesystem"),
+        field("scratch_path"),
+    ],
+    id: Some("{family}"),
+    // Without a revision: the latest is meant. The ARN of a revision is known only once made.
+    attributes: &[
+        ("arn", Some("arn:{partition}:ecs:{region}:{account}:task-definition/{family}")),
+        ("family", None),
+    ],
+    tags: true,
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+};

@@ -1,0 +1,87 @@
+//! ECS clusters.
+
+use async_trait::async_trait;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{Cluster, ClusterField};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone};
+use super::task_definition::{tag_list, tag_map, tag_resource};
+use super::{settings, text, texts};
+
+pub(super) struct Clusters(pub(super) Client);
+
+impl Clusters {
+    async fn describe(&self, id: &str) -> Result<Option<Cluster>, Failure> {
+        let request = self.0.describe_clusters().clusters(id).include(ClusterField::Tags);
+        let found = found(call!("ecs:DescribeClusters", request))?;
+        let mut clusters = found.and_then(|found| found.clusters).unwrap_or_default().into_iter();
+        // A deleted cluster stays visible for a while.
+        Ok(clusters.find(|cluster| cluster.status() != Some("INACTIVE")))
+    }
+
+    /// Ends what runs: AWS deletes no cluster with tasks.
+    async fn stop_tasks(&self, id: &str) -> Result<(), Failure> {
+        let Some(listed) = found(call!("ecs:ListTasks", self.0.list_tasks().cluster(id)))? else {
+            return Ok(());
+        };
+        for task in listed.task_arns() {
+            let request = self.0.stop_task().cluster(id).task(task).reason("the composite is destroyed");
+            gone(call!("ecs:StopTask", request))?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Driver for Clusters {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(cluster) = self.describe(id).await? else { return Ok(None) };
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(cluster.cluster_name())),
+                ("capacity_providers", json!(cluster.capacity_providers())),
+            ]),
+            attributes: [("arn".to_owned(), json!(cluster.cluster_arn()))].into(),
+            tags: tag_map(cluster.tags()),
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let name = text(settings, "name");
+        let request = self
+            .0
+            .create_cluster()
+            .cluster_name(name)
+            .set_capacity_providers(Some(texts(settings, "capacity_providers")))
+            .set_tags(Some(tag_list(tags)));
+        let created = call!("ecs:CreateCluster", request)?.cluster;
+        let arn = created.and_then(|cluster| cluster.cluster_arn);
+        Ok(Created { id: name.to_owned(), attributes: [("arn".to_owned(), json!(arn))].into() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let request = self
+            .0
+            .put_cluster_capacity_providers()
+            .cluster(id)
+            .set_capacity_providers(Some(texts(settings, "capacity_providers")))
+            .set_default_capacity_provider_strategy(Some(Vec::new()));
+        call!("ecs:PutClusterCapacityProviders", request).map(|_| ())
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let arn = self.describe(id).await?.and_then(|cluster| cluster.cluster_arn);
+        let arn =
+            arn.ok_or_else(|| Failure::local("ecs:DescribeClusters", format!("the cluster `{id}` is gone")))?;
+        tag_resource(&self.0, &arn, set, remove).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        self.stop_tasks(id).await?;
+        gone(call!("ecs:DeleteCluster", self.0.delete_cluster().cluster(id)))
+    }
+}

@@ -1,0 +1,141 @@
+//! EventBridge rules and their targets, on the default bus.
+
+use async_trait::async_trait;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone};
+use super::{optional, policy_text, settings, split, text};
+
+fn tag_list(tags: &Tags) -> Vec<Tag> {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    tags.map(|tag| tag.expect("key and value are set")).collect()
+}
+
+pub(super) struct Rules(pub(super) Client);
+
+impl Rules {
+    async fn put(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
+        let request = self
+            .0
+            .put_rule()
+            .name(text(settings, "name"))
+            .set_description(optional(settings, "description"))
+            .event_pattern(policy_text(settings, "event_pattern"))
+            .state(RuleState::from(text(settings, "state")))
+            .set_tags(Some(tag_list(tags)).filter(|tags| !tags.is_empty()));
+        call!("events:PutRule", request).map(|_| ())
+    }
+
+    async fn arn(&self, id: &str) -> Result<String, Failure> {
+        let rule = found(call!("events:DescribeRule", self.0.describe_rule().name(id)))?;
+        rule.and_then(|rule| rule.arn)
+            .ok_or_else(|| Failure::local("events:DescribeRule", format!("the rule `{id}` is gone")))
+    }
+}
+
+#[async_trait]
+impl Driver for Rules {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(rule) = found(call!("events:DescribeRule", self.0.describe_rule().name(id)))? else {
+            return Ok(None);
+        };
+        let arn = rule.arn().unwrap_or_default();
+        let listed = call!("events:ListTagsForResource", self.0.list_tags_for_resource().resource_arn(arn))?;
+        let pattern = rule.event_pattern().and_then(|text| serde_json::from_str::<Json>(text).ok());
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(rule.name())),
+                ("description", json!(rule.description())),
+                ("event_pattern", json!(pattern)),
+                ("state", json!(rule.state().map(RuleState::as_str))),
+            ]),
+            attributes: [("arn".to_owned(), json!(arn))].into(),
+            tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        self.put(settings, tags).await?;
+        Ok(Created { id: text(settings, "name").to_owned(), ..Created::default() })
+    }
+
+    async fn update(&self, _id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        self.put(settings, &Tags::new()).await
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let arn = self.arn(id).await?;
+        if !set.is_empty() {
+            let request = self.0.tag_resource().resource_arn(&arn).set_tags(Some(tag_list(set)));
+            call!("events:TagResource", request)?;
+        }
+        if !remove.is_empty() {
+            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
+            call!("events:UntagResource", request)?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        gone(call!("events:DeleteRule", self.0.delete_rule().name(id)))
+    }
+}
+
+pub(super) struct Targets(pub(super) Client);
+
+impl Targets {
+    async fn put(&self, rule: &str, target: &str, arn: &str) -> Result<(), Failure> {
+        let target = Target::builder().id(target).arn(arn).build().expect("id and ARN are set");
+        let put = call!("events:PutTargets", self.0.put_targets().rule(rule).targets(target))?;
+        match put.failed_entries().first() {
+            None => Ok(()),
+            Some(failed) => Err(Failure::local(
+                "events:PutTargets",
+                failed.error_message().or(failed.error_code()).unwrap_or("refused"),
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for Targets {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (rule, target) = split(id, ':', "events:ListTargetsByRule")?;
+        let Some(listed) =
+            found(call!("events:ListTargetsByRule", self.0.list_targets_by_rule().rule(rule)))?
+        else {
+            return Ok(None);
+        };
+        let found = listed.targets().iter().find(|found| found.id() == target);
+        Ok(found.map(|found| Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("rule", json!(rule)),
+                ("target_id", json!(target)),
+                ("arn", json!(found.arn())),
+            ]),
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (rule, target) = (text(settings, "rule"), text(settings, "target_id"));
+        self.put(rule, target, text(settings, "arn")).await?;
+        Ok(Created { id: format!("{rule}:{target}"), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let (rule, target) = split(id, ':', "events:PutTargets")?;
+        self.put(rule, target, text(settings, "arn")).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let (rule, target) = split(id, ':', "events:RemoveTargets")?;
+        gone(call!("events:RemoveTargets", self.0.remove_targets().rule(rule).ids(target)))
+    }
+}

@@ -1,0 +1,232 @@
+//! ECS task definitions of one container. The id is the family: what counts is its latest revision.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, KeyValuePair, LogConfiguration,
+    LogDriver, MountPoint, NetworkMode, OsFamily, RuntimePlatform, Secret, SortOrder, Tag,
+    TaskDefinitionField, TaskDefinitionStatus, Volume,
+};
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone};
+use super::{map, number, settings, text, texts};
+
+/// The one volume of a task.
+const SCRATCH: &str = "scratch";
+
+pub(super) fn tag_list(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+pub(super) fn tag_map(tags: &[Tag]) -> Tags {
+    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+pub(super) async fn tag_resource(
+    client: &Client,
+    arn: &str,
+    set: &Tags,
+    remove: &[String],
+) -> Result<(), Failure> {
+    if !set.is_empty() {
+        let request = client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
+        call!("ecs:TagResource", request)?;
+    }
+    if !remove.is_empty() {
+        let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("ecs:UntagResource", request)?;
+    }
+    Ok(())
+}
+
+pub(super) struct TaskDefinitions {
+    pub(super) ecs: Client,
+    pub(super) region: String,
+}
+
+impl TaskDefinitions {
+    /// The ARNs of a family's revisions, the latest first.
+    async fn revisions(&self, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>, Failure> {
+        let mut revisions = Vec::new();
+        let mut token = None;
+        loop {
+            let request = self
+                .ecs
+                .list_task_definitions()
+                .family_prefix(family)
+                .status(status.clone())
+                .sort(SortOrder::Desc)
+                .set_next_token(token);
+            let page = call!("ecs:ListTaskDefinitions", request)?;
+            revisions.extend(page.task_definition_arns.unwrap_or_default());
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        // The prefix of a family may be that of others.
+        let of_family = |arn: &String| {
+            let name = arn.rsplit_once(":task-definition/").map_or("", |(_, name)| name);
+            name.rsplit_once(':').is_some_and(|(name, _)| name == family)
+        };
+        revisions.retain(of_family);
+        let revision = |arn: &String| arn.rsplit(':').next().and_then(|text| text.parse::<u64>().ok());
+        revisions.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
+        Ok(revisions)
+    }
+
+    async fn register(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
+        let pairs = map(settings, "environment").into_iter();
+        let environment = pairs.map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+        let secrets = map(settings, "secrets").into_iter();
+        let secrets = secrets.map(|(name, arn)| Secret::builder().name(name).value_from(arn).build());
+        let secrets = secrets.collect::<Result<Vec<_>, _>>().expect("name and value are set");
+        let logs = LogConfiguration::builder()
+            .log_driver(LogDriver::Awslogs)
+            .options("awslogs-group", text(settings, "log_group"))
+            .options("awslogs-region", &self.region)
+            .options("awslogs-stream-prefix", text(settings, "container_name"));
+        let mount =
+            MountPoint::builder().source_volume(SCRATCH).container_path(text(settings, "scratch_path"));
+        let given = |field| Some(texts(settings, field)).filter(|list| !list.is_empty());
+        let container = ContainerDefinition::builder()
+            .name(text(settings, "container_name"))
+            .image(text(settings, "image"))
+            .essential(true)
+            .set_command(given("command"))
+            .set_entry_point(given("entry_point"))
+            .set_environment(Some(environment.collect()))
+            .set_secrets(Some(secrets).filter(|secrets| !secrets.is_empty()))
+            .set_stop_timeout(number(settings, "stop_timeout"))
+            .set_readonly_root_filesystem(settings.get("readonly_root_filesystem").and_then(Json::as_bool))
+            .mount_points(mount.build())
+            .log_configuration(logs.build().expect("the driver is set"));
+        let platform = RuntimePlatform::builder()
+            .operating_system_family(OsFamily::Linux)
+            .cpu_architecture(CpuArchitecture::from(aws_architecture(text(settings, "cpu_architecture"))));
+        let size = |field| settings.get(field).map(ToString::to_string);
+        let storage = number(settings, "ephemeral_storage");
+        let request = self
+            .ecs
+            .register_task_definition()
+            .family(text(settings, "family"))
+            .network_mode(NetworkMode::Awsvpc)
+            .requires_compatibilities(Compatibility::Fargate)
+            .set_cpu(size("cpu"))
+            .set_memory(size("memory"))
+            .runtime_platform(platform.build())
+            .set_ephemeral_storage(storage.map(|gib| EphemeralStorage::builder().size_in_gib(gib).build()))
+            .execution_role_arn(text(settings, "execution_role_arn"))
+            .task_role_arn(text(settings, "task_role_arn"))
+            .volumes(Volume::builder().name(SCRATCH).build())
+            .container_definitions(container.build())
+            .set_tags(Some(tag_list(tags)));
+        call!("ecs:RegisterTaskDefinition", request).map(|_| ())
+    }
+
+    async fn deregister(&self, revisions: &[String]) -> Result<(), Failure> {
+        for revision in revisions {
+            let request = self.ecs.deregister_task_definition().task_definition(revision);
+            gone(call!("ecs:DeregisterTaskDefinition", request))?;
+        }
+        Ok(())
+    }
+}
+
+fn aws_architecture(name: &str) -> &'static str {
+    if name == "arm64" { "ARM64" } else { "X86_64" }
+}
+
+fn pairs<'a>(pairs: impl Iterator<Item = Option<(&'a str, &'a str)>>) -> Json {
+    let pairs: serde_json::Map<String, Json> =
+        pairs.flatten().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    if pairs.is_empty() { Json::Null } else { Json::Object(pairs) }
+}
+
+#[async_trait]
+impl Driver for TaskDefinitions {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let revisions = self.revisions(id, TaskDefinitionStatus::Active).await?;
+        let Some(latest) = revisions.first() else { return Ok(None) };
+        let request =
+            self.ecs.describe_task_definition().task_definition(latest).include(TaskDefinitionField::Tags);
+        let Some(described) = found(call!("ecs:DescribeTaskDefinition", request))? else { return Ok(None) };
+        let Some(now) = described.task_definition else { return Ok(None) };
+        let container = now.container_definitions().first();
+        let whole = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+        let architecture = now.runtime_platform().and_then(RuntimePlatform::cpu_architecture);
+        let logs = container.and_then(ContainerDefinition::log_configuration);
+        let log_group = logs.and_then(|logs| logs.options()?.get("awslogs-group"));
+        let mount = container.and_then(|container| container.mount_points().first());
+        let environment = container.map(ContainerDefinition::environment).unwrap_or_default().iter();
+        let secrets = container.map(ContainerDefinition::secrets).unwrap_or_default().iter();
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("family", json!(now.family())),
+                ("active_revisions", json!(revisions.len())),
+                ("cpu", json!(whole(now.cpu()))),
+                ("memory", json!(whole(now.memory()))),
+                ("cpu_architecture", json!(architecture.map(|name| name.as_str().to_ascii_lowercase()))),
+                ("ephemeral_storage", json!(now.ephemeral_storage().map(EphemeralStorage::size_in_gib))),
+                ("execution_role_arn", json!(now.execution_role_arn())),
+                ("task_role_arn", json!(now.task_role_arn())),
+                ("container_name", json!(container.and_then(ContainerDefinition::name))),
+                ("image", json!(container.and_then(ContainerDefinition::image))),
+                ("command", json!(container.map(ContainerDefinition::command))),
+                ("entry_point", json!(container.map(ContainerDefinition::entry_point))),
+                ("environment", pairs(environment.map(|pair| Some((pair.name()?, pair.value()?))))),
+                ("secrets", pairs(secrets.map(|secret| Some((secret.name(), secret.value_from()))))),
+                ("log_group", json!(log_group)),
+                ("stop_timeout", json!(container.and_then(ContainerDefinition::stop_timeout))),
+                (
+                    "readonly_root_filesystem",
+                    json!(container.and_then(ContainerDefinition::readonly_root_filesystem)),
+                ),
+                ("scratch_path", json!(mount.and_then(MountPoint::container_path))),
+            ]),
+            attributes: BTreeMap::new(),
+            tags: tag_map(&described.tags.unwrap_or_default()),
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        self.register(settings, tags).await?;
+        Ok(Created { id: text(settings, "family").to_owned(), ..Created::default() })
+    }
+
+    /// Registers a new revision with the tags of the latest, and deregisters all others.
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        if fields != ["active_revisions"] {
+            let tags = self.observe(id).await?.map(|latest| latest.tags).unwrap_or_default();
+            self.register(settings, &tags).await?;
+        }
+        let revisions = self.revisions(id, TaskDefinitionStatus::Active).await?;
+        self.deregister(revisions.get(1..).unwrap_or_default()).await
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let revisions = self.revisions(id, TaskDefinitionStatus::Active).await?;
+        let latest = revisions.first().ok_or_else(|| {
+            Failure::local("ecs:ListTaskDefinitions", format!("the task definition `{id}` is gone"))
+        })?;
+        tag_resource(&self.ecs, latest, set, remove).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        self.deregister(&self.revisions(id, TaskDefinitionStatus::Active).await?).await?;
+        let inactive = self.revisions(id, TaskDefinitionStatus::Inactive).await?;
+        // ECS takes ten at a time.
+        for some in inactive.chunks(10) {
+            let request = self.ecs.delete_task_definitions().set_task_definitions(Some(some.to_vec()));
+            gone(call!("ecs:DeleteTaskDefinitions", request))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! What a container image is built from: the files of a folder, as its `.dockerignore` leaves them. The
+//! same list is hashed at plan and sent at apply.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+use sha2::{Digest, Sha256};
+
+/// The files of a build context.
+#[derive(Debug)]
+pub(crate) struct Files {
+    folder: PathBuf,
+    dockerfile: String,
+    /// Path from the folder on, and what is there.
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Folder,
+    File { executable: bool },
+    Link { to: PathBuf },
+}
+
+/// Sent whatever `.dockerignore` says: without them the engine cannot build.
+const IGNORE_FILE: &str = ".dockerignore";
+
+impl Files {
+    /// Looks at a folder. The error reads on after its path.
+    pub(crate) fn of(folder: &str, dockerfile: &str) -> Result<Self, String> {
+        let folder = PathBuf::from(folder);
+        match fs::metadata(&folder) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err("is not a folder".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err("does not exist".to_owned()),
+            Err(error) => return Err(format!("cannot be read: {error}")),
+        }
+        if !folder.join(dockerfile).is_file() {
+            return Err(format!("holds no `{dockerfile}`"));
+        }
+        let ignored = match fs::read_to_string(folder.join(IGNORE_FILE)) {
+            Ok(text) => Ignored::parse(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ignored::default(),
+            Err(error) => return Err(format!("has a `{IGNORE_FILE}` that cannot be read: {error}")),
+        };
+        let always = [dockerfile.trim_start_matches("./"), IGNORE_FILE];
+        let mut files = Self { folder, dockerfile: dockerfile.to_owned(), entries: BTreeMap::new() };
+        let folder = files.folder.clone();
+        files.walk(&folder, "", &ignored, &always).map_err(|error| format!("cannot be read: {error}"))?;
+        Ok(files)
+    }
+
+    fn walk(&mut self, folder: &Path, at: &str, ignored: &Ignored, always: &[&str]) -> io::Result<()> {
+        for found in fs::read_dir(folder)? {
+            let found = found?;
+            let name = found.file_name();
+            let name = name.to_str().ok_or_else(|| {
+                io::Error::other(format!("{} has a name that is not UTF-8", found.path().display()))
+            })?;
+            let path = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
+            let kind = found.file_type()?;
+            let keep = !ignored.matches(&path) || always.contains(&&*path);
+            if kind.is_dir() {
+                if keep {
+                    self.entries.insert(path.clone(), Entry::Folder);
+                }
+                // What is inside may be kept although the folder is not.
+                if keep || ignored.has_exceptions || always.iter().any(|file| file.starts_with(&path)) {
+                    self.walk(&found.path(), &path, ignored, always)?;
+                }
+            } else if keep && kind.is_symlink() {
+                self.entries.insert(path, Entry::Link { to: fs::read_link(found.path())? });
+            } else if keep && kind.is_file() {
+                self.entries.insert(path, Entry::File { executable: is_executable(&found.metadata()?) });
+            }
+        }
+        Ok(())
+    }
+
+    /// A hash of all that is sent, and of which of it is the Dockerfile.
+    pub(crate) fn hash(&self) -> io::Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(self.dockerfile.len().to_le_bytes());
+        hash.update(&self.dockerfile);
+        let mut buffer = vec![0; 1 << 16];
+        for (path, entry) in &self.entries {
+            hash.update(path.len().to_le_bytes());
+            hash.update(path);
+            match entry {
+                Entry::Folder => hash.update(b"d"),
+                Entry::Link { to } => {
+                    let to = to.to_string_lossy();
+                    hash.update(b"l");
+                    hash.update(to.len().to_le_bytes());
+                    hash.update(&*to);
+                }
+                Entry::File { executable } => {
+                    hash.update(if *executable { b"x" } else { b"f" });
+                    let mut file = fs::File::open(self.folder.join(path))?;
+                    let mut content = Sha256::new();
+                    loop {
+                        let read = file.read(&mut buffer)?;
+                        if read == 0 {
+                            break;
+                        }
+                        content.update(&buffer[..read]);
+                    }
+                    hash.update(content.finalize());
+                }
+            }
+        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    /// Writes an archive; what differs between machines (times, owners) is left out.
+    pub(crate) fn archive(&self, out: impl Write) -> io::Result<()> {
+        let mut archive = tar::Builder::new(out);
+        for (path, entry) in &self.entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_mtime(0);
+            header.set_size(0);
+            match entry {
+                Entry::Folder => {
+                    header.set_entry_type(tar::EntryType::Directory);
+                    header.set_mode(0o755);
+                    archive.append_data(&mut header, format!("{path}/"), io::empty())?;
+                }
+                Entry::Link { to } => {
+                    header.set_entry_type(tar::EntryType::Symlink);
+                    header.set_mode(0o777);
+                    archive.append_link(&mut header, path, to)?;
+                }
+                Entry::File { executable } => {
+                    let file = fs::File::open(self.folder.join(path))?;
+                    header.set_mode(if *executable { 0o755 } else { 0o644 });
+                    let size = file.metadata()?.len();
+                    header.set_size(size);
+                    archive.append_data(&mut header, path, file.take(size))?;
+                }
+            }
+        }
+        archive.into_inner()?.flush()
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(file: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_file: &fs::Metadata) -> bool {
+    true
+}
+
+/// The patterns of a `.dockerignore`, as Docker's reference documents them.
+#[derive(Debug, Default)]
+struct Ignored {
+    /// Whether a match is ignored, or kept after all; the last match counts.
+    patterns: Vec<(bool, Pattern)>,
+    has_exceptions: bool,
+}
+
+impl Ignored {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut ignored = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (ignore, pattern) = match line.strip_prefix('!') {
+                Some(kept) => (false, kept.trim()),
+                None => (true, line),
+            };
+            let pattern = pattern.trim_start_matches("./").trim_matches('/');
+            let pattern = Pattern::new(if pattern.is_empty() { "." } else { pattern })
+                .map_err(|error| format!("has an invalid `{IGNORE_FILE}`: line {}: {error}", number + 1))?;
+            ignored.has_exceptions |= !ignore;
+            ignored.patterns.push((ignore, pattern));
+        }
+        Ok(ignored)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let options = MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: false,
+        };
+        // A pattern that matches a folder matches all that is in it.
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        let parents: Vec<&str> = ends.map(|end| &path[..end]).collect();
+        let matching = self
+            .patterns
+            .iter()
+            .rev()
+            .find(|(_, pattern)| parents.iter().any(|path| pattern.matches_with(path, options)));
+        matching.is_some_and(|(ignore, _)| *ignore)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn files(folder: &tempfile::TempDir) -> Files {
+        Files::of(folder.path().to_str().unwrap(), "Dockerfile").unwrap()
+    }
+
+    #[test]
+    fn dockerignore_is_honoured() {
+        let ignored = Ignored::parse("# no\ntarget\n*.log\n**/*.tmp\n/docs/\n!docs/keep.md\na?c\n").unwrap();
+        for (path, expected) in [
+            ("src/main.rs", false),
+            ("target", true),
+            ("target/debug/x", true),
+            ("deep/target", false),
+            ("x.log", true),
+            ("deep/x.log", false),
+            ("x.tmp", true),
+            ("deep/er/x.tmp", true),
+            ("docs/x.md", true),
+            ("docs/keep.md", false),
+            ("abc", true),
+            ("abbc", false),
+        ] {
+            assert_eq!(ignored.matches(path), expected, "{path}");
+        }
+        assert!(Ignored::parse("a\n[").unwrap_err().contains("line 2"));
+    }
+
+    #[test]
+    fn the_hash_follows_what_is_sent_and_nothing_else() {
+        let given = [("Dockerfile", "FROM scratch"), ("a/b", "1"), (".dockerignore", "skip\nDockerfile")];
+        let first = folder(&given);
+        let hash = files(&first).hash().unwrap();
+        assert_eq!(hash, files(&folder(&given)).hash().unwrap());
+        fs::write(first.path().join("skip"), "x").unwrap();
+        assert_eq!(hash, files(&first).hash().unwrap());
+        fs::write(first.path().join("a/b"), "2").unwrap();
+        let changed = files(&first).hash().unwrap();
+        assert_ne!(hash, changed);
+        fs::write(first.path().join("Dockerfile"), "FROM scratch\nCOPY a /").unwrap();
+        assert_ne!(changed, files(&first).hash().unwrap());
+    }
+
+    #[test]
+    fn the_archive_holds_what_is_listed() {
+        let folder = folder(&[("Dockerfile", "FROM scratch"), ("a/b", "1"), ("c", "x")]);
+        fs::write(folder.path().join(".dockerignore"), "c\n").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("b", folder.path().join("a/link")).unwrap();
+        let mut bytes = Vec::new();
+        files(&folder).archive(&mut bytes).unwrap();
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let names =
+            archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+        assert_eq!(names.collect::<Vec<_>>(), [".dockerignore", "Dockerfile", "a/", "a/b", "a/link"]);
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_said() {
+        let error = |folder: &str| Files::of(folder, "Dockerfile").unwrap_err();
+        assert_eq!(error("/nothing/here"), "does not exist");
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(error(empty.path().to_str().unwrap()), "holds no `Dockerfile`");
+    }
+}

@@ -1,0 +1,213 @@
+//! A container engine: the one that runs, or a private Docker that is started and ended.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+use crate::environment::private;
+
+/// Debian's packages that make an engine, unpacked into the private folder.
+const PACKAGES: [&str; 4] = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"];
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    /// Its socket, as `DOCKER_HOST` takes it.
+    pub host: String,
+    /// The address of this machine that containers reach.
+    pub gateway: String,
+    /// When it was started here.
+    process: Option<Child>,
+}
+
+fn folder() -> PathBuf {
+    private().join("engine")
+}
+
+/// The sockets of engines that may run already.
+fn running() -> Option<PathBuf> {
+    let set = std::env::var("DOCKER_HOST").ok();
+    let set = set.as_deref().and_then(|host| host.strip_prefix("unix://")).map(PathBuf::from);
+    let usual = [PathBuf::from("/var/run/docker.sock"), folder().join("docker.sock")];
+    set.into_iter().chain(usual).find(|socket| get(socket, "/_ping").is_ok())
+}
+
+impl Engine {
+    /// Whether one runs already, or can be started without an install.
+    pub fn installed() -> bool {
+        running().is_some() || folder().join("root/usr/sbin/dockerd").exists()
+    }
+
+    /// Unpacks a private Docker from Debian's packages.
+    pub fn install() -> Result<(), String> {
+        let folder = folder();
+        let packages = folder.join("packages");
+        fs::create_dir_all(&packages).map_err(|error| error.to_string())?;
+        let run = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).current_dir(&packages).output();
+            let output = output.map_err(|error| format!("`{program}` cannot be run: {error}"))?;
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.success() { Ok(()) } else { Err(format!("`{program}` failed: {}", text.trim())) }
+        };
+        let download: Vec<&str> = ["download", "-q"].into_iter().chain(PACKAGES).collect();
+        if run("apt-get", &download).is_err() {
+            // A fresh machine has no lists of packages.
+            run("apt-get", &["update", "-q"])?;
+            run("apt-get", &download)?;
+        }
+        let root = folder.join("root");
+        for package in fs::read_dir(&packages).map_err(|error| error.to_string())? {
+            let package = package.map_err(|error| error.to_string())?.path();
+            run("dpkg", &["-x", &package.display().to_string(), &root.display().to_string()])?;
+        }
+        fs::remove_dir_all(&packages).map_err(|error| error.to_string())
+    }
+
+    /// The engine that runs, or a private one; its log goes to a file.
+    pub fn start(log: &Path) -> io::Result<Self> {
+        if let Some(socket) = running() {
+            return Self::at(&socket, None);
+        }
+        let folder = folder();
+        let socket = folder.join("docker.sock");
+        let state = folder.join("state");
+        let config = json!({
+            "data-root": state.join("data"),
+            "exec-root": state.join("exec"),
+            "pidfile": state.join("pid"),
+            "hosts": [format!("unix://{}", socket.display())],
+            // Containers reach this machine and nothing else: no rules of a firewall are touched.
+            "iptables": false,
+            "ip6tables": false,
+            "ip-masq": false,
+            "userland-proxy": false,
+            "bip": "172.31.253.1/24",
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        });
+        fs::create_dir_all(&state)?;
+        let file = folder.join("daemon.json");
+        fs::write(&file, config.to_string())?;
+        let root = folder.join("root");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{0}/usr/sbin:{0}/usr/bin:{path}", root.display());
+        let log_file = File::create(log)?;
+        let mut process = Command::new(root.join("usr/sbin/dockerd"))
+            .arg("--config-file")
+            .arg(file)
+            .env("PATH", path)
+            .env("LD_LIBRARY_PATH", root.join("lib/x86_64-linux-gnu"))
+            .stdin(Stdio::null())
+            .stdout(log_file.try_clone()?)
+            .stderr(log_file)
+            .spawn()?;
+        let start = Instant::now();
+        while get(&socket, "/_ping").is_err() {
+            if let Some(status) = process.try_wait()? {
+                let why = format!("the container engine ended with {status}; see {}", log.display());
+                return Err(io::Error::other(why));
+            }
+            if start.elapsed() > Duration::from_secs(60) {
+                let _ = process.kill();
+                let why = format!("the container engine does not answer; see {}", log.display());
+                return Err(io::Error::other(why));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self::at(&socket, Some(process))
+    }
+
+    fn at(socket: &Path, process: Option<Child>) -> io::Result<Self> {
+        let network: Json = serde_json::from_str(&get(socket, "/networks/bridge")?)?;
+        let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().unwrap_or("172.17.0.1").to_owned();
+        Ok(Self { host: format!("unix://{}", socket.display()), gateway, process })
+    }
+
+    /// Builds an image of files, `FROM scratch`, unless it is there.
+    pub fn image(&self, name: &str, files: &[(&str, &Path)]) -> io::Result<()> {
+        let socket = PathBuf::from(self.host.trim_start_matches("unix://"));
+        if get(&socket, &format!("/images/{name}/json")).is_ok() {
+            return Ok(());
+        }
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, file) in files {
+            archive.append_path_with_name(file, path.trim_start_matches('/'))?;
+        }
+        let archive = archive.into_inner()?;
+        let (name, tag) = name.split_once(':').unwrap_or((name, "latest"));
+        let path = format!("/images/create?fromSrc=-&repo={name}&tag={tag}");
+        request(&socket, "POST", &path, &archive).map(|_| ())
+    }
+
+    /// The id of its process, when it was started here.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // Asked, not killed: it takes its helpers and mounts with it.
+            let _ = Command::new("kill").arg(process.id().to_string()).status();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn get(socket: &Path, path: &str) -> io::Result<String> {
+    request(socket, "GET", path, &[])
+}
+
+/// A request to the engine; its answer must say that it succeeded.
+fn request(socket: &Path, method: &str, path: &str, body: &[u8]) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let good = head.split(' ').nth(1).is_some_and(|status| status.starts_with('2'));
+    if good && !body.contains("\"errorDetail\"") {
+        Ok(body.to_owned())
+    } else {
+        Err(io::Error::other(format!("{method} {path}: {head}\n{body}")))
+    }
+}
+
+/// Lets containers reach what listens on loopback: connections to `gateway` are handed on. Answers
+/// with the address that containers use.
+pub fn let_containers_reach(endpoint: &str, gateway: &str) -> io::Result<String> {
+    let upstream = endpoint.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind((gateway, 0))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let upstream = upstream.clone();
+            std::thread::spawn(move || {
+                let Ok(other) = TcpStream::connect(upstream) else { return };
+                let (Ok(from), Ok(to)) = (stream.try_clone(), other.try_clone()) else { return };
+                let back = std::thread::spawn(move || hand_on(&other, &stream));
+                hand_on(&from, &to);
+                let _ = back.join();
+            });
+        }
+    });
+    Ok(address)
+}
+
+fn hand_on(mut from: &TcpStream, mut to: &TcpStream) {
+    let _ = io::copy(&mut from, &mut to);
+    let _ = to.shutdown(std::net::Shutdown::Write);
+}
