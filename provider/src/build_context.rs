@@ -68,7 +68,9 @@ impl Files {
                     self.entries.insert(path.clone(), Entry::Folder);
                 }
                 // What is inside may be kept although the folder is not.
-                if keep || ignored.has_exceptions || always.iter().any(|file| file.starts_with(&path)) {
+                let inside = format!("{path}/");
+                let needed = always.iter().any(|file| file.starts_with(&inside));
+                if keep || needed || ignored.has_exceptions_in(&inside) {
                     self.walk(&found.path(), &path, ignored, always)?;
                 }
             } else if keep && kind.is_symlink() {
@@ -162,7 +164,6 @@ fn is_executable(_file: &fs::Metadata) -> bool {
 struct Ignored {
     /// Whether a match is ignored, or kept after all; the last match counts.
     patterns: Vec<(bool, Pattern)>,
-    has_exceptions: bool,
 }
 
 impl Ignored {
@@ -180,10 +181,18 @@ impl Ignored {
             let pattern = pattern.trim_start_matches("./").trim_matches('/');
             let pattern = Pattern::new(if pattern.is_empty() { "." } else { pattern })
                 .map_err(|error| format!("has an invalid `{IGNORE_FILE}`: line {}: {error}", number + 1))?;
-            ignored.has_exceptions |= !ignore;
             ignored.patterns.push((ignore, pattern));
         }
         Ok(ignored)
+    }
+
+    /// Whether something inside of a folder may be kept although the folder is ignored.
+    fn has_exceptions_in(&self, inside: &str) -> bool {
+        let mut kept = self.patterns.iter().filter(|(ignore, _)| !ignore).map(|(_, kept)| kept.as_str());
+        kept.any(|kept| {
+            let literal = kept.split(['*', '?', '[']).next().unwrap_or_default();
+            kept.starts_with(inside) || inside.starts_with(literal) && literal.len() < kept.len()
+        })
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -240,6 +249,10 @@ mod tests {
             ("abbc", false),
         ] {
             assert_eq!(ignored.matches(path), expected, "{path}");
+        }
+        let deep = Ignored::parse("*\n!a/b/c\n!x/*.md").unwrap();
+        for (folder, expected) in [("a/", true), ("a/b/", true), ("b/", false), ("x/", true), ("y/", false)] {
+            assert_eq!(deep.has_exceptions_in(folder), expected, "{folder}");
         }
         assert!(Ignored::parse("a\n[").unwrap_err().contains("line 2"));
     }

@@ -26,24 +26,44 @@ impl Account {
         format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
     }
 
+    /// The variables with which a container reaches this account: on AWS its role gives it credentials.
+    pub fn for_containers(&self, endpoint: &str) -> Json {
+        json!({
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.id,
+            "AWS_SECRET_ACCESS_KEY": "emulator",
+        })
+    }
+
     /// Puts an object into a bucket.
     pub fn put_object(&self, bucket: &str, key: &str, content: &[u8]) -> Result<()> {
-        let encoded: String = key
-            .bytes()
-            .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                    char::from(byte).to_string()
-                }
-                other => format!("%{other:02X}"),
-            })
-            .collect();
-        ureq::put(format!("{}/{bucket}/{encoded}", self.endpoint))
+        ureq::put(format!("{}/{bucket}/{}", self.endpoint, encode(key)))
             .header("authorization", self.authorization("s3"))
             .send(content)?;
         Ok(())
     }
 
-    fn json(&self, service: &str, target: &str, body: &Json) -> Result<Json> {
+    /// The content of an object; `None` when there is none.
+    pub fn get_object(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        let request = ureq::get(format!("{}/{bucket}/{}", self.endpoint, encode(key)));
+        match request.header("authorization", self.authorization("s3")).call() {
+            Ok(mut answer) => Ok(Some(answer.body_mut().with_config().limit(1 << 30).read_to_vec()?)),
+            Err(ureq::Error::StatusCode(404)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bodies of messages that wait in a queue, without taking them out.
+    pub fn messages(&self, queue_url: &str) -> Result<Vec<String>> {
+        let body = json!({ "QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+        let found = self.json("sqs", "AmazonSQS.ReceiveMessage", &body)?;
+        let messages = found["Messages"].as_array().cloned().unwrap_or_default();
+        Ok(messages.iter().filter_map(|message| message["Body"].as_str().map(ToOwned::to_owned)).collect())
+    }
+
+    /// A call of a service that speaks JSON.
+    pub fn json(&self, service: &str, target: &str, body: &Json) -> Result<Json> {
         let mut answer = ureq::post(&self.endpoint)
             .header("authorization", self.authorization(service))
             .header("content-type", "application/x-amz-json-1.1")
@@ -130,6 +150,15 @@ impl Account {
         add("schedule", names(&schedules["Schedules"], "Name"));
         Ok(found)
     }
+}
+
+/// A key as a path of a URL.
+fn encode(key: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    key.bytes().map(encode).collect()
 }
 
 fn names(list: &Json, field: &str) -> Vec<String> {

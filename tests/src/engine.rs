@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use crate::environment::private;
+use crate::ffmpeg;
 
 /// Debian's packages that make an engine, unpacked into the private folder.
 const PACKAGES: [&str; 4] = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"];
@@ -128,15 +129,33 @@ impl Engine {
         Ok(Self { host: format!("unix://{}", socket.display()), gateway, process })
     }
 
-    /// Builds an image of files, `FROM scratch`, unless it is there.
-    pub fn image(&self, name: &str, files: &[(&str, &Path)]) -> io::Result<()> {
+    /// What containers are built on where no registry is reached.
+    pub const BASE_IMAGE: &str = "tandem-base:7.0.2-tmp";
+
+    /// Makes the base image, of a static ffmpeg and an empty `/tmp`, unless it is there. (On AWS a
+    /// volume is mounted there; the emulator mounts none.)
+    pub fn base_image(&self) -> io::Result<()> {
+        self.image(Self::BASE_IMAGE, &[("/ffmpeg", &ffmpeg::binary())])
+    }
+
+    /// Makes an image of files, unless it is there.
+    fn image(&self, name: &str, files: &[(&str, &Path)]) -> io::Result<()> {
         let socket = PathBuf::from(self.host.trim_start_matches("unix://"));
         if get(&socket, &format!("/images/{name}/json")).is_ok() {
             return Ok(());
         }
         let mut archive = tar::Builder::new(Vec::new());
+        let mut folder = tar::Header::new_gnu();
+        folder.set_entry_type(tar::EntryType::Directory);
+        folder.set_mode(0o1777);
+        folder.set_size(0);
+        archive.append_data(&mut folder, "tmp/", io::empty())?;
         for (path, file) in files {
-            archive.append_path_with_name(file, path.trim_start_matches('/'))?;
+            let content = fs::read(file)?;
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o755);
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, path.trim_start_matches('/'), &content[..])?;
         }
         let archive = archive.into_inner()?;
         let (name, tag) = name.split_once(':').unwrap_or((name, "latest"));
@@ -186,11 +205,13 @@ fn request(socket: &Path, method: &str, path: &str, body: &[u8]) -> io::Result<S
     }
 }
 
-/// Lets containers reach what listens on loopback: connections to `gateway` are handed on. Answers
-/// with the address that containers use.
+/// Lets containers reach what listens on loopback, at the same port of `gateway`: where MiniStack says
+/// it is to the containers that it starts.
 pub fn let_containers_reach(endpoint: &str, gateway: &str) -> io::Result<String> {
     let upstream = endpoint.trim_start_matches("http://").to_owned();
-    let listener = TcpListener::bind((gateway, 0))?;
+    let port = upstream.rsplit(':').next().and_then(|port| port.parse().ok());
+    let port: u16 = port.ok_or_else(|| io::Error::other(format!("{endpoint} names no port")))?;
+    let listener = TcpListener::bind((gateway, port))?;
     let address = format!("http://{}", listener.local_addr()?);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -13,13 +13,15 @@ pub fn private() -> PathBuf {
     root().join(".tandem")
 }
 
-/// An emulator's Python packages, pinned.
+/// Python packages, pinned: emulators, and what has a binary in its package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packages {
     /// The embedded default.
     MiniStack,
     /// The second opinion.
     Moto,
+    /// A static ffmpeg.
+    Ffmpeg,
 }
 
 impl Packages {
@@ -27,6 +29,7 @@ impl Packages {
         match self {
             Self::MiniStack => "ministack",
             Self::Moto => "moto",
+            Self::Ffmpeg => "ffmpeg",
         }
     }
 

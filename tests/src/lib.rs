@@ -4,4 +4,5 @@ pub mod calls;
 pub mod emulator;
 pub mod engine;
 pub mod environment;
+pub mod ffmpeg;
 pub mod terraform;

@@ -1,5 +1,6 @@
 //! All checks and tests.
 
+use std::path::Path;
 use std::process::Command;
 
 use tandem_tests::environment::root;
@@ -7,26 +8,57 @@ use tandem_tests::environment::root;
 use crate::setup;
 use crate::step::{Result, loud, quiet, step};
 
-pub(crate) fn run(filter: Option<&str>) -> Result {
-    setup::everything()?;
-    let cargo = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(root()).args(arguments);
-        command
-    };
-    if filter.is_none() {
-        step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
-    }
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+/// Builds the provider as tests use it.
+pub(crate) fn build_provider() -> Result {
     step("Building the provider (several minutes when cold)", || {
         quiet(&mut cargo(&["build", "--locked", "-p", "terraform-provider-tandem"]))
     })?;
-    let handler = root().join("examples/upload-notice/handlers/upload-notice");
-    step("Building and testing the example's handler", || {
-        let mut command = cargo(&["test", "--release", "--locked"]);
-        quiet(command.current_dir(&handler).env_remove("CARGO_TARGET_DIR"))?;
-        let mut command = cargo(&["build", "--release", "--locked"]);
-        quiet(command.current_dir(&handler).env_remove("CARGO_TARGET_DIR"))
+    Ok(())
+}
+
+/// `cargo build` or `cargo test`, for release, of a workspace that is not the project's own.
+pub(crate) fn release_build(folder: &Path, command: &str) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([command, "--release", "--locked"]).current_dir(folder).env_remove("CARGO_TARGET_DIR");
+    cargo
+}
+
+/// Builds (or tests) the container and the handlers of the example `video-thumbnailer`.
+pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
+    let example = root().join("examples/video-thumbnailer");
+    step("Building the handlers of the video thumbnailer (minutes when cold)", || {
+        quiet(&mut release_build(&example.join("handlers"), command))
     })?;
+    step("Building its container's program (minutes when cold)", || {
+        let mut build = release_build(&example.join("container"), command);
+        // Static: the base image holds nothing but ffmpeg.
+        quiet(build.args(["--target", STATIC_TARGET]).env("RUSTFLAGS", "-C target-feature=+crt-static"))
+    })?;
+    Ok(())
+}
+
+/// The platform of containers in demo and tests.
+const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+pub(crate) fn run(filter: Option<&str>) -> Result {
+    setup::everything()?;
+    if filter.is_none() {
+        step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
+    }
+    build_provider()?;
+    let handler = root().join("examples/upload-notice/handlers/upload-notice");
+    for command in ["test", "build"] {
+        step(&format!("Example upload-notice: cargo {command}"), || {
+            quiet(&mut release_build(&handler, command))
+        })?;
+        build_video_thumbnailer(command)?;
+    }
     if filter.is_none() {
         let deny = setup::cargo_deny()?;
         step("Licences, duplicates and sources of dependencies", || {

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask test\n  cargo xtask install"
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo upload-notice\n  cargo xtask test\n  cargo xtask install"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -25,8 +25,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the example `upload-notice` on an emulator of AWS: apply, upload, log line, destroy
+    /// Run an example on an emulator of AWS: apply, upload, what comes of it, destroy
     Demo {
+        /// Which
+        #[arg(value_enum, default_value = "video-thumbnailer")]
+        example: demo::Example,
         /// Leave everything running, and say how to go on by hand
         #[arg(long)]
         keep: bool,
@@ -56,7 +59,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo { keep } => demo::run(keep),
+        Command::Demo { example, keep } => demo::run(example, keep),
         Command::Test { filter } => check::run(filter.as_deref()),
         Command::Setup => setup::everything(),
         Command::Install { mirror } => install::run(mirror),

@@ -24,8 +24,8 @@ pub(crate) fn prerequisites() -> Result {
     if missing.is_empty() { Ok(()) } else { Err(Failure { message: missing.join("\nerror: "), code: 2 }) }
 }
 
-/// Installs an emulator, unless it is there as pinned.
-pub(crate) fn emulator(packages: Packages) -> Result {
+/// Installs packages, unless they are there as pinned.
+pub(crate) fn packages(packages: Packages) -> Result {
     if packages.installed() {
         return Ok(());
     }
@@ -33,6 +33,7 @@ pub(crate) fn emulator(packages: Packages) -> Result {
     let name = match packages {
         Packages::MiniStack => "Installing the emulator MiniStack into .tandem",
         Packages::Moto => "Installing the emulator moto into .tandem",
+        Packages::Ffmpeg => "Installing ffmpeg into .tandem",
     };
     step(name, || Ok(packages.install()?))
 }
@@ -73,7 +74,8 @@ pub(crate) fn engine() -> Result {
 
 pub(crate) fn everything() -> Result {
     prerequisites()?;
-    emulator(Packages::MiniStack)?;
-    emulator(Packages::Moto)?;
+    packages(Packages::MiniStack)?;
+    packages(Packages::Moto)?;
+    packages(Packages::Ffmpeg)?;
     engine()
 }

@@ -210,7 +210,15 @@ impl Composite for ContainerTask {
 
     fn seed(name: &str) -> Value {
         let build = Value::map([("context", Value::String(String::new()))]);
-        Value::map([("name", Value::String(name.to_owned())), ("build", build)])
+        let access = Value::map([
+            ("bucket", Value::Unknown),
+            ("read", Value::List(vec![Value::String(String::new())])),
+        ]);
+        Value::map([
+            ("name", Value::String(name.to_owned())),
+            ("build", build),
+            ("bucket_access", Value::List(vec![access])),
+        ])
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {

@@ -68,9 +68,13 @@ async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
     let resolver = Resolver::new(seed, job.context, &none);
     let mut found = Objects::new();
     for object in seed.objects() {
-        let Some(id) = resolver.id(object) else { continue };
         let driver = job.drivers.driver(object.kind);
-        let observed = job.call(|| driver.observe(&id)).await;
+        let observed = match (resolver.id(object), resolver.settings(object)) {
+            (Some(id), _) => job.call(|| driver.observe(&id)).await,
+            // AWS chose the id: all that it is for must be known.
+            (None, Ok(settings)) => job.call(|| driver.find(&settings)).await,
+            (None, Err(_)) => continue,
+        };
         let observed = observed.map_err(|failure| Problem::failed("Looking for", &object.key, &failure))?;
         if let Some(observed) = observed {
             found.insert(object.key.clone(), (object.kind, observed));

@@ -81,7 +81,16 @@ impl Driver for Rules {
         Ok(())
     }
 
+    /// What others added to our rule goes with it: EventBridge deletes no rule with targets.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let listed = found(call!("events:ListTargetsByRule", self.0.list_targets_by_rule().rule(id)))?;
+        let targets: Vec<String> = listed
+            .map(|listed| listed.targets().iter().map(|target| target.id().to_owned()).collect())
+            .unwrap_or_default();
+        if !targets.is_empty() {
+            let request = self.0.remove_targets().rule(id).set_ids(Some(targets));
+            gone(call!("events:RemoveTargets", request))?;
+        }
         gone(call!("events:DeleteRule", self.0.delete_rule().name(id)))
     }
 }

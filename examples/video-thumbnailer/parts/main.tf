@@ -1,0 +1,89 @@
+# The same as ../main.tf, out of its parts.
+
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    tandem = {
+      source = "tandem/tandem"
+    }
+  }
+}
+
+provider "tandem" {
+  project = "video-thumbnailer-parts"
+}
+
+variable "base_image" {
+  description = "Image with a static /ffmpeg and the certificates of authorities, which the container builds on."
+  type        = string
+  default     = "mwader/static-ffmpeg:7.1"
+}
+
+variable "task_environment" {
+  description = "More variables for the container, such as those that reach an emulator of AWS."
+  type        = map(string)
+  default     = {}
+}
+
+resource "tandem_bucket" "videos" {
+  name          = "videos"
+  force_destroy = true
+}
+
+resource "tandem_container_task" "ffmpeg" {
+  name   = "ffmpeg"
+  cpu    = 256
+  memory = 512
+
+  build {
+    context = "${path.module}/../container"
+    args    = { BASE = var.base_image }
+  }
+
+  bucket_access {
+    bucket = tandem_bucket.videos.bucket
+    read   = [""]
+    write  = ["thumbnails/"]
+  }
+
+  environment = merge(var.task_environment, {
+    THUMBNAILER_INPUT_PREFIX      = ""
+    THUMBNAILER_OUTPUT_PREFIX     = "thumbnails/"
+    THUMBNAILER_DEFAULT_TIMESTAMP = "00:00:00"
+    THUMBNAILER_TIMESTAMP_PATTERN = "_([0-9]+)-([0-9]+)\\.[^./]*$"
+    THUMBNAILER_WIDTH             = "640"
+  })
+}
+
+resource "tandem_event_function" "launcher" {
+  name     = "launcher"
+  launches = [tandem_container_task.ffmpeg.launch]
+
+  code {
+    bootstrap = "${path.module}/../handlers/target/release/launcher"
+  }
+
+  on {
+    bucket = tandem_bucket.videos.bucket
+    suffix = ".mp4"
+  }
+}
+
+resource "tandem_event_function" "on_thumbnail" {
+  name = "on-thumbnail"
+
+  code {
+    bootstrap = "${path.module}/../handlers/target/release/on-thumbnail"
+  }
+
+  on {
+    bucket = tandem_bucket.videos.bucket
+    prefix = "thumbnails/"
+    suffix = ".jpg"
+  }
+}
+
+output "bucket" {
+  description = "Upload videos here."
+  value       = tandem_bucket.videos.bucket
+}
