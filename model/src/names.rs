@@ -86,6 +86,11 @@ pub fn slug(text: &str) -> String {
     slug.trim_end_matches('_').to_owned()
 }
 
+/// What the roles of a function's triggers begin with, by the role of the function.
+pub fn trigger_role(function: &str) -> String {
+    if function == "function" { "on".to_owned() } else { format!("{function}_on") }
+}
+
 /// The role of an object in its graph, from a text that says what it is for.
 pub fn role(text: &str) -> String {
     shorten(&slug(text), 48).replace('-', "_")

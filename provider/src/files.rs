@@ -91,7 +91,7 @@ pub(crate) async fn collect(
             }
             Pointer::Subnet(id) => {
                 let Some(aws) = aws else { continue };
-                if let Ok(Some(vpc)) = aws.ec2.vpc_of(&id).await {
+                if let Ok(vpc) = aws.ec2.vpc_of(&id).await {
                     context.subnets.insert(id, vpc);
                 }
             }

@@ -19,7 +19,7 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("permissions_boundary", _) => json!(format!("arn:aws:iam::{account}:policy/behind")),
         ("role" | "target_role_arn", _) => json!(format!("arn:aws:iam::{account}:role/behind")),
         ("target_arn" | "lambda_function_arn", _) => arn("lambda", "function:behind"),
-        ("on_failure" | "dead_letter_arn", _) => arn("sqs", "jobs"),
+        ("on_failure" | "dead_letter_arn" | "arn", _) => arn("sqs", "jobs"),
         ("runtime", _) => json!("provided.al2"),
         ("architectures", _) => json!([if value[0] == "arm64" { "x86_64" } else { "arm64" }]),
         ("log_format", _) => json!("Text"),
@@ -35,7 +35,7 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("schedule_expression_timezone", _) => json!("Asia/Tokyo"),
         ("state", _) => json!("DISABLED"),
         ("object_ownership", _) => json!("BucketOwnerPreferred"),
-        ("sse_algorithm", _) => json!("AES256"),
+        ("sse_algorithm", _) => json!(if value == "AES256" { "aws:kms" } else { "AES256" }),
         ("action", _) => json!("lambda:InvokeFunctionUrl"),
         ("principal", _) => json!("sns.amazonaws.com"),
         ("source_arn", _) => json!("arn:aws:s3:::behind"),
@@ -46,7 +46,6 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("cpu_architecture", _) => json!(if value == "arm64" { "x86_64" } else { "arm64" }),
         ("image_tag_mutability", _) => json!("MUTABLE"),
         ("event_pattern", _) => json!({ "source": ["behind"] }),
-        ("arn", _) => arn("sqs", "jobs"),
         ("secrets", _) => json!({ "BEHIND": arn("ssm", "parameter/behind") }),
         ("policy", Json::Object(policy)) if policy.contains_key("rules") => {
             let mut policy = policy.clone();

@@ -18,7 +18,7 @@ fn filter(prefix: &str) -> NotificationConfigurationFilter {
 }
 
 /// Puts entries of these sorts on a bucket, as somebody else would.
-fn put(stage: &Stage, bucket: &str, sorts: &[&str]) {
+pub(crate) fn put(stage: &Stage, bucket: &str, sorts: &[&str]) {
     let arn =
         |service: &str, rest: &str| format!("arn:aws:{service}:eu-central-1:{}:{rest}", stage.account.id);
     let event = Event::from("s3:ObjectCreated:*");

@@ -232,3 +232,24 @@ fn what_a_killed_create_made_and_is_not_wanted_any_more_goes() {
 fn what_a_killed_update_made_and_is_not_wanted_any_more_goes() {
     killed_everywhere("event_function", Scenario::UpdateThenBack, Phase::After, 2);
 }
+
+#[test]
+fn a_container_task_killed_before_each_call_converges() {
+    killed_everywhere("container_task", Scenario::Create, Phase::Before, 1);
+}
+
+#[test]
+fn a_container_task_killed_after_each_call_converges() {
+    killed_everywhere("container_task", Scenario::Create, Phase::After, 1);
+}
+
+// What a thumbnailer is made of is killed at each call above.
+#[test]
+fn a_thumbnailer_killed_before_some_calls_converges() {
+    killed_everywhere("thumbnailer", Scenario::Create, Phase::Before, 6);
+}
+
+#[test]
+fn a_thumbnailer_killed_after_some_calls_converges() {
+    killed_everywhere("thumbnailer", Scenario::Create, Phase::After, 6);
+}

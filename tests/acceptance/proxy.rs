@@ -24,6 +24,9 @@ pub(crate) enum Phase {
 /// Says of a call before it is made whether AWS is to see it.
 type Hook = Arc<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>;
 
+/// Is told of a call by name, and what it sends.
+type Watch = Arc<dyn Fn(&str, &[u8]) + Send + Sync>;
+
 /// A running proxy.
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
@@ -39,10 +42,20 @@ impl Proxy {
         registry: &str,
         hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
     ) -> Self {
+        Self::with(upstream, registry, hook, |_, _| {})
+    }
+
+    fn with(
+        upstream: &str,
+        registry: &str,
+        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+        watch: impl Fn(&str, &[u8]) + Send + Sync + 'static,
+    ) -> Self {
         let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
         let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
         let (upstream, registry, calls) = (upstream.to_owned(), registry.to_owned(), mutating.clone());
         let hook: Hook = Arc::new(hook);
+        let watch: Watch = Arc::new(watch);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async move {
@@ -53,13 +66,14 @@ impl Proxy {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (client, upstream, calls, hook) =
                         (client.clone(), upstream.clone(), calls.clone(), hook.clone());
-                    let registry = registry.clone();
+                    let (registry, watch) = (registry.clone(), watch.clone());
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         if request.uri().path().starts_with("/v2/") {
                             let host = registry.parse().expect("a host");
                             request.headers_mut().insert(hyper::header::HOST, host);
                         }
-                        forward(request, client.clone(), upstream.clone(), calls.clone(), hook.clone())
+                        let acts = (hook.clone(), watch.clone());
+                        forward(request, client.clone(), upstream.clone(), calls.clone(), acts)
                     });
                     tokio::spawn(
                         hyper::server::conn::http1::Builder::new()
@@ -70,6 +84,11 @@ impl Proxy {
         });
         let address = receiver.recv().expect("the proxy's address");
         Self { endpoint: format!("http://{address}"), mutating }
+    }
+
+    /// Starts one that is told of every call that changes something, with its body, and lets it pass.
+    pub(crate) fn watching(upstream: &str, watch: impl Fn(&str, &[u8]) + Send + Sync + 'static) -> Self {
+        Self::with(upstream, "", |_, _, _| true, watch)
     }
 
     /// Names of the mutating calls so far.
@@ -89,13 +108,14 @@ async fn forward(
     client: Client<HttpConnector, Full<Bytes>>,
     upstream: String,
     calls: Arc<Mutex<Vec<String>>>,
-    hook: Hook,
+    (hook, watch): (Hook, Watch),
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let name = operation(&parts, &body);
     let number = is_mutating(&parts.method, &name).then(|| {
         let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+        watch(&name, &body);
         calls.push(name.clone());
         calls.len()
     });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value as Json, json};
 use tandem_tests::calls::Account;
 use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::engine::Engine;
+use tandem_tests::engine::{Engine, let_containers_reach};
 use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
 
@@ -28,9 +28,10 @@ pub(crate) enum On {
 pub(crate) fn ministack() -> &'static str {
     static SHARED: OnceLock<Emulator> = OnceLock::new();
     let start = || {
-        end_with_this_process(
-            Emulator::ministack(&log("ministack"), &Settings::default()).expect("MiniStack"),
-        )
+        let settings = Settings { engine: Some(engine().host.clone()), ..Settings::default() };
+        let emulator = Emulator::ministack(&log("ministack"), &settings).expect("MiniStack");
+        let_containers_reach(&emulator.endpoint, &engine().gateway).expect("a port for containers");
+        end_with_this_process(emulator)
     };
     &SHARED.get_or_init(start).endpoint
 }
@@ -41,28 +42,39 @@ fn log(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
 }
 
-/// The container engine that all tests of this process share: its `DOCKER_HOST`.
-pub(crate) fn engine() -> &'static str {
+/// The variables with which containers reach a stage's account: the emulator gives them no credentials.
+pub(crate) fn for_containers(stage: &Stage) -> Json {
+    let port = ministack().rsplit(':').next().expect("a port");
+    stage.account.for_containers(&format!("http://{}:{port}", engine().gateway))
+}
+
+/// What containers are built on.
+pub(crate) fn base_image() -> &'static str {
+    engine().base_image().expect("the base image");
+    Engine::BASE_IMAGE
+}
+
+/// The container engine that all tests of this process share.
+fn engine() -> &'static Engine {
     static SHARED: OnceLock<Engine> = OnceLock::new();
     let start = || {
         let engine = Engine::start(&log("engine")).expect("a container engine: run `cargo xtask setup`");
-        engine.id().into_iter().for_each(watch);
+        watch(&Engine::end_command());
         engine
     };
-    &SHARED.get_or_init(start).host
+    SHARED.get_or_init(start)
 }
 
 /// Statics are not dropped: a watcher ends the emulator when this process is gone.
 fn end_with_this_process(emulator: Emulator) -> Emulator {
-    watch(emulator.id());
+    watch(&format!("kill {}", emulator.id()));
     emulator
 }
 
-fn watch(process: u32) {
-    let script = format!(
-        "while kill -0 {} 2>/dev/null; do sleep 1; done; kill {process} 2>/dev/null",
-        std::process::id(),
-    );
+/// Runs a command of the shell when this process is gone.
+fn watch(command: &str) {
+    let me = std::process::id();
+    let script = format!("while kill -0 {me} 2>/dev/null; do sleep 1; done; {command}");
     // It outlives this process on purpose, for a second at the most.
     #[allow(clippy::zombie_processes)]
     let _watcher = std::process::Command::new("sh")
@@ -154,7 +166,7 @@ impl Stage {
         terraform.set("AWS_SECRET_ACCESS_KEY", "test");
         terraform.set("AWS_REGION", REGION);
         terraform.set("TANDEM_LEASE_SECONDS", "1");
-        terraform.set("DOCKER_HOST", engine());
+        terraform.set("DOCKER_HOST", &engine().host);
         for (name, content) in code() {
             std::fs::copy(content, terraform.path().join(name)).expect("code");
         }

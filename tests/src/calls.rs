@@ -62,6 +62,22 @@ impl Account {
         Ok(messages.iter().filter_map(|message| message["Body"].as_str().map(ToOwned::to_owned)).collect())
     }
 
+    /// Puts a message into a queue.
+    pub fn send_message(&self, queue_url: &str, text: &str) -> Result<()> {
+        let body = json!({ "QueueUrl": queue_url, "MessageBody": text });
+        self.json("sqs", "AmazonSQS.SendMessage", &body).map(|_| ())
+    }
+
+    /// A call of a service that speaks the query protocol.
+    pub fn query(&self, service: &str, body: &str) -> Result<String> {
+        let endpoint = if service == "monitoring" { &self.alarms } else { &self.endpoint };
+        let mut answer = ureq::post(endpoint)
+            .header("authorization", self.authorization(service))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(body)?;
+        Ok(answer.body_mut().read_to_string()?)
+    }
+
     /// A call of a service that speaks JSON.
     pub fn json(&self, service: &str, target: &str, body: &Json) -> Result<Json> {
         let mut answer = ureq::post(&self.endpoint)
@@ -82,14 +98,6 @@ impl Account {
     fn get(&self, service: &str, path: &str) -> Result<String> {
         let request = ureq::get(format!("{}{path}", self.endpoint));
         let mut answer = request.header("authorization", self.authorization(service)).call()?;
-        Ok(answer.body_mut().read_to_string()?)
-    }
-
-    fn query(&self, endpoint: &str, service: &str, body: &str) -> Result<String> {
-        let mut answer = ureq::post(endpoint)
-            .header("authorization", self.authorization(service))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send(body)?;
         Ok(answer.body_mut().read_to_string()?)
     }
 
@@ -114,9 +122,9 @@ impl Account {
         let mappings: Json =
             serde_json::from_str(&self.get("lambda", "/2015-03-31/event-source-mappings/")?)?;
         add("event source mapping", names(&mappings["EventSourceMappings"], "UUID"));
-        let roles = self.query(&self.endpoint, "iam", "Action=ListRoles&Version=2010-05-08")?;
+        let roles = self.query("iam", "Action=ListRoles&Version=2010-05-08")?;
         add("role", between(&roles, "<RoleName>", "</RoleName>"));
-        let queues = self.query(&self.endpoint, "sqs", "Action=ListQueues&Version=2012-11-05")?;
+        let queues = self.query("sqs", "Action=ListQueues&Version=2012-11-05")?;
         add("queue", between(&queues, "<QueueUrl>", "</QueueUrl>"));
         let groups = self.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?;
         add("log group", names(&groups["logGroups"], "logGroupName"));
@@ -140,9 +148,9 @@ impl Account {
         add("repository", names(&repositories["repositories"], "repositoryName"));
         let rules = self.json("events", "AWSEvents.ListRules", &json!({}))?;
         add("rule", names(&rules["Rules"], "Name"));
-        let groups = self.query(&self.endpoint, "ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")?;
+        let groups = self.query("ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")?;
         add("security group", between(&groups, "<groupName>", "</groupName>"));
-        let alarms = self.query(&self.alarms, "monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
+        let alarms = self.query("monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;
         add("alarm", between(&alarms, "<AlarmName>", "</AlarmName>"));
         let groups: Json = serde_json::from_str(&self.get("scheduler", "/schedule-groups")?)?;
         add("schedule group", names(&groups["ScheduleGroups"], "Name"));

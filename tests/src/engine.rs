@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -23,20 +23,33 @@ pub struct Engine {
     pub host: String,
     /// The address of this machine that containers reach.
     pub gateway: String,
-    /// When it was started here.
-    process: Option<Child>,
+    /// Held, together with others, for as long as the private one is used.
+    usage: Option<File>,
 }
 
 fn folder() -> PathBuf {
     private().join("engine")
 }
 
-/// The sockets of engines that may run already.
+/// The socket of an engine that is not ours, and runs.
 fn running() -> Option<PathBuf> {
     let set = std::env::var("DOCKER_HOST").ok();
     let set = set.as_deref().and_then(|host| host.strip_prefix("unix://")).map(PathBuf::from);
-    let usual = [PathBuf::from("/var/run/docker.sock"), folder().join("docker.sock")];
-    set.into_iter().chain(usual).find(|socket| get(socket, "/_ping").is_ok())
+    let usual = PathBuf::from("/var/run/docker.sock");
+    set.into_iter().chain([usual]).find(|socket| get(socket, "/_ping").is_ok())
+}
+
+fn socket() -> PathBuf {
+    folder().join("docker.sock")
+}
+
+/// Shared by those who use the private engine: the last one ends it.
+fn usage() -> PathBuf {
+    folder().join("usage.lock")
+}
+
+fn process_file() -> PathBuf {
+    folder().join("state/pid")
 }
 
 impl Engine {
@@ -70,18 +83,28 @@ impl Engine {
         fs::remove_dir_all(&packages).map_err(|error| error.to_string())
     }
 
-    /// The engine that runs, or a private one; its log goes to a file.
+    /// The engine that runs, or a private one, of which there is one at a time; its log goes to a file.
     pub fn start(log: &Path) -> io::Result<Self> {
         if let Some(socket) = running() {
             return Self::at(&socket, None);
         }
-        let folder = folder();
-        let socket = folder.join("docker.sock");
+        let usage = File::create(usage())?;
+        usage.lock_shared()?;
+        let starting = File::create(folder().join("starting.lock"))?;
+        starting.lock()?;
+        if get(&socket(), "/_ping").is_err() {
+            Self::start_private(log)?;
+        }
+        Self::at(&socket(), Some(usage))
+    }
+
+    fn start_private(log: &Path) -> io::Result<()> {
+        let (folder, socket) = (folder(), socket());
         let state = folder.join("state");
         let config = json!({
             "data-root": state.join("data"),
             "exec-root": state.join("exec"),
-            "pidfile": state.join("pid"),
+            "pidfile": process_file(),
             "hosts": [format!("unix://{}", socket.display())],
             // Containers reach this machine and nothing else: no rules of a firewall are touched.
             "iptables": false,
@@ -120,13 +143,13 @@ impl Engine {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self::at(&socket, Some(process))
+        Ok(())
     }
 
-    fn at(socket: &Path, process: Option<Child>) -> io::Result<Self> {
+    fn at(socket: &Path, usage: Option<File>) -> io::Result<Self> {
         let network: Json = serde_json::from_str(&get(socket, "/networks/bridge")?)?;
         let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().unwrap_or("172.17.0.1").to_owned();
-        Ok(Self { host: format!("unix://{}", socket.display()), gateway, process })
+        Ok(Self { host: format!("unix://{}", socket.display()), gateway, usage })
     }
 
     /// What containers are built on where no registry is reached.
@@ -163,18 +186,20 @@ impl Engine {
         request(&socket, "POST", &path, &archive).map(|_| ())
     }
 
-    /// The id of its process, when it was started here.
-    pub fn id(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
+    /// A command of the shell that ends the private engine when nobody uses it any more.
+    pub fn end_command() -> String {
+        let end = "kill $0 && while kill -0 $0 2>/dev/null; do sleep 0.1; done";
+        let (usage, process) = (usage(), process_file());
+        // The lock is held until it is gone: whoever wants it next starts it anew.
+        format!("flock -n -x '{}' sh -c '{end}' \"$(cat '{}')\"", usage.display(), process.display())
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            // Asked, not killed: it takes its helpers and mounts with it.
-            let _ = Command::new("kill").arg(process.id().to_string()).status();
-            let _ = process.wait();
+        if self.usage.take().is_some() {
+            let mut end = Command::new("sh");
+            let _ = end.args(["-c", &Self::end_command()]).stderr(Stdio::null()).status();
         }
     }
 }

@@ -68,8 +68,8 @@ pub fn sample(path: &Path) -> io::Result<()> {
         let picture = format!("color=c={colour}:s=320x180:r=10:d=1,{}", digit(second));
         command.args(["-f", "lavfi", "-i", &picture]);
     }
-    let parts: String = (0..SECONDS.len()).map(|part| format!("[{part}]")).collect();
-    let concat = format!("{parts}concat=n={}", SECONDS.len());
+    let parts: Vec<String> = (0..SECONDS.len()).map(|part| format!("[{part}]")).collect();
+    let concat = format!("{}concat=n={}", parts.concat(), SECONDS.len());
     command.args(["-filter_complex", &concat, "-pix_fmt", "yuv420p", "-g", "10"]).arg(path);
     run(&mut command).map(|_| ())
 }

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Terraform {
     folder: TempDir,
+    /// Where the configuration is, from the folder on.
+    inside: PathBuf,
     environment: BTreeMap<String, String>,
 }
 
@@ -86,12 +88,28 @@ impl Terraform {
         let mut all: BTreeMap<String, String> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         all.insert("TF_CLI_CONFIG_FILE".to_owned(), rc.display().to_string());
-        Ok(Self { folder, environment: all })
+        Ok(Self { folder, inside: PathBuf::new(), environment: all })
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Works in a folder inside from now on.
+    pub fn enter(&mut self, inside: &str) {
+        self.inside = PathBuf::from(inside);
+    }
+
+    /// An output.
+    pub fn output(&self, name: &str) -> String {
+        let run = self.run(&["output", "-raw", "-no-color", name]).expect_success();
+        run.text.lines().next().unwrap_or_default().trim().to_owned()
+    }
+
+    /// A text among the attributes of a resource.
+    pub fn output_of(&self, address: &str, name: &str) -> String {
+        self.resource(address)[name].as_str().unwrap_or_else(|| panic!("{address} has no {name}")).to_owned()
     }
 
     /// Sets a variable of the environment for the runs to come.
@@ -109,7 +127,7 @@ impl Terraform {
         let mut command = Command::new("terraform");
         command
             .args(arguments)
-            .current_dir(self.path())
+            .current_dir(self.path().join(&self.inside))
             // Nothing of the developer's own: no profile, no endpoint, no TF_REATTACH_PROVIDERS.
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -8,7 +8,7 @@ pub const CPUS: &[i64] = &[256, 512, 1024, 2048, 4096, 8192, 16384];
 
 /// The memory, in MiB, that goes with so many CPU units.
 pub fn memories(cpu: i64) -> Vec<i64> {
-    let steps = |from: i64, to: i64, step: i64| (from..=to).step_by(step as usize).collect();
+    let steps = |from: i64, to: i64, step: usize| (from..=to).step_by(step).collect();
     match cpu {
         256 => vec![512, 1024, 2048],
         512 => steps(1024, 4096, 1024),

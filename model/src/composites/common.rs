@@ -159,8 +159,8 @@ pub(super) fn setting(objects: &BTreeMap<String, Settings>, key: &str, field: &s
 /// role, and of its dead letters.
 pub(super) fn recover(objects: &BTreeMap<String, Settings>, role: &str) -> BTreeMap<String, Value> {
     let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{role}"), field);
-    let alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));
-    let topic = alarms.filter_map(|(_, alarm)| alarm.get("alarm_actions")?.get(0)).next();
+    let mut alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));
+    let topic = alarms.find_map(|(_, alarm)| alarm.get("alarm_actions")?.get(0));
     let inputs = [
         ("kms_key_arn", own("cloudwatch_log_group", "kms_key_id")),
         ("log_retention_days", own("cloudwatch_log_group", "retention_in_days")),

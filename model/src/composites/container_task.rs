@@ -390,6 +390,14 @@ fn check(spec: &Spec<'_>, findings: &mut Findings) {
     if let (Some(cpu), Some(memory)) = (inputs.cpu.known(), inputs.memory.known()) {
         task_size::check(*cpu, *memory, spec.at("memory"), findings);
     }
+    let subnets = inputs.network.iter().flat_map(|network| &network.subnets).enumerate();
+    for (index, subnet) in subnets.filter_map(|(index, subnet)| Some((index, subnet.known()?))) {
+        if spec.part.context.subnets.get(subnet) == Some(&None) {
+            let at = spec.at("network").join(Step::Field("subnets".to_owned())).join(Step::Index(index));
+            let message = format!("there is no subnet `{subnet}` in this account and region");
+            findings.error(Code::Missing, at, message, "Give the ids of subnets of one VPC.");
+        }
+    }
     for (index, access) in inputs.bucket_access.iter().enumerate() {
         if access.read.is_empty() && access.write.is_empty() {
             findings.error(
@@ -453,13 +461,8 @@ fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Ex
     let tag = hash.and_then(|hash| {
         image::tag(&hash, args, target, inputs.architecture.known()?, build.rebuild.as_ref())
     });
-    let role = match &tag {
-        Some(tag) => image::role(&own, tag),
-        None => {
-            graph.unstable = true;
-            own
-        }
-    };
+    graph.unstable |= tag.is_none();
+    let role = tag.as_ref().map_or(own.clone(), |tag| image::role(&own, tag));
     let recipe = Expr::map([
         ("context", Expr::from(build.context.as_str())),
         ("dockerfile", build.dockerfile.as_str().into()),
@@ -599,7 +602,7 @@ fn add_network(graph: &mut Graph, spec: &Spec<'_>) -> Where {
     let (vpc, subnets) = match own_subnets.first() {
         None => (Expr::Place(Place::DefaultVpc), Expr::Place(Place::DefaultSubnets)),
         Some(first) => {
-            let vpc = first.known().and_then(|subnet| part.context.subnets.get(subnet));
+            let vpc = first.known().and_then(|subnet| part.context.subnets.get(subnet)?.as_ref());
             (vpc.map_or(Expr::Unknown, |vpc| vpc.as_str().into()), joined(own_subnets))
         }
     };
@@ -651,10 +654,10 @@ fn add_failures(
         { "containers": { "exitCode": [{ "anything-but": [0] }] } },
         { "stopCode": ["TaskFailedToStart", "SpotInterruption", "TerminationNotice"] },
     ]));
+    let every_revision = Expr::map([("prefix", Expr::concat([definition.arn(), ":".into()]))]);
     let detail = Expr::map([
         ("clusterArn", Expr::list([cluster.clone()])),
-        // The group of a task that is started with no other.
-        ("group", Expr::list([Expr::concat(["family:".into(), definition.attribute("family")])])),
+        ("taskDefinitionArn", Expr::list([every_revision])),
         ("lastStatus", Expr::list(["STOPPED"])),
         ("$or", failed),
     ]);

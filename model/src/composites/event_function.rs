@@ -367,6 +367,7 @@ fn add_triggers(
     role_policy: &Handle,
 ) {
     let Spec { part, function: inputs, common, .. } = spec;
+    let on = names::trigger_role(&part.main("function"));
     let mut roles = Roles::default();
     let mut schedules: Option<(Handle, Handle, Handle)> = None;
     for trigger in spec.on {
@@ -378,7 +379,7 @@ fn add_triggers(
                     Some(made) => (made.attribute("bucket"), String::new()),
                     None => ((&trigger.bucket).into(), roles.part(&trigger.bucket)),
                 };
-                let role = part.role("on");
+                let role = on.clone();
                 let role = roles.unique(&[&role, &place, &kinds.join("_"), prefix, suffix].join("_"));
                 let permission = graph
                     .add(&lambda::PERMISSION, &role)
@@ -425,7 +426,7 @@ fn add_triggers(
                     .after(role_policy);
             }
             Trigger::Schedule(trigger) => {
-                let role = roles.unique(&part.role("on_schedule"));
+                let role = roles.unique(&format!("{on}_schedule"));
                 let (group, scheduler_role, scheduler_policy) =
                     schedules.get_or_insert_with(|| add_scheduler(graph, spec, function, dead_letters));
                 graph

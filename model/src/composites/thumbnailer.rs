@@ -64,10 +64,7 @@ fn check_timestamp(text: &str) -> Result<(), String> {
     let below_60 = |part: &&str| part.len() == 2 && part.parse::<u8>().is_ok_and(|value| value < 60);
     let good = match parts[..] {
         [hours, ref rest @ ..] => {
-            rest.len() == 2
-                && hours.len() == 2
-                && hours.parse::<u8>().is_ok()
-                && rest.iter().all(|p| below_60(p))
+            rest.len() == 2 && hours.len() == 2 && hours.parse::<u8>().is_ok() && rest.iter().all(below_60)
         }
         [] => false,
     };

@@ -11,7 +11,7 @@ pub static SECURITY_GROUP: Kind = Kind {
         field("name").immutable(),
         field("description").immutable(),
         field("vpc_id").immutable(),
-        field("ingress").form(Form::Set),
+        field("ingress").form(Form::Set).optional(),
     ],
     id: None,
     attributes: &[("id", None)],

@@ -150,9 +150,9 @@ impl Driver for EventSourceMappings {
         found: &BTreeMap<String, Observed>,
     ) -> Result<Vec<(String, Observed)>, Failure> {
         let mut belonging = Vec::new();
-        for function in
-            found.iter().filter(|(key, _)| key.starts_with("lambda_function.")).map(|(_, found)| found)
-        {
+        for (key, function) in found {
+            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
+            let on = names::trigger_role(role);
             let request = self.0.list_event_source_mappings().function_name(&function.id);
             let listed = call!("lambda:ListEventSourceMappings", request)?;
             for mapping in listed.event_source_mappings.unwrap_or_default() {
@@ -160,7 +160,7 @@ impl Driver for EventSourceMappings {
                     continue;
                 }
                 let source = mapping.event_source_arn().unwrap_or_default();
-                let role = names::role(&format!("on_{}", source.rsplit(':').next().unwrap_or_default()));
+                let role = names::role(&format!("{on}_{}", source.rsplit(':').next().unwrap_or_default()));
                 let observed = self.with_tags(&mapping).await?;
                 if observed.tags.get(INSTANCE) == function.tags.get(INSTANCE) {
                     belonging.push((role, observed));

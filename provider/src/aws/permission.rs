@@ -7,6 +7,7 @@ use aws_sdk_lambda::Client;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 use tokio::sync::Mutex;
 
 use super::failure::{call, found, gone};
@@ -71,11 +72,13 @@ impl Driver for Permissions {
         found: &BTreeMap<String, Observed>,
     ) -> Result<Vec<(String, Observed)>, Failure> {
         let mut belonging = Vec::new();
-        for (_, function) in found.iter().filter(|(key, _)| key.starts_with("lambda_function.")) {
+        for (key, function) in found {
+            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
+            let prefix = format!("{}_", names::trigger_role(role));
             let statements = statements(&self.lambda, &function.id).await?;
             // Ours are named after their trigger; others may have granted something, too.
             let ours = statements.iter().filter_map(|statement| {
-                let sid = statement["Sid"].as_str().filter(|sid| sid.starts_with("on_"))?;
+                let sid = statement["Sid"].as_str().filter(|sid| sid.starts_with(&prefix))?;
                 let of_ours = statement["Principal"]["Service"] == "s3.amazonaws.com"
                     && statement["Action"] == "lambda:InvokeFunction";
                 if !of_ours {

@@ -1,0 +1,41 @@
+resource "tandem_container_task" "ffmpeg" {
+  name   = "ffmpeg"
+  cpu    = 1024
+  memory = 2048
+
+  # Built when what goes into it changes, and pushed to a repository of its own.
+  build {
+    context = "${path.module}/container"
+    args    = { BASE = "mwader/static-ffmpeg:7.1" }
+  }
+
+  bucket_access {
+    bucket = tandem_bucket.videos.bucket
+    read   = ["uploads/"]
+    write  = ["thumbnails/"]
+  }
+
+  secrets = {
+    LICENCE = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
+  }
+}
+
+# A function that may start it, and nothing else.
+resource "tandem_event_function" "launcher" {
+  name     = "launcher"
+  launches = [tandem_container_task.ffmpeg.launch]
+
+  code {
+    bootstrap = "${path.module}/target/lambda/launcher/bootstrap"
+  }
+
+  on {
+    bucket = tandem_bucket.videos.bucket
+    prefix = "uploads/"
+    suffix = ".mp4"
+  }
+}
+
+resource "tandem_bucket" "videos" {
+  name = "videos"
+}
