@@ -43,7 +43,7 @@ struct Configuration {
     /// URL of one endpoint for all services, such as that of an emulator. Otherwise from `AWS_ENDPOINT_URL`.
     #[input(rule = Rule::Check("URL", check_url))]
     endpoint: Option<Scalar<String>>,
-    /// URLs of endpoints by service: `cloudwatch`, `iam`, `lambda`, `logs`, `s3`, `scheduler`, `sqs`, `sts`.
+    /// URLs of endpoints by service: `cloudwatch`, `ec2`, `ecr`, `ecs`, `events`, `iam`, `lambda`, `logs`, `s3`, `scheduler`, `sqs`, `sts`.
     endpoints: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
     /// A role to work in.
     assume_role: Option<AssumeRoleInputs>,

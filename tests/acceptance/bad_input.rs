@@ -110,7 +110,7 @@ fn provider(extra: &Json) -> Run {
     stage.terraform.write("main.tf.json", configuration.to_string());
     let run = stage.terraform.plan();
     assert!(
-        stage.aws.everything().iter().all(|item| item == "schedule group default"),
+        stage.aws.everything().iter().all(|item| item.ends_with(" default")),
         "{:?}",
         stage.aws.everything()
     );

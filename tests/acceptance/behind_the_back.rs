@@ -1,9 +1,10 @@
 //! Changes and deletes behind Terraform's back: named one by one, and repaired by one apply.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use tandem_engine::canonical;
-use tandem_engine::driver::Tags;
-use tandem_model::kind::{Form, Role};
+use tandem_model::kind::Role;
 use tandem_model::kinds;
 
 use crate::fixture::Fixture;
@@ -97,78 +98,116 @@ fn every_field_that_is_changed_is_named_and_mended_on_moto() {
     fields_are_mended(On::Moto);
 }
 
+/// A field of an object that exists.
+struct Target {
+    key: String,
+    kind: String,
+    id: String,
+    field: String,
+    value: Json,
+}
+
+impl Target {
+    fn role(&self) -> Option<Role> {
+        kinds::find(&self.kind).expect("a kind").field(&self.field).map(|field| field.role)
+    }
+
+    /// Whether another field, or what hangs on the object, changes with it.
+    fn stands_alone(&self) -> bool {
+        let with_others = ["architectures", "source_code_hash", "active_revisions"];
+        self.role().is_none_or(|role| role == Role::Mutable) && !with_others.contains(&self.field.as_str())
+    }
+}
+
+/// Every field that can be changed behind an object's back.
+fn targets(stage: &Stage, fixture: &Fixture, on: On) -> Vec<Target> {
+    let state = stage.terraform.resource(&fixture.address());
+    let mut targets = Vec::new();
+    for (key, line) in state["components"].as_object().expect("components") {
+        let entry = &state["record"][key];
+        let text = |name: &str| entry[name].as_str().expect("a text").to_owned();
+        let (kind, id) = (text("kind"), text("id"));
+        let data = kinds::find(&kind).expect("a kind").data;
+        for (field, value) in canonical::parse_line(line.as_str().expect("a line")) {
+            let target = Target { key: key.clone(), kind: kind.clone(), id: id.clone(), field, value };
+            let skipped = identifies(&kind, &target.field)
+                || on == On::Moto && moto_cannot_judge(key, &target.field)
+                // Mending it would lose data, and is refused.
+                || data && target.role() == Some(Role::Immutable);
+            targets.extend((!skipped).then_some(target));
+        }
+    }
+    targets
+}
+
+fn change(stage: &Stage, target: &Target) {
+    let Target { kind, id, field, .. } = target;
+    let mut now = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{} is missing", target.key));
+    let other = another(kind, field, &target.value, &stage.account.id);
+    if field == canonical::TAGS {
+        stage.aws.tag(kind, id, &[("behind", "x")]);
+    } else if field == "active_revisions" {
+        stage.aws.create_again(kind, &now.settings, &now.tags);
+    } else if field == "source_code_hash" || field == "architectures" {
+        now.settings.insert("source_code_hash".into(), hash_of(stage, "bootstrap2"));
+        let path = stage.terraform.path().join("bootstrap2");
+        now.settings.insert("source".into(), json!({ "kind": "bootstrap", "path": path }));
+        if field == "architectures" {
+            now.settings.insert("architectures".into(), other);
+        }
+        stage.aws.update(kind, id, field, &now.settings).expect("a change");
+    } else {
+        now.settings.insert(field.clone(), other);
+        if target.role() == Some(Role::Mutable) {
+            stage.aws.update(kind, id, field, &now.settings).expect("a change");
+        } else {
+            stage.aws.recreate(kind, id, &now.settings, &now.tags);
+        }
+    }
+}
+
+/// One field of each object at a time; what changes with others, by itself.
+fn rounds(targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let (together, alone): (Vec<_>, Vec<_>) = targets.into_iter().partition(Target::stands_alone);
+    let mut rounds: Vec<Vec<Target>> = alone.into_iter().map(|target| vec![target]).collect();
+    let fixed = rounds.len();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for target in together {
+        let round = counts.entry(target.key.clone()).or_default();
+        if rounds.len() <= fixed + *round {
+            rounds.push(Vec::new());
+        }
+        rounds[fixed + *round].push(target);
+        *round += 1;
+    }
+    rounds
+}
+
 fn fields_are_mended(on: On) {
     for fixture in Fixture::all() {
         let stage = Stage::new(on);
         let inputs = stage.prepare(&fixture);
         stage.configure(&fixture, &inputs);
         stage.terraform.apply().expect_success();
-        let state = stage.terraform.resource(&fixture.address());
-        let mut count = 0;
-        for (key, line) in state["components"].as_object().expect("components") {
-            let entry = &state["record"][key];
-            let (kind, id) = (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));
-            let known = kinds::find(kind).expect("a kind");
-            let fields = canonical::parse_line(line.as_str().expect("a line"));
-            for (field, value) in fields.iter().filter(|(field, _)| !identifies(kind, field)) {
-                if on == On::Moto && moto_cannot_judge(key, field) {
-                    continue;
-                }
-                let mut now = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{key} is missing"));
-                let other = another(kind, field, value, &stage.account.id);
-                let role = known.field(field).map(|field| field.role);
-                if known.data && role == Some(Role::Immutable) {
-                    // Mending it would lose data, and is refused.
-                    continue;
-                }
-                if field == canonical::TAGS {
-                    stage.aws.tag(kind, id, &[("behind", "x")]);
-                } else if field == "active_revisions" {
-                    stage.aws.create_again(kind, &now.settings, &tags(&now.tags));
-                } else if field == "source_code_hash" || field == "architectures" {
-                    now.settings.insert("source_code_hash".into(), hash_of(&stage, "bootstrap2"));
-                    now.settings.insert(
-                        "source".into(),
-                        json!({ "kind": "bootstrap", "path": stage.terraform.path().join("bootstrap2") }),
-                    );
-                    if field == "architectures" {
-                        now.settings.insert("architectures".into(), other);
-                    }
-                    stage.aws.update(kind, id, field, &now.settings).expect("a change");
-                } else {
-                    now.settings.insert(field.clone(), other);
-                    if role == Some(Role::Mutable) {
-                        stage.aws.update(kind, id, field, &now.settings).expect("a change");
-                    } else {
-                        stage.aws.recreate(kind, id, &now.settings, &tags(&now.tags));
-                    }
-                }
-                let run = stage.terraform.apply().expect_success();
-                let drift = drift_lines(&run.text);
+        let targets = targets(&stage, &fixture, on);
+        assert!(targets.len() > 5, "{} fields of {}", targets.len(), fixture.definition.type_name);
+        for round in rounds(targets) {
+            round.iter().for_each(|target| change(&stage, target));
+            let run = stage.terraform.apply().expect_success();
+            let drift = drift_lines(&run.text);
+            for Target { key, field, .. } in &round {
                 let named = drift.iter().any(|line| line.contains(&format!("{key}: {field} is")));
                 assert!(named, "{key}.{field} is not named: {drift:?}\n{}", run.text);
-                // Two fields of one call, and children of an object that was made again, go together.
-                let alone = field != "architectures" && role.is_none_or(|role| role == Role::Mutable);
-                // moto drops a queue's policy when it is given another attribute.
-                assert!(
-                    !alone || on == On::Moto || drift.len() == 1,
-                    "more than {key}.{field} is named: {drift:?}"
-                );
-                let form = known.field(field).map(|field| field.form);
-                if form == Some(Form::SecretMap) {
-                    assert!(!run.text.contains("= \"x\""), "a secret is shown");
-                }
-                count += 1;
             }
+            // moto drops a queue's policy when it is given another attribute.
+            let exact =
+                on == On::Moto || !round.iter().all(Target::stands_alone) || drift.len() == round.len();
+            assert!(exact, "more is named than {} fields: {drift:?}", round.len());
+            assert!(!run.text.contains("= \"x\""), "a secret is shown");
         }
         stage.terraform.expect_empty_plan();
-        assert!(count > 5, "{count} fields of {}", fixture.definition.type_name);
         stage.terraform.destroy().expect_success();
     }
-}
-
-fn tags(tags: &Tags) -> Tags {
-    tags.clone()
 }
 
 fn hash_of(stage: &Stage, file: &str) -> Json {

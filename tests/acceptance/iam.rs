@@ -100,6 +100,7 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     let arn = format!("arn:aws:sqs:{REGION}:{}:jobs", stage.account.id);
     stage.configure_with(json!({ "tandem_event_function": { "it": {
         "name": "probe", "code": { "zip": "probe.zip" }, "on": [{ "queue": arn }], "force_destroy": true,
+        "launches": [handle(&stage.account.id)],
     } } }));
     stage.terraform.apply().expect_success();
 
@@ -140,9 +141,24 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     let (kind, id) = ("iam_role_policy", format!("test-probe--{REGION}:function"));
     let whole = stage.aws.observe(kind, &id).expect("the policy");
     let statements = whole.settings["policy"]["Statement"].as_array().expect("statements").clone();
-    assert_eq!(statements.len(), 3);
+    assert_eq!(statements.len(), 5);
     for statement in &statements {
         let sid = statement["Sid"].as_str().expect("a Sid");
+        // The emulator takes the cluster for what RunTask is asked on, and does not ask who may pass a
+        // role: what stands there is all that can be seen.
+        let arn = |kind: &str| format!("arn:aws:ecs:{REGION}:{}:{kind}/render", stage.account.id);
+        if sid == "RunTask" {
+            assert_eq!(statement["Resource"], json!(format!("{}:*", arn("task-definition"))));
+            assert_eq!(statement["Condition"], json!({ "ArnEquals": { "ecs:cluster": arn("cluster") } }));
+            continue;
+        }
+        if sid == "PassTaskRoles" {
+            let roles = [role_arn(&stage.account.id, "execution"), role_arn(&stage.account.id, "task")];
+            assert_eq!(statement["Resource"], json!(roles));
+            let service = json!({ "iam:PassedToService": "ecs-tasks.amazonaws.com" });
+            assert_eq!(statement["Condition"], json!({ "StringEquals": service }));
+            continue;
+        }
         assert_eq!(allowed(&stage, &role, sid), Ok(()), "{sid}");
         let rest: Vec<&Json> = statements.iter().filter(|other| other["Sid"] != sid).collect();
         let mut less = whole.settings.clone();
@@ -152,5 +168,93 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
         assert!(is_denied(&refused), "{sid} is not needed: {refused:?}");
         stage.aws.update(kind, &id, "policy", &whole.settings).expect("the policy");
     }
+    stage.terraform.destroy().expect_success();
+}
+
+fn role_arn(account: &str, role: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{role}")
+}
+
+/// The handle of a task, as a `container_task` gives it.
+fn handle(account: &str) -> String {
+    let arn = |kind: &str| format!("arn:aws:ecs:{REGION}:{account}:{kind}/render");
+    let handle = json!({
+        "name": "render", "task_definition": arn("task-definition"), "cluster": arn("cluster"),
+        "container": "main", "roles": [role_arn(account, "execution"), role_arn(account, "task")],
+        "subnets": "subnet-1", "security_groups": "sg-1", "assign_public_ip": true, "capacity": "fargate",
+    });
+    handle.to_string()
+}
+
+/// The emulator gives containers no credentials: the test takes the task's role as ECS would, and makes
+/// the container's calls with it.
+#[test]
+fn a_container_may_read_and_write_what_it_is_given_and_nothing_else() {
+    let log = tempfile::NamedTempFile::new().expect("a log");
+    let emulator = Emulator::ministack(log.path(), &Settings { enforce_iam: true, ..Settings::default() })
+        .expect("MiniStack");
+    let over_tls = Proxy::start(&emulator.endpoint, "", |_, _, _| true);
+    let stage = Stage::at(&over_tls.endpoint);
+    stage.configure_with(json!({
+        "tandem_bucket": { "videos": { "name": "videos", "force_destroy": true } },
+        "tandem_container_task": { "it": {
+            "name": "render", "image": "busybox",
+            "bucket_access": [{ "bucket": "${tandem_bucket.videos.bucket}", "read": ["in/"], "write": ["out/"] }],
+        } },
+    }));
+    stage.terraform.apply().expect_success();
+    let bucket = stage.terraform.output_of("tandem_bucket.videos", "bucket");
+    for key in ["in/a", "out/a", "else/a"] {
+        stage.account.put_object(&bucket, key, b"x").expect("an upload");
+    }
+    let role = stage.terraform.output_of("tandem_container_task.it", "task_role_arn");
+    // ECS alone may take the role: the test lets itself in.
+    let name = stage.terraform.output_of("tandem_container_task.it", "task_role_name");
+    let mut open = stage.aws.observe("iam_role", &name).expect("the role").settings;
+    let account = format!("arn:aws:iam::{}:root", stage.account.id);
+    open.insert(
+        "assume_role_policy".to_owned(),
+        json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "AWS": account }, "Action": "sts:AssumeRole",
+        }] }),
+    );
+    stage.aws.update("iam_role", &name, "assume_role_policy", &open).expect("another trust");
+    let taken = stage.aws.clients.sts.assume_role().role_arn(role).role_session_name("task").send();
+    let taken = stage.aws.wait(taken).expect("the role").credentials.expect("credentials");
+    let connection = Connection {
+        region: Some(REGION.to_owned()),
+        access_key: Some(taken.access_key_id),
+        secret_key: Some(taken.secret_access_key),
+        token: Some(taken.session_token),
+        endpoint: Some(over_tls.endpoint.clone()),
+        max_retries: Some(0),
+        ..Connection::default()
+    };
+    let task = stage.aws.wait(connection.clients()).expect("clients").s3;
+    let get = |key: &str| {
+        let got = stage.aws.wait(task.get_object().bucket(&bucket).key(key).send());
+        got.map(|_| ()).map_err(|error| format!("{error:?}"))
+    };
+    let put = |key: &str| {
+        let put = stage.aws.wait(task.put_object().bucket(&bucket).key(key).send());
+        put.map(|_| ()).map_err(|error| format!("{error:?}"))
+    };
+    assert_eq!((get("in/a"), put("out/b")), (Ok(()), Ok(())));
+    for refused in [get("out/a"), get("else/a"), put("in/b"), put("else/b")] {
+        assert!(is_denied(&refused), "{refused:?}");
+    }
+    // Each statement is needed.
+    let (kind, id) = ("iam_role_policy", format!("test-render--{REGION}:task"));
+    let whole = stage.aws.observe(kind, &id).expect("the policy");
+    let statements = whole.settings["policy"]["Statement"].as_array().expect("statements").clone();
+    assert_eq!(statements.len(), 2);
+    for statement in &statements {
+        let mut one = whole.settings.clone();
+        one.insert("policy".to_owned(), json!({ "Version": "2012-10-17", "Statement": [statement] }));
+        stage.aws.update(kind, &id, "policy", &one).expect("a smaller policy");
+        let reads = statement["Sid"] == "ReadObjects";
+        assert_eq!((is_denied(&get("in/a")), is_denied(&put("out/b"))), (!reads, reads));
+    }
+    stage.aws.update(kind, &id, "policy", &whole.settings).expect("the policy");
     stage.terraform.destroy().expect_success();
 }

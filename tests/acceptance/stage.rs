@@ -1,6 +1,6 @@
 //! Where a test runs: an account of its own on an emulator that all tests share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,7 +39,7 @@ pub(crate) fn ministack() -> &'static str {
 fn log(name: &str) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    std::env::temp_dir().join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
 }
 
 /// The variables with which containers reach a stage's account: the emulator gives them no credentials.
@@ -272,7 +272,8 @@ pub(crate) fn moto_cannot_judge(key: &str, field: &str) -> bool {
 fn code() -> Vec<(&'static str, PathBuf)> {
     static MADE: OnceLock<Vec<(&'static str, PathBuf)>> = OnceLock::new();
     MADE.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("tandem-code-{}", std::process::id()));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-code-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let built = root().join("examples/upload-notice/handlers/upload-notice/target/release/bootstrap");
         let mut binary = std::fs::read(&built).unwrap_or_else(|_| {
