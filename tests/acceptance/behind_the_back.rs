@@ -167,8 +167,11 @@ fn change(stage: &Stage, target: &Target) {
 }
 
 /// One field of each object at a time; what changes with others, by itself.
-fn rounds(targets: Vec<Target>) -> Vec<Vec<Target>> {
-    let (together, alone): (Vec<_>, Vec<_>) = targets.into_iter().partition(Target::stands_alone);
+fn rounds(targets: Vec<Target>, on: On) -> Vec<Vec<Target>> {
+    // moto drops a queue's policy when it is given another attribute.
+    let apart = |target: &Target| on == On::Moto && target.kind == "sqs_queue";
+    let (together, alone): (Vec<_>, Vec<_>) =
+        targets.into_iter().partition(|target| target.stands_alone() && !apart(target));
     let mut rounds: Vec<Vec<Target>> = alone.into_iter().map(|target| vec![target]).collect();
     let fixed = rounds.len();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -191,7 +194,7 @@ fn fields_are_mended(on: On) {
         stage.terraform.apply().expect_success();
         let targets = targets(&stage, &fixture, on);
         assert!(targets.len() > 5, "{} fields of {}", targets.len(), fixture.definition.type_name);
-        for round in rounds(targets) {
+        for round in rounds(targets, on) {
             round.iter().for_each(|target| change(&stage, target));
             let run = stage.terraform.apply().expect_success();
             let drift = drift_lines(&run.text);
@@ -199,7 +202,6 @@ fn fields_are_mended(on: On) {
                 let named = drift.iter().any(|line| line.contains(&format!("{key}: {field} is")));
                 assert!(named, "{key}.{field} is not named: {drift:?}\n{}", run.text);
             }
-            // moto drops a queue's policy when it is given another attribute.
             let exact =
                 on == On::Moto || !round.iter().all(Target::stands_alone) || drift.len() == round.len();
             assert!(exact, "more is named than {} fields: {drift:?}", round.len());
