@@ -71,7 +71,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         })?;
     }
-    let mut test = cargo(&["test", "--locked", "--workspace"]);
+    let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     // Its own shape of output, whatever the caller's terminal: the last line counts.
     loud(test.args(filter))
 }
