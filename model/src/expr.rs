@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::graph::Key;
+use crate::names;
 use crate::scalar::Scalar;
 
 /// The value of a field of an object.
@@ -24,6 +25,12 @@ pub enum Expr {
     Concat(Vec<Expr>),
     /// The text of a JSON document.
     Json(Box<Expr>),
+    /// An entry of a map that is given as JSON text.
+    Member(Box<Expr>, &'static str),
+    /// Eight hexadecimal digits of a text: the beginning of its SHA-256.
+    Hash(Box<Expr>),
+    /// Maps in one; of two entries of one name, the later stands.
+    Merge(Vec<Expr>),
     /// A product of whole numbers.
     Product(Vec<Expr>),
     /// A list.
@@ -81,11 +88,11 @@ impl Expr {
     pub fn references<'a>(&'a self, found: &mut Vec<(&'a Key, &'static str)>) {
         match self {
             Self::Attribute(key, attribute) => found.push((key, attribute)),
-            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) => {
+            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
                 parts.iter().for_each(|part| part.references(found));
             }
             Self::Map(entries) => entries.values().for_each(|value| value.references(found)),
-            Self::Json(inner) => inner.references(found),
+            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) => inner.references(found),
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
         }
     }
@@ -94,11 +101,11 @@ impl Expr {
     pub fn speaks_of(&self, place: Place) -> bool {
         match self {
             Self::Place(named) => *named == place,
-            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) => {
+            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
                 parts.iter().any(|part| part.speaks_of(place))
             }
             Self::Map(entries) => entries.values().any(|value| value.speaks_of(place)),
-            Self::Json(inner) => inner.speaks_of(place),
+            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) => inner.speaks_of(place),
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Attribute(..) => false,
         }
     }
@@ -128,6 +135,18 @@ impl Expr {
                 Some(product.into())
             }
             Self::Json(inner) => inner.evaluate(scope).map(|json| json.to_string().into()),
+            Self::Member(inner, name) => {
+                let text = inner.evaluate(scope)?;
+                serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
+            }
+            Self::Hash(inner) => Some(names::hash(inner.evaluate(scope)?.as_str()?).into()),
+            Self::Merge(parts) => {
+                let mut merged = serde_json::Map::new();
+                for part in parts {
+                    merged.extend(part.evaluate(scope)?.as_object()?.clone());
+                }
+                Some(merged.into())
+            }
             Self::List(items) => items.iter().map(|item| item.evaluate(scope)).collect(),
             Self::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| Some((key.clone(), value.evaluate(scope)?)));

@@ -70,7 +70,7 @@ pub struct Finding {
 }
 
 macro_rules! codes {
-    ($($name:ident $code:literal $title:literal;)*) => {
+    ($($name:ident $code:literal $title:literal $explanation:literal;)*) => {
         /// The stable code of a check; its title says what the check is about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
@@ -90,26 +90,64 @@ macro_rules! codes {
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
+
+            /// Why it is checked, and what to do, in Markdown.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$name => $explanation,)* }
+            }
         }
     };
 }
 
 codes! {
-    Missing "TDM001" "A required input is missing";
-    WrongType "TDM002" "An input has the wrong type";
-    UnknownInput "TDM003" "An input does not exist";
-    OutOfRange "TDM004" "A value is outside of what is allowed";
-    Choice "TDM005" "Exactly one of several shapes must be given";
-    Code "TDM010" "The code of a function cannot be used";
-    Schedule "TDM011" "A schedule is not valid";
-    Environment "TDM012" "An environment cannot be set";
-    SecretInEnvironment "TDM013" "An environment variable looks like a secret";
-    Build "TDM015" "A container image cannot be built";
-    TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory";
-    ReservedTag "TDM014" "A tag is not the user's to set";
-    OverlappingFilters "TDM020" "Two triggers on one bucket overlap";
-    Loop "TDM022" "What a trigger causes would set it off again";
-    VisibilityTimeout "TDM021" "A queue gives a message out again while it is still being worked on";
+    Missing "TDM001" "A required input is missing"
+        "What has no default must be given. The message names the input; the documentation of the composite says what it means.";
+    WrongType "TDM002" "An input has the wrong type"
+        "Every input has one type: a text, a whole number, `true` or `false`, a list, a map, or a block. In YAML, quote what looks like a number and is meant as a text: `VERSION: \"1\"`.";
+    UnknownInput "TDM003" "An input does not exist"
+        "A name that is not known is most often misspelt, and would be ignored silently if it were let through. The message suggests the nearest name, or lists all of them.";
+    OutOfRange "TDM004" "A value is outside of what is allowed"
+        "AWS refuses the value, or it cannot work. The message says what is allowed.";
+    Choice "TDM005" "Exactly one of several shapes must be given"
+        "Some blocks have several shapes, told apart by one input: a trigger is on a `bucket`, a `queue` or a `schedule`. Give the inputs of exactly one shape; for two triggers, give two blocks.";
+    Code "TDM010" "The code of a function cannot be used"
+        "Lambda's runtime `provided.al2023` starts a Linux binary called `bootstrap`, by itself or at the top of a zip. Build the handler for Linux first: `tandem build`, or `cargo build --release`.";
+    Schedule "TDM011" "A schedule is not valid"
+        "A schedule is `rate(5 minutes)` or `cron(0 12 * * ? *)`, with the six fields of EventBridge: minutes, hours, day of month, month, day of week, year. One of the two days must be `?`.";
+    Environment "TDM012" "An environment cannot be set"
+        "Lambda sets some variables itself, and takes at most 4 KiB of variables in all. ECS takes at most 8,192 characters of overrides.";
+    SecretInEnvironment "TDM013" "An environment variable looks like a secret"
+        "Everybody who may read a function or task definition reads its environment, and Terraform keeps it in its state. Put the secret into Secrets Manager or Systems Manager, and its ARN here.";
+    ReservedTag "TDM014" "A tag is not the user's to set"
+        "Tags that begin with `tandem:` say whose an object is: what carries them is found again after a crash. Tags that begin with `aws:` are AWS's own.";
+    Build "TDM015" "A container image cannot be built"
+        "The build context is a folder that holds the Dockerfile and all that it copies. Paths are taken from the folder in which Terraform runs, or the spec lies.";
+    TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory"
+        "For each number of CPU units Fargate offers certain sizes of memory only: 256 goes with 512, 1024 and 2048 MiB. The message names the nearest pairs.";
+    OverlappingFilters "TDM020" "Two triggers on one bucket overlap"
+        "S3 refuses two notification entries that one object could match. Prefixes or suffixes must exclude each other.";
+    VisibilityTimeout "TDM021" "A queue gives a message out again while it is still being worked on"
+        "A queue hides a message for its visibility timeout. Is that shorter than the function's timeout, the message is given out twice; AWS advises six times the function's timeout.";
+    Loop "TDM022" "What a trigger causes would set it off again"
+        "What is written matches the filter of the trigger that causes the writing: the application would work for ever, and be billed for it. Lambda's own detection of loops does not see those that go through a container. Let the prefixes exclude each other.";
+    Syntax "TDM030" "The spec cannot be read"
+        "The spec is one document of YAML 1.2 or JSON, with `app` and one section for each type of composite.";
+    DuplicateName "TDM031" "A name is given twice"
+        "Modules, handlers and objects in AWS are named after the entries of the spec, so each name stands for one entry, whatever its section.";
+    UnknownReference "TDM032" "A reference names no entry of the spec"
+        "In `launches: [ffmpeg]`, `ffmpeg` is the name of an entry in the section `tasks`. A bucket that is no entry of the spec is taken for an existing bucket, by its name in AWS.";
+    Cycle "TDM033" "Entries refer to each other in a circle"
+        "Terraform makes one module after the other, so that references may not lead back to where they began. Take one of them out, and join the two some other way.";
+    Edited "TDM040" "A generated file was edited by hand"
+        "Generated files are written again by each `tandem generate`, and an edit would be lost. Move it to a file of your own: a handler's `handler.rs`, a module that calls the generated one, a template (`tandem templates export`). `--overwrite` gives the edit up.";
+    Handler "TDM041" "A handler does not fit its triggers"
+        "The generated `main.rs` calls one function of `handler.rs` for each type of event. `tandem generate --fix` adds a function that is missing, and touches nothing else.";
+    Outdated "TDM042" "Generated files are out of date"
+        "The spec, the templates or Tandem changed since the files were generated. `tandem generate` writes them again.";
+    Outside "TDM043" "A file would be written outside of the output folder"
+        "Names of a spec become names of files. What leads out of the folder, by `..` or by a symbolic link, is refused.";
+    Template "TDM044" "A template does not give valid text"
+        "What a template gives is parsed before it is written. The message has the place in the text that was made.";
 }
 
 impl fmt::Display for Code {
@@ -177,5 +215,8 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.explanation().len() > code.title().len(), "{code}");
+        }
     }
 }

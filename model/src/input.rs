@@ -34,6 +34,9 @@ pub struct Field {
     pub replaces: Option<&'static str>,
     /// Where facts about its value come from.
     pub source: Option<Source>,
+    /// The output of another composite that the value usually is: a spec gives the name of that
+    /// composite in its place.
+    pub refers: Option<Reference>,
     /// Never shown.
     pub sensitive: bool,
     /// Never stored.
@@ -109,6 +112,24 @@ pub enum Source {
     Subnets,
     /// A block with `context` and `dockerfile`: what they hold.
     Build,
+    /// A folder of the block around it.
+    Folder,
+}
+
+/// An output of a composite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The type of the composite, without the provider's prefix.
+    pub composite: &'static str,
+    /// Its output.
+    pub output: &'static str,
+}
+
+impl Reference {
+    /// The name of a bucket.
+    pub const BUCKET: Self = Self { composite: "bucket", output: "bucket" };
+    /// The handle of a task that may be started.
+    pub const LAUNCH: Self = Self { composite: "container_task", output: "launch" };
 }
 
 /// A struct of inputs.

@@ -2,11 +2,14 @@
 //! what it made.
 
 use crate::context::Context;
-use crate::expr::Expr;
+use crate::expr::{Expr, Place};
 use sha2::{Digest, Sha256};
 
 /// The longest name of a composite: with the project and a role it still reads well in AWS.
 pub const MAX_NAME: usize = 64;
+
+/// Room for the longest name of a region: `ap-northeast-1`, `eusc-de-east-1`, and two more.
+const LONGEST_REGION: usize = 16;
 
 /// Checks the name of a composite or project: lower case, digits and single hyphens.
 pub fn check_name(name: &str) -> Result<(), String> {
@@ -36,19 +39,18 @@ pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr
 
 /// The name of an object that is unique in its account (IAM): it says the region too.
 pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
-    let (Some(project), Some(region)) = (&context.project, &context.region) else { return Expr::Unknown };
-    shorten(&join(project, name, &[role, region]), limit).into()
+    let Some(project) = &context.project else { return Expr::Unknown };
+    let own = shorten(&join(project, name, &[role]), limit - 2 - LONGEST_REGION);
+    Expr::concat([format!("{own}--").into(), Expr::Place(Place::Region)])
 }
 
 /// The name of a bucket, unique in the world: a hash of account and region keeps it apart.
 pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
-    let (Some(project), Some(region), Some(account)) = (&context.project, &context.region, &context.account)
-    else {
-        return Expr::Unknown;
-    };
-    let place = hash(&format!("{account}/{region}"));
-    // S3 allows 63 characters.
-    format!("{}-{place}", shorten(&join(project, name, &[role]), 63 - 1 - place.len())).into()
+    let Some(project) = &context.project else { return Expr::Unknown };
+    let place = Expr::concat([Expr::Place(Place::Account), "/".into(), Expr::Place(Place::Region)]);
+    // S3 allows 63 characters; the hash takes 8.
+    let own = shorten(&join(project, name, &[role]), 63 - 1 - 8);
+    Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
 }
 
 /// What follows the name is set off by two hyphens, which no name holds: the dead letters of `x` are

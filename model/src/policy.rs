@@ -32,8 +32,8 @@ pub enum Grant {
     ReadParameters(Vec<Expr>),
     /// Starts tasks of a family (the ARN of its task definition without revision) on a cluster (its ARN).
     RunTask(Expr, Expr),
-    /// Gives these roles (their ARNs) to the tasks that it starts.
-    PassTaskRoles(Vec<Expr>),
+    /// Gives these roles (a list of their ARNs) to the tasks that it starts.
+    PassTaskRoles(Expr),
 }
 
 /// Actions for which IAM has no resource-level permission, so that `*` is right.
@@ -76,7 +76,7 @@ impl Grant {
             Self::RunTask(family, _) => {
                 ("RunTask", &["ecs:RunTask"], Expr::concat([family.clone(), ":*".into()]))
             }
-            Self::PassTaskRoles(roles) => ("PassTaskRoles", &["iam:PassRole"], Expr::List(roles.clone())),
+            Self::PassTaskRoles(roles) => ("PassTaskRoles", &["iam:PassRole"], roles.clone()),
         };
         let mut statement = vec![
             ("Sid", Expr::from(sid)),

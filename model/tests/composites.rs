@@ -124,7 +124,9 @@ fn names_stay_within_awss_limits() {
             for (field, limit) in
                 [("bucket", 63), ("function_name", 64), ("alarm_name", 255), ("statement_id", 100)]
             {
-                let Some(Expr::Literal(name)) = object.fields.get(field) else { continue };
+                let Some(name) = object.fields.get(field).and_then(|name| name.evaluate(&scope)) else {
+                    continue;
+                };
                 assert!(name.as_str().expect("a name").len() <= limit, "{}: {name}", object.key);
             }
             let limit = match object.kind.name {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use tandem_tests::environment::root;
+use tandem_tests::environment::{VIDEO_THUMBNAILER, copy};
 use tandem_tests::ffmpeg;
 
 use crate::stage::{On, Stage, base_image, for_containers};
@@ -16,25 +16,15 @@ use crate::stage::{On, Stage, base_image, for_containers};
 /// The example in a stage, with either of its configurations.
 fn stage(configuration: &str) -> Stage {
     let mut stage = Stage::new(On::MiniStack);
-    let example = root().join("examples/video-thumbnailer");
-    let built = [
-        "container/Dockerfile",
-        "container/.dockerignore",
-        "container/target/x86_64-unknown-linux-gnu/release/make-thumbnail",
-        "handlers/target/release/launcher",
-        "handlers/target/release/on-thumbnail",
-    ];
-    for file in [configuration].iter().chain(&built) {
-        let copy = stage.terraform.path().join("example").join(file);
-        std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
-        std::fs::copy(example.join(file), copy)
-            .unwrap_or_else(|error| panic!("{file}: {error}: run `cargo xtask test`, which builds it"));
-    }
+    copy(VIDEO_THUMBNAILER, stage.terraform.path())
+        .unwrap_or_else(|error| panic!("{error}: run `cargo xtask test`, which builds it"));
     let variables = for_containers(&stage);
     stage.terraform.set("TF_VAR_base_image", base_image());
     stage.terraform.set("TF_VAR_task_environment", &variables.to_string());
     let folder = configuration.strip_suffix("main.tf").expect("a configuration");
-    stage.terraform.enter(&format!("example/{folder}"));
+    stage.terraform.enter(&format!("examples/video-thumbnailer/{folder}"));
+    // The modules; the provider itself comes by an override.
+    stage.terraform.run(&["get"]).expect_success();
     stage
 }
 

@@ -188,12 +188,16 @@ impl Engine {
 
     /// A command of the shell that ends the private engine when nobody uses it any more.
     pub fn end_command() -> String {
-        let end = "kill $0 && while kill -0 $0 2>/dev/null; do sleep 0.1; done";
         let (usage, process) = (usage(), process_file());
         // The lock is held until it is gone: whoever wants it next starts it anew.
-        format!("flock -n -x '{}' sh -c '{end}' \"$(cat '{}')\"", usage.display(), process.display())
+        format!("flock -n -x '{}' sh -c '{END}' \"$(cat '{}')\"", usage.display(), process.display())
     }
 }
+
+/// A command of the shell that ends the process `$0`, and waits for it. A zombie has ended, too: whoever
+/// started the engine may be waiting for this very command.
+const END: &str =
+    r#"kill $0 && while grep -qs "^State:[[:space:]]*[^ZX[:space:]]" /proc/$0/status; do sleep 0.1; done"#;
 
 impl Drop for Engine {
     fn drop(&mut self) {
@@ -256,4 +260,18 @@ pub fn let_containers_reach(endpoint: &str, gateway: &str) -> io::Result<String>
 fn hand_on(mut from: &TcpStream, mut to: &TcpStream) {
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(std::net::Shutdown::Write);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_does_not_wait_for_whoever_started_the_process() {
+        let mut process = Command::new("sleep").arg("1000").spawn().expect("sleep");
+        // Nobody asks for its status meanwhile: it stays as a zombie.
+        let end = Command::new("timeout").args(["20", "sh", "-c", END, &process.id().to_string()]).status();
+        assert!(end.expect("timeout").success());
+        process.wait().expect("its status");
+    }
 }

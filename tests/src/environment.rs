@@ -8,6 +8,39 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
+/// Copies files and whole folders of the project, by their paths from its top on, to the same places
+/// below another folder.
+pub fn copy(paths: &[&str], to: &Path) -> std::io::Result<()> {
+    for path in paths {
+        copy_one(&root().join(path), &to.join(path))
+            .map_err(|error| std::io::Error::new(error.kind(), format!("{path}: {error}")))?;
+    }
+    Ok(())
+}
+
+fn copy_one(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        std::fs::create_dir_all(to.parent().unwrap_or(to))?;
+        return std::fs::copy(from, to).map(drop);
+    }
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        copy_one(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// What the example `video-thumbnailer` needs to be applied, once it is built.
+pub const VIDEO_THUMBNAILER: &[&str] = &[
+    "examples/video-thumbnailer/main.tf",
+    "examples/video-thumbnailer/parts/main.tf",
+    "examples/video-thumbnailer/container/Dockerfile",
+    "examples/video-thumbnailer/container/.dockerignore",
+    "examples/video-thumbnailer/container/target/x86_64-unknown-linux-gnu/release/make-thumbnail",
+    "examples/video-thumbnailer/handlers/target/lambda",
+    "modules/video-thumbnailer/composite",
+];
+
 /// The private folder.
 pub fn private() -> PathBuf {
     root().join(".tandem")

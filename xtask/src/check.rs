@@ -33,7 +33,9 @@ pub(crate) fn release_build(folder: &Path, command: &str) -> Command {
 pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
     let example = root().join("examples/video-thumbnailer");
     step("Building the handlers of the video thumbnailer (minutes when cold)", || {
-        quiet(&mut release_build(&example.join("handlers"), command))
+        let mut tandem = cargo(&["run", "--quiet", "--locked", "-p", "tandem", "--", "build", "--locked"]);
+        tandem.args((command == "test").then_some("--test")).arg("--file").arg(example.join("tandem.yaml"));
+        quiet(tandem.env_remove("CARGO_TARGET_DIR"))
     })?;
     step("Building its container's program (minutes when cold)", || {
         let mut build = release_build(&example.join("container"), command);

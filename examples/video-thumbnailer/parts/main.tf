@@ -60,7 +60,7 @@ resource "tandem_event_function" "launcher" {
   launches = [tandem_container_task.ffmpeg.launch]
 
   code {
-    bootstrap = "${path.module}/../handlers/target/release/launcher"
+    bootstrap = "${path.module}/../handlers/target/lambda/videos-launcher/bootstrap"
   }
 
   on {
@@ -73,7 +73,7 @@ resource "tandem_event_function" "on_thumbnail" {
   name = "on-thumbnail"
 
   code {
-    bootstrap = "${path.module}/../handlers/target/release/on-thumbnail"
+    bootstrap = "${path.module}/../handlers/target/lambda/videos-on-thumbnail/bootstrap"
   }
 
   on {

@@ -7,6 +7,8 @@
 //! - `replaces = "reason"`: a change makes a new composite,
 //! - `sensitive`, `write_only`: Terraform's flags,
 //! - `source = EXPRESSION`: a `tandem_model::input::Source`, where facts about the value come from,
+//! - `refers = EXPRESSION`: a `tandem_model::input::Reference`, the output of another composite that
+//!   this input takes,
 //! - `flatten`: the fields of another struct, in place.
 //!
 //! On an enum of one-field variants, each variant's struct is one shape of the same block; the
@@ -38,6 +40,7 @@ struct Options {
     rule: Option<Expr>,
     replaces: Option<Expr>,
     source: Option<Expr>,
+    refers: Option<Expr>,
     sensitive: bool,
     write_only: bool,
     flatten: bool,
@@ -53,6 +56,7 @@ fn options(field: &Field) -> syn::Result<Options> {
                 "rule" => options.rule = Some(meta.value()?.parse()?),
                 "replaces" => options.replaces = Some(meta.value()?.parse()?),
                 "source" => options.source = Some(meta.value()?.parse()?),
+                "refers" => options.refers = Some(meta.value()?.parse()?),
                 "sensitive" => options.sensitive = true,
                 "write_only" => options.write_only = true,
                 "flatten" => options.flatten = true,
@@ -108,6 +112,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
         let (default, rule) = (option_tokens(options.default.as_ref()), option_tokens(options.rule.as_ref()));
         let (replaces, source) =
             (option_tokens(options.replaces.as_ref()), option_tokens(options.source.as_ref()));
+        let refers = option_tokens(options.refers.as_ref());
         let (sensitive, write_only) = (options.sensitive, options.write_only);
         declared.push(quote! {
             fields.push(::tandem_model::input::Field {
@@ -120,6 +125,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
                 rule: #rule,
                 replaces: #replaces,
                 source: #source,
+                refers: #refers,
                 sensitive: #sensitive,
                 write_only: #write_only,
             });

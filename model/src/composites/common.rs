@@ -137,7 +137,14 @@ pub(super) fn variables<'a>(
     let given = match given {
         None => BTreeMap::new(),
         Some(Scalar::Known(given)) => given.clone(),
-        Some(other) => return Some(other.into()),
+        Some(other) => {
+            let more = Expr::map(more);
+            return Some(if more == Expr::Map(BTreeMap::new()) {
+                other.into()
+            } else {
+                Expr::Merge(vec![other.into(), more])
+            });
+        }
     };
     let mut all: BTreeMap<String, Expr> =
         given.iter().map(|(name, value)| (name.clone(), value.into())).collect();

@@ -15,7 +15,7 @@ use crate::expr::{Expr, Place};
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::image;
-use crate::input::{Inputs, Rule, Source};
+use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::{ec2, ecr, ecs, events, iam};
 use crate::names;
 use crate::policy::{self, Grant};
@@ -92,6 +92,7 @@ pub(super) struct TaskInputs {
 #[derive(Debug, Inputs)]
 struct Build {
     /// Folder with everything that goes into the image; a `.dockerignore` in it is honoured.
+    #[input(source = Source::Folder)]
     context: String,
     /// The Dockerfile, from the context on.
     #[input(default = "Dockerfile")]
@@ -118,6 +119,7 @@ struct Network {
 #[derive(Debug, Inputs)]
 struct BucketAccess {
     /// Name of a bucket.
+    #[input(refers = Reference::BUCKET)]
     bucket: Scalar<String>,
     /// Prefixes of the keys that may be read; an empty text stands for all.
     read: Vec<String>,

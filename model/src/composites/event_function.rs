@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::expr::{Expr, Place};
 use crate::finding::{Code as FindingCode, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Rule, Source};
+use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::{iam, lambda, s3, scheduler, sqs};
 use crate::names;
 use crate::policy::{self, Grant};
@@ -37,6 +37,7 @@ pub(super) struct EventFunctionInputs {
     #[input(flatten)]
     function: FunctionInputs,
     /// Tasks that the function may start, each the output `launch` of a `container_task`. The function finds them in its variable `TANDEM_LAUNCHES`, a JSON list.
+    #[input(refers = Reference::LAUNCH)]
     launches: Vec<Scalar<String>>,
     #[input(flatten)]
     common: Common,
@@ -110,6 +111,7 @@ pub(super) enum Trigger {
 #[derive(Debug, Inputs)]
 pub(super) struct BucketTrigger {
     /// Name of a bucket of this account and region.
+    #[input(refers = Reference::BUCKET)]
     pub(super) bucket: Scalar<String>,
     /// What happens to the objects: `created`, `removed`, or both. `created` when not given.
     #[input(rule = Rule::OneOf(&["created", "removed"]))]

@@ -22,14 +22,15 @@ pub(super) struct Launch {
 struct Target {
     task_definition: Expr,
     cluster: Expr,
-    roles: Vec<Expr>,
+    /// A list of ARNs.
+    roles: Expr,
 }
 
 impl Launch {
     /// A task of the same graph: its handle, the ARN of its task definition without revision, of its
     /// cluster and of its roles.
     pub(super) fn new(handle: Expr, task_definition: Expr, cluster: Expr, roles: Vec<Expr>) -> Self {
-        Self { handle, target: Some(Target { task_definition, cluster, roles }) }
+        Self { handle, target: Some(Target { task_definition, cluster, roles: Expr::List(roles) }) }
     }
 
     /// What whoever starts it must be allowed.
@@ -44,6 +45,15 @@ impl Launch {
     /// Whether it is known what must be allowed.
     pub(super) fn is_known(&self) -> bool {
         self.target.is_some()
+    }
+
+    /// A task of another module: what its handle says once it is known.
+    fn of_member(handle: Expr) -> Self {
+        let member = |name| Expr::Member(Box::new(handle.clone()), name);
+        // The list of roles stands as one expression.
+        let (task_definition, cluster, roles) =
+            (member("task_definition"), member("cluster"), member("roles"));
+        Self { handle, target: Some(Target { task_definition, cluster, roles }) }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -62,7 +72,11 @@ impl Launch {
 pub(super) fn read(handles: &[Scalar<String>], findings: &mut Findings) -> Vec<Launch> {
     let read = |(index, handle): (usize, &Scalar<String>)| {
         let unknown = Launch { handle: handle.into(), target: None };
-        let Some(text) = handle.known() else { return unknown };
+        let text = match handle {
+            Scalar::Known(text) => text,
+            Scalar::Reference(_) => return Launch::of_member(handle.into()),
+            Scalar::Unknown => return unknown,
+        };
         Launch::parse(text).unwrap_or_else(|| {
             findings.error(
                 Code::WrongType,

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path};
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Rule};
+use crate::input::{Inputs, Reference, Rule};
 use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
@@ -32,8 +32,9 @@ pub(super) struct ThumbnailerInputs {
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
     /// Name of an existing bucket of this account and region; without it a bucket is made.
+    #[input(refers = Reference::BUCKET)]
     bucket: Option<Scalar<String>>,
-    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `THUMBNAILER_BUCKET` and `THUMBNAILER_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and nothing else.
+    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `TANDEM_BUCKET` and `TANDEM_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and nothing else.
     task: TaskInputs,
     /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`.
     launcher: FunctionInputs,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tandem_tests::calls::Account;
 use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::environment::{Packages, private, root};
+use tandem_tests::environment::{Packages, copy, private};
 
 use crate::step::{Result, quiet, step};
 use crate::{install, setup};
@@ -46,17 +46,15 @@ fn build_provider() -> Result {
 }
 
 impl Stage {
-    /// Copies these files of an example, so that the user's folder stays clean, and starts an emulator.
+    /// Copies these files and folders of the project, so that the user's stays clean, and starts an
+    /// emulator.
     fn new(example: &str, files: &[&str], settings: &Settings) -> Result<Self> {
-        let work = private().join("demo").join(example);
-        if work.exists() {
-            std::fs::remove_dir_all(&work)?;
+        let top = private().join("demo").join(example);
+        if top.exists() {
+            std::fs::remove_dir_all(&top)?;
         }
-        for file in files {
-            let copy = work.join(file);
-            std::fs::create_dir_all(copy.parent().ok_or("a folder")?)?;
-            std::fs::copy(root().join("examples").join(example).join(file), copy)?;
-        }
+        copy(files, &top)?;
+        let work = top.join("examples").join(example);
         let mirror = private().join("demo-mirror");
         install::put(&tandem_tests::terraform::provider_binary(), &mirror)?;
         let rc = work.join("terraform.rc");

@@ -12,7 +12,10 @@ const KEY: &str = "my video+ü.mp4";
 pub(super) fn run(keep: bool) -> Result {
     build_provider()?;
     build("Building the handler", &root().join("examples/upload-notice/handlers/upload-notice"), &[])?;
-    let files = ["main.tf", "handlers/upload-notice/target/release/bootstrap"];
+    let files = [
+        "examples/upload-notice/main.tf",
+        "examples/upload-notice/handlers/upload-notice/target/release/bootstrap",
+    ];
     let stage = Stage::new(EXAMPLE, &files, &Settings::default())?;
     let before = stage.account.everything()?;
     stage.apply()?;

@@ -2,7 +2,7 @@
 
 use tandem_tests::emulator::Settings;
 use tandem_tests::engine::{Engine, let_containers_reach};
-use tandem_tests::environment::{Packages, private};
+use tandem_tests::environment::{Packages, VIDEO_THUMBNAILER, private};
 use tandem_tests::ffmpeg;
 
 use super::{Stage, build_provider, log_line, wait};
@@ -24,16 +24,8 @@ pub(super) fn run(keep: bool) -> Result {
         Ok(ffmpeg::sample(&video)?)
     })?;
 
-    let files = [
-        "main.tf",
-        "container/Dockerfile",
-        "container/.dockerignore",
-        "container/target/x86_64-unknown-linux-gnu/release/make-thumbnail",
-        "handlers/target/release/launcher",
-        "handlers/target/release/on-thumbnail",
-    ];
     let settings = Settings { engine: Some(engine.host.clone()), ..Settings::default() };
-    let mut stage = Stage::new(EXAMPLE, &files, &settings)?;
+    let mut stage = Stage::new(EXAMPLE, VIDEO_THUMBNAILER, &settings)?;
     let reached = let_containers_reach(&stage.account.endpoint, &engine.gateway)?;
     // On AWS a task gets its credentials from its role; the emulator gives it none.
     let variables = stage.account.for_containers(&reached);

@@ -25,14 +25,12 @@ struct Job {
 
 impl Job {
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let text = |name: &str| {
-            let name = format!("THUMBNAILER_{name}");
-            variable(&name).ok_or_else(|| format!("{name} is not set"))
-        };
+        let given = |name: String| variable(&name).ok_or_else(|| format!("{name} is not set"));
+        let text = |name: &str| given(format!("THUMBNAILER_{name}"));
         let pattern = text("TIMESTAMP_PATTERN")?;
         Ok(Self {
-            bucket: text("BUCKET")?,
-            key: text("KEY")?,
+            bucket: given("TANDEM_BUCKET".to_owned())?,
+            key: given("TANDEM_KEY".to_owned())?,
             input_prefix: text("INPUT_PREFIX")?,
             output_prefix: text("OUTPUT_PREFIX")?,
             pattern: Regex::new(&pattern).map_err(|error| format!("{pattern:?}: {error}"))?,

@@ -1,0 +1,94 @@
+//! What each command does.
+
+pub(crate) mod add;
+pub(crate) mod build;
+pub(crate) mod generate;
+pub(crate) mod init;
+
+use std::path::Path;
+
+use tandem::graph::Format as Picture;
+use tandem::source::Source;
+use tandem::spec::{self, App};
+use tandem::templates::BUILT_IN;
+use tandem_model::finding::{Code, suggest};
+
+use crate::{Failure, Global, Outcome};
+
+/// The application, once its findings are printed.
+fn app(global: &Global) -> Result<(Source, App), Failure> {
+    let source = global.source()?;
+    let (app, diagnostics) = spec::read(&source);
+    match app {
+        Some(app) => {
+            // Programs get findings from `check`; here they would stand in the way of the result.
+            if global.format == crate::Format::Text {
+                global.report(&source, &diagnostics)?;
+            }
+            Ok((source, app))
+        }
+        None => Err(global.report(&source, &diagnostics).err().unwrap_or(Failure::Findings)),
+    }
+}
+
+pub(crate) fn check(global: &Global) -> Outcome {
+    let source = global.source()?;
+    let (app, diagnostics) = spec::read(&source);
+    global.report(&source, &diagnostics)?;
+    if let Some(app) = app {
+        let objects: usize = app.entries.iter().map(|entry| entry.graph.objects().len()).sum();
+        global.say(&format!("{}: {} entries, {objects} AWS objects", app.name, app.entries.len()));
+    }
+    Ok(())
+}
+
+pub(crate) fn graph(global: &Global, picture: Picture) -> Outcome {
+    let (_, app) = app(global)?;
+    global.print(&tandem::graph::draw(&app, picture))
+}
+
+pub(crate) fn export(global: &Global, folder: &Path) -> Outcome {
+    for (name, text) in BUILT_IN {
+        let path = folder.join(format!("{name}.hbs"));
+        if path.exists() {
+            return Err(Failure::Usage(format!(
+                "{} is there already; choose another folder",
+                path.display()
+            )));
+        }
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        written
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    }
+    global.say(
+        &format!(
+            "{} templates in {}: `tandem generate --templates {0}` uses them",
+            BUILT_IN.len(),
+            folder.display()
+        )
+        .replace("{0}", &folder.display().to_string()),
+    );
+    Ok(())
+}
+
+pub(crate) fn explain(global: &Global, code: Option<&str>) -> Outcome {
+    let Some(wanted) = code else {
+        let mut all: Vec<&Code> = Code::ALL.iter().collect();
+        all.sort_by_key(|code| code.as_str());
+        let lines = all.iter().map(|code| format!("{}  {}\n", code, code.title()));
+        return global.print(&lines.collect::<String>());
+    };
+    let upper = wanted.to_uppercase();
+    match Code::ALL.iter().find(|code| code.as_str() == upper) {
+        Some(code) => global.print(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation())),
+        None => {
+            let near = suggest(&upper, Code::ALL.iter().map(|code| code.as_str()));
+            let help = near.map_or_else(
+                || "`tandem explain` lists them".to_owned(),
+                |near| format!("did you mean {near}? `tandem explain` lists all"),
+            );
+            Err(Failure::Usage(format!("there is no code `{wanted}`; {help}")))
+        }
+    }
+}

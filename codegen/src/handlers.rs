@@ -1,0 +1,324 @@
+//! Rust handlers: what is generated around them, and how the user's part is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+use tandem_model::expr::Expr;
+use tandem_model::finding::Code;
+use tandem_model::graph::{Graph, Object};
+
+use crate::diagnostic::Diagnostic;
+use crate::spec::{App, bootstrap};
+use crate::templates::{Error, Templates};
+
+/// A function whose code is written in Rust beside the spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The name of its crate.
+    pub name: String,
+    /// The types of events that reach it; without any it is called by hand.
+    pub events: BTreeSet<Event>,
+    /// Whether it tells a queue which messages of a batch failed.
+    pub partial: bool,
+    /// Whether it may start tasks.
+    pub launches: bool,
+}
+
+/// A type of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// Something happened to an object of a bucket.
+    Object,
+    /// Messages of a queue.
+    Message,
+    /// The clock.
+    Schedule,
+    /// A call by hand.
+    Invoke,
+}
+
+impl Event {
+    /// What makes a function get such events: a kind of object, and its field that names the function.
+    const SOURCES: &[(&'static str, &'static str, Event)] = &[
+        ("s3_bucket_notification", "lambda_function_arn", Event::Object),
+        ("lambda_event_source_mapping", "function_name", Event::Message),
+        ("scheduler_schedule", "target_arn", Event::Schedule),
+    ];
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Message => "message",
+            Self::Schedule => "schedule",
+            Self::Invoke => "invoke",
+        }
+    }
+
+    /// The function of `handler.rs` that gets them.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Object => "on_object",
+            Self::Message => "on_message",
+            Self::Schedule => "on_schedule",
+            Self::Invoke => "on_invoke",
+        }
+    }
+
+    /// The type of its first argument.
+    fn argument(self) -> &'static str {
+        match self {
+            Self::Object => "Object",
+            Self::Message => "Message",
+            Self::Schedule => "Tick",
+            Self::Invoke => "Value",
+        }
+    }
+
+    fn returns(self) -> &'static str {
+        if self == Self::Invoke { "Result<Value, Error>" } else { "Result<(), Error>" }
+    }
+
+    /// How the function is declared.
+    fn signature(self) -> String {
+        let name = match self {
+            Self::Object => "object",
+            Self::Message => "message",
+            Self::Schedule => "tick",
+            Self::Invoke => "payload",
+        };
+        format!(
+            "pub async fn {}({name}: {}, context: &Context) -> {}",
+            self.function(),
+            self.argument(),
+            self.returns()
+        )
+    }
+}
+
+/// The functions of an application, as their edges say.
+pub fn functions(app: &App) -> Vec<Function> {
+    let mut functions = Vec::new();
+    for entry in &app.entries {
+        for handler in entry.handlers.values() {
+            let path = bootstrap(handler);
+            let runs = |object: &&Object| {
+                let source = object.fields.get("source");
+                matches!(source, Some(Expr::Literal(source)) if source["path"] == path.as_str())
+            };
+            let Some(object) = entry.graph.objects().iter().find(runs) else { continue };
+            functions.push(function(handler, object, &entry.graph));
+        }
+    }
+    functions
+}
+
+fn function(name: &str, function: &Object, graph: &Graph) -> Function {
+    let mut events = BTreeSet::new();
+    let mut partial = false;
+    for object in graph.objects() {
+        for (kind, field, event) in Event::SOURCES {
+            let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if *key == function.key);
+            if object.kind.name == *kind && object.fields.get(field).is_some_and(names) {
+                events.insert(*event);
+                let types = object.fields.get("function_response_types");
+                partial |= matches!(types, Some(Expr::List(types)) if !types.is_empty());
+            }
+        }
+    }
+    if events.is_empty() {
+        events.insert(Event::Invoke);
+    }
+    let mut launches = false;
+    if let Some(environment) = function.fields.get("environment") {
+        launches = sets(environment, "TANDEM_LAUNCHES");
+    }
+    Function { name: name.to_owned(), events, partial, launches }
+}
+
+/// Whether an environment sets a variable.
+fn sets(environment: &Expr, name: &str) -> bool {
+    match environment {
+        Expr::Map(entries) => entries.contains_key(name),
+        Expr::Merge(parts) => parts.iter().any(|part| sets(part, name)),
+        _ => false,
+    }
+}
+
+impl Function {
+    fn data(&self) -> Json {
+        let mut data = json!({
+            "name": self.name,
+            "partial": self.partial,
+            "launches": self.launches,
+        });
+        for event in [Event::Object, Event::Message, Event::Schedule, Event::Invoke] {
+            data[event.flag()] = self.events.contains(&event).into();
+        }
+        data
+    }
+
+    /// The files that are generated each time, from the crate's folder on.
+    pub fn generated(&self, templates: &Templates) -> Result<BTreeMap<String, String>, Error> {
+        let mut names = vec!["main", "event"];
+        names.extend(self.launches.then_some("tasks"));
+        let data = self.data();
+        let render = |name: &str| {
+            let text = templates.rust(&format!("handler/{name}.rs"), &data)?;
+            Ok((format!("src/{name}.rs"), text))
+        };
+        names.into_iter().map(render).collect()
+    }
+
+    /// The first `handler.rs`.
+    pub fn first_handler(&self, templates: &Templates) -> Result<String, Error> {
+        let mut data = self.data();
+        let functions: Result<Vec<String>, Error> =
+            self.events.iter().map(|event| self.body(*event, templates)).collect();
+        data["functions"] = functions?.into();
+        let uses: Vec<&str> = self
+            .events
+            .iter()
+            .filter(|event| **event != Event::Invoke)
+            .map(|event| event.argument())
+            .collect();
+        data["uses"] = match &uses[..] {
+            [] => Json::Null,
+            [one] => (*one).into(),
+            several => format!("{{{}}}", several.join(", ")).into(),
+        };
+        templates.rust("handler/handler.rs", &data)
+    }
+
+    fn body(&self, event: Event, templates: &Templates) -> Result<String, Error> {
+        let text = templates.rust(&format!("handler/{}.rs", event.function()), &self.data())?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// What a `handler.rs` lacks: the diagnostics, and the text with what is missing put in.
+    pub fn read(
+        &self,
+        path: &str,
+        text: &str,
+        templates: &Templates,
+    ) -> Result<(Vec<Diagnostic>, Option<String>), Error> {
+        let file = match syn::parse_file(text) {
+            Ok(file) => file,
+            Err(error) => {
+                let start = error.span().start();
+                let at = (path.to_owned(), start.line, start.column + 1);
+                let message = format!("this is not Rust: {error}");
+                return Ok((vec![Diagnostic::in_file(Code::Handler, at, message, "Mend it first.")], None));
+            }
+        };
+        let mut diagnostics = Vec::new();
+        let mut added = String::new();
+        for event in &self.events {
+            let found = file.items.iter().find_map(|item| match item {
+                syn::Item::Fn(function) if function.sig.ident == event.function() => Some(&function.sig),
+                _ => None,
+            });
+            match found {
+                Some(signature) => {
+                    if let Some(wrong) = misfit(*event, signature) {
+                        let start = signature.ident.span().start();
+                        let at = (path.to_owned(), start.line, start.column + 1);
+                        let help = format!("Declare it as `{}`.", event.signature());
+                        diagnostics.push(Diagnostic::in_file(Code::Handler, at, wrong, help));
+                    }
+                }
+                // It may come from elsewhere; the compiler knows.
+                None if brings(&file, event.function()) => {}
+                None => {
+                    let at = (path.to_owned(), text.lines().count().max(1), 1);
+                    let message = format!("`{}` is missing, and a trigger calls it", event.function());
+                    let help = format!(
+                        "Add `{} {{ … }}`, or run `tandem generate --fix`, which does.",
+                        event.signature()
+                    );
+                    diagnostics.push(Diagnostic::in_file(Code::Handler, at, message, help));
+                    added.push_str(&self.insertion(*event, &file, templates)?);
+                }
+            }
+        }
+        let fixed = (!added.is_empty()).then(|| format!("{}\n{added}", text.trim_end()));
+        Ok((diagnostics, fixed))
+    }
+
+    /// A function to put at the end of a file that may not have its names in scope.
+    fn insertion(&self, event: Event, file: &syn::File, templates: &Templates) -> Result<String, Error> {
+        let mut body = self.body(event, templates)?;
+        let mut full = |name: &str, path: &str, before: &[char]| {
+            if !brings(file, name) {
+                for before in before {
+                    body = body.replace(&format!("{before}{name}"), &format!("{before}{path}"));
+                }
+            }
+        };
+        full(event.argument(), &format!("crate::event::{}", event.argument()), &[' ']);
+        full("Context", "crate::Context", &['&']);
+        full("Error", "lambda_runtime::Error", &[' ']);
+        full("json!", "serde_json::json!", &[' ']);
+        Ok(format!("\n{body}\n"))
+    }
+}
+
+/// What does not fit about a signature.
+fn misfit(event: Event, signature: &syn::Signature) -> Option<String> {
+    let name = event.function();
+    if signature.asyncness.is_none() {
+        return Some(format!("`{name}` is not `async`"));
+    }
+    if signature.inputs.len() != 2 {
+        return Some(format!("`{name}` takes {} arguments, and is given two", signature.inputs.len()));
+    }
+    let type_of = |index: usize| match &signature.inputs[index] {
+        syn::FnArg::Typed(argument) => last_name(&argument.ty),
+        syn::FnArg::Receiver(_) => None,
+    };
+    for (index, expected) in [(0, event.argument()), (1, "Context")] {
+        // A name of the user's own, or a generic type, is for the compiler to judge.
+        if let Some(found) = type_of(index)
+            && KNOWN.contains(&found.as_str())
+            && found != expected
+        {
+            return Some(format!("`{name}` takes a `{found}`, and is given a `{expected}`"));
+        }
+    }
+    if matches!(signature.output, syn::ReturnType::Default) {
+        return Some(format!("`{name}` returns nothing, and must return `{}`", event.returns()));
+    }
+    None
+}
+
+const KNOWN: &[&str] = &["Object", "Message", "Tick", "Value", "Context"];
+
+fn last_name(ty: &syn::Type) -> Option<String> {
+    match ty {
+        syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
+        syn::Type::Reference(reference) => last_name(&reference.elem),
+        _ => None,
+    }
+}
+
+/// Whether a file imports a name or declares it.
+fn brings(file: &syn::File, name: &str) -> bool {
+    let name = name.trim_end_matches('!');
+    fn tree(tree: &syn::UseTree, name: &str) -> bool {
+        match tree {
+            syn::UseTree::Path(path) => tree_of(&path.tree, name),
+            syn::UseTree::Name(used) => used.ident == name,
+            syn::UseTree::Rename(used) => used.rename == name,
+            syn::UseTree::Glob(_) => false,
+            syn::UseTree::Group(group) => group.items.iter().any(|item| tree_of(item, name)),
+        }
+    }
+    fn tree_of(inner: &syn::UseTree, name: &str) -> bool {
+        tree(inner, name)
+    }
+    file.items.iter().any(|item| match item {
+        syn::Item::Use(used) => tree(&used.tree, name),
+        syn::Item::Struct(item) => item.ident == name,
+        syn::Item::Type(item) => item.ident == name,
+        _ => false,
+    })
+}

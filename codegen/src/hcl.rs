@@ -1,0 +1,315 @@
+//! Terraform's language, written from values: no text of a user can become code.
+
+use serde_json::Value as Json;
+use tandem_model::value::Value;
+
+/// An expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hcl {
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as its decimal text.
+    Number(String),
+    /// A text of anybody's.
+    Text(String),
+    /// An expression of our own making, such as `var.x`.
+    Code(String),
+    /// Texts and expressions in a row, as one text.
+    Template(Vec<Hcl>),
+    /// A call of a function.
+    Call(&'static str, Vec<Hcl>),
+    /// A list.
+    List(Vec<Hcl>),
+    /// A map.
+    Map(Vec<(String, Hcl)>),
+}
+
+/// The body of a file or block.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// What it holds, in order.
+    pub items: Vec<Item>,
+}
+
+/// One item of a body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `name = expression`
+    Attribute(String, Hcl),
+    /// A block with its labels.
+    Block(String, Vec<String>, Body),
+    /// A comment of our own, of one line.
+    Comment(String),
+}
+
+impl Body {
+    /// Adds an attribute.
+    pub fn set(&mut self, name: &str, value: impl Into<Hcl>) {
+        self.items.push(Item::Attribute(name.to_owned(), value.into()));
+    }
+
+    /// Adds a block.
+    pub fn block(&mut self, name: &str, labels: &[&str], body: Body) {
+        let labels = labels.iter().map(ToString::to_string).collect();
+        self.items.push(Item::Block(name.to_owned(), labels, body));
+    }
+
+    /// As text, formatted as `terraform fmt` does.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out, 0);
+        out
+    }
+
+    fn write(&self, out: &mut String, depth: usize) {
+        let indent = "  ".repeat(depth);
+        let mut index = 0;
+        while index < self.items.len() {
+            match &self.items[index] {
+                Item::Attribute(..) => {
+                    let run = self.items[index..]
+                        .iter()
+                        .map_while(|item| match item {
+                            Item::Attribute(name, value) => Some((name.clone(), value)),
+                            _ => None,
+                        })
+                        .collect::<Vec<_>>();
+                    let count = run.len();
+                    if index > 0 && !matches!(self.items[index - 1], Item::Comment(_)) {
+                        out.push('\n');
+                    }
+                    write_aligned(out, &run, depth);
+                    index += count;
+                }
+                Item::Block(name, labels, body) => {
+                    if index > 0 && !matches!(self.items[index - 1], Item::Comment(_)) {
+                        out.push('\n');
+                    }
+                    out.push_str(&indent);
+                    out.push_str(name);
+                    for label in labels {
+                        out.push_str(&format!(" {}", quoted(label)));
+                    }
+                    if body.items.is_empty() {
+                        out.push_str(" {}\n");
+                    } else {
+                        out.push_str(" {\n");
+                        body.write(out, depth + 1);
+                        out.push_str(&format!("{indent}}}\n"));
+                    }
+                    index += 1;
+                }
+                Item::Comment(text) => {
+                    if index > 0 {
+                        out.push('\n');
+                    }
+                    out.push_str(&format!("{indent}# {text}\n"));
+                    index += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Attributes, with their equals signs below each other where `terraform fmt` puts them so: a value of
+/// several lines stands by itself.
+fn write_aligned(out: &mut String, attributes: &[(String, &Hcl)], depth: usize) {
+    let indent = "  ".repeat(depth);
+    let values: Vec<String> = attributes.iter().map(|(_, value)| value.render(depth)).collect();
+    let mut start = 0;
+    while start < attributes.len() {
+        let end = (start..attributes.len())
+            .find(|index| values[*index].contains('\n'))
+            .map_or(attributes.len(), |index| index.max(start + 1));
+        let width = attributes[start..end].iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
+        for index in start..end {
+            let name = &attributes[index].0;
+            let padding = " ".repeat(width - columns(name));
+            out.push_str(&format!("{indent}{name}{padding} = {}\n", values[index]));
+        }
+        start = end;
+    }
+}
+
+/// Terraform counts grapheme clusters; keys with combining characters are rare enough to be left to
+/// count as characters.
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Whether a text may stand as a name.
+pub fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+impl Hcl {
+    /// A text of anybody's.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// An expression of our own making.
+    pub fn code(code: impl Into<String>) -> Self {
+        Self::Code(code.into())
+    }
+
+    /// As text, in a line that is indented that deep.
+    pub fn render(&self, depth: usize) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Number(number) => number.clone(),
+            Self::Text(text) => quoted(text),
+            Self::Code(code) => code.clone(),
+            Self::Template(parts) => match &parts[..] {
+                [] => "\"\"".to_owned(),
+                [Self::Code(code)] => code.clone(),
+                parts => render_template(parts, depth),
+            },
+            Self::Call(name, arguments) => {
+                let arguments: Vec<String> =
+                    arguments.iter().map(|argument| argument.render(depth)).collect();
+                format!("{name}({})", arguments.join(", "))
+            }
+            Self::List(items) if items.is_empty() => "[]".to_owned(),
+            Self::List(items) => {
+                let rendered: Vec<String> = items.iter().map(|item| item.render(depth + 1)).collect();
+                let line = format!("[{}]", rendered.join(", "));
+                if !line.contains('\n') && line.chars().count() <= 100 {
+                    return line;
+                }
+                let indent = "  ".repeat(depth + 1);
+                let lines: String = rendered.iter().map(|item| format!("{indent}{item},\n")).collect();
+                format!("[\n{lines}{}]", "  ".repeat(depth))
+            }
+            Self::Map(entries) if entries.is_empty() => "{}".to_owned(),
+            Self::Map(entries) => {
+                let entries: Vec<(String, &Hcl)> = entries
+                    .iter()
+                    .map(|(key, value)| (if is_identifier(key) { key.clone() } else { quoted(key) }, value))
+                    .collect();
+                let mut out = "{\n".to_owned();
+                write_aligned(&mut out, &entries, depth + 1);
+                out.push_str(&"  ".repeat(depth));
+                out.push('}');
+                out
+            }
+        }
+    }
+
+    /// The pieces of a template: texts next to each other in one, and all else as code.
+    fn pieces(&self, depth: usize, pieces: &mut Vec<Result<String, String>>) {
+        let text = match self {
+            Self::Template(parts) => return parts.iter().for_each(|part| part.pieces(depth, pieces)),
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.clone(),
+            Self::Bool(value) => value.to_string(),
+            other => return pieces.push(Err(other.render(depth))),
+        };
+        match pieces.last_mut() {
+            Some(Ok(last)) => last.push_str(&text),
+            _ => pieces.push(Ok(text)),
+        }
+    }
+}
+
+fn render_template(parts: &[Hcl], depth: usize) -> String {
+    let mut pieces = Vec::new();
+    parts.iter().for_each(|part| part.pieces(depth, &mut pieces));
+    if let [Err(code)] = &pieces[..] {
+        // Alone in a template, a number would stay one.
+        return format!("tostring({code})");
+    }
+    let mut out = String::from("\"");
+    for (index, piece) in pieces.iter().enumerate() {
+        match piece {
+            Err(code) => out.push_str(&format!("${{{code}}}")),
+            Ok(text) => {
+                // A `$` just before `${` would be read as its escape.
+                let stem = text.strip_suffix('$').filter(|_| index + 1 < pieces.len());
+                let quoted = quoted(stem.unwrap_or(text));
+                out.push_str(&quoted[1..quoted.len() - 1]);
+                if stem.is_some() {
+                    out.push_str("${\"$\"}");
+                }
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A text in quotes. `$` and `%` before a brace would begin a template: such a sign is written twice, and
+/// what follows it is looked at by itself.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '$' | '%' if rest.peek() == Some(&'{') => out.extend([c, c]),
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Line separators and byte order marks would change how an editor shows the file.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+impl From<&str> for Hcl {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<&Value> for Hcl {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null | Value::Unknown => Self::Null,
+            Value::Reference(name) => Self::Code(format!("var.{name}")),
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => Self::Number(number.clone()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::List(items) => Self::List(items.iter().map(Into::into).collect()),
+            Value::Map(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.clone(), value.into())).collect())
+            }
+        }
+    }
+}
+
+impl From<&Json> for Hcl {
+    fn from(json: &Json) -> Self {
+        Self::from(&Value::from(json))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_never_begun_by_a_text() {
+        for (text, expected) in [
+            ("${a}", r#""$${a}""#),
+            ("$${a}", r#""$$${a}""#),
+            ("%{if}", r#""%%{if}""#),
+            ("$%{a", r#""$%%{a""#),
+            ("a\"b\\\n", r#""a\"b\\\n""#),
+            ("$", r#""$""#),
+            ("\u{7}", r#""\u0007""#),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Terraform modules: one for each entry of a spec, and one for the whole.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+use tandem_model::input::{Field, Shape, Source, union};
+use tandem_model::value::Value;
+
+use crate::hcl::{Body, Hcl};
+use crate::native::{self, NOTIFICATIONS};
+use crate::spec::{App, Entry, body_fields, bootstrap};
+use crate::templates::{Error, Templates};
+use crate::variables::{Absent, Variable, parametrize};
+
+/// What a module is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Flavor {
+    /// Resources of the provider tandem
+    #[default]
+    Composite,
+    /// Resources of hashicorp/aws alone
+    Native,
+}
+
+/// Where things lie, from a module of an entry on.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The folder of the spec.
+    pub spec: String,
+    /// The folder of the handlers.
+    pub handlers: String,
+}
+
+/// Files by their path from the module of the whole on.
+pub type Files = BTreeMap<String, String>;
+
+/// A module.
+pub(crate) struct Module {
+    pub(crate) main: Body,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) outputs: Vec<(String, String, Hcl)>,
+}
+
+/// All modules of an application.
+pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Error> {
+    let mut files = Files::new();
+    let mut whole = Module { main: Body::default(), variables: Vec::new(), outputs: Vec::new() };
+    for entry in &app.entries {
+        let module = match flavor {
+            Flavor::Composite => composite(entry, layout),
+            Flavor::Native => native::module(app, entry, layout).map_err(|message| Error {
+                template: entry.name.clone(),
+                at: (1, 1),
+                message,
+            })?,
+        };
+        call(&mut whole, entry, &module);
+        let about = About {
+            title: &entry.name,
+            doc: entry.definition.doc,
+            source: format!("./modules/{}", entry.name),
+            flavor,
+        };
+        write(&mut files, &format!("modules/{}/", entry.name), &module, &about, app, templates)?;
+    }
+    let about = About {
+        title: &app.name,
+        doc: "The whole application: every module of `modules/`, wired together.",
+        source: "./terraform".to_owned(),
+        flavor,
+    };
+    if flavor == Flavor::Native {
+        notifications(app, &mut whole);
+    }
+    write(&mut files, "", &whole, &about, app, templates)?;
+    Ok(files)
+}
+
+/// The module of an entry, as one resource of the provider.
+fn composite(entry: &Entry, layout: &Layout) -> Module {
+    let (inputs, variables) = parametrize(entry, Absent::All);
+    let written = Written { entry, layout };
+    let fields = (entry.definition.fields)();
+    let ty = format!("tandem_{}", entry.definition.type_name);
+    let mut main = Body::default();
+    main.block("resource", &[&ty, "this"], written.body(&inputs, &entry.inputs, &fields));
+    let outputs = entry.definition.outputs.iter().map(|output| {
+        (output.name.to_owned(), output.doc.to_owned(), Hcl::code(format!("{ty}.this.{}", output.name)))
+    });
+    Module { main, variables, outputs: outputs.collect() }
+}
+
+struct Written<'a> {
+    entry: &'a Entry,
+    layout: &'a Layout,
+}
+
+impl Written<'_> {
+    /// The inputs of a block: `inputs` with references, `given` as the spec has them.
+    fn body(&self, inputs: &Value, given: &Value, fields: &[Field]) -> Body {
+        let mut attributes = Body::default();
+        let mut blocks = Body::default();
+        for field in fields {
+            let (value, given) = (inputs.get(field.name), given.get(field.name));
+            match (&field.shape, value) {
+                (_, Value::Null) => {}
+                (Shape::Block(body), block) => {
+                    blocks.block(field.name, &[], self.body(block, given, &shape_fields(body, block)));
+                }
+                (Shape::Blocks(body), Value::List(items)) => {
+                    for (index, item) in items.iter().enumerate() {
+                        let given = match given {
+                            Value::List(given) => given.get(index).unwrap_or(&Value::Null),
+                            _ => &Value::Null,
+                        };
+                        blocks.block(field.name, &[], self.body(item, given, &shape_fields(body, item)));
+                    }
+                }
+                (_, Value::Reference(name))
+                    if matches!(field.source, Some(Source::Code(_) | Source::Folder)) =>
+                {
+                    attributes.set(field.name, self.path(field, name, given));
+                }
+                (_, Value::List(items)) if items.is_empty() => {}
+                (_, value) => attributes.set(field.name, value),
+            }
+        }
+        attributes.items.extend(blocks.items);
+        attributes
+    }
+
+    fn path(&self, field: &Field, variable: &str, given: &Value) -> Hcl {
+        let given = given.as_text().unwrap_or_default();
+        let handler = matches!(field.source, Some(Source::Code(_)))
+            && self.entry.handlers.values().any(|handler| bootstrap(handler) == given);
+        let base = if handler { &self.layout.handlers } else { &self.layout.spec };
+        let path = if given.starts_with('/') {
+            Hcl::text(given)
+        } else {
+            let path = format!("/{base}/{given}").replace("/./", "/");
+            Hcl::Template(vec![Hcl::code("path.module"), Hcl::Text(path)])
+        };
+        Hcl::Call("coalesce", vec![Hcl::code(format!("var.{variable}")), path])
+    }
+}
+
+fn shape_fields(body: &tandem_model::input::Body, block: &Value) -> Vec<Field> {
+    match body {
+        tandem_model::input::Body::Choice(variants) => {
+            let chosen = variants.iter().find(|variant| !block.get(variant.discriminator().name).is_null());
+            chosen.map_or_else(|| union(variants), |variant| variant.fields.clone())
+        }
+        tandem_model::input::Body::Fields(_) => body_fields(body),
+    }
+}
+
+/// Calls the module of an entry from that of the whole.
+fn call(whole: &mut Module, entry: &Entry, module: &Module) {
+    let own = entry.name.replace('-', "_");
+    let mut body = Body::default();
+    body.set("source", Hcl::text(format!("./modules/{}", entry.name)));
+    let mut fields = Vec::new();
+    for variable in &module.variables {
+        match &variable.target {
+            Some(target) => {
+                let of = format!("module.{}.{}", target.entry.replace('-', "_"), target.output);
+                body.set(&variable.name, Hcl::code(of));
+            }
+            None => {
+                body.set(&variable.name, Hcl::code(format!("var.{own}.{}", variable.name)));
+                let ty = Hcl::code(&variable.ty);
+                let ty = match &variable.default {
+                    None => ty,
+                    Some(Hcl::Null) => Hcl::Call("optional", vec![ty]),
+                    Some(default) => Hcl::Call("optional", vec![ty, default.clone()]),
+                };
+                fields.push((variable.name.clone(), ty));
+            }
+        }
+    }
+    whole.main.block("module", &[&own], body);
+    let required =
+        module.variables.iter().any(|variable| variable.target.is_none() && variable.default.is_none());
+    whole.variables.push(Variable {
+        name: own.clone(),
+        doc: format!("Inputs of `{}`; modules/{}/README.md says what they mean.", entry.name, entry.name),
+        ty: Hcl::Call("object", vec![Hcl::Map(fields)]).render(1),
+        default: (!required).then(|| Hcl::Map(Vec::new())),
+        validation: None,
+        sensitive: false,
+        target: None,
+    });
+    whole.outputs.push((
+        own.clone(),
+        format!("All outputs of `{}`.", entry.name),
+        Hcl::code(format!("module.{own}")),
+    ));
+}
+
+/// The one document of notifications of each bucket that other entries hear of.
+fn notifications(app: &App, whole: &mut Module) {
+    for bucket in &app.entries {
+        let hears = |entry: &&Entry| {
+            let mut targets = entry.references.values();
+            let notified =
+                entry.graph.objects().iter().any(|object| object.kind.name == "s3_bucket_notification");
+            notified && targets.any(|target| target.entry == bucket.name && target.output == "bucket")
+        };
+        let heard: Vec<String> =
+            app.entries.iter().filter(hears).map(|entry| entry.name.replace('-', "_")).collect();
+        if heard.is_empty() {
+            continue;
+        }
+        let own = bucket.name.replace('-', "_");
+        let name = format!("module.{own}.bucket");
+        let lists: Vec<String> =
+            heard.iter().map(|entry| format!("module.{entry}.{NOTIFICATIONS}")).collect();
+        let mut content = Body::default();
+        for field in ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"] {
+            content.set(field, Hcl::code(format!("lambda_function.value.{field}")));
+        }
+        let mut dynamic = Body::default();
+        let all = format!("[for entry in concat({}) : entry if entry.bucket == {name}]", lists.join(", "));
+        dynamic.set("for_each", Hcl::code(all));
+        dynamic.block("content", &[], content);
+        let mut body = Body::default();
+        body.set("bucket", Hcl::code(&name));
+        body.set(
+            "depends_on",
+            Hcl::List(heard.iter().map(|entry| Hcl::code(format!("module.{entry}"))).collect()),
+        );
+        body.block("dynamic", &["lambda_function"], dynamic);
+        whole.main.block("resource", &["aws_s3_bucket_notification", &own], body);
+    }
+}
+
+struct About<'a> {
+    title: &'a str,
+    doc: &'a str,
+    source: String,
+    flavor: Flavor,
+}
+
+fn write(
+    files: &mut Files,
+    folder: &str,
+    module: &Module,
+    about: &About<'_>,
+    app: &App,
+    templates: &Templates,
+) -> Result<(), Error> {
+    let mut variables = Body::default();
+    module.variables.iter().for_each(|variable| variable.declare(&mut variables));
+    let mut outputs = Body::default();
+    for (name, doc, value) in &module.outputs {
+        let mut body = Body::default();
+        body.set("description", Hcl::text(doc));
+        body.set("value", value.clone());
+        outputs.block("output", &[name], body);
+    }
+    let parts = [
+        ("main.tf", module.main.clone()),
+        ("variables.tf", variables),
+        ("outputs.tf", outputs),
+        ("versions.tf", versions(about.flavor)),
+        ("examples/complete/main.tf", example(about, module, app)),
+    ];
+    for (name, body) in parts {
+        files.insert(format!("{folder}{name}"), templates.terraform(&body)?);
+    }
+    files.insert(format!("{folder}README.md"), readme(about, module, templates)?);
+    Ok(())
+}
+
+fn versions(flavor: Flavor) -> Body {
+    let (name, source, version) = match flavor {
+        Flavor::Composite => ("tandem", "tandem/tandem", format!(">= {}", env!("CARGO_PKG_VERSION"))),
+        Flavor::Native => ("aws", "hashicorp/aws", ">= 6.0".to_owned()),
+    };
+    let provider =
+        Hcl::Map(vec![("source".to_owned(), source.into()), ("version".to_owned(), Hcl::Text(version))]);
+    let mut required = Body::default();
+    required.set(name, provider);
+    let mut terraform = Body::default();
+    terraform.set("required_version", ">= 1.11");
+    terraform.block("required_providers", &[], required);
+    let mut file = Body::default();
+    file.block("terraform", &[], terraform);
+    file
+}
+
+/// How the module is called; what it must be given is asked for.
+fn example(about: &About<'_>, module: &Module, app: &App) -> Body {
+    let mut file = versions(about.flavor);
+    let mut provider = Body::default();
+    match about.flavor {
+        Flavor::Composite => {
+            provider.set("project", Hcl::text(&app.name));
+            file.block("provider", &["tandem"], provider);
+        }
+        Flavor::Native => file.block("provider", &["aws"], provider),
+    }
+    let mut call = Body::default();
+    call.set("source", "../..");
+    for variable in module.variables.iter().filter(|variable| variable.default.is_none()) {
+        variable.declare(&mut file);
+        call.set(&variable.name, Hcl::code(format!("var.{}", variable.name)));
+    }
+    let name = about.title.replace('-', "_");
+    file.block("module", &[&name], call);
+    let mut output = Body::default();
+    output.set("description", "All outputs of the module.");
+    output.set("value", Hcl::code(format!("module.{name}")));
+    file.block("output", &[&name], output);
+    file
+}
+
+fn readme(about: &About<'_>, module: &Module, templates: &Templates) -> Result<String, Error> {
+    let inputs = module.variables.iter().map(|variable| {
+        json!({
+            "name": variable.name,
+            "doc": variable.doc,
+            "type": variable.ty,
+            "default": variable.default.as_ref().map(|default| default.render(0)),
+        })
+    });
+    let outputs = module.outputs.iter().map(|(name, doc, _)| json!({ "name": name, "doc": doc }));
+    let required = module.variables.iter().filter(|variable| variable.default.is_none());
+    let mut call = Body::default();
+    call.set("source", Hcl::text(&about.source));
+    required.for_each(|variable| call.set(&variable.name, Hcl::code("…")));
+    let mut usage = Body::default();
+    usage.block("module", &[&about.title.replace('-', "_")], call);
+    templates.render(
+        "module_readme.md",
+        &json!({
+            "title": about.title,
+            "doc": about.doc,
+            "usage": usage.render(),
+            "inputs": Json::Array(inputs.collect()),
+            "outputs": Json::Array(outputs.collect()),
+        }),
+    )
+}

@@ -1,0 +1,105 @@
+//! The JSON Schema of a spec: what editors complete and check with.
+
+use serde_json::{Map, Value as Json, json};
+use tandem_model::composites;
+use tandem_model::input::{Body, Field, Rule, Shape};
+
+use crate::spec::{body_fields, is_code, section};
+
+/// The schema of `tandem.yaml`.
+pub fn schema() -> Json {
+    let name = json!({
+        "type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "maxLength": tandem_model::names::MAX_NAME,
+        "description": "Name of the application: the first part of every name in AWS.",
+    });
+    let mut properties = Map::from_iter([("app".to_owned(), name)]);
+    for definition in composites::ALL {
+        let fields: Vec<Field> =
+            (definition.fields)().into_iter().filter(|field| field.name != "name").collect();
+        let mut entry = block(&fields);
+        entry["type"] = json!(["object", "null"]);
+        properties.insert(
+            section(definition),
+            json!({
+                "type": ["object", "null"],
+                "description": definition.doc,
+                "propertyNames": { "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$" },
+                "additionalProperties": entry,
+            }),
+        );
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Tandem spec",
+        "type": "object",
+        "required": ["app"],
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn block(fields: &[Field]) -> Json {
+    let properties: Map<String, Json> =
+        fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
+    // Code that is not given is a handler in Rust.
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.required && field.default.is_none() && !is_code(field))
+        .map(|field| field.name)
+        .collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+}
+
+fn body(body: &Body) -> Json {
+    match body {
+        Body::Fields(fields) => block(fields),
+        Body::Choice(variants) => {
+            json!({ "oneOf": variants.iter().map(|variant| block(&variant.fields)).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn property(field: &Field) -> Json {
+    let mut property = match &field.shape {
+        Shape::Block(inner) => body(inner),
+        // One block stands for a list of one.
+        Shape::Blocks(inner) => {
+            let one = body(inner);
+            json!({ "anyOf": [{ "type": "array", "items": one.clone() }, one] })
+        }
+        Shape::List(element) => {
+            let one = ruled(plain(element), field.rule);
+            json!({ "anyOf": [{ "type": "array", "items": one.clone() }, one] })
+        }
+        shape => ruled(plain(shape), field.rule),
+    };
+    property["description"] = field.doc.into();
+    if let Some(default) = &field.default {
+        property["default"] = default.clone();
+    }
+    property
+}
+
+fn plain(shape: &Shape) -> Json {
+    match shape {
+        Shape::String => json!({ "type": "string" }),
+        Shape::Integer => json!({ "type": "integer" }),
+        Shape::Bool => json!({ "type": "boolean" }),
+        Shape::List(element) => json!({ "type": "array", "items": plain(element) }),
+        Shape::Map(element) => json!({ "type": "object", "additionalProperties": plain(element) }),
+        Shape::Block(inner) | Shape::Blocks(inner) => block(&body_fields(inner)),
+    }
+}
+
+fn ruled(mut schema: Json, rule: Option<Rule>) -> Json {
+    match rule {
+        Some(Rule::Range(low, high)) => {
+            schema["minimum"] = low.into();
+            schema["maximum"] = high.into();
+        }
+        Some(Rule::OneOfNumbers(allowed)) => schema["enum"] = allowed.into(),
+        Some(Rule::OneOf(allowed)) => schema["enum"] = allowed.into(),
+        Some(Rule::Check(..)) | None => {}
+    }
+    schema
+}

@@ -1,0 +1,477 @@
+//! A spec: an application, and the composites that it is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tandem_model::composite::Definition;
+use tandem_model::composites;
+use tandem_model::context::Context;
+use tandem_model::finding::{Code, Path, Severity, Step, suggest};
+use tandem_model::graph::Graph;
+use tandem_model::input::{Body, Field, Shape, Source as Facts, union};
+use tandem_model::names;
+use tandem_model::value::Value;
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::source::{Kind, Node, Pair, Source, Span, parse};
+
+/// An application.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its name: the project, first part of every name in AWS.
+    pub name: String,
+    /// Its composites, in the order of the spec.
+    pub entries: Vec<Entry>,
+}
+
+/// One composite of an application.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Which composite.
+    pub definition: &'static Definition,
+    /// Its inputs. Where a field refers to another entry, a [`Value::Reference`] names the variable that
+    /// takes its output.
+    pub inputs: Value,
+    /// The outputs of other entries that it takes, by variable.
+    pub references: BTreeMap<String, Target>,
+    /// The functions whose code is written in Rust beside the spec: path of the block, name of the handler.
+    pub handlers: BTreeMap<Path, String>,
+    /// What it expands to.
+    pub graph: Graph,
+}
+
+/// An output of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The name of the entry.
+    pub entry: String,
+    /// Its output.
+    pub output: &'static str,
+}
+
+/// The section of a spec that holds a type of composite: `functions` for `event_function`.
+pub fn section(definition: &Definition) -> String {
+    let last = definition.type_name.rsplit('_').next().unwrap_or_default();
+    format!("{last}s")
+}
+
+/// Where `tandem build` puts the code of a handler, from the folder of the handlers on.
+pub fn bootstrap(handler: &str) -> String {
+    format!("target/lambda/{handler}/bootstrap")
+}
+
+/// Reads a spec and checks it with all that the model knows. The application is there unless something
+/// is wrong; warnings come with it.
+pub fn read(source: &Source) -> (Option<App>, Vec<Diagnostic>) {
+    let mut reader = Reader { diagnostics: Vec::new(), names: BTreeMap::new() };
+    let app = match parse(&source.text) {
+        Ok(root) => reader.app(&root),
+        Err(diagnostic) => {
+            reader.diagnostics.push(diagnostic);
+            None
+        }
+    };
+    let mut diagnostics = reader.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| match &diagnostic.place {
+        Place::Spec(span) => span.start,
+        Place::File(..) => usize::MAX,
+    });
+    let wrong = diagnostics.iter().any(Diagnostic::is_error);
+    (app.filter(|_| !wrong), diagnostics)
+}
+
+struct Reader {
+    diagnostics: Vec<Diagnostic>,
+    /// Every entry of the spec, by name.
+    names: BTreeMap<String, &'static Definition>,
+}
+
+const APP: &str = "app";
+
+impl Reader {
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(code, span, message, help));
+    }
+
+    fn app(&mut self, root: &Node) -> Option<App> {
+        let Kind::Map(pairs) = &root.kind else {
+            let help = "Begin with `app: NAME` and a section such as `functions:`; `tandem init` writes one.";
+            self.error(Code::Syntax, root.span.clone(), "a spec is a map", help);
+            return None;
+        };
+        let name = self.name(root, pairs);
+        let mut found: Vec<(&'static Definition, &Pair)> = Vec::new();
+        for pair in pairs.iter().filter(|pair| pair.key != APP) {
+            let definition = composites::ALL.iter().find(|definition| section(definition) == pair.key);
+            match (definition, &pair.value.kind) {
+                (Some(definition), Kind::Map(entries)) => {
+                    found.extend(entries.iter().map(|entry| (definition, entry)));
+                }
+                (Some(_), Kind::Null) => {}
+                (Some(_), _) => {
+                    let help = format!("Give a name to each entry:\n{}:\n  some-name:\n    …", pair.key);
+                    let message = format!("`{}` is a map from names to inputs", pair.key);
+                    self.error(Code::WrongType, pair.key_span.clone(), message, help);
+                }
+                (None, _) => {
+                    let sections: Vec<String> = composites::ALL.iter().map(section).collect();
+                    let known = sections.iter().map(String::as_str).chain([APP]);
+                    let help = match suggest(&pair.key, known) {
+                        Some(near) => format!("Did you mean `{near}`?"),
+                        None => format!("Known here: {APP}, {}.", sections.join(", ")),
+                    };
+                    let message = format!("there is no section `{}`", pair.key);
+                    self.error(Code::UnknownInput, pair.key_span.clone(), message, help);
+                }
+            }
+        }
+        let mut folded = BTreeMap::new();
+        for (definition, pair) in &found {
+            if let Err(message) = names::check_name(&pair.key) {
+                self.error(
+                    Code::OutOfRange,
+                    pair.key_span.clone(),
+                    message,
+                    "Names become names of modules, crates and AWS objects.",
+                );
+            }
+            if let Some(other) = folded.insert(pair.key.replace('-', "_").to_lowercase(), &pair.key) {
+                let message = if *other == pair.key {
+                    format!("the name `{other}` is given twice")
+                } else {
+                    format!("the names `{other}` and `{}` are too alike", pair.key)
+                };
+                self.error(
+                    Code::DuplicateName,
+                    pair.key_span.clone(),
+                    message,
+                    "Give each entry a name of its own, also across sections.",
+                );
+            }
+            self.names.entry(pair.key.clone()).or_insert(definition);
+        }
+        let context = Context { project: name.clone(), ..Context::default() };
+        let entries: Vec<Option<Entry>> =
+            found.iter().map(|(definition, pair)| self.entry(definition, pair, &context)).collect();
+        let entries = entries.into_iter().collect::<Option<Vec<Entry>>>()?;
+        self.handlers(&entries, &found);
+        self.cycles(&entries, &found);
+        Some(App { name: name?, entries })
+    }
+
+    fn name(&mut self, root: &Node, pairs: &[Pair]) -> Option<String> {
+        let Some(pair) = root.get(APP) else {
+            let at = pairs.first().map_or(root.span.clone(), |pair| pair.key_span.clone());
+            self.error(
+                Code::Missing,
+                at,
+                "`app` is required",
+                "Begin with `app: NAME`: the first part of every name in AWS.",
+            );
+            return None;
+        };
+        let name = match &pair.value.kind {
+            Kind::Text(name) => name,
+            other => {
+                let found = Node { span: 0..0, kind: other.clone() }.to_value().describe();
+                self.error(
+                    Code::WrongType,
+                    pair.key_span.clone(),
+                    format!("expected a text, found {found}"),
+                    "Give `app` a name such as `my-app`.",
+                );
+                return None;
+            }
+        };
+        match names::check_name(name) {
+            Ok(()) => Some(name.clone()),
+            Err(message) => {
+                self.error(
+                    Code::OutOfRange,
+                    pair.value.span.clone(),
+                    message,
+                    "Give `app` a name such as `my-app`.",
+                );
+                None
+            }
+        }
+    }
+
+    fn entry(&mut self, definition: &'static Definition, pair: &Pair, context: &Context) -> Option<Entry> {
+        let mut inputs = match pair.value.to_value() {
+            Value::Null => Value::map::<&str>([]),
+            Value::Map(entries) => Value::Map(entries),
+            other => {
+                let message = format!("expected the inputs of `{}`, found {}", pair.key, other.describe());
+                self.error(
+                    Code::WrongType,
+                    pair.key_span.clone(),
+                    message,
+                    "Give a map; `{}` when there is nothing to say.",
+                );
+                return None;
+            }
+        };
+        let fields = (definition.fields)();
+        if let Some(name) = pair.value.get("name") {
+            self.error(
+                Code::UnknownInput,
+                name.key_span.clone(),
+                "the name is given already",
+                format!("It is `{}`; remove `name`.", pair.key),
+            );
+        }
+        let mut entry = Entry {
+            name: pair.key.clone(),
+            definition,
+            inputs: Value::Null,
+            references: BTreeMap::new(),
+            handlers: BTreeMap::new(),
+            graph: Graph::new(false),
+        };
+        self.resolve(&mut inputs, &fields, &Path::default(), pair, &mut entry);
+        if let Value::Map(inputs) = &mut inputs {
+            inputs.insert("name".to_owned(), Value::String(pair.key.clone()));
+        }
+        let expansion = definition.expand(&inputs, context);
+        for finding in expansion.findings.0 {
+            let mut span = pair.value.locate(&finding.path, &pair.key_span);
+            if finding.code == Code::UnknownInput {
+                span = pair.value.locate_key(&finding.path).unwrap_or(span);
+            }
+            self.diagnostics.push(Diagnostic {
+                code: finding.code,
+                severity: finding.severity,
+                place: Place::Spec(span),
+                message: if finding.path.0.is_empty() {
+                    finding.message
+                } else {
+                    format!("{}: {}", finding.path, finding.message)
+                },
+                help: finding.help,
+            });
+        }
+        entry.inputs = inputs;
+        entry.graph = expansion.graph?;
+        Some(entry)
+    }
+
+    /// Puts references in the place of names of entries, lists in the place of single blocks, and the
+    /// handler's own code where none is given.
+    fn resolve(&mut self, value: &mut Value, fields: &[Field], at: &Path, pair: &Pair, entry: &mut Entry) {
+        let Value::Map(inputs) = value else { return };
+        for field in fields {
+            let at = at.join(Step::Field(field.name.to_owned()));
+            if is_code(field) && inputs.get(field.name).is_none_or(Value::is_null) {
+                let block = Path(at.0[..at.0.len() - 1].to_vec());
+                let handler = handler_name(&pair.key, &block);
+                let path = bootstrap(&handler);
+                inputs.insert(field.name.to_owned(), Value::map([("bootstrap", Value::String(path))]));
+                entry.handlers.insert(block, handler);
+                continue;
+            }
+            let Some(value) = inputs.get_mut(field.name) else { continue };
+            if matches!(field.shape, Shape::Blocks(_) | Shape::List(_))
+                && !matches!(value, Value::List(_) | Value::Null)
+            {
+                *value = Value::List(vec![std::mem::take(value)]);
+            }
+            if let Some(reference) = field.refers {
+                match &mut *value {
+                    Value::List(items) => {
+                        for (index, item) in items.iter_mut().enumerate() {
+                            self.refer(item, reference, &at.join(Step::Index(index)), pair, entry);
+                        }
+                    }
+                    one => self.refer(one, reference, &at, pair, entry),
+                }
+            }
+            match (&field.shape, value) {
+                (Shape::Block(body), block) => self.resolve(block, &body_fields(body), &at, pair, entry),
+                (Shape::Blocks(body), Value::List(blocks)) => {
+                    for (index, block) in blocks.iter_mut().enumerate() {
+                        let at = at.join(Step::Index(index));
+                        self.resolve(block, &body_fields(body), &at, pair, entry);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn refer(
+        &mut self,
+        value: &mut Value,
+        reference: tandem_model::input::Reference,
+        at: &Path,
+        pair: &Pair,
+        entry: &mut Entry,
+    ) {
+        let Some(name) = value.as_text() else { return };
+        let span = || pair.value.locate(at, &pair.key_span);
+        match self.names.get(name) {
+            Some(definition) if definition.type_name == reference.composite => {
+                let variable = format!("{}_{}", name.replace('-', "_"), reference.output);
+                let target = Target { entry: name.to_owned(), output: reference.output };
+                entry.references.insert(variable.clone(), target);
+                *value = Value::Reference(variable);
+            }
+            Some(other) => {
+                let message = format!(
+                    "`{name}` is one of the {}, and not of the {}",
+                    section(other),
+                    plural(reference.composite)
+                );
+                self.error(Code::UnknownReference, span(), message, "Name an entry of that section.");
+            }
+            None => {
+                let section = plural(reference.composite);
+                let candidates =
+                    self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
+                let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
+                // The handle of a task cannot be written by hand; a bucket may well exist already.
+                let must = reference == tandem_model::input::Reference::LAUNCH;
+                if !must && near.is_none() {
+                    return;
+                }
+                let message = format!("there is no `{name}` among the {section}");
+                let help = match near {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => format!("Add it to the {section}, or name one that is there."),
+                };
+                let diagnostic = Diagnostic::error(Code::UnknownReference, span(), message, help);
+                self.diagnostics.push(if must { diagnostic } else { diagnostic.as_warning() });
+            }
+        }
+    }
+
+    /// Handlers become crates: two may not share a name.
+    fn handlers(&mut self, entries: &[Entry], found: &[(&'static Definition, &Pair)]) {
+        let mut seen = BTreeSet::new();
+        for (entry, (_, pair)) in entries.iter().zip(found) {
+            for handler in entry.handlers.values() {
+                if !seen.insert(handler) {
+                    let message = format!("two functions would have the handler `{handler}`");
+                    self.error(
+                        Code::DuplicateName,
+                        pair.key_span.clone(),
+                        message,
+                        "Rename one of the entries.",
+                    );
+                }
+            }
+        }
+    }
+
+    fn cycles(&mut self, entries: &[Entry], found: &[(&'static Definition, &Pair)]) {
+        let edges: BTreeMap<&str, Vec<&str>> = entries
+            .iter()
+            .map(|entry| {
+                let targets = entry.references.values().map(|target| target.entry.as_str());
+                (entry.name.as_str(), targets.collect())
+            })
+            .collect();
+        for (entry, (_, pair)) in entries.iter().zip(found) {
+            let mut reached = BTreeSet::new();
+            let mut next: Vec<&str> = edges[entry.name.as_str()].clone();
+            while let Some(name) = next.pop() {
+                if reached.insert(name) {
+                    next.extend(edges.get(name).into_iter().flatten());
+                }
+            }
+            if reached.contains(entry.name.as_str()) {
+                let message = format!("`{}` refers back to itself", entry.name);
+                self.error(Code::Cycle, pair.key_span.clone(), message, "Take one of the references out.");
+            }
+        }
+    }
+}
+
+fn plural(type_name: &str) -> String {
+    Definition::find(type_name).map(section).unwrap_or_default()
+}
+
+/// The fields of a block, whatever its shape.
+pub fn body_fields(body: &Body) -> Vec<Field> {
+    match body {
+        Body::Fields(fields) => fields.clone(),
+        Body::Choice(variants) => union(variants),
+    }
+}
+
+/// Whether a field holds the code of a function.
+pub fn is_code(field: &Field) -> bool {
+    let Shape::Block(Body::Choice(variants)) = &field.shape else { return false };
+    variants.iter().any(|variant| matches!(variant.discriminator().source, Some(Facts::Code(_))))
+}
+
+/// The name of the handler of the function whose inputs stand at that path.
+fn handler_name(entry: &str, block: &Path) -> String {
+    let steps = block.0.iter().map(|step| match step {
+        Step::Field(name) | Step::Key(name) => name.replace('_', "-"),
+        Step::Index(index) => (index + 1).to_string(),
+    });
+    std::iter::once(entry.to_owned()).chain(steps).collect::<Vec<_>>().join("-")
+}
+
+/// How many of the diagnostics are errors, and how many are not.
+pub fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    (errors, diagnostics.len() - errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> (Option<App>, Vec<(String, Code)>) {
+        let source = Source { path: "tandem.yaml".into(), text: text.to_owned() };
+        let (app, diagnostics) = read(&source);
+        let found = diagnostics.into_iter().map(|diagnostic| match diagnostic.place {
+            Place::Spec(span) => (text[span].to_owned(), diagnostic.code),
+            Place::File(..) => panic!("not in the spec"),
+        });
+        (app, found.collect())
+    }
+
+    #[test]
+    fn names_of_entries_become_references() {
+        let (app, found) = read_text(
+            "app: a\nbuckets: { inbox: {} }\ntasks: { ffmpeg: { image: i } }\n\
+             functions:\n  start: { on: { bucket: inbox, suffix: .mp4 }, launches: [ffmpeg] }\n",
+        );
+        assert_eq!(found, []);
+        let app = app.unwrap();
+        let start = app.entries.iter().find(|entry| entry.name == "start").unwrap();
+        assert_eq!(start.references.keys().collect::<Vec<_>>(), ["ffmpeg_launch", "inbox_bucket"]);
+        assert_eq!(start.handlers.values().collect::<Vec<_>>(), ["start"]);
+    }
+
+    #[test]
+    fn all_findings_come_at_once_at_their_places() {
+        let (app, found) = read_text(
+            "app: A\nbuckts: {}\nbuckets: { inbox: {} }\nfunctions:\n  f:\n    memroy_size: 1\n    timeout: 0\n    \
+             on: [{ bucket: inbx }, { queue: x }]\n    launches: [nothing]\n  inbox: {}\n",
+        );
+        assert!(app.is_none());
+        let expected = [
+            ("A", Code::OutOfRange),
+            ("buckts", Code::UnknownInput),
+            ("memroy_size", Code::UnknownInput),
+            ("0", Code::OutOfRange),
+            ("inbx", Code::UnknownReference),
+            ("x", Code::OutOfRange),
+            ("nothing", Code::UnknownReference),
+            ("inbox", Code::DuplicateName),
+        ];
+        assert_eq!(found, expected.map(|(text, code)| (text.to_owned(), code)));
+    }
+
+    #[test]
+    fn sections_are_apart() {
+        let sections: BTreeSet<String> = composites::ALL.iter().map(section).collect();
+        assert_eq!(sections.len(), composites::ALL.len());
+        assert!(!sections.contains(APP));
+    }
+}

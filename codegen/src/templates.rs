@@ -1,0 +1,143 @@
+//! Layout of what is generated: handlebars, strict and without escapes of its own.
+
+use std::fmt;
+use std::path::Path;
+
+use handlebars::Handlebars;
+use serde_json::Value as Json;
+
+use crate::hcl::Body;
+
+/// Every template and its built-in text.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("terraform.tf", include_str!("../templates/terraform.tf.hbs")),
+    ("module_readme.md", include_str!("../templates/module_readme.md.hbs")),
+    ("handler/main.rs", include_str!("../templates/handler/main.rs.hbs")),
+    ("handler/event.rs", include_str!("../templates/handler/event.rs.hbs")),
+    ("handler/tasks.rs", include_str!("../templates/handler/tasks.rs.hbs")),
+    ("handler/handler.rs", include_str!("../templates/handler/handler.rs.hbs")),
+    ("handler/on_object.rs", include_str!("../templates/handler/on_object.rs.hbs")),
+    ("handler/on_message.rs", include_str!("../templates/handler/on_message.rs.hbs")),
+    ("handler/on_schedule.rs", include_str!("../templates/handler/on_schedule.rs.hbs")),
+    ("handler/on_invoke.rs", include_str!("../templates/handler/on_invoke.rs.hbs")),
+];
+
+/// The templates in use.
+pub struct Templates {
+    handlebars: Handlebars<'static>,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Templates")
+    }
+}
+
+/// A template that cannot be used, or gives what is not valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The template.
+    pub template: String,
+    /// Line and column, of the template or of what it gave.
+    pub at: (usize, usize),
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The helpers of templates; the macro gives no room for their documentation.
+#[allow(missing_docs, reason = "they are what their one line says")]
+mod helpers {
+    use super::code_cell;
+
+    handlebars::handlebars_helper!(cell: |text: str| text.replace('|', "\\|").replace(['\n', '\r'], " "));
+    handlebars::handlebars_helper!(code: |text: str| code_cell(text));
+}
+
+/// A piece of code in a cell of a table.
+fn code_cell(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    // Backticks in the text need a longer fence.
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    if longest == 0 { format!("`{line}`") } else { format!("{fence} {line} {fence}") }
+}
+
+impl Templates {
+    /// The built-in templates, and those of a folder in their place.
+    pub fn new(folder: Option<&Path>) -> Result<Self, Error> {
+        let mut handlebars = Handlebars::new();
+        handlebars.set_strict_mode(true);
+        handlebars.register_escape_fn(handlebars::no_escape);
+        handlebars.register_helper("cell", Box::new(helpers::cell));
+        handlebars.register_helper("code", Box::new(helpers::code));
+        for (name, built_in) in BUILT_IN {
+            let own = folder.map(|folder| folder.join(format!("{name}.hbs"))).filter(|path| path.exists());
+            let failed = |at, message: String| Error { template: (*name).to_owned(), at, message };
+            let text = match own {
+                Some(path) => std::fs::read_to_string(&path)
+                    .map_err(|error| failed((1, 1), format!("{} cannot be read: {error}", path.display())))?,
+                None => (*built_in).to_owned(),
+            };
+            handlebars
+                .register_template_string(name, text)
+                .map_err(|error| failed(error.pos().unwrap_or((1, 1)), error.reason().to_string()))?;
+        }
+        Ok(Self { handlebars })
+    }
+
+    /// Text without a language that could be checked.
+    pub fn render(&self, name: &str, data: &Json) -> Result<String, Error> {
+        self.handlebars.render(name, data).map_err(|error| Error {
+            template: name.to_owned(),
+            at: (error.line_no.unwrap_or(1), error.column_no.unwrap_or(1)),
+            message: error.reason().to_string(),
+        })
+    }
+
+    /// Terraform: what comes out is parsed.
+    pub fn terraform(&self, body: &Body) -> Result<String, Error> {
+        let name = "terraform.tf";
+        let text = self.render(name, &serde_json::json!({ "body": body.render() }))?;
+        let text = format!("{}\n", text.trim_end());
+        hcl_edit::parser::parse_body(&text).map_err(|error| {
+            let at = error.location();
+            let message = format!("what it gives is not Terraform's language: {}", error.message());
+            Error { template: name.to_owned(), at: (at.line(), at.column()), message }
+        })?;
+        Ok(text)
+    }
+
+    /// Rust: what comes out is parsed.
+    pub fn rust(&self, name: &str, data: &Json) -> Result<String, Error> {
+        let text = self.render(name, data)?;
+        syn::parse_file(&text).map_err(|error| {
+            let at = error.span().start();
+            let message = format!("what it gives is not Rust: {error}");
+            Error { template: name.to_owned(), at: (at.line, at.column + 1), message }
+        })?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_templates_are_templates() {
+        Templates::new(None).unwrap();
+    }
+
+    #[test]
+    fn a_template_that_gives_nonsense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("terraform.tf.hbs"), "{{body}} }").unwrap();
+        let templates = Templates::new(Some(folder.path())).unwrap();
+        assert!(templates.terraform(&Body::default()).unwrap_err().message.contains("not Terraform"));
+        std::fs::write(folder.path().join("terraform.tf.hbs"), "{{nothing}}").unwrap();
+        let templates = Templates::new(Some(folder.path())).unwrap();
+        assert!(templates.terraform(&Body::default()).is_err());
+        std::fs::write(folder.path().join("terraform.tf.hbs"), "{{#if}").unwrap();
+        assert!(Templates::new(Some(folder.path())).is_err());
+    }
+}

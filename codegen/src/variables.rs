@@ -1,0 +1,231 @@
+//! The variables of a module: every scalar input of a composite is one.
+
+use std::collections::BTreeSet;
+
+use tandem_model::finding::{Path, Step};
+use tandem_model::input::{Body, Field, Rule, Shape, Source};
+use tandem_model::value::Value;
+
+use crate::hcl::{Body as HclBody, Hcl};
+use crate::spec::{Entry, Target};
+
+/// A variable of a module.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// What it means, in Markdown.
+    pub doc: String,
+    /// Its type, as Terraform writes it.
+    pub ty: String,
+    /// Its value when none is given; a variable without one must be given.
+    pub default: Option<Hcl>,
+    /// What it must obey: condition and message.
+    pub validation: Option<(String, String)>,
+    /// Never shown.
+    pub sensitive: bool,
+    /// The output of another entry that it takes.
+    pub target: Option<Target>,
+}
+
+/// Which scalar inputs that the spec does not give become variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// All: what is null is left to the provider.
+    All,
+    /// Maps alone: whether anything else is there decides what is made.
+    Maps,
+}
+
+/// The inputs of an entry with references in the place of scalars, and the variables that these name.
+pub fn parametrize(entry: &Entry, absent: Absent) -> (Value, Vec<Variable>) {
+    let fields = (entry.definition.fields)();
+    let filled = entry.definition.with_defaults(&entry.inputs);
+    let mut maker = Maker { entry, absent, variables: Vec::new(), names: BTreeSet::new() };
+    for (name, target) in &entry.references {
+        maker.names.insert(name.clone());
+        maker.variables.push(Variable {
+            name: name.clone(),
+            doc: format!("The output `{}` of `{}`.", target.output, target.entry),
+            ty: "string".to_owned(),
+            default: None,
+            validation: None,
+            sensitive: false,
+            target: Some(target.clone()),
+        });
+    }
+    let inputs = maker.map(&filled, &fields, &Path::default());
+    (inputs, maker.variables)
+}
+
+/// Names that Terraform keeps for itself in a call of a module.
+const RESERVED: &[&str] =
+    &["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+
+struct Maker<'a> {
+    entry: &'a Entry,
+    absent: Absent,
+    variables: Vec<Variable>,
+    names: BTreeSet<String>,
+}
+
+impl Maker<'_> {
+    fn map(&mut self, value: &Value, fields: &[Field], at: &Path) -> Value {
+        let Value::Map(given) = value else { return value.clone() };
+        let mut inputs = given.clone();
+        for field in fields {
+            let at = at.join(Step::Field(field.name.to_owned()));
+            let value = given.get(field.name).cloned().unwrap_or_default();
+            let replaced = match (&field.shape, &value) {
+                (_, Value::Reference(_)) => value,
+                (Shape::Block(body), Value::Map(_)) => self.block(&value, body, &at),
+                (Shape::Blocks(body), Value::List(blocks)) => {
+                    let several = blocks.len() > 1;
+                    let blocks = blocks.iter().enumerate().map(|(index, block)| {
+                        let at = if several { at.join(Step::Index(index)) } else { at.clone() };
+                        self.block(block, body, &at)
+                    });
+                    Value::List(blocks.collect())
+                }
+                (Shape::Block(_) | Shape::Blocks(_), _) => value,
+                _ if matches!(field.source, Some(Source::Code(_) | Source::Folder)) && !field.scalar => {
+                    // Paths decide what is made; the resources that need one have a variable of their own.
+                    if value.is_null() || self.absent == Absent::Maps { value } else { self.path(field, &at) }
+                }
+                (shape, value) if field.scalar => self.scalar(field, shape, value, &at),
+                _ => value,
+            };
+            inputs.insert(field.name.to_owned(), replaced);
+        }
+        Value::Map(inputs)
+    }
+
+    fn block(&mut self, value: &Value, body: &Body, at: &Path) -> Value {
+        match body {
+            Body::Fields(fields) => self.map(value, fields, at),
+            // Only what goes with the shape that is given.
+            Body::Choice(variants) => {
+                let given =
+                    variants.iter().find(|variant| !value.get(variant.discriminator().name).is_null());
+                given.map_or_else(|| value.clone(), |variant| self.map(value, &variant.fields, at))
+            }
+        }
+    }
+
+    fn scalar(&mut self, field: &Field, shape: &Shape, value: &Value, at: &Path) -> Value {
+        let is_map = matches!(shape, Shape::Map(_));
+        let default = match value {
+            Value::Null if is_map => Hcl::Map(Vec::new()),
+            Value::Null if self.absent == Absent::Maps => return Value::Null,
+            Value::Null => Hcl::Null,
+            // A map with references to other entries inside is not a default.
+            given => given.into(),
+        };
+        let name = self.name(at);
+        let nullable = default == Hcl::Null;
+        self.variables.push(Variable {
+            name: name.clone(),
+            doc: field.doc.to_owned(),
+            ty: type_name(shape),
+            default: Some(default),
+            validation: validation(&name, field.rule, nullable),
+            sensitive: field.sensitive,
+            target: None,
+        });
+        Value::Reference(name)
+    }
+
+    /// A path of the user's machine: given, or where the spec says, seen from the module.
+    fn path(&mut self, field: &Field, at: &Path) -> Value {
+        let name = self.name(at);
+        self.variables.push(Variable {
+            name: name.clone(),
+            doc: format!("{} Where the spec says when not given.", field.doc),
+            ty: "string".to_owned(),
+            default: Some(Hcl::Null),
+            validation: None,
+            sensitive: false,
+            target: None,
+        });
+        Value::Reference(name)
+    }
+
+    fn name(&mut self, at: &Path) -> String {
+        let parts = at.0.iter().map(|step| match step {
+            Step::Field(name) | Step::Key(name) => name.clone(),
+            Step::Index(index) => (index + 1).to_string(),
+        });
+        let mut name = parts.collect::<Vec<_>>().join("_");
+        if RESERVED.contains(&name.as_str()) {
+            name = format!("{}_{name}", self.entry.definition.type_name);
+        }
+        let mut unique = name.clone();
+        let mut number = 1;
+        while !self.names.insert(unique.clone()) {
+            number += 1;
+            unique = format!("{name}_{number}");
+        }
+        unique
+    }
+}
+
+/// The type of a variable.
+pub(crate) fn type_name(shape: &Shape) -> String {
+    match shape {
+        Shape::String => "string".to_owned(),
+        Shape::Integer => "number".to_owned(),
+        Shape::Bool => "bool".to_owned(),
+        Shape::List(element) => format!("list({})", type_name(element)),
+        Shape::Map(element) => format!("map({})", type_name(element)),
+        Shape::Block(_) | Shape::Blocks(_) => "any".to_owned(),
+    }
+}
+
+/// The rule of an input, as far as Terraform can say it; the provider knows the rest.
+fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
+    let (condition, message) = match rule? {
+        Rule::Range(low, high) => (
+            format!("var.{name} >= {low} && var.{name} <= {high}"),
+            format!("{name} is a number from {low} to {high}."),
+        ),
+        Rule::OneOfNumbers(allowed) => {
+            let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+            (
+                format!("contains([{}], var.{name})", list.join(", ")),
+                format!("{name} is one of {}.", list.join(", ")),
+            )
+        }
+        Rule::OneOf(allowed) => {
+            let list = Hcl::List(allowed.iter().map(|text| Hcl::text(*text)).collect()).render(0);
+            (format!("contains({list}, var.{name})"), format!("{name} is one of {}.", allowed.join(", ")))
+        }
+        Rule::Check(..) => return None,
+    };
+    let condition = if nullable { format!("var.{name} == null ? true : {condition}") } else { condition };
+    Some((condition, message))
+}
+
+impl Variable {
+    /// The block that declares it.
+    pub fn declare(&self, file: &mut HclBody) {
+        let mut body = HclBody::default();
+        body.set("description", Hcl::text(&self.doc));
+        body.set("type", Hcl::code(&self.ty));
+        if let Some(default) = &self.default {
+            body.set("default", default.clone());
+        }
+        if self.sensitive {
+            body.set("sensitive", Hcl::Bool(true));
+        }
+        if self.default.as_ref().is_some_and(|default| *default != Hcl::Null) {
+            body.set("nullable", Hcl::Bool(false));
+        }
+        if let Some((condition, message)) = &self.validation {
+            let mut validation = HclBody::default();
+            validation.set("condition", Hcl::code(condition));
+            validation.set("error_message", Hcl::text(message));
+            body.block("validation", &[], validation);
+        }
+        file.block("variable", &[&self.name], body);
+    }
+}

@@ -1,0 +1,205 @@
+//! Manifests of handlers: theirs are the user's own, so they are extended and never written anew.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+
+use crate::handlers::{Event, Function};
+
+/// The workspace that handlers belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its manifest.
+    pub manifest: PathBuf,
+    /// Whether it is there already.
+    pub exists: bool,
+}
+
+/// The workspace around a folder of handlers, or one of its own.
+pub fn find(handlers: &Path) -> Workspace {
+    for folder in handlers.ancestors() {
+        let manifest = folder.join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else { continue };
+        let Ok(document) = text.parse::<DocumentMut>() else { continue };
+        let Some(workspace) = document.get("workspace") else { continue };
+        let excluded = workspace.get("exclude").and_then(Item::as_array).is_some_and(|excluded| {
+            let mut paths = excluded.iter().filter_map(Value::as_str);
+            paths.any(|path| handlers.starts_with(folder.join(path)))
+        });
+        if excluded {
+            break;
+        }
+        return Workspace { manifest, exists: true };
+    }
+    Workspace { manifest: handlers.join("Cargo.toml"), exists: false }
+}
+
+/// The manifest of a workspace with these crates as members; what is there stays.
+pub fn extend_workspace(text: &str, members: &[String], own: bool) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
+    if text.is_empty() {
+        document["workspace"] = Item::Table(Table::new());
+        document["workspace"]["resolver"] = value("3");
+    }
+    let listed = &mut document["workspace"]["members"];
+    if listed.is_none() {
+        *listed = value(Array::new());
+    }
+    let listed = listed.as_array_mut().ok_or("has `members` that are no list")?;
+    for member in members {
+        let known = listed.iter().filter_map(Value::as_str).any(|pattern| covers(pattern, member));
+        if !known {
+            listed.push(member.as_str());
+        }
+    }
+    // A cold start pays for every byte.
+    if own && document.get("profile").is_none() {
+        let mut release = Table::new();
+        release["opt-level"] = value("s");
+        release["lto"] = value("fat");
+        release["codegen-units"] = value(1);
+        release["panic"] = value("abort");
+        release["strip"] = value(true);
+        let mut profile = Table::new();
+        profile.set_implicit(true);
+        profile["release"] = Item::Table(release);
+        document["profile"] = Item::Table(profile);
+    }
+    Ok(document.to_string())
+}
+
+/// Whether a pattern of `members` names a folder.
+fn covers(pattern: &str, member: &str) -> bool {
+    match pattern.strip_suffix("/*") {
+        Some(folder) => member.strip_prefix(folder).is_some_and(|rest| rest[1..].find('/').is_none()),
+        None => pattern == member || pattern == "*" && !member.contains('/'),
+    }
+}
+
+/// What a handler needs: crate, version, features beside none, or all of its defaults.
+fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
+    let mut events = Vec::new();
+    for (event, feature) in [(Event::Object, "s3"), (Event::Message, "sqs"), (Event::Schedule, "eventbridge")]
+    {
+        events.extend(function.events.contains(&event).then_some(feature));
+    }
+    let mut needed = vec![
+        ("lambda_runtime", "1.5", vec![], false),
+        ("serde_json", "1", vec![], true),
+        ("tokio", "1", vec!["macros", "rt"], true),
+    ];
+    if !events.is_empty() {
+        needed.push(("aws_lambda_events", "1.2", events, false));
+    }
+    if function.events.contains(&Event::Object) {
+        needed.push(("percent-encoding", "2", vec![], true));
+    }
+    if function.launches {
+        needed.push(("aws-config", "1", vec!["rt-tokio"], false));
+        needed.push(("aws-sdk-ecs", "1", vec!["rt-tokio"], false));
+        needed.push(("aws-smithy-http-client", "1", vec!["rustls-ring"], false));
+        needed.push(("serde", "1", vec!["derive"], true));
+    }
+    if function.launches || function.events.contains(&Event::Object) {
+        needed.push(("sha2", "0.11", vec![], true));
+    }
+    needed.sort_unstable_by_key(|dependency| dependency.0);
+    needed
+}
+
+/// The manifest of a handler with all that it needs; what is there stays.
+pub fn extend_member(text: &str, function: &Function) -> Result<String, String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
+    if text.is_empty() {
+        let mut package = Table::new();
+        package["name"] = value(&function.name);
+        package["version"] = value("0.1.0");
+        package["edition"] = value("2024");
+        package["publish"] = value(false);
+        document["package"] = Item::Table(package);
+    }
+    if document.get("dependencies").is_none() {
+        document["dependencies"] = Item::Table(Table::new());
+    }
+    let table = document["dependencies"].as_table_like_mut().ok_or("has `dependencies` that are no table")?;
+    for (name, version, features, defaults) in dependencies(function) {
+        match table.get_mut(name) {
+            None => {
+                table.insert(name, dependency(version, &features, defaults));
+            }
+            Some(there) => add_features(there, &features),
+        }
+    }
+    Ok(document.to_string())
+}
+
+fn dependency(version: &str, features: &[&str], defaults: bool) -> Item {
+    if features.is_empty() && defaults {
+        return value(version);
+    }
+    let mut table = InlineTable::new();
+    table.insert("version", version.into());
+    if !defaults {
+        table.insert("default-features", false.into());
+    }
+    if !features.is_empty() {
+        table.insert("features", features.iter().copied().collect::<Array>().into());
+    }
+    value(table)
+}
+
+/// Features that a dependency has not yet. One that is only a version gets a table.
+fn add_features(there: &mut Item, features: &[&str]) {
+    if features.is_empty() {
+        return;
+    }
+    if let Some(version) = there.as_str().map(ToOwned::to_owned) {
+        *there = dependency(&version, features, true);
+        return;
+    }
+    let Some(table) = there.as_table_like_mut() else { return };
+    // What the workspace says is the workspace's.
+    if table.get("features").is_none() {
+        table.insert("features", value(Array::new()));
+    }
+    if let Some(listed) = table.get_mut("features").and_then(Item::as_array_mut) {
+        for feature in features {
+            if listed.iter().all(|known| known.as_str() != Some(feature)) {
+                listed.push(*feature);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_keep_what_they_have() {
+        let function = Function {
+            name: "f".to_owned(),
+            events: [Event::Object].into(),
+            partial: false,
+            launches: false,
+        };
+        let own = "# mine\n[package]\nname = \"other\"\n\n[dependencies]\nanyhow = \"1\" # why\ntokio = { version = \"1\", features = [\"rt\"] }\n";
+        let text = extend_member(own, &function).unwrap();
+        assert!(
+            text.contains("# mine")
+                && text.contains("anyhow = \"1\" # why")
+                && text.contains("name = \"other\"")
+        );
+        let document: DocumentMut = text.parse().unwrap();
+        let features = document["dependencies"]["tokio"]["features"].as_array().unwrap().to_string();
+        assert!(features.contains("rt") && features.contains("macros"), "{features}");
+        assert_eq!(extend_member(&text, &function).unwrap(), text);
+
+        let text = extend_workspace(
+            "[workspace]\nmembers = [\"a\", \"handlers/*\"]\n",
+            &["handlers/x".into(), "b".into()],
+            false,
+        );
+        assert_eq!(text.unwrap(), "[workspace]\nmembers = [\"a\", \"handlers/*\", \"b\"]\n");
+    }
+}

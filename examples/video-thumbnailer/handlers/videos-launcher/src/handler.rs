@@ -1,0 +1,17 @@
+//! What the function `videos-launcher` does. This file is yours: tandem reads it, and never writes over it.
+
+use lambda_runtime::Error;
+use serde_json::json;
+
+use crate::Context;
+use crate::event::Object;
+
+/// Something happened to an object of the bucket.
+pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
+    for task in &context.tasks {
+        let variables = [("TANDEM_BUCKET", &*object.bucket), ("TANDEM_KEY", &*object.key)];
+        let started = task.start(&object.token, &variables).await?;
+        println!("{}", json!({ "message": "task started", "key": object.key, "task": started }));
+    }
+    Ok(())
+}
