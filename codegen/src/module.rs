@@ -1,6 +1,6 @@
 //! Terraform modules: one for each entry of a spec, and one for the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 use tandem_model::input::{Field, Shape, Source, union};
@@ -78,7 +78,7 @@ pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Template
 
 /// The module of an entry, as one resource of the provider.
 fn composite(entry: &Entry, layout: &Layout) -> Module {
-    let (inputs, variables) = parametrize(entry, Absent::All);
+    let (inputs, variables) = parametrize(entry, Absent::All, &BTreeSet::new());
     let written = Written { entry, layout };
     let fields = (entry.definition.fields)();
     let ty = format!("tandem_{}", entry.definition.type_name);

@@ -1,7 +1,7 @@
 //! The same objects as plain resources of hashicorp/aws: for those who want no provider of ours, or want to
 //! leave it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_model::context::Context;
 use tandem_model::expr::{Expr, Place};
@@ -20,13 +20,8 @@ pub(crate) const NOTIFICATIONS: &str = "bucket_notifications";
 
 /// The module of an entry, as resources of hashicorp/aws. An error names what these cannot say.
 pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module, String> {
-    let (inputs, variables) = parametrize(entry, Absent::Maps);
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
-    let expansion = entry.definition.expand(&inputs, &context);
-    let Some(graph) = expansion.graph else {
-        let messages: Vec<String> = expansion.findings.0.into_iter().map(|finding| finding.message).collect();
-        return Err(messages.join("; "));
-    };
+    let (graph, variables) = expand(entry, &context)?;
     let mut printer = Printer {
         entry,
         graph: &graph,
@@ -62,6 +57,56 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
         main.block("resource", &[&ty, &name], body);
     }
     Ok(Module { main, variables: printer.variables, outputs })
+}
+
+/// The graph with variables in it. An input that a policy is made of, such as the ARNs of secrets, stays as
+/// the spec has it: as a variable it would leave the policy unknown.
+fn expand(entry: &Entry, context: &Context) -> Result<(Graph, Vec<Variable>), String> {
+    let attempt = |literal: &BTreeSet<String>| {
+        let (inputs, variables) = parametrize(entry, Absent::Maps, literal);
+        let expansion = entry.definition.expand(&inputs, context);
+        let messages =
+            || expansion.findings.0.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
+        expansion.graph.clone().map(|graph| (graph, variables)).ok_or_else(|| messages().join("; "))
+    };
+    let mut literal = BTreeSet::new();
+    let mut best = attempt(&literal)?;
+    let known = unknowns(&entry.graph);
+    // Maps first: they are what policies are made of.
+    let mut candidates: Vec<Variable> =
+        best.1.iter().filter(|variable| variable.target.is_none()).cloned().collect();
+    candidates.sort_by_key(|variable| !variable.ty.starts_with("map"));
+    for candidate in candidates {
+        if unknowns(&best.0) <= known {
+            break;
+        }
+        literal.insert(candidate.name.clone());
+        let without = attempt(&literal)?;
+        if unknowns(&without.0) < unknowns(&best.0) {
+            best = without;
+        } else {
+            literal.remove(&candidate.name);
+        }
+    }
+    Ok(best)
+}
+
+/// How much of a graph is not known.
+fn unknowns(graph: &Graph) -> usize {
+    fn count(expr: &Expr) -> usize {
+        match expr {
+            Expr::Unknown => 1,
+            Expr::Concat(parts) | Expr::Product(parts) | Expr::List(parts) | Expr::Merge(parts) => {
+                parts.iter().map(count).sum()
+            }
+            Expr::Map(entries) => entries.values().map(count).sum(),
+            Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) => count(inner),
+            Expr::Literal(_) | Expr::Input(_) | Expr::Place(_) | Expr::Attribute(..) => 0,
+        }
+    }
+    // What an image is made of is no part of the module.
+    let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
+    objects.flat_map(|object| object.fields.values()).chain(graph.outputs.values()).map(count).sum()
 }
 
 struct Printer<'a> {

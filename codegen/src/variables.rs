@@ -38,10 +38,12 @@ pub enum Absent {
 }
 
 /// The inputs of an entry with references in the place of scalars, and the variables that these name.
-pub fn parametrize(entry: &Entry, absent: Absent) -> (Value, Vec<Variable>) {
+///
+/// `literal` names variables that are left out: what the spec says stands in their place.
+pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) -> (Value, Vec<Variable>) {
     let fields = (entry.definition.fields)();
     let filled = entry.definition.with_defaults(&entry.inputs);
-    let mut maker = Maker { entry, absent, variables: Vec::new(), names: BTreeSet::new() };
+    let mut maker = Maker { entry, absent, literal, variables: Vec::new(), names: BTreeSet::new() };
     for (name, target) in &entry.references {
         maker.names.insert(name.clone());
         maker.variables.push(Variable {
@@ -65,6 +67,7 @@ const RESERVED: &[&str] =
 struct Maker<'a> {
     entry: &'a Entry,
     absent: Absent,
+    literal: &'a BTreeSet<String>,
     variables: Vec<Variable>,
     names: BTreeSet<String>,
 }
@@ -122,6 +125,9 @@ impl Maker<'_> {
             given => given.into(),
         };
         let name = self.name(at);
+        if self.literal.contains(&name) {
+            return value.clone();
+        }
         let nullable = default == Hcl::Null;
         self.variables.push(Variable {
             name: name.clone(),

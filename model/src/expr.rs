@@ -114,7 +114,8 @@ impl Expr {
     pub fn evaluate(&self, scope: &dyn Scope) -> Option<Json> {
         match self {
             Self::Literal(json) => Some(json.clone()),
-            Self::Unknown | Self::Input(_) => None,
+            Self::Unknown => None,
+            Self::Input(name) => scope.input(name),
             Self::Place(place) => scope.place(*place).map(Json::from),
             Self::Attribute(key, attribute) => scope.attribute(key, attribute),
             Self::Concat(parts) => {
@@ -162,6 +163,10 @@ pub trait Scope {
     fn place(&self, place: Place) -> Option<String>;
     /// An attribute of an object, when it is known.
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json>;
+    /// A variable of a generated module, when it is known.
+    fn input(&self, _name: &str) -> Option<Json> {
+        None
+    }
 }
 
 impl From<&str> for Expr {

@@ -34,7 +34,10 @@ fn attribute_type(attribute: &Json) -> Type {
 }
 
 fn block(json: &Json) -> Block {
-    let attributes = json["attributes"].as_object().into_iter().flatten().map(|(name, attribute)| {
+    // What the package says no type of is left out.
+    let typed = |attribute: &Json| !attribute.to_string().contains("\"?\"");
+    let attributes = json["attributes"].as_object().into_iter().flatten();
+    let attributes = attributes.filter(|(_, attribute)| typed(attribute)).map(|(name, attribute)| {
         let is = |flag: &str| attribute[flag] == true;
         let mode = match (is("required"), is("optional"), is("computed")) {
             (true, ..) => Mode::Required,

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod docs;
 mod install;
+mod modules;
 mod setup;
 mod step;
 
@@ -53,6 +54,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Write `modules/` and the generated parts of the examples from their specs
+    Modules,
     /// Measure the release build: start, memory, `terraform validate`
     Bench,
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::everything(),
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),
+        Command::Modules => modules::run(),
         Command::Bench => bench::run(),
     };
     match result {

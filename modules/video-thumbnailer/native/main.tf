@@ -7,7 +7,6 @@ module "videos" {
   task_cpu                            = var.videos.task_cpu
   task_memory                         = var.videos.task_memory
   task_environment                    = var.videos.task_environment
-  task_secrets                        = var.videos.task_secrets
   task_stop_timeout                   = var.videos.task_stop_timeout
   task_readonly_root_filesystem       = var.videos.task_readonly_root_filesystem
   task_scratch_path                   = var.videos.task_scratch_path

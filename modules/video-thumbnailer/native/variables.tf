@@ -8,7 +8,6 @@ variable "videos" {
     task_cpu                            = optional(number, 256)
     task_memory                         = optional(number, 512)
     task_environment                    = optional(map(string), {})
-    task_secrets                        = optional(map(string), {})
     task_stop_timeout                   = optional(number, 30)
     task_readonly_root_filesystem       = optional(bool, true)
     task_scratch_path                   = optional(string, "/tmp")

@@ -175,9 +175,31 @@ resource "aws_iam_role" "task_execution" {
 }
 
 resource "aws_iam_role_policy" "task_execution" {
-  role   = aws_iam_role.task_execution.name
-  name   = "task_execution"
-  policy = jsonencode(null)
+  role = aws_iam_role.task_execution.name
+  name = "task_execution"
+  policy = jsonencode({
+    Statement = [
+      {
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Effect   = "Allow"
+        Resource = [aws_cloudwatch_log_group.task.arn, "${aws_cloudwatch_log_group.task.arn}:*"]
+        Sid      = "WriteLogs"
+      },
+      {
+        Action   = ["ecr:GetAuthorizationToken"]
+        Effect   = "Allow"
+        Resource = "*"
+        Sid      = "LogInToRegistry"
+      },
+      {
+        Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        Effect   = "Allow"
+        Resource = aws_ecr_repository.task.arn
+        Sid      = "PullImages"
+      },
+    ]
+    Version = "2012-10-17"
+  })
 }
 
 resource "aws_iam_role" "task" {
@@ -258,7 +280,6 @@ resource "aws_ecs_task_definition" "task" {
         THUMBNAILER_TIMESTAMP_PATTERN = var.timestamp_pattern
         THUMBNAILER_WIDTH             = var.width
       }) : { name = name, value = value }]
-      secrets = [for name, value in var.task_secrets : { name = name, valueFrom = value }]
       mountPoints = [
         {
           sourceVolume  = "scratch"

@@ -50,13 +50,6 @@ variable "task_environment" {
   nullable    = false
 }
 
-variable "task_secrets" {
-  description = "Environment variables from secrets: the ARN of a Secrets Manager secret or a Systems Manager parameter for each name."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-}
-
 variable "task_stop_timeout" {
   description = "Seconds between the request to stop and the end by force."
   type        = number

@@ -1,0 +1,385 @@
+//! Native modules make what the graph says: every attribute, applied by the real Terraform with the stand-in
+//! for hashicorp/aws, is compared with the graph. Where hashicorp/aws keeps a field is written down here
+//! again, apart from what prints it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+use tandem::module::Flavor;
+use tandem::project::Part;
+use tandem::spec::{App, Entry, Target};
+use tandem_model::artifact::{self, CodeKind};
+use tandem_model::context::{Context, Network};
+use tandem_model::expr::{Expr, Place, Scope};
+use tandem_model::graph::{Graph, Key, Object};
+
+use crate::project::{examples, generate, read, terraform};
+
+/// Where hashicorp/aws has a field: kind, field, pointer into the attributes. What is not here is an
+/// attribute of the field's name.
+const PLACES: &[(&str, &str, &str)] = &[
+    ("s3_bucket_ownership_controls", "object_ownership", "/rule/0/object_ownership"),
+    (
+        "s3_bucket_server_side_encryption_configuration",
+        "sse_algorithm",
+        "/rule/0/apply_server_side_encryption_by_default/0/sse_algorithm",
+    ),
+    (
+        "s3_bucket_server_side_encryption_configuration",
+        "kms_master_key_id",
+        "/rule/0/apply_server_side_encryption_by_default/0/kms_master_key_id",
+    ),
+    ("s3_bucket_server_side_encryption_configuration", "bucket_key_enabled", "/rule/0/bucket_key_enabled"),
+    (
+        "s3_bucket_lifecycle_configuration",
+        "abort_incomplete_multipart_upload_days",
+        "/rule/0/abort_incomplete_multipart_upload/0/days_after_initiation",
+    ),
+    ("lambda_function", "environment", "/environment/0/variables"),
+    ("lambda_function", "log_format", "/logging_config/0/log_format"),
+    ("lambda_function", "log_group", "/logging_config/0/log_group"),
+    ("lambda_function_event_invoke_config", "on_failure", "/destination_config/0/on_failure/0/destination"),
+    ("scheduler_schedule", "target_arn", "/target/0/arn"),
+    ("scheduler_schedule", "target_role_arn", "/target/0/role_arn"),
+    ("scheduler_schedule", "dead_letter_arn", "/target/0/dead_letter_config/0/arn"),
+    ("scheduler_schedule", "maximum_retry_attempts", "/target/0/retry_policy/0/maximum_retry_attempts"),
+    (
+        "scheduler_schedule",
+        "flexible_time_window_minutes",
+        "/flexible_time_window/0/maximum_window_in_minutes",
+    ),
+    ("ecr_repository", "scan_on_push", "/image_scanning_configuration/0/scan_on_push"),
+    ("ecr_repository", "encryption_type", "/encryption_configuration/0/encryption_type"),
+    ("ecr_repository", "kms_key", "/encryption_configuration/0/kms_key"),
+    ("ecs_task_definition", "cpu_architecture", "/runtime_platform/0/cpu_architecture"),
+    ("ecs_task_definition", "ephemeral_storage", "/ephemeral_storage/0/size_in_gib"),
+    ("ecs_task_definition", "container_name", "/container_definitions/0/name"),
+    ("ecs_task_definition", "image", "/container_definitions/0/image"),
+    ("ecs_task_definition", "command", "/container_definitions/0/command"),
+    ("ecs_task_definition", "entry_point", "/container_definitions/0/entryPoint"),
+    ("ecs_task_definition", "environment", "/container_definitions/0/environment"),
+    ("ecs_task_definition", "secrets", "/container_definitions/0/secrets"),
+    ("ecs_task_definition", "log_group", "/container_definitions/0/logConfiguration/options/awslogs-group"),
+    ("ecs_task_definition", "stop_timeout", "/container_definitions/0/stopTimeout"),
+    ("ecs_task_definition", "readonly_root_filesystem", "/container_definitions/0/readonlyRootFilesystem"),
+    ("ecs_task_definition", "scratch_path", "/container_definitions/0/mountPoints/0/containerPath"),
+];
+
+/// What the module says beside the graph: constants of Fargate, and what the engine does by itself.
+const CONSTANTS: &[(&str, &str, &str)] = &[
+    ("ecs_task_definition", "/network_mode", "\"awsvpc\""),
+    ("ecs_task_definition", "/requires_compatibilities", "[\"FARGATE\"]"),
+    ("ecs_task_definition", "/runtime_platform/0/operating_system_family", "\"LINUX\""),
+    ("ecs_task_definition", "/volume/0/name", "\"scratch\""),
+    ("ecs_task_definition", "/container_definitions/0/essential", "true"),
+    ("ecs_task_definition", "/container_definitions/0/mountPoints/0/sourceVolume", "\"scratch\""),
+    ("ecs_task_definition", "/container_definitions/0/mountPoints/0/readOnly", "false"),
+    ("ecs_task_definition", "/container_definitions/0/logConfiguration/logDriver", "\"awslogs\""),
+    (
+        "ecs_task_definition",
+        "/container_definitions/0/logConfiguration/options/awslogs-region",
+        "\"eu-central-1\"",
+    ),
+    (
+        "ecs_task_definition",
+        "/container_definitions/0/logConfiguration/options/awslogs-stream-prefix",
+        "\"main\"",
+    ),
+    ("s3_bucket_lifecycle_configuration", "/rule/0/status", "\"Enabled\""),
+    ("security_group", "/egress/0/protocol", "\"-1\""),
+    ("security_group", "/egress/0/cidr_blocks", "[\"0.0.0.0/0\"]"),
+    ("security_group", "/egress/0/from_port", "0"),
+    ("security_group", "/egress/0/to_port", "0"),
+];
+
+/// Fields that hashicorp/aws has no form for.
+const ABSENT: &[(&str, &str)] = &[
+    // How the engine makes the zip; its hash is compared.
+    ("lambda_function", "source"),
+    // A matter of how the engine updates.
+    ("ecs_task_definition", "active_revisions"),
+    // Nothing comes in: the module has no rule, and Terraform takes away those that others add.
+    ("security_group", "ingress"),
+];
+
+/// The application's state: attributes of every resource, by module and address in it.
+type State = BTreeMap<(String, String), Json>;
+
+fn resources(module: &Json, name: &str, state: &mut State) {
+    for resource in module["resources"].as_array().into_iter().flatten() {
+        let mut values = resource["values"].clone();
+        // What AWS takes as JSON text is compared as JSON.
+        for (name, value) in values.as_object_mut().into_iter().flatten() {
+            if let (true, Some(text)) = (
+                name.contains("polic") || name.contains("definitions") || name == "event_pattern",
+                value.as_str(),
+            ) && let Ok(parsed) = serde_json::from_str::<Json>(text)
+                && !parsed.is_null()
+            {
+                *value = parsed;
+            }
+        }
+        let address = format!(
+            "{}.{}",
+            resource["type"].as_str().expect("a type"),
+            resource["name"].as_str().expect("a name")
+        );
+        state.insert((name.to_owned(), address), values);
+    }
+    for child in module["child_modules"].as_array().into_iter().flatten() {
+        let own = child["address"].as_str().expect("an address").rsplit('.').next().expect("a name");
+        resources(child, own, state);
+    }
+}
+
+struct Made<'a> {
+    entry: &'a str,
+    graph: &'a Graph,
+    state: &'a State,
+    context: Context,
+    /// What other entries give, by variable.
+    given: BTreeMap<String, Json>,
+}
+
+impl Made<'_> {
+    fn attributes(&self, key: &Key) -> &Json {
+        let address = (self.entry.replace('-', "_"), format!("aws_{key}"));
+        self.state.get(&address).unwrap_or_else(|| panic!("{address:?} is not there"))
+    }
+}
+
+impl Scope for Made<'_> {
+    fn input(&self, name: &str) -> Option<Json> {
+        self.given.get(name).cloned()
+    }
+
+    fn place(&self, place: Place) -> Option<String> {
+        self.context.place(place)
+    }
+
+    fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
+        let kind = key.as_str().split('.').next()?;
+        let name = match (kind, attribute) {
+            ("ecr_repository", "url") => "repository_url",
+            ("ecs_task_definition", "arn") => "arn_without_revision",
+            ("ecr_image", "reference") => {
+                let Some(Expr::Attribute(repository, _)) = self.graph.get(key)?.fields.get("repository")
+                else {
+                    return None;
+                };
+                return Some(format!("{}:tag", self.attribute(repository, "url")?.as_str()?).into());
+            }
+            (_, same) => same,
+        };
+        self.attributes(key).get(name).cloned().filter(|value| !value.is_null())
+    }
+}
+
+/// As both sides may write it: sets in order, numbers and texts alike, no nulls and no empty lists.
+fn plain(value: &Json) -> Json {
+    match value {
+        Json::Array(items) => {
+            let mut items: Vec<Json> = items.iter().map(plain).filter(|item| !item.is_null()).collect();
+            items.sort_by_key(ToString::to_string);
+            if items.is_empty() { Json::Null } else { Json::Array(items) }
+        }
+        Json::Object(entries) => {
+            let entries: serde_json::Map<String, Json> = entries
+                .iter()
+                .map(|(key, value)| (key.clone(), plain(value)))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            if entries.is_empty() { Json::Null } else { Json::Object(entries) }
+        }
+        Json::Number(number) => number.to_string().into(),
+        other => other.clone(),
+    }
+}
+
+/// A list of names and values as a map, as the graph has it.
+fn as_map(pairs: &Json) -> Json {
+    let Some(pairs) = pairs.as_array() else { return pairs.clone() };
+    let value =
+        |pair: &Json| pair.get("value").or_else(|| pair.get("valueFrom")).cloned().unwrap_or_default();
+    pairs
+        .iter()
+        .map(|pair| (pair["name"].as_str().unwrap_or_default().to_owned(), value(pair)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// What differs between an object and the resource that was made of it.
+fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
+    let kind = object.kind.name;
+    let mut wrong = Vec::new();
+    let mut compare = |what: &str, expected: &Json, found: &Json| {
+        if plain(expected) != plain(found) {
+            wrong.push(format!("{} {what}: the graph has {expected}, the module {found}", object.key));
+        }
+    };
+    if kind == "ecr_image" {
+        return wrong;
+    }
+    if kind == "s3_bucket_notification" {
+        let value =
+            |name: &str| object.fields.get(name).and_then(|expr| expr.evaluate(made)).unwrap_or_default();
+        let entries =
+            made.state.iter().filter(|((_, address), _)| address.starts_with("aws_s3_bucket_notification."));
+        let found = entries.filter(|(_, document)| document["bucket"] == value("bucket")).find_map(
+            |(_, document)| {
+                document["lambda_function"]
+                    .as_array()?
+                    .iter()
+                    .find(|entry| entry["id"] == value("id"))
+                    .cloned()
+            },
+        );
+        let Some(found) = found else { return vec![format!("{} is not there", object.key)] };
+        for name in ["lambda_function_arn", "events", "filter_prefix", "filter_suffix"] {
+            compare(name, &value(name), &found[name]);
+        }
+        return wrong;
+    }
+    let attributes = made.attributes(&object.key);
+    for field in object.kind.fields {
+        if ABSENT.contains(&(kind, field.name)) {
+            continue;
+        }
+        let expected = match object.fields.get(field.name) {
+            None => continue,
+            Some(expr) => {
+                expr.evaluate(made).unwrap_or_else(|| panic!("{} {} is not known", object.key, field.name))
+            }
+        };
+        if (kind, field.name) == ("ecs_cluster", "capacity_providers") {
+            let role = object.key.as_str().split_once('.').expect("a role").1;
+            let address =
+                (made.entry.replace('-', "_"), format!("aws_ecs_cluster_capacity_providers.{role}"));
+            compare(field.name, &expected, &made.state[&address]["capacity_providers"]);
+            continue;
+        }
+        if (kind, field.name) == ("sqs_queue_policy", "queue") {
+            let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") else { panic!("a queue") };
+            compare("queue_url", &made.attribute(queue, "url").expect("a URL"), &attributes["queue_url"]);
+            continue;
+        }
+        let place = PLACES.iter().find(|place| (place.0, place.1) == (kind, field.name));
+        let pointer = place.map_or_else(|| format!("/{}", field.name), |place| place.2.to_owned());
+        let mut found = attributes.pointer(&pointer).cloned().unwrap_or_default();
+        if kind == "ecs_task_definition" && ["environment", "secrets"].contains(&field.name) {
+            found = as_map(&found);
+        }
+        if field.name == "cpu_architecture" {
+            found = found.as_str().unwrap_or_default().to_lowercase().into();
+        }
+        compare(field.name, &expected, &found);
+    }
+    for (_, pointer, expected) in CONSTANTS.iter().filter(|constant| constant.0 == kind) {
+        let expected: Json = serde_json::from_str(expected).expect("JSON");
+        compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
+    }
+    wrong
+}
+
+/// What is expected of an entry.
+fn expansion(entry: &Entry, context: &Context) -> Graph {
+    let expansion = entry.definition.expand(&entry.inputs, context);
+    expansion.graph.unwrap_or_else(|| panic!("{}: {:?}", entry.name, expansion.findings))
+}
+
+/// What other entries give to one.
+fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap<String, Json> {
+    let value = |target: &Target| {
+        let other = app.entries.iter().find(|other| other.name == target.entry).expect("the entry");
+        let graph = expansion(other, context);
+        let given = given(app, other, context, state);
+        let made = Made { entry: &other.name, graph: &graph, state, context: context.clone(), given };
+        graph.outputs[target.output].evaluate(&made).expect("a known output")
+    };
+    entry.references.iter().map(|(variable, target)| (variable.clone(), value(target))).collect()
+}
+
+/// Applies the module of the whole, and gives the state.
+fn apply(modules: &Path, app: &App, zip: &Path) -> Result<State, String> {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut call = json!({ "source": modules });
+    for entry in &app.entries {
+        let zips = entry.handlers.keys().map(|at| {
+            let prefix = at.0.iter().map(|step| match step {
+                tandem_model::finding::Step::Field(name) => format!("{name}_"),
+                other => panic!("{other:?}"),
+            });
+            (format!("{}zip", prefix.collect::<String>()), json!(zip))
+        });
+        let mut inputs: serde_json::Map<String, Json> = zips.collect();
+        if entry.graph.objects().iter().any(|object| object.kind.name == "ecr_image") {
+            inputs.insert("task_image_tag".to_owned(), "tag".into());
+        }
+        call[entry.name.replace('-', "_")] = inputs.into();
+    }
+    let main = json!({ "module": { "app": call } });
+    std::fs::write(work.path().join("main.tf.json"), main.to_string()).expect("written");
+    for arguments in
+        [&["init", "-no-color", "-input=false"][..], &["apply", "-auto-approve", "-no-color", "-input=false"]]
+    {
+        let run = terraform(work.path(), arguments);
+        if !run.success {
+            return Err(run.text);
+        }
+    }
+    let plan = terraform(work.path(), &["plan", "-detailed-exitcode", "-no-color", "-input=false"]);
+    assert!(plan.success, "the second plan is not empty: {}", plan.text);
+    let shown = terraform(work.path(), &["show", "-json"]).expect_success();
+    let shown: Json = serde_json::from_str(shown.text.lines().next().expect("JSON")).expect("JSON");
+    let mut state = State::new();
+    resources(&shown["values"]["root_module"], "", &mut state);
+    Ok(state)
+}
+
+fn all_differences(app: &App, state: &State, zip: &[u8]) -> Vec<String> {
+    let facts = artifact::prepare(CodeKind::Zip, zip).expect("a zip").facts;
+    let mut context = Context {
+        project: Some(app.name.clone()),
+        region: Some("eu-central-1".to_owned()),
+        account: Some("123456789012".to_owned()),
+        network: Some(Network {
+            vpc: "vpc-default".to_owned(),
+            subnets: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
+        }),
+        ..Context::default()
+    };
+    for handler in app.entries.iter().flat_map(|entry| entry.handlers.values()) {
+        context.code.insert(tandem::spec::bootstrap(handler), Ok(facts.clone()));
+    }
+    let mut wrong = Vec::new();
+    for entry in &app.entries {
+        let graph = expansion(entry, &context);
+        let given = given(app, entry, &context, state);
+        let made = Made { entry: &entry.name, graph: &graph, state, context: context.clone(), given };
+        graph.objects().iter().for_each(|object| wrong.extend(differences(&made, object)));
+    }
+    wrong
+}
+
+/// Something that may pass as a function's code.
+fn zip() -> Vec<u8> {
+    let mut binary = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
+    binary.resize(64, 0);
+    binary[18] = 62;
+    artifact::prepare(CodeKind::Bootstrap, &binary).expect("code").zip
+}
+
+#[test]
+fn native_modules_make_what_the_graph_says() {
+    let work = tempfile::tempdir().expect("a folder");
+    let zip_path = work.path().join("code.zip");
+    std::fs::write(&zip_path, zip()).expect("written");
+    for (name, spec) in examples() {
+        let app = read(&spec);
+        let modules = work.path().join(&name);
+        generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));
+        let state = apply(&modules, &app, &zip_path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(all_differences(&app, &state, &zip()), Vec::<String>::new(), "{name}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Specs, and Terraform with both providers in a mirror.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tandem::diagnostic::Diagnostic;
+use tandem::module::Flavor;
+use tandem::output;
+use tandem::project::{Part, Request, plan};
+use tandem::source::Source;
+use tandem::spec::{self, App};
+use tandem::templates::Templates;
+use tandem_tests::environment::root;
+use tandem_tests::terraform::{Run, provider_binary, run};
+
+pub(crate) const FLAVORS: [(Flavor, &str); 2] =
+    [(Flavor::Composite, "composite"), (Flavor::Native, "native")];
+
+/// The specs of the examples: name and path.
+pub(crate) fn examples() -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("examples")).expect("examples") {
+        let entry = entry.expect("an example");
+        let spec = entry.path().join("tandem.yaml");
+        if spec.exists() {
+            found.push((entry.file_name().to_string_lossy().into_owned(), spec));
+        }
+    }
+    found.sort();
+    assert!(found.len() > 1, "no specs");
+    found
+}
+
+/// Reads a spec that has nothing wrong with it.
+pub(crate) fn read(path: &Path) -> App {
+    let source = Source { path: path.to_owned(), text: std::fs::read_to_string(path).expect("a spec") };
+    let (app, diagnostics) = spec::read(&source);
+    let shown: Vec<String> = diagnostics.iter().map(|found| found.render(&source, false)).collect();
+    app.unwrap_or_else(|| panic!("{}:\n{}", path.display(), shown.join("\n")))
+}
+
+/// What a generation would change, and what is wrong.
+pub(crate) fn pending(
+    app: &App,
+    spec: &Path,
+    out: &Path,
+    flavor: Flavor,
+    only: Option<Part>,
+) -> (output::Changes, Vec<Diagnostic>) {
+    let spec = spec.parent().expect("a folder").to_owned();
+    let request = Request { spec, out: out.to_owned(), flavor, only, fix: false };
+    let (plan, mut diagnostics) =
+        plan(app, &request, &Templates::new(None).expect("templates")).expect("a plan");
+    let (changes, edited) = output::compare(out, &plan, false).expect("a comparison");
+    diagnostics.extend(edited);
+    (changes, diagnostics)
+}
+
+/// Generates into a folder.
+pub(crate) fn generate(app: &App, spec: &Path, out: &Path, flavor: Flavor, only: Option<Part>) {
+    let (changes, diagnostics) = pending(app, spec, out, flavor, only);
+    assert_eq!(diagnostics, []);
+    output::write(out, &changes).expect("written");
+}
+
+/// A mirror with both providers, so that `terraform init` works as it does for a user.
+fn configuration() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mirror");
+        let stand_in = provider_binary().with_file_name("examples").join("terraform-provider-aws");
+        assert!(stand_in.exists(), "{} is missing: run `cargo xtask test`", stand_in.display());
+        for (address, version, binary) in [
+            ("hashicorp/aws", "6.66.0", stand_in),
+            ("tandem/tandem", env!("CARGO_PKG_VERSION"), provider_binary()),
+        ] {
+            let name = address.split('/').next_back().expect("a name");
+            let platform = format!("linux_{}", if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" });
+            let at = folder.join("registry.terraform.io").join(address).join(version).join(platform);
+            std::fs::create_dir_all(&at).expect("a mirror");
+            let link = at.join(format!("terraform-provider-{name}_v{version}"));
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(binary, link).expect("a link");
+        }
+        let rc = folder.join("terraform.rc");
+        let text = format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{}\"\n  }}\n}}\n",
+            folder.display()
+        );
+        std::fs::write(&rc, text).expect("a configuration");
+        rc
+    })
+}
+
+/// Runs Terraform in a folder.
+pub(crate) fn terraform(folder: &Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new("terraform");
+    let output = command
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("TF_CLI_CONFIG_FILE", configuration())
+        .env("TF_IN_AUTOMATION", "1")
+        .env("CHECKPOINT_DISABLE", "1")
+        .output();
+    run(&output.expect("terraform on PATH"))
+}
+
+/// Copies a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::create_dir_all(to).expect("a folder");
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
