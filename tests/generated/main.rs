@@ -3,5 +3,6 @@
 
 mod hostile;
 mod modules;
+mod mutants;
 mod native;
 mod project;

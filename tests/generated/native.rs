@@ -3,7 +3,7 @@
 //! again, apart from what prints it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use tandem::module::Flavor;
@@ -87,6 +87,8 @@ const CONSTANTS: &[(&str, &str, &str)] = &[
         "\"main\"",
     ),
     ("s3_bucket_lifecycle_configuration", "/rule/0/status", "\"Enabled\""),
+    ("s3_bucket_lifecycle_configuration", "/rule/0/id", "\"abort-incomplete-uploads\""),
+    ("scheduler_schedule", "/flexible_time_window/0/mode", "\"OFF\""),
     ("security_group", "/egress/0/protocol", "\"-1\""),
     ("security_group", "/egress/0/cidr_blocks", "[\"0.0.0.0/0\"]"),
     ("security_group", "/egress/0/from_port", "0"),
@@ -104,7 +106,7 @@ const ABSENT: &[(&str, &str)] = &[
 ];
 
 /// The application's state: attributes of every resource, by module and address in it.
-type State = BTreeMap<(String, String), Json>;
+pub(crate) type State = BTreeMap<(String, String), Json>;
 
 fn resources(module: &Json, name: &str, state: &mut State) {
     for resource in module["resources"].as_array().into_iter().flatten() {
@@ -140,6 +142,8 @@ struct Made<'a> {
     context: Context,
     /// What other entries give, by variable.
     given: BTreeMap<String, Json>,
+    /// The code of every function.
+    zip: &'a Path,
 }
 
 impl Made<'_> {
@@ -275,6 +279,18 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         }
         compare(field.name, &expected, &found);
     }
+    if object.kind.tags {
+        let tags = made.graph.tags.evaluate(made).unwrap_or_default();
+        compare("tags", &tags, &attributes["tags"]);
+    }
+    for force in ["force_destroy", "force_delete"] {
+        if let Some(found) = attributes.get(force).filter(|_| object.kind.data) {
+            compare(force, &made.graph.force_destroy.into(), found);
+        }
+    }
+    if let Some(found) = attributes.get("filename").filter(|_| kind == "lambda_function") {
+        compare("filename", &made.zip.display().to_string().into(), found);
+    }
     for (_, pointer, expected) in CONSTANTS.iter().filter(|constant| constant.0 == kind) {
         let expected: Json = serde_json::from_str(expected).expect("JSON");
         compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
@@ -294,15 +310,21 @@ fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap
         let other = app.entries.iter().find(|other| other.name == target.entry).expect("the entry");
         let graph = expansion(other, context);
         let given = given(app, other, context, state);
-        let made = Made { entry: &other.name, graph: &graph, state, context: context.clone(), given };
+        let made = Made {
+            entry: &other.name,
+            graph: &graph,
+            state,
+            context: context.clone(),
+            given,
+            zip: Path::new(""),
+        };
         graph.outputs[target.output].evaluate(&made).expect("a known output")
     };
     entry.references.iter().map(|(variable, target)| (variable.clone(), value(target))).collect()
 }
 
-/// Applies the module of the whole, and gives the state.
-fn apply(modules: &Path, app: &App, zip: &Path) -> Result<State, String> {
-    let work = tempfile::tempdir().expect("a folder");
+/// A configuration that calls the module of the whole.
+pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
     let mut call = json!({ "source": modules });
     for entry in &app.entries {
         let zips = entry.handlers.keys().map(|at| {
@@ -318,27 +340,26 @@ fn apply(modules: &Path, app: &App, zip: &Path) -> Result<State, String> {
         }
         call[entry.name.replace('-', "_")] = inputs.into();
     }
-    let main = json!({ "module": { "app": call } });
-    std::fs::write(work.path().join("main.tf.json"), main.to_string()).expect("written");
-    for arguments in
-        [&["init", "-no-color", "-input=false"][..], &["apply", "-auto-approve", "-no-color", "-input=false"]]
-    {
-        let run = terraform(work.path(), arguments);
-        if !run.success {
-            return Err(run.text);
-        }
+    json!({ "module": { "app": call } })
+}
+
+/// Applies a configuration to a state of its own, and gives that; the error is Terraform's.
+pub(crate) fn apply(work: &Path, state: &str) -> Result<State, String> {
+    let state = format!("-state={state}");
+    let run = terraform(work, &["apply", "-auto-approve", "-no-color", "-input=false", &state]);
+    if !run.success {
+        return Err(run.text);
     }
-    let plan = terraform(work.path(), &["plan", "-detailed-exitcode", "-no-color", "-input=false"]);
-    assert!(plan.success, "the second plan is not empty: {}", plan.text);
-    let shown = terraform(work.path(), &["show", "-json"]).expect_success();
+    let shown = terraform(work, &["show", "-json", state.trim_start_matches("-state=")]).expect_success();
     let shown: Json = serde_json::from_str(shown.text.lines().next().expect("JSON")).expect("JSON");
     let mut state = State::new();
     resources(&shown["values"]["root_module"], "", &mut state);
     Ok(state)
 }
 
-fn all_differences(app: &App, state: &State, zip: &[u8]) -> Vec<String> {
-    let facts = artifact::prepare(CodeKind::Zip, zip).expect("a zip").facts;
+pub(crate) fn all_differences(app: &App, state: &State, zip: &Path) -> Vec<String> {
+    let code = std::fs::read(zip).expect("the code");
+    let facts = artifact::prepare(CodeKind::Zip, &code).expect("a zip").facts;
     let mut context = Context {
         project: Some(app.name.clone()),
         region: Some("eu-central-1".to_owned()),
@@ -356,30 +377,40 @@ fn all_differences(app: &App, state: &State, zip: &[u8]) -> Vec<String> {
     for entry in &app.entries {
         let graph = expansion(entry, &context);
         let given = given(app, entry, &context, state);
-        let made = Made { entry: &entry.name, graph: &graph, state, context: context.clone(), given };
+        let made = Made { entry: &entry.name, graph: &graph, state, context: context.clone(), given, zip };
         graph.objects().iter().for_each(|object| wrong.extend(differences(&made, object)));
     }
     wrong
 }
 
-/// Something that may pass as a function's code.
-fn zip() -> Vec<u8> {
+/// Writes something that may pass as a function's code.
+pub(crate) fn write_zip(folder: &Path) -> PathBuf {
     let mut binary = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
     binary.resize(64, 0);
+    // The architecture: x86_64.
     binary[18] = 62;
-    artifact::prepare(CodeKind::Bootstrap, &binary).expect("code").zip
+    let path = folder.join("code.zip");
+    std::fs::write(&path, artifact::prepare(CodeKind::Bootstrap, &binary).expect("code").zip)
+        .expect("written");
+    path
 }
 
 #[test]
 fn native_modules_make_what_the_graph_says() {
     let work = tempfile::tempdir().expect("a folder");
-    let zip_path = work.path().join("code.zip");
-    std::fs::write(&zip_path, zip()).expect("written");
+    let zip = write_zip(work.path());
     for (name, spec) in examples() {
         let app = read(&spec);
-        let modules = work.path().join(&name);
+        let modules = work.path().join(&name).join("modules");
         generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));
-        let state = apply(&modules, &app, &zip_path).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(all_differences(&app, &state, &zip()), Vec::<String>::new(), "{name}");
+        let root = work.path().join(&name).join("root");
+        std::fs::create_dir_all(&root).expect("a folder");
+        std::fs::write(root.join("main.tf.json"), configuration(&modules, &app, &zip).to_string())
+            .expect("written");
+        terraform(&root, &["init", "-no-color", "-input=false"]).expect_success();
+        let state = apply(&root, "terraform.tfstate").unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(all_differences(&app, &state, &zip), Vec::<String>::new(), "{name}");
+        let plan = terraform(&root, &["plan", "-detailed-exitcode", "-no-color", "-input=false"]);
+        assert!(plan.success, "{name}: the second plan is not empty: {}", plan.text);
     }
 }
