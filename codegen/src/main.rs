@@ -100,6 +100,16 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         picture: Picture,
     },
+    /// Print the IAM policy that whoever deploys the spec needs
+    #[command(after_help = "\
+Examples:
+  tandem policy --account 123456789012 --region eu-central-1 > deploy.json
+  tandem policy | jq -c . | wc -c     IAM takes 6,144 characters in one managed policy
+
+It is for modules of the flavour composite: it names every call that the provider makes, on the objects of
+this spec alone where IAM can tell them apart. hashicorp/aws, behind modules of the flavour native, reads
+more of each object than it sets.")]
+    Policy(commands::policy::Options),
     /// Print the JSON Schema of specs
     #[command(
         after_help = "Example:\n  tandem schema > tandem.schema.json\n\nThen begin the spec with: # yaml-language-server: $schema=tandem.schema.json"
@@ -213,6 +223,7 @@ fn main() -> ExitCode {
         Command::Add(options) => commands::add::run(global, options),
         Command::Build(options) => commands::build::run(global, options),
         Command::Graph { picture } => commands::graph(global, *picture),
+        Command::Policy(options) => commands::policy::run(global, options),
         Command::Schema => global.print(&format!("{:#}\n", tandem::schema::schema())),
         Command::Templates { command: Templates::Export { folder } } => commands::export(global, folder),
         Command::Explain { code } => commands::explain(global, code.as_deref()),

@@ -71,7 +71,10 @@ pub fn extend_workspace(text: &str, members: &[String], own: bool) -> Result<Str
 /// Whether a pattern of `members` names a folder.
 fn covers(pattern: &str, member: &str) -> bool {
     match pattern.strip_suffix("/*") {
-        Some(folder) => member.strip_prefix(folder).is_some_and(|rest| rest[1..].find('/').is_none()),
+        Some(folder) => member
+            .strip_prefix(folder)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
         None => pattern == member || pattern == "*" && !member.contains('/'),
     }
 }
@@ -107,16 +110,50 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     needed
 }
 
+/// The name of the package of a new handler: the handler's, where cargo and rustc take it.
+fn package_name(handler: &str) -> String {
+    // Folders of cargo's own, and crates that every program or test has.
+    const TAKEN: &[&str] =
+        &["alloc", "build", "core", "deps", "examples", "incremental", "proc-macro", "std", "test"];
+    let everything = Function {
+        name: String::new(),
+        events: [Event::Object, Event::Message, Event::Schedule, Event::Invoke].into(),
+        partial: true,
+        launches: true,
+    };
+    let dependency = |name: &str| name.replace('_', "-") == handler;
+    let keyword = syn::parse_str::<syn::Ident>(&handler.replace('-', "_")).is_err() || handler == "gen";
+    if keyword || TAKEN.contains(&handler) || dependencies(&everything).iter().any(|known| dependency(known.0)) {
+        format!("{handler}-handler")
+    } else {
+        handler.to_owned()
+    }
+}
+
+/// The name of the package that a manifest declares.
+pub fn package(manifest: &str) -> Option<String> {
+    let document: DocumentMut = manifest.parse().ok()?;
+    document.get("package")?.get("name")?.as_str().map(ToOwned::to_owned)
+}
+
 /// The manifest of a handler with all that it needs; what is there stays.
 pub fn extend_member(text: &str, function: &Function) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
     if text.is_empty() {
         let mut package = Table::new();
-        package["name"] = value(&function.name);
+        package["name"] = value(package_name(&function.name));
         package["version"] = value("0.1.0");
         package["edition"] = value("2024");
         package["publish"] = value(false);
         document["package"] = Item::Table(package);
+    }
+    // What `main.rs` asks for must be declared.
+    if document.get("features").is_none() {
+        document["features"] = Item::Table(Table::new());
+    }
+    let features = document["features"].as_table_like_mut().ok_or("has `features` that are no table")?;
+    if features.get("tracing").is_none() {
+        features.insert("tracing", value(Array::from_iter(["lambda_runtime/tracing"])));
     }
     if document.get("dependencies").is_none() {
         document["dependencies"] = Item::Table(Table::new());

@@ -30,6 +30,23 @@ pub struct Kind {
     /// Whether its name holds a hash of account and region: an empty one without tags that has
     /// exactly this name counts as ours.
     pub hashed_name: bool,
+    /// What IAM must allow whoever makes, changes and deletes such objects.
+    pub access: &'static [Access],
+}
+
+/// Actions of IAM on what a template like that of the id names. Where one of its fields is not set, it does
+/// not apply: the right to use a key, without a key.
+#[derive(Debug)]
+pub struct Access {
+    /// The resource.
+    pub resource: &'static str,
+    /// The actions.
+    pub actions: &'static [&'static str],
+}
+
+/// Actions on a resource.
+pub const fn access(resource: &'static str, actions: &'static [&'static str]) -> Access {
+    Access { resource, actions }
 }
 
 /// A field of a kind.
@@ -131,7 +148,7 @@ impl Kind {
 }
 
 /// Fills `{field}`, `{account}`, `{region}` and `{partition}`.
-fn fill(
+pub(crate) fn fill(
     template: &str,
     settings: &BTreeMap<String, Json>,
     place: &dyn Fn(Place) -> Option<String>,
@@ -162,7 +179,9 @@ mod tests {
     #[test]
     fn templates_name_fields_and_places_only() {
         for kind in kinds::ALL {
-            let templates = kind.attributes.iter().filter_map(|(_, template)| *template).chain(kind.id);
+            let access = kind.access.iter().map(|access| access.resource);
+            let attributes = kind.attributes.iter().filter_map(|(_, template)| *template);
+            let templates = attributes.chain(kind.id).chain(access);
             for template in templates {
                 for part in template.split('{').skip(1) {
                     let name = part.split_once('}').expect("a closed brace").0;

@@ -7,6 +7,7 @@
 // The derive names this crate, in here as well.
 extern crate self as tandem_model;
 
+pub mod access;
 pub mod artifact;
 pub mod checks;
 pub mod composite;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use tandem_model::kinds;
 use tandem_tests::environment::root;
 
 /// What each crate of ours may depend on, of ours.
@@ -13,7 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tandem-engine", &["tandem-model"]),
     ("tfplugin", &["tfplugin"]),
     ("terraform-provider-tandem", &["tandem-engine", "tandem-model", "tfplugin"]),
-    ("tandem-tests", &["tandem-engine", "tandem-model", "terraform-provider-tandem"]),
+    ("tandem", &["tandem-model"]),
+    ("tandem-tests", &["tandem", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"]),
     ("xtask", &["tandem-tests"]),
 ];
 
@@ -65,4 +67,76 @@ fn each_crate_knows_only_its_own_world() {
             assert_eq!(knows("tokio"), None, "the model is pure");
         }
     }
+}
+
+/// The actions of calls that IAM names another way.
+const ACTIONS: &[(&str, &[&str])] = &[
+    ("s3:DeleteBucketEncryption", &["s3:PutEncryptionConfiguration"]),
+    ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
+    ("s3:DeleteBucketOwnershipControls", &["s3:PutBucketOwnershipControls"]),
+    ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+    ("s3:DeletePublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+    ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
+    ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
+    ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
+    ("s3:HeadBucket", &["s3:ListBucket"]),
+    ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
+    ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
+    ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
+    ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+];
+
+/// Actions that AWS asks for behind the calls of drivers: roles that are given to services, keys that services
+/// use, and what the container engine does with the registry.
+const BEHIND: &[&str] = &[
+    "iam:CreateServiceLinkedRole",
+    "iam:PassRole",
+    "kms:",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+];
+
+#[test]
+fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
+    let mut called = BTreeSet::new();
+    for file in std::fs::read_dir(root().join("provider/src/aws")).expect("drivers") {
+        let path = file.expect("a driver").path();
+        // What the caller is needs no right to ask, and what errors mean is no call.
+        if path.ends_with("failure.rs") || path.ends_with("clients.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a driver");
+        for quoted in text.split('"').skip(1).step_by(2) {
+            let named = quoted.split_once(':').is_some_and(|(service, call)| {
+                service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                    && call.starts_with(|c: char| c.is_ascii_uppercase())
+                    && call.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+            if named && quoted != "lambda:InvokeFunction" {
+                called.insert(quoted.to_owned());
+            }
+        }
+        let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+        called.extend(by_name.map(|(call, _)| format!("ec2:{call}")));
+    }
+    assert!(called.len() > 100, "{called:?}");
+    let mut needed: BTreeSet<&str> = BTreeSet::new();
+    for call in &called {
+        match ACTIONS.iter().find(|(name, _)| name == call) {
+            Some((_, actions)) => needed.extend(*actions),
+            None => {
+                needed.insert(call);
+            }
+        }
+    }
+    let access = kinds::ALL.iter().flat_map(|kind| kind.access).flat_map(|access| access.actions);
+    let listed: BTreeSet<&str> = access.copied().collect();
+    let behind = |action: &str| BEHIND.iter().any(|start| action.starts_with(start));
+    assert_eq!(needed.difference(&listed).collect::<Vec<_>>(), Vec::<&&str>::new(), "not in the policy");
+    let idle: Vec<_> = listed.difference(&needed).filter(|action| !behind(action)).collect();
+    assert_eq!(idle, Vec::<&&&str>::new(), "no driver calls these");
 }

@@ -5,13 +5,19 @@
 //! function's role. So the function hands out the credentials that it runs with, and the calls that
 //! AWS's services make in its name are made with these.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
+use tandem_model::access::{Part, deployment};
+use tandem_model::composite::Settings as Fields;
+use tandem_model::context::Context;
+use tandem_model::value::Value;
 use tandem_tests::emulator::{Emulator, Settings};
 use terraform_provider_tandem::aws::{Clients, Connection};
 
+use crate::fixture::Fixture;
 use crate::proxy::Proxy;
 use crate::stage::{REGION, Stage};
 
@@ -169,6 +175,61 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
         stage.aws.update(kind, &id, "policy", &whole.settings).expect("the policy");
     }
     stage.terraform.destroy().expect_success();
+}
+
+/// What `tandem policy` prints is enough to make, change and delete every composite, and another
+/// application's is not.
+#[test]
+fn the_policy_of_a_deployment_is_enough() {
+    let log = tempfile::NamedTempFile::new().expect("a log");
+    let emulator = Emulator::ministack(log.path(), &Settings { enforce_iam: true, ..Settings::default() })
+        .expect("MiniStack");
+    let over_tls = Proxy::start(&emulator.endpoint, "", |_, _, _| true);
+    for fixture in Fixture::all() {
+        let mut stage = Stage::at(&over_tls.endpoint);
+        let mut inputs = stage.prepare(&fixture);
+        // Nothing is built here: a push takes the account from its address.
+        fixture.for_moto(&mut inputs, &stage.account.id);
+        stage.configure(&fixture, &inputs);
+
+        let root = format!("arn:aws:iam::{}:root", stage.account.id);
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "AWS": root }, "Action": "sts:AssumeRole",
+        }] });
+        let role = json!({ "name": "deployer", "path": "/", "assume_role_policy": trust });
+        stage.aws.create("iam_role", &role);
+        // The names are the project's: another one's policy is none for this.
+        let policy = |project: &str| {
+            let context = Context {
+                project: Some(project.to_owned()),
+                region: Some(REGION.to_owned()),
+                account: Some(stage.account.id.clone()),
+                ..Context::default()
+            };
+            let graph = fixture.definition.expand(&Value::from(&inputs), &context).graph.expect("a graph");
+            let policy = deployment(&[Part { graph: &graph, takes: BTreeMap::new() }], &context);
+            json!({ "role": "deployer", "name": "deploy", "policy": policy })
+        };
+        let (other, own) = (policy("other"), policy("test"));
+        stage.aws.create("iam_role_policy", &other);
+        let taken = stage.aws.clients.sts.assume_role().role_session_name("deploy");
+        let taken = taken.role_arn(role_arn(&stage.account.id, "deployer")).send();
+        let taken = stage.aws.wait(taken).expect("the role").credentials.expect("credentials");
+        stage.terraform.set("AWS_ACCESS_KEY_ID", &taken.access_key_id);
+        stage.terraform.set("AWS_SECRET_ACCESS_KEY", &taken.secret_access_key);
+        stage.terraform.set("AWS_SESSION_TOKEN", &taken.session_token);
+        let refused = stage.terraform.apply();
+        assert!(!refused.success && refused.text.contains("AccessDenied"), "{}", refused.text);
+
+        let own: Fields = own.as_object().expect("settings").clone().into_iter().collect();
+        stage.aws.update("iam_role_policy", "deployer:deploy", "policy", &own).expect("the policy");
+        stage.terraform.apply().expect_success();
+        stage.terraform.expect_empty_plan();
+        inputs["tags"] = json!({ "team": "b" });
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        stage.terraform.destroy().expect_success();
+    }
 }
 
 fn role_arn(account: &str, role: &str) -> String {

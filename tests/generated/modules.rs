@@ -6,7 +6,7 @@ use tandem::module::Flavor;
 use tandem::project::Part;
 use tandem_tests::environment::root;
 
-use crate::project::{FLAVORS, copy, examples, generate, pending, read, terraform};
+use crate::project::{FLAVORS, examples, generate, pending, read, specs, terraform};
 
 #[test]
 fn modules_and_handlers_of_the_examples_are_current() {
@@ -45,9 +45,13 @@ fn configurations(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn modules_are_formatted_and_valid() {
-    // `init` writes beside the configuration.
     let work = tempfile::tempdir().expect("a folder");
-    copy(&root().join("modules"), work.path());
+    for (name, spec) in specs(work.path()) {
+        let app = read(&spec);
+        for (flavor, folder) in FLAVORS {
+            generate(&app, &spec, &work.path().join(&name).join(folder), flavor, Some(Part::Modules));
+        }
+    }
     terraform(work.path(), &["fmt", "-check", "-recursive", "-diff"]).expect_success();
     let mut folders = Vec::new();
     configurations(work.path(), &mut folders);

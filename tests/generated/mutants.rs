@@ -11,7 +11,7 @@ use tandem::project::Part;
 use tandem::spec::App;
 
 use crate::native::{all_differences, apply, configuration, write_zip};
-use crate::project::{copy, examples, generate, read, terraform};
+use crate::project::{copy, generate, read, specs, terraform};
 
 /// Mutants that may live, by the end of their path, and why.
 const SURVIVORS: &[(&str, &str)] = &[
@@ -66,7 +66,7 @@ fn mutate(body: &mut Body, top: bool, number: &mut usize, change: Change) -> boo
                 Change::Altered => {
                     *attribute.value_mut() = match &attribute.value {
                         Expression::Bool(value) => Expression::from(!*value.value()),
-                        Expression::Number(_) => Expression::from(7),
+                        Expression::Number(number) => Expression::from(number.value().as_i64().unwrap_or(0) + 1),
                         Expression::Array(_) => {
                             Expression::Array(vec![Expression::from("altered")].into_iter().collect())
                         }
@@ -145,7 +145,7 @@ fn every_mutant_of_a_native_module_is_caught() {
     let zip = write_zip(work.path());
     let full = std::env::var_os("TANDEM_FULL").is_some();
     let alive = Mutex::new(Vec::new());
-    for (offset, (name, spec)) in examples().into_iter().enumerate() {
+    for (offset, (name, spec)) in specs(work.path()).into_iter().enumerate() {
         let app = read(&spec);
         let modules = work.path().join(&name);
         generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));

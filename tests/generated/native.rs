@@ -2,19 +2,22 @@
 //! for hashicorp/aws, is compared with the graph. Where hashicorp/aws keeps a field is written down here
 //! again, apart from what prints it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
+use tandem::hcl::Hcl;
 use tandem::module::Flavor;
 use tandem::project::Part;
 use tandem::spec::{App, Entry, Target};
+use tandem::variables::{Absent, parametrize};
 use tandem_model::artifact::{self, CodeKind};
 use tandem_model::context::{Context, Network};
 use tandem_model::expr::{Expr, Place, Scope};
 use tandem_model::graph::{Graph, Key, Object};
+use tandem_model::value::Value;
 
-use crate::project::{examples, generate, read, terraform};
+use crate::project::{ACCOUNT, generate, read, specs, terraform};
 
 /// Where hashicorp/aws has a field: kind, field, pointer into the attributes. What is not here is an
 /// attribute of the field's name.
@@ -261,6 +264,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
             let address =
                 (made.entry.replace('-', "_"), format!("aws_ecs_cluster_capacity_providers.{role}"));
             compare(field.name, &expected, &made.state[&address]["capacity_providers"]);
+            compare("cluster_name", &attributes["name"], &made.state[&address]["cluster_name"]);
             continue;
         }
         if (kind, field.name) == ("sqs_queue_policy", "queue") {
@@ -298,9 +302,35 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     wrong
 }
 
+/// The inputs of an entry, and what variables in them stand for.
+///
+/// What names an object that the module does not make is a variable there, and the names of resources come
+/// from it: a variable with its value here, too. Tags and environments are given by who calls the module.
+fn inputs(entry: &Entry) -> (Value, BTreeMap<String, Json>) {
+    let names = |name: &str| name.ends_with("bucket") || name.ends_with("queue") || is_given(name);
+    let (_, all) = parametrize(entry, Absent::Maps, &BTreeSet::new());
+    let literal = all.into_iter().map(|variable| variable.name).filter(|name| !names(name)).collect();
+    let (inputs, variables) = parametrize(entry, Absent::Maps, &literal);
+    let given = variables.into_iter().filter_map(|variable| match variable.default {
+        Some(Hcl::Text(text)) => Some((variable.name, text.into())),
+        Some(Hcl::Map(_)) => Some((variable.name, given_map())),
+        _ => None,
+    });
+    (inputs, given.collect())
+}
+
+/// Whether who calls a module gives a variable.
+fn is_given(variable: &str) -> bool {
+    variable == "tags" || variable.ends_with("environment")
+}
+
+fn given_map() -> Json {
+    json!({ "GIVEN": "with the call" })
+}
+
 /// What is expected of an entry.
 fn expansion(entry: &Entry, context: &Context) -> Graph {
-    let expansion = entry.definition.expand(&entry.inputs, context);
+    let expansion = entry.definition.expand(&inputs(entry).0, context);
     expansion.graph.unwrap_or_else(|| panic!("{}: {:?}", entry.name, expansion.findings))
 }
 
@@ -320,23 +350,26 @@ fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap
         };
         graph.outputs[target.output].evaluate(&made).expect("a known output")
     };
-    entry.references.iter().map(|(variable, target)| (variable.clone(), value(target))).collect()
+    let wired = entry.references.iter().map(|(variable, target)| (variable.clone(), value(target)));
+    wired.chain(inputs(entry).1).collect()
 }
 
 /// A configuration that calls the module of the whole.
 pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
     let mut call = json!({ "source": modules });
     for entry in &app.entries {
-        let zips = entry.handlers.keys().map(|at| {
-            let prefix = at.0.iter().map(|step| match step {
-                tandem_model::finding::Step::Field(name) => format!("{name}_"),
-                other => panic!("{other:?}"),
-            });
-            (format!("{}zip", prefix.collect::<String>()), json!(zip))
-        });
-        let mut inputs: serde_json::Map<String, Json> = zips.collect();
-        if entry.graph.objects().iter().any(|object| object.kind.name == "ecr_image") {
-            inputs.insert("task_image_tag".to_owned(), "tag".into());
+        let mut inputs = serde_json::Map::new();
+        let variables = parametrize(entry, Absent::Maps, &BTreeSet::new()).1.into_iter();
+        let given = variables.filter(|variable| is_given(&variable.name));
+        inputs.extend(given.map(|variable| (variable.name, given_map())));
+        for object in entry.graph.objects() {
+            let role = object.key.as_str().split_once('.').expect("a role").1;
+            match object.kind.name {
+                "lambda_function" if role == "function" => inputs.insert("zip".to_owned(), json!(zip)),
+                "lambda_function" => inputs.insert(format!("{role}_zip"), json!(zip)),
+                "ecr_image" => inputs.insert("task_image_tag".to_owned(), "tag".into()),
+                _ => None,
+            };
         }
         call[entry.name.replace('-', "_")] = inputs.into();
     }
@@ -363,15 +396,17 @@ pub(crate) fn all_differences(app: &App, state: &State, zip: &Path) -> Vec<Strin
     let mut context = Context {
         project: Some(app.name.clone()),
         region: Some("eu-central-1".to_owned()),
-        account: Some("123456789012".to_owned()),
+        account: Some(ACCOUNT.to_owned()),
         network: Some(Network {
             vpc: "vpc-default".to_owned(),
             subnets: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
         }),
         ..Context::default()
     };
-    for handler in app.entries.iter().flat_map(|entry| entry.handlers.values()) {
-        context.code.insert(tandem::spec::bootstrap(handler), Ok(facts.clone()));
+    for object in app.entries.iter().flat_map(|entry| entry.graph.objects()) {
+        if let Some(Expr::Literal(source)) = object.fields.get("source") {
+            context.code.insert(source["path"].as_str().expect("a path").to_owned(), Ok(facts.clone()));
+        }
     }
     let mut wrong = Vec::new();
     for entry in &app.entries {
@@ -399,7 +434,7 @@ pub(crate) fn write_zip(folder: &Path) -> PathBuf {
 fn native_modules_make_what_the_graph_says() {
     let work = tempfile::tempdir().expect("a folder");
     let zip = write_zip(work.path());
-    for (name, spec) in examples() {
+    for (name, spec) in specs(work.path()) {
         let app = read(&spec);
         let modules = work.path().join(&name).join("modules");
         generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));

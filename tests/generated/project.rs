@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::{Value as Json, json};
 use tandem::diagnostic::Diagnostic;
 use tandem::module::Flavor;
 use tandem::output;
@@ -11,8 +12,12 @@ use tandem::project::{Part, Request, plan};
 use tandem::source::Source;
 use tandem::spec::{self, App};
 use tandem::templates::Templates;
+use tandem_model::composites;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::{Run, provider_binary, run};
+
+/// The account that the stand-in for hashicorp/aws says to be in.
+pub(crate) const ACCOUNT: &str = "123456789012";
 
 pub(crate) const FLAVORS: [(Flavor, &str); 2] =
     [(Flavor::Composite, "composite"), (Flavor::Native, "native")];
@@ -30,6 +35,25 @@ pub(crate) fn examples() -> Vec<(String, PathBuf)> {
     found.sort();
     assert!(found.len() > 1, "no specs");
     found
+}
+
+/// The specs that modules are judged by: those of the examples, and one of each composite's fixture, in which
+/// every input is given that can be.
+pub(crate) fn specs(work: &Path) -> Vec<(String, PathBuf)> {
+    let mut specs = examples();
+    for definition in composites::ALL {
+        let file = format!("tests/fixtures/{}.json", definition.type_name);
+        let text = std::fs::read_to_string(root().join(file)).expect("a fixture");
+        let fixture: Json = serde_json::from_str(&text.replace("ACCOUNT", ACCOUNT)).expect("JSON");
+        let mut inputs = fixture["inputs"].clone();
+        let name = inputs.as_object_mut().and_then(|inputs| inputs.remove("name")).expect("a name");
+        let section = spec::section(definition);
+        let spec = json!({ "app": "test", section: { name.as_str().expect("a text"): inputs } });
+        let path = work.join(format!("{}.json", definition.type_name));
+        std::fs::write(&path, spec.to_string()).expect("written");
+        specs.push((definition.type_name.to_owned(), path));
+    }
+    specs
 }
 
 /// Reads a spec that has nothing wrong with it.

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use tandem::handlers::functions;
 use tandem::project::HANDLERS;
 use tandem::spec::bootstrap;
+use tandem::workspace;
 use tandem_model::artifact::{self, CodeKind};
 
 use crate::{Failure, Global, Outcome};
@@ -63,26 +64,22 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         global.say("no function has its code in Rust beside the spec: nothing to build");
         return Ok(());
     }
-    if let Some(missing) = names.iter().find(|name| !folder.join(name).join("Cargo.toml").exists()) {
-        let path = folder.join(missing);
-        return Err(Failure::Usage(format!("there is no {}; run `tandem generate` first", path.display())));
-    }
+    let handlers = names.into_iter().map(|name| Handler::read(&folder, name)).collect::<Result<Vec<_>, _>>()?;
     if options.test {
-        cargo(&folder, "test", &names, options)?;
+        cargo(&folder, "test", &handlers, options)?;
     }
     let native = options.architecture == Architecture::default() && cfg!(target_os = "linux");
-    let target = if native {
-        cargo(&folder, "build", &names, options)?;
-        target_folder(&folder)?
+    if native {
+        cargo(&folder, "build", &handlers, options)?;
     } else {
-        lambda(&folder, &names, options)?;
-        target_folder(&folder)?
-    };
-    for name in &names {
+        lambda(&folder, &handlers, options)?;
+    }
+    let target = target_folder(&folder)?;
+    for Handler { name, package } in &handlers {
         let binary = if native {
-            target.join("release").join(name)
+            target.join("release").join(package)
         } else {
-            target.join("lambda").join(name).join("bootstrap")
+            target.join("lambda").join(package).join("bootstrap")
         };
         let to = folder.join(bootstrap(name));
         let bytes = std::fs::read(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
@@ -96,21 +93,42 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     Ok(())
 }
 
-fn cargo(folder: &Path, command: &str, names: &[String], options: &Options) -> Outcome {
+/// A handler, and the package that it is: the manifest is the user's, and may say another name.
+struct Handler {
+    name: String,
+    package: String,
+}
+
+impl Handler {
+    fn read(folder: &Path, name: String) -> Result<Self, Failure> {
+        let manifest = folder.join(&name).join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                format!("there is no {}; run `tandem generate` first", manifest.display())
+            }
+            _ => format!("{} cannot be read: {error}", manifest.display()),
+        })?;
+        let package = workspace::package(&text)
+            .ok_or_else(|| format!("{} declares no package with a name", manifest.display()))?;
+        Ok(Self { name, package })
+    }
+}
+
+fn cargo(folder: &Path, command: &str, handlers: &[Handler], options: &Options) -> Outcome {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(command).arg("--release").current_dir(folder).args(options.locked.then_some("--locked"));
-    names.iter().for_each(|name| {
-        cargo.args(["--package", name]);
+    handlers.iter().for_each(|handler| {
+        cargo.args(["--package", &handler.package]);
     });
     run_command(&mut cargo, "cargo is installed by https://rustup.rs")
 }
 
-fn lambda(folder: &Path, names: &[String], options: &Options) -> Outcome {
+fn lambda(folder: &Path, handlers: &[Handler], options: &Options) -> Outcome {
     let mut cargo = Command::new("cargo-lambda");
     cargo.args(["lambda", "build", "--release"]).current_dir(folder);
     cargo.args((options.architecture == Architecture::Arm64).then_some("--arm64"));
-    names.iter().for_each(|name| {
-        cargo.args(["--bin", name]);
+    handlers.iter().for_each(|handler| {
+        cargo.args(["--bin", &handler.package]);
     });
     run_command(&mut cargo, "another architecture is built with cargo-lambda: `pip install cargo-lambda`")
 }

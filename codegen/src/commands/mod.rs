@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod build;
 pub(crate) mod generate;
 pub(crate) mod init;
+pub(crate) mod policy;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! CloudWatch.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// An alarm on one metric.
 pub static METRIC_ALARM: Kind = Kind {
@@ -28,4 +28,8 @@ pub static METRIC_ALARM: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}", &["cloudwatch:DeleteAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"]),
+        access("arn:{partition}:cloudwatch:{region}:{account}:alarm:*", &["cloudwatch:DescribeAlarms"]),
+    ],
 };

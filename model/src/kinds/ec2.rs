@@ -1,6 +1,6 @@
 //! EC2.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A security group: nothing comes in, everything may go out.
 pub static SECURITY_GROUP: Kind = Kind {
@@ -19,4 +19,9 @@ pub static SECURITY_GROUP: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ec2:{region}:{account}:security-group/*", &["ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:DeleteSecurityGroup", "ec2:DeleteTags", "ec2:RevokeSecurityGroupIngress"]),
+        access("arn:{partition}:ec2:{region}:{account}:vpc/{vpc_id}", &["ec2:CreateSecurityGroup"]),
+        access("*", &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]),
+    ],
 };

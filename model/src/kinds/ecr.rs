@@ -1,6 +1,6 @@
 //! ECR.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A repository of container images.
 pub static REPOSITORY: Kind = Kind {
@@ -24,6 +24,10 @@ pub static REPOSITORY: Kind = Kind {
     exclusive: true,
     data: true,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ecr:{region}:{account}:repository/{name}", &["ecr:BatchDeleteImage", "ecr:CreateRepository", "ecr:DeleteRepository", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:ListTagsForResource", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource", "ecr:UntagResource"]),
+        access("{kms_key}", &["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]),
+    ],
 };
 
 /// Which images a repository keeps.
@@ -38,6 +42,9 @@ pub static LIFECYCLE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ecr:{region}:{account}:repository/{repository}", &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"]),
+    ],
 };
 
 /// An image that is built from a context and pushed.
@@ -58,4 +65,8 @@ pub static IMAGE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ecr:{region}:{account}:repository/{repository}", &["ecr:BatchCheckLayerAvailability", "ecr:BatchDeleteImage", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]),
+        access("*", &["ecr:GetAuthorizationToken"]),
+    ],
 };

@@ -1,6 +1,6 @@
 //! ECS.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A cluster.
 pub static CLUSTER: Kind = Kind {
@@ -15,6 +15,12 @@ pub static CLUSTER: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ecs:{region}:{account}:cluster/{name}", &["ecs:CreateCluster", "ecs:DeleteCluster", "ecs:DescribeClusters", "ecs:PutClusterCapacityProviders", "ecs:TagResource", "ecs:UntagResource"]),
+        access("arn:{partition}:ecs:{region}:{account}:task/{name}/*", &["ecs:StopTask"]),
+        access("*", &["ecs:ListTasks"]),
+        access("arn:{partition}:iam::{account}:role/aws-service-role/ecs.amazonaws.com/*", &["iam:CreateServiceLinkedRole"]),
+    ],
 };
 
 /// A task definition of one container. A change registers a new revision and deregisters the old.
@@ -53,4 +59,10 @@ pub static TASK_DEFINITION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:ecs:{region}:{account}:task-definition/{family}:*", &["ecs:DeleteTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"]),
+        access("*", &["ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]),
+        access("{execution_role_arn}", &["iam:PassRole"]),
+        access("{task_role_arn}", &["iam:PassRole"]),
+    ],
 };

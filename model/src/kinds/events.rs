@@ -1,6 +1,6 @@
 //! EventBridge.
 
-use crate::kind::{Kind, field};
+use crate::kind::{Kind, access, field};
 
 /// A rule on the default bus.
 pub static RULE: Kind = Kind {
@@ -20,6 +20,9 @@ pub static RULE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:events:{region}:{account}:rule/{name}", &["events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource", "events:PutRule", "events:TagResource", "events:UntagResource"]),
+    ],
 };
 
 /// What a rule sends its events to.
@@ -34,4 +37,7 @@ pub static TARGET: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:events:{region}:{account}:rule/{rule}", &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"]),
+    ],
 };

@@ -1,6 +1,6 @@
 //! IAM.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A role.
 pub static ROLE: Kind = Kind {
@@ -20,6 +20,9 @@ pub static ROLE: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:iam::{account}:role{path}{name}", &["iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:PutRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]),
+    ],
 };
 
 /// An inline policy of a role.
@@ -34,4 +37,7 @@ pub static ROLE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:iam::{account}:role*/{role}", &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"]),
+    ],
 };

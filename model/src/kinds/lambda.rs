@@ -1,6 +1,6 @@
 //! Lambda.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A function.
 pub static FUNCTION: Kind = Kind {
@@ -35,6 +35,11 @@ pub static FUNCTION: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"]),
+        access("{role}", &["iam:PassRole"]),
+        access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
+    ],
 };
 
 /// What happens to an asynchronous invocation that fails.
@@ -54,6 +59,9 @@ pub static EVENT_INVOKE_CONFIG: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:DeleteFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig"]),
+    ],
 };
 
 /// A statement of a function's resource policy.
@@ -75,6 +83,9 @@ pub static PERMISSION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"]),
+    ],
 };
 
 /// A queue or stream that a function reads.
@@ -96,4 +107,9 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:lambda:{region}:{account}:event-source-mapping:*", &["lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping", "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping"]),
+        access("*", &["lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings"]),
+        access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
+    ],
 };

@@ -1,6 +1,6 @@
 //! CloudWatch Logs.
 
-use crate::kind::{Kind, field};
+use crate::kind::{Kind, access, field};
 
 /// A log group.
 pub static LOG_GROUP: Kind = Kind {
@@ -15,4 +15,9 @@ pub static LOG_GROUP: Kind = Kind {
     // Logs follow their retention, not `force_destroy`.
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:logs:{region}:{account}:log-group:{name}", &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:ListTagsForResource", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"]),
+        access("arn:{partition}:logs:{region}:{account}:log-group:{name}:*", &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:PutRetentionPolicy"]),
+        access("arn:{partition}:logs:{region}:{account}:log-group:*", &["logs:DescribeLogGroups"]),
+    ],
 };

@@ -1,6 +1,6 @@
 //! S3.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A bucket.
 pub static BUCKET: Kind = Kind {
@@ -15,6 +15,10 @@ pub static BUCKET: Kind = Kind {
     exclusive: false,
     data: true,
     hashed_name: true,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:CreateBucket", "s3:DeleteBucket", "s3:GetBucketTagging", "s3:ListBucket", "s3:ListBucketVersions", "s3:PutBucketTagging"]),
+        access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+    ],
 };
 
 /// The four switches against public access.
@@ -35,6 +39,9 @@ pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"]),
+    ],
 };
 
 /// Who owns objects that others write.
@@ -49,6 +56,9 @@ pub static OWNERSHIP_CONTROLS: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"]),
+    ],
 };
 
 /// Encryption at rest.
@@ -68,6 +78,9 @@ pub static ENCRYPTION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"]),
+    ],
 };
 
 /// What happens to objects as they age.
@@ -82,6 +95,9 @@ pub static LIFECYCLE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"]),
+    ],
 };
 
 /// The bucket policy.
@@ -96,6 +112,9 @@ pub static POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"]),
+    ],
 };
 
 /// One entry of a bucket's notifications. AWS keeps all entries in one document per bucket: only
@@ -118,4 +137,7 @@ pub static NOTIFICATION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketNotification", "s3:PutBucketNotification"]),
+    ],
 };

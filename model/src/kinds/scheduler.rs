@@ -1,6 +1,6 @@
 //! EventBridge Scheduler.
 
-use crate::kind::{Kind, field};
+use crate::kind::{Kind, access, field};
 
 /// A group of schedules: it carries the tags that schedules cannot.
 pub static SCHEDULE_GROUP: Kind = Kind {
@@ -17,6 +17,9 @@ pub static SCHEDULE_GROUP: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}", &["scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource", "scheduler:TagResource", "scheduler:UntagResource"]),
+    ],
 };
 
 /// A schedule.
@@ -43,4 +46,10 @@ pub static SCHEDULE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}", &["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]),
+        access("*", &["scheduler:ListSchedules"]),
+        access("{target_role_arn}", &["iam:PassRole"]),
+        access("{kms_key_arn}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
+    ],
 };

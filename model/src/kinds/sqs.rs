@@ -1,6 +1,6 @@
 //! SQS.
 
-use crate::kind::{Form, Kind, field};
+use crate::kind::{Form, Kind, access, field};
 
 /// A queue.
 pub static QUEUE: Kind = Kind {
@@ -25,6 +25,9 @@ pub static QUEUE: Kind = Kind {
     exclusive: false,
     data: true,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:sqs:{region}:{account}:{name}", &["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]),
+    ],
 };
 
 /// The policy of a queue.
@@ -39,4 +42,7 @@ pub static QUEUE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
+    access: &[
+        access("arn:{partition}:sqs:{region}:{account}:{queue}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"]),
+    ],
 };

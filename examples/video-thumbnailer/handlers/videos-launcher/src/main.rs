@@ -18,6 +18,8 @@ pub struct Context {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    #[cfg(feature = "tracing")]
+    lambda_runtime::tracing::init_default_subscriber();
     let context = Context {
         tasks: tasks::from_environment().await?,
     };

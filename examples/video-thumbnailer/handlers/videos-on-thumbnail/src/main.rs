@@ -14,6 +14,8 @@ pub struct Context {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    #[cfg(feature = "tracing")]
+    lambda_runtime::tracing::init_default_subscriber();
     let context = Context {
     };
     let handle = async |event: LambdaEvent<Value>| event::dispatch(event.payload, &context).await;

@@ -18,6 +18,7 @@ resource "tandem_event_function" "this" {
   on {
     bucket = var.inbox_bucket
     prefix = "uploads/"
+    suffix = ".mp4"
   }
 
   code {

@@ -136,9 +136,9 @@ resource "aws_lambda_function_event_invoke_config" "function" {
   }
 }
 
-resource "aws_lambda_permission" "on_inbox_bucket_created_uploads" {
+resource "aws_lambda_permission" "on_inbox_bucket_created_uploads_mp4" {
   function_name  = aws_lambda_function.function.function_name
-  statement_id   = "on_inbox_bucket_created_uploads"
+  statement_id   = "on_inbox_bucket_created_uploads_mp4"
   action         = "lambda:InvokeFunction"
   principal      = "s3.amazonaws.com"
   source_arn     = "arn:${data.aws_partition.current.partition}:s3:::${var.inbox_bucket}"

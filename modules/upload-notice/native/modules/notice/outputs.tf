@@ -40,11 +40,11 @@ output "bucket_notifications" {
   value = [
     {
       bucket              = var.inbox_bucket
-      id                  = "tandem-upload-notice-notice-on_inbox_bucket_created_uploads"
+      id                  = "tandem-upload-notice-notice-on_inbox_bucket_created_uploads_mp4"
       lambda_function_arn = aws_lambda_function.function.arn
       events              = ["s3:ObjectCreated:*"]
       filter_prefix       = "uploads/"
-      filter_suffix       = null
+      filter_suffix       = ".mp4"
     },
   ]
 }
