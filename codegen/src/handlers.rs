@@ -8,7 +8,7 @@ use tandem_model::finding::Code;
 use tandem_model::graph::{Graph, Object};
 
 use crate::diagnostic::Diagnostic;
-use crate::spec::{App, bootstrap};
+use crate::spec::{App, Entry, bootstrap};
 use crate::templates::{Error, Templates};
 
 /// A function whose code is written in Rust beside the spec.
@@ -120,8 +120,7 @@ fn function(name: &str, function: &Object, graph: &Graph) -> Function {
             let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if *key == function.key);
             if object.kind.name == *kind && object.fields.get(field).is_some_and(names) {
                 events.insert(*event);
-                let types = object.fields.get("function_response_types");
-                partial |= matches!(types, Some(Expr::List(types)) if !types.is_empty());
+                partial |= in_part(object);
             }
         }
     }
@@ -142,6 +141,23 @@ fn sets(environment: &Expr, name: &str) -> bool {
         Expr::Merge(parts) => parts.iter().any(|part| sets(part, name)),
         _ => false,
     }
+}
+
+/// Whether a function is to answer some of its queues in part and others not.
+pub(crate) fn answers_differ(entry: &Entry) -> bool {
+    let mappings =
+        entry.graph.objects().iter().filter(|object| object.kind.name == "lambda_event_source_mapping");
+    let mut answers: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
+    for mapping in mappings {
+        let function = format!("{:?}", mapping.fields.get("function_name"));
+        answers.entry(function).or_default().insert(in_part(mapping));
+    }
+    !entry.handlers.is_empty() && answers.values().any(|answers| answers.len() > 1)
+}
+
+/// Whether a function tells a queue which messages failed.
+fn in_part(mapping: &Object) -> bool {
+    matches!(mapping.fields.get("function_response_types"), Some(Expr::List(types)) if !types.is_empty())
 }
 
 impl Function {
@@ -214,13 +230,13 @@ impl Function {
         let mut added = String::new();
         for event in &self.events {
             let found = file.items.iter().find_map(|item| match item {
-                syn::Item::Fn(function) if function.sig.ident == event.function() => Some(&function.sig),
+                syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),
                 _ => None,
             });
             match found {
-                Some(signature) => {
-                    if let Some(wrong) = misfit(*event, signature) {
-                        let start = signature.ident.span().start();
+                Some(function) => {
+                    if let Some(wrong) = misfit(*event, function) {
+                        let start = function.sig.ident.span().start();
                         let at = (path.to_owned(), start.line, start.column + 1);
                         let help = format!("Declare it as `{}`.", event.signature());
                         diagnostics.push(Diagnostic::in_file(Code::Handler, at, wrong, help));
@@ -236,7 +252,7 @@ impl Function {
                         event.signature()
                     );
                     diagnostics.push(Diagnostic::in_file(Code::Handler, at, message, help));
-                    added.push_str(&self.insertion(*event, &file, templates)?);
+                    added.push_str(&self.insertion(*event, templates)?);
                 }
             }
         }
@@ -244,27 +260,35 @@ impl Function {
         Ok((diagnostics, fixed))
     }
 
-    /// A function to put at the end of a file that may not have its names in scope.
-    fn insertion(&self, event: Event, file: &syn::File, templates: &Templates) -> Result<String, Error> {
+    /// A function to put at the end of a file: with full paths, whatever names that has in scope.
+    fn insertion(&self, event: Event, templates: &Templates) -> Result<String, Error> {
         let mut body = self.body(event, templates)?;
-        let mut full = |name: &str, path: &str, before: &[char]| {
-            if !brings(file, name) {
-                for before in before {
-                    body = body.replace(&format!("{before}{name}"), &format!("{before}{path}"));
-                }
-            }
+        let argument = match event {
+            Event::Invoke => "serde_json::Value".to_owned(),
+            _ => format!("crate::event::{}", event.argument()),
         };
-        full(event.argument(), &format!("crate::event::{}", event.argument()), &[' ']);
-        full("Context", "crate::Context", &['&']);
-        full("Error", "lambda_runtime::Error", &[' ']);
-        full("json!", "serde_json::json!", &[' ']);
+        for (name, path) in [
+            (format!(": {}", event.argument()), format!(": {argument}")),
+            (format!("Result<{}", event.argument()), format!("Result<{argument}")),
+            ("&Context".to_owned(), "&crate::Context".to_owned()),
+            (" Error>".to_owned(), " lambda_runtime::Error>".to_owned()),
+            (" json!".to_owned(), " serde_json::json!".to_owned()),
+        ] {
+            body = body.replace(&name, &path);
+        }
         Ok(format!("\n{body}\n"))
     }
 }
 
 /// What does not fit about a signature.
-fn misfit(event: Event, signature: &syn::Signature) -> Option<String> {
-    let name = event.function();
+fn misfit(event: Event, function: &syn::ItemFn) -> Option<String> {
+    let (name, signature) = (event.function(), &function.sig);
+    if matches!(function.vis, syn::Visibility::Inherited) {
+        return Some(format!("`{name}` is private, and `event.rs` calls it"));
+    }
+    if function.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
+        return Some(format!("`{name}` is there under a condition only"));
+    }
     if signature.asyncness.is_none() {
         return Some(format!("`{name}` is not `async`"));
     }
@@ -302,13 +326,13 @@ fn last_name(ty: &syn::Type) -> Option<String> {
 
 /// Whether a file imports a name or declares it.
 fn brings(file: &syn::File, name: &str) -> bool {
-    let name = name.trim_end_matches('!');
     fn tree(tree: &syn::UseTree, name: &str) -> bool {
         match tree {
             syn::UseTree::Path(path) => tree_of(&path.tree, name),
             syn::UseTree::Name(used) => used.ident == name,
             syn::UseTree::Rename(used) => used.rename == name,
-            syn::UseTree::Glob(_) => false,
+            // What that brings, the compiler knows.
+            syn::UseTree::Glob(_) => true,
             syn::UseTree::Group(group) => group.items.iter().any(|item| tree_of(item, name)),
         }
     }

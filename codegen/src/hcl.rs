@@ -139,6 +139,11 @@ fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
+/// Whether a text may stand as a key without quotes: after a brace, `for` would begin an expression.
+fn is_key(text: &str) -> bool {
+    is_identifier(text) && text != "for"
+}
+
 /// Whether a text may stand as a name.
 pub fn is_identifier(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -189,7 +194,7 @@ impl Hcl {
             Self::Map(entries) => {
                 let entries: Vec<(String, &Hcl)> = entries
                     .iter()
-                    .map(|(key, value)| (if is_identifier(key) { key.clone() } else { quoted(key) }, value))
+                    .map(|(key, value)| (if is_key(key) { key.clone() } else { quoted(key) }, value))
                     .collect();
                 let mut out = "{\n".to_owned();
                 write_aligned(&mut out, &entries, depth + 1);

@@ -182,13 +182,13 @@ impl Global {
         } else {
             let color = self.color.enabled();
             for diagnostic in diagnostics {
-                eprintln!("{}\n", diagnostic.render(source, color));
+                note(&format!("{}\n", diagnostic.render(source, color)));
             }
             let (errors, warnings) = tandem::spec::counts(diagnostics);
             let plural =
                 |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
             if errors + warnings > 0 {
-                eprintln!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
+                note(&format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")));
             }
         }
         if diagnostics.iter().any(Diagnostic::is_error) { Err(Failure::Findings) } else { Ok(()) }
@@ -197,7 +197,7 @@ impl Global {
     /// Says what was done.
     fn say(&self, text: &str) {
         if !self.quiet && self.format == Format::Text {
-            eprintln!("{text}");
+            note(text);
         }
     }
 
@@ -211,6 +211,11 @@ impl Global {
             _ => Ok(()),
         }
     }
+}
+
+/// A line on standard error; nobody there to read it is no error.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 fn main() -> ExitCode {
@@ -237,7 +242,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Findings) => ExitCode::from(1),
         Err(Failure::Usage(message)) => {
-            eprintln!("error: {message}");
+            note(&format!("error: {message}"));
             ExitCode::from(2)
         }
     }

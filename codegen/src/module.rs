@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use tandem_model::expr::Expr;
 use tandem_model::input::{Field, Shape, Source, union};
+use tandem_model::names;
 use tandem_model::value::Value;
 
-use crate::hcl::{Body, Hcl};
+use crate::hcl::{Body, Hcl, Item};
 use crate::native::{self, NOTIFICATIONS};
 use crate::spec::{App, Entry, body_fields, bootstrap};
 use crate::templates::{Error, Templates};
-use crate::variables::{Absent, Variable, parametrize};
+use crate::variables::{Absent, RESERVED, Variable, parametrize};
 
 /// What a module is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Flavor {
     /// Resources of the provider tandem
     #[default]
@@ -41,18 +45,35 @@ pub(crate) struct Module {
     pub(crate) outputs: Vec<(String, String, Hcl)>,
 }
 
+/// Why modules cannot be made.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// A template is wrong.
+    Template(Error),
+    /// Resources of hashicorp/aws cannot say what an entry asks for.
+    Native {
+        /// The entry.
+        entry: String,
+        /// What they cannot say.
+        message: String,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Template(error)
+    }
+}
+
 /// All modules of an application.
-pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Error> {
+pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Failure> {
     let mut files = Files::new();
     let mut whole = Module { main: Body::default(), variables: Vec::new(), outputs: Vec::new() };
     for entry in &app.entries {
         let module = match flavor {
             Flavor::Composite => composite(entry, layout),
-            Flavor::Native => native::module(app, entry, layout).map_err(|message| Error {
-                template: entry.name.clone(),
-                at: (1, 1),
-                message,
-            })?,
+            Flavor::Native => native::module(app, entry, layout)
+                .map_err(|message| Failure::Native { entry: entry.name.clone(), message })?,
         };
         call(&mut whole, entry, &module);
         let about = About {
@@ -156,7 +177,9 @@ fn shape_fields(body: &tandem_model::input::Body, block: &Value) -> Vec<Field> {
 
 /// Calls the module of an entry from that of the whole.
 fn call(whole: &mut Module, entry: &Entry, module: &Module) {
+    // Terraform keeps some names of variables for itself.
     let own = entry.name.replace('-', "_");
+    let given = own_variable(entry, &own);
     let mut body = Body::default();
     body.set("source", Hcl::text(format!("./modules/{}", entry.name)));
     let mut fields = Vec::new();
@@ -167,7 +190,7 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
                 body.set(&variable.name, Hcl::code(of));
             }
             None => {
-                body.set(&variable.name, Hcl::code(format!("var.{own}.{}", variable.name)));
+                body.set(&variable.name, Hcl::code(format!("var.{given}.{}", variable.name)));
                 let ty = Hcl::code(&variable.ty);
                 let ty = match &variable.default {
                     None => ty,
@@ -182,7 +205,7 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     let required =
         module.variables.iter().any(|variable| variable.target.is_none() && variable.default.is_none());
     whole.variables.push(Variable {
-        name: own.clone(),
+        name: given,
         doc: format!("Inputs of `{}`; modules/{}/README.md says what they mean.", entry.name, entry.name),
         ty: Hcl::Call("object", vec![Hcl::Map(fields)]).render(1),
         default: (!required).then(|| Hcl::Map(Vec::new())),
@@ -197,22 +220,41 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     ));
 }
 
-/// The one document of notifications of each bucket that other entries hear of.
+/// The name of the variable of the whole that holds the inputs of an entry.
+fn own_variable(entry: &Entry, own: &str) -> String {
+    if RESERVED.contains(&own) { format!("{}_{own}", entry.definition.type_name) } else { own.to_owned() }
+}
+
+/// The one document of notifications of each bucket that entries hear of and that another makes, or nobody
+/// here.
 fn notifications(app: &App, whole: &mut Module) {
-    for bucket in &app.entries {
-        let hears = |entry: &&Entry| {
-            let mut targets = entry.references.values();
-            let notified =
-                entry.graph.objects().iter().any(|object| object.kind.name == "s3_bucket_notification");
-            notified && targets.any(|target| target.entry == bucket.name && target.output == "bucket")
-        };
-        let heard: Vec<String> =
-            app.entries.iter().filter(hears).map(|entry| entry.name.replace('-', "_")).collect();
-        if heard.is_empty() {
-            continue;
+    // By the bucket as an expression: the name of its resource, the entries that hear of it, and whether it
+    // is somebody else's.
+    let mut documents: BTreeMap<String, (String, BTreeSet<String>, bool)> = BTreeMap::new();
+    for entry in &app.entries {
+        for object in
+            entry.graph.objects().iter().filter(|object| object.kind.name == "s3_bucket_notification")
+        {
+            let (bucket, name, foreign) = match object.fields.get("bucket") {
+                Some(Expr::Input(variable)) => match entry.references.get(variable) {
+                    Some(target) => {
+                        let made = target.entry.replace('-', "_");
+                        (format!("module.{made}.{}", target.output), made, false)
+                    }
+                    None => continue,
+                },
+                Some(Expr::Literal(Json::String(name))) => {
+                    // No other resource begins like that: names of entries hold single hyphens.
+                    let resource = format!("given__{}", names::slug(name));
+                    (Hcl::text(name).render(0), resource, true)
+                }
+                _ => continue,
+            };
+            let document = documents.entry(bucket).or_insert((name, BTreeSet::new(), foreign));
+            document.1.insert(entry.name.replace('-', "_"));
         }
-        let own = bucket.name.replace('-', "_");
-        let name = format!("module.{own}.bucket");
+    }
+    for (bucket, (name, heard, foreign)) in documents {
         let lists: Vec<String> =
             heard.iter().map(|entry| format!("module.{entry}.{NOTIFICATIONS}")).collect();
         let mut content = Body::default();
@@ -220,17 +262,22 @@ fn notifications(app: &App, whole: &mut Module) {
             content.set(field, Hcl::code(format!("lambda_function.value.{field}")));
         }
         let mut dynamic = Body::default();
-        let all = format!("[for entry in concat({}) : entry if entry.bucket == {name}]", lists.join(", "));
+        let all = format!("[for entry in concat({}) : entry if entry.bucket == {bucket}]", lists.join(", "));
         dynamic.set("for_each", Hcl::code(all));
         dynamic.block("content", &[], content);
         let mut body = Body::default();
-        body.set("bucket", Hcl::code(&name));
+        body.set("bucket", Hcl::code(&bucket));
         body.set(
             "depends_on",
             Hcl::List(heard.iter().map(|entry| Hcl::code(format!("module.{entry}"))).collect()),
         );
         body.block("dynamic", &["lambda_function"], dynamic);
-        whole.main.block("resource", &["aws_s3_bucket_notification", &own], body);
+        if foreign {
+            let comment =
+                "A bucket has one document of notifications: this replaces what others have put there.";
+            whole.main.items.push(Item::Comment(comment.to_owned()));
+        }
+        whole.main.block("resource", &["aws_s3_bucket_notification", &name], body);
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tandem_model::context::Context;
 use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::{Graph, Key, Object};
-use tandem_model::input::Shape;
+use tandem_model::input::{Rule, Shape};
 use tandem_model::kind::Form;
 
 use crate::hcl::{Body, Hcl, Item};
@@ -31,7 +31,7 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
         resources: Vec::new(),
         notifications: Vec::new(),
     };
-    printer.print();
+    printer.print()?;
     let outputs: Vec<(String, String, Hcl)> = entry
         .definition
         .outputs
@@ -59,8 +59,8 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
     Ok(Module { main, variables: printer.variables, outputs })
 }
 
-/// The graph with variables in it. An input that a policy is made of, such as the ARNs of secrets, stays as
-/// the spec has it: as a variable it would leave the policy unknown.
+/// The graph with variables in it. An input that decides what a policy says, such as the ARNs of secrets,
+/// stays as the spec has it: as a variable it would leave the policy unknown.
 fn expand(entry: &Entry, context: &Context) -> Result<(Graph, Vec<Variable>), String> {
     let attempt = |literal: &BTreeSet<String>| {
         let (inputs, variables) = parametrize(entry, Absent::Maps, literal);
@@ -69,45 +69,56 @@ fn expand(entry: &Entry, context: &Context) -> Result<(Graph, Vec<Variable>), St
             || expansion.findings.0.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
         expansion.graph.clone().map(|graph| (graph, variables)).ok_or_else(|| messages().join("; "))
     };
-    let mut literal = BTreeSet::new();
-    let mut best = attempt(&literal)?;
+    let all = attempt(&BTreeSet::new())?;
     let known = unknowns(&entry.graph);
-    // Maps first: they are what policies are made of.
-    let mut candidates: Vec<Variable> =
-        best.1.iter().filter(|variable| variable.target.is_none()).cloned().collect();
-    candidates.sort_by_key(|variable| !variable.ty.starts_with("map"));
-    for candidate in candidates {
-        if unknowns(&best.0) <= known {
-            break;
-        }
-        literal.insert(candidate.name.clone());
-        let without = attempt(&literal)?;
-        if unknowns(&without.0) < unknowns(&best.0) {
-            best = without;
-        } else {
-            literal.remove(&candidate.name);
+    if unknowns(&all.0) <= known {
+        return Ok(all);
+    }
+    // From all literal on, each becomes a variable that may: two may hide the same policy together.
+    let names: Vec<String> = all
+        .1
+        .into_iter()
+        .filter(|variable| variable.target.is_none())
+        .map(|variable| variable.name)
+        .collect();
+    let mut literal: BTreeSet<String> = names.iter().cloned().collect();
+    for name in names {
+        literal.remove(&name);
+        if !attempt(&literal).is_ok_and(|(graph, _)| unknowns(&graph) <= known) {
+            literal.insert(name);
         }
     }
-    Ok(best)
+    attempt(&literal)
 }
 
 /// How much of a graph is not known.
 fn unknowns(graph: &Graph) -> usize {
-    fn count(expr: &Expr) -> usize {
-        match expr {
-            Expr::Unknown => 1,
-            Expr::Concat(parts) | Expr::Product(parts) | Expr::List(parts) | Expr::Merge(parts) => {
-                parts.iter().map(count).sum()
-            }
-            Expr::Map(entries) => entries.values().map(count).sum(),
-            Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) => count(inner),
-            Expr::Literal(_) | Expr::Input(_) | Expr::Place(_) | Expr::Attribute(..) => 0,
-        }
-    }
     // What an image is made of is no part of the module.
     let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
-    objects.flat_map(|object| object.fields.values()).chain(graph.outputs.values()).map(count).sum()
+    let exprs = objects.flat_map(|object| object.fields.values()).chain(graph.outputs.values());
+    exprs.map(unknown_parts).sum()
 }
+
+fn unknown_parts(expr: &Expr) -> usize {
+    match expr {
+        Expr::Unknown => 1,
+        Expr::Concat(parts) | Expr::Product(parts) | Expr::List(parts) | Expr::Merge(parts) => {
+            parts.iter().map(unknown_parts).sum()
+        }
+        Expr::Map(entries) => entries.values().map(unknown_parts).sum(),
+        Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) | Expr::VpcOf(inner) => {
+            unknown_parts(inner)
+        }
+        Expr::Literal(_) | Expr::Input(_) | Expr::Place(_) | Expr::Attribute(..) => 0,
+    }
+}
+
+/// Fields that nobody knows before an apply, and that are said another way here.
+const LATE: &[(&str, &str)] = &[
+    ("lambda_function", "source_code_hash"),
+    ("lambda_function", "architectures"),
+    ("lambda_function", "source"),
+];
 
 struct Printer<'a> {
     entry: &'a Entry,
@@ -129,9 +140,15 @@ fn role(key: &Key) -> &str {
 const JSON: &[&str] = &["event_pattern"];
 
 impl Printer<'_> {
-    fn print(&mut self) {
+    fn print(&mut self) -> Result<(), String> {
         let graph = self.graph;
         for object in graph.objects() {
+            let late =
+                |field: &str| LATE.contains(&(object.kind.name, field)) || object.kind.name == "ecr_image";
+            let unknown = object.fields.iter().find(|(name, expr)| unknown_parts(expr) > 0 && !late(name));
+            if let Some((name, _)) = unknown {
+                return Err(format!("`{name}` of `{}` is not known before an apply", object.key));
+            }
             match object.kind.name {
                 // Pushed by the user: Terraform has no builder of images.
                 "ecr_image" => {}
@@ -142,6 +159,7 @@ impl Printer<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     fn add(&mut self, kind: &str, name: &str, body: Body) {
@@ -341,11 +359,17 @@ impl Printer<'_> {
                 "Path of the zip with `bootstrap` in it. What `tandem build` makes when not given.",
                 Hcl::Null,
             );
+            let architecture = own("architecture");
             self.variable(
-                &own("architecture"),
-                "The architecture that the code is built for: `x86_64` or `arm64`.",
+                &architecture,
+                "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build \
+                 --architecture` says.",
                 "x86_64".into(),
             );
+            if let Some(variable) = self.variables.last_mut() {
+                variable.validation =
+                    crate::variables::validation(&architecture, Some(Rule::ARCHITECTURE), false);
+            }
         }
         if let Some(variables) = fields.remove("environment") {
             let mut environment = Body::default();
@@ -448,19 +472,26 @@ impl Printer<'_> {
         }
     }
 
-    /// A map as the list of names and values that ECS takes.
+    /// A map as the list of names and values that ECS takes: texts, all of them.
     fn pairs(&mut self, expr: &Expr, value_key: &str) -> Hcl {
         if let Expr::Map(entries) = expr {
             let pairs = entries.iter().map(|(name, value)| {
-                Hcl::Map(vec![("name".to_owned(), Hcl::text(name)), (value_key.to_owned(), self.expr(value))])
+                let value = match (value, self.expr(value)) {
+                    (_, Hcl::Number(number)) => Hcl::Text(number),
+                    (_, Hcl::Bool(value)) => Hcl::Text(value.to_string()),
+                    (Expr::Input(_) | Expr::Product(_), value) => Hcl::Call("tostring", vec![value]),
+                    (_, value) => value,
+                };
+                Hcl::Map(vec![("name".to_owned(), Hcl::text(name)), (value_key.to_owned(), value)])
             });
             return Hcl::List(pairs.collect());
         }
         let map = self.expr(expr).render(0).replace('\n', "\n      ");
-        Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = value }}]"))
+        Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = tostring(value) }}]"))
     }
 
-    /// A notification: an entry in the one document of its bucket.
+    /// A notification: an entry in the one document of its bucket. That of a bucket which is made elsewhere
+    /// belongs to the module of the whole.
     fn notification(&mut self, object: &Object) {
         let own = object.fields.get("bucket").cloned().unwrap_or(Expr::Unknown);
         let pairs = ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"];
@@ -469,24 +500,18 @@ impl Printer<'_> {
             let value = object.fields.get(name).map_or(Hcl::Null, |expr| self.expr(expr));
             entry.push((name.to_owned(), value));
         }
-        if let Expr::Input(variable) = &own
-            && self.entry.references.contains_key(variable)
-        {
-            entry.insert(0, ("bucket".to_owned(), self.expr(&own)));
+        let bucket = self.expr(&own);
+        let Expr::Attribute(made, _) = &own else {
+            entry.insert(0, ("bucket".to_owned(), bucket));
             self.notifications.push(Hcl::Map(entry));
             return;
-        }
-        let bucket = self.expr(&own);
+        };
+        let name = role(made).to_owned();
         let mut lambda = Body::default();
         entry
             .into_iter()
             .filter(|(_, value)| *value != Hcl::Null)
             .for_each(|(name, value)| lambda.set(&name, value));
-        let name = match &own {
-            Expr::Attribute(bucket, _) => role(bucket).to_owned(),
-            // One that nobody here makes.
-            other => format!("given_{}", tandem_model::names::hash(&format!("{other:?}"))),
-        };
         let after: Vec<String> = object.after.iter().map(address).collect();
         let there =
             self.resources.iter_mut().find(|(ty, own, _)| ty == "aws_s3_bucket_notification" && *own == name);
@@ -511,7 +536,11 @@ impl Printer<'_> {
     }
 
     fn data(&mut self, place: &'static str, ty: &'static str, body: Body) {
-        let name = if matches!(ty, "aws_vpc" | "aws_subnets") { "default" } else { "current" };
+        let name = match ty {
+            "aws_vpc" | "aws_subnets" => "default",
+            "aws_subnet" => "given",
+            _ => "current",
+        };
         self.places.entry(place).or_insert((ty, name, body));
     }
 
@@ -551,6 +580,7 @@ impl Printer<'_> {
     fn expr(&mut self, expr: &Expr) -> Hcl {
         match expr {
             Expr::Literal(json) => json.into(),
+            // Refused where it would be printed.
             Expr::Unknown => Hcl::Null,
             Expr::Input(name) => Hcl::code(format!("var.{name}")),
             Expr::Place(place) => self.place(*place),
@@ -564,6 +594,12 @@ impl Printer<'_> {
             Expr::Hash(inner) => {
                 let hash = Hcl::Call("sha256", vec![self.expr(inner)]);
                 Hcl::Call("substr", vec![hash, Hcl::Number("0".to_owned()), Hcl::Number("8".to_owned())])
+            }
+            Expr::VpcOf(subnet) => {
+                let mut body = Body::default();
+                body.set("id", self.expr(subnet));
+                self.data("subnet", "aws_subnet", body);
+                Hcl::code("data.aws_subnet.given.vpc_id")
             }
             Expr::Merge(parts) => Hcl::Call("merge", parts.iter().map(|part| self.expr(part)).collect()),
             Expr::Product(parts) => {

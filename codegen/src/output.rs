@@ -1,6 +1,6 @@
 //! What is written, and how: whole files or none, inside of one folder, and never over a user's work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,16 +9,72 @@ use sha2::{Digest, Sha256};
 use tandem_model::finding::Code;
 
 use crate::diagnostic::Diagnostic;
+use crate::module::Flavor;
+use crate::project::Part;
 
 /// The list of what was generated, by which stale files and edits are known.
 pub const MANIFEST: &str = "tandem.manifest.json";
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Manifest {
+/// What a folder was generated with: what a later generation is not told is as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What the modules are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flavor: Option<Flavor>,
+    /// The one part that the folder holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Part>,
+    /// The folder of templates, from the output folder on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<String>,
+}
+
+/// The list of what was generated into a folder.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Manifest {
     #[serde(rename = "//")]
     about: String,
     version: u32,
-    files: BTreeMap<String, String>,
+    /// What it was generated with.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Every file and its SHA-256.
+    pub files: BTreeMap<String, String>,
+    /// Files as they were before a generation that is going on, or was cut short.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    before: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The manifest of a folder; `None` when nothing was generated into it.
+    pub fn read(folder: &Path) -> Result<Option<Self>, String> {
+        let path = folder.join(MANIFEST);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                format!(
+                    "{} is damaged ({error}): take it from version control, or remove it together with what \
+                     was generated",
+                    path.display()
+                )
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+
+    /// Whether a file is one that was generated, and is as it was.
+    fn knows(&self, name: &str, now: &[u8]) -> bool {
+        let now = Some(hash(now));
+        self.files.get(name) == now.as_ref() || self.before.get(name) == now.as_ref()
+    }
+
+    fn lists(&self, name: &str) -> bool {
+        self.files.contains_key(name) || self.before.contains_key(name)
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
+    }
 }
 
 /// What is to be written below a folder.
@@ -28,27 +84,17 @@ pub struct Plan {
     pub generated: BTreeMap<String, String>,
     /// Files that belong to the user, and are to change to this.
     pub extended: BTreeMap<PathBuf, String>,
-    /// What of earlier generations this one leaves alone, by the beginning of its path: inside of it, or
-    /// outside.
-    pub leaves: Option<Leaves>,
-}
-
-/// What a generation of one part leaves alone.
-#[derive(Clone, Debug)]
-pub enum Leaves {
-    /// What is below this folder.
-    Below(String),
-    /// What is not.
-    AllBut(String),
+    /// The one folder that this generation is about: what was generated outside of it stays.
+    pub within: Option<String>,
+    /// What it is generated with.
+    pub settings: Settings,
+    /// Folders of handlers that nothing calls any more; the user's part of them stays.
+    pub orphans: Vec<PathBuf>,
 }
 
 impl Plan {
     fn leaves(&self, name: &str) -> bool {
-        match &self.leaves {
-            None => false,
-            Some(Leaves::Below(folder)) => name.starts_with(&format!("{folder}/")),
-            Some(Leaves::AllBut(folder)) => !name.starts_with(&format!("{folder}/")),
-        }
+        self.within.as_ref().is_some_and(|folder| !name.starts_with(&format!("{folder}/")))
     }
 }
 
@@ -59,6 +105,8 @@ pub struct Changes {
     pub write: BTreeMap<PathBuf, String>,
     /// Generated files that nothing needs any more.
     pub remove: Vec<PathBuf>,
+    /// The manifest while files are written: it knows them as they were and as they will be.
+    during: String,
 }
 
 impl Changes {
@@ -74,15 +122,12 @@ fn hash(text: &[u8]) -> String {
 
 /// Compares a plan with what is there. Generated files that were edited are diagnostics, unless they are
 /// to be overwritten.
-pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> std::io::Result<(Changes, Vec<Diagnostic>)> {
-    let manifest = folder.join(MANIFEST);
-    let old: Manifest = match std::fs::read(&manifest) {
-        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        Err(_) => Manifest::default(),
-    };
+pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, Vec<Diagnostic>), String> {
+    let old = Manifest::read(folder)?.unwrap_or_default();
     let mut changes = Changes::default();
     let mut diagnostics = Vec::new();
-    let edited = |path: &str, now: &[u8]| old.files.get(path).is_none_or(|then| *then != hash(now));
+    // As they are now, which need not be as either manifest says.
+    let mut before = BTreeMap::new();
     for (name, text) in &plan.generated {
         let Some(path) = inside(folder, name) else {
             diagnostics.push(outside(name));
@@ -90,16 +135,27 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> std::io::Result<(
         };
         match std::fs::read(&path) {
             Ok(now) if now == text.as_bytes() => continue,
-            Ok(now) if edited(name, &now) && !overwrite => diagnostics.push(edit(&path, &now, text)),
-            _ => {}
+            Ok(_) if !old.lists(name) => {
+                diagnostics.push(foreign(&path));
+                continue;
+            }
+            Ok(now) if !old.knows(name, &now) && !overwrite => diagnostics.push(edit(&path, &now, text)),
+            Ok(now) => {
+                before.insert(name.clone(), hash(&now));
+            }
+            Err(_) => {}
         }
         changes.write.insert(path, text.clone());
     }
-    for name in old.files.keys().filter(|name| !plan.generated.contains_key(*name) && !plan.leaves(name)) {
+    let listed: BTreeSet<&String> = old.files.keys().chain(old.before.keys()).collect();
+    for name in listed.into_iter().filter(|name| !plan.generated.contains_key(*name) && !plan.leaves(name)) {
         let Some(path) = inside(folder, name) else { continue };
         match std::fs::read(&path) {
-            Ok(now) if edited(name, &now) && !overwrite => diagnostics.push(edit(&path, &now, "")),
-            Ok(_) => changes.remove.push(path),
+            Ok(now) if !old.knows(name, &now) && !overwrite => diagnostics.push(edit(&path, &now, "")),
+            Ok(now) => {
+                before.insert(name.clone(), hash(&now));
+                changes.remove.push(path);
+            }
             Err(_) => {}
         }
     }
@@ -107,18 +163,41 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> std::io::Result<(
         if std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
             continue;
         }
+        if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink()) {
+            diagnostics.push(outside(&path.display().to_string()));
+            continue;
+        }
         changes.write.insert(path.clone(), text.clone());
     }
     let files = plan.generated.iter().map(|(name, text)| (name.clone(), hash(text.as_bytes())));
     let left = old.files.iter().filter(|(name, _)| plan.leaves(name));
     let files = left.map(|(name, hash)| (name.clone(), hash.clone())).chain(files);
-    let about = "What tandem generated, and the SHA-256 of each file. Keep it with them.".to_owned();
-    let new = Manifest { about, version: 1, files: files.collect() };
-    let new = format!("{}\n", serde_json::to_string_pretty(&new).unwrap_or_default());
-    if !std::fs::read(&manifest).is_ok_and(|now| now == new.as_bytes()) {
-        changes.write.insert(manifest, new);
+    let about =
+        "What tandem generated, with what, and the SHA-256 of each file. Keep it with them.".to_owned();
+    let new = Manifest {
+        about,
+        version: 1,
+        settings: plan.settings.clone(),
+        files: files.collect(),
+        before: BTreeMap::new(),
+    };
+    changes.during = Manifest { before, ..new.clone() }.text();
+    let path = folder.join(MANIFEST);
+    let new = new.text();
+    let current = std::fs::read(&path).is_ok_and(|now| now == new.as_bytes());
+    if !current || !changes.is_empty() {
+        changes.write.insert(path, new);
     }
     Ok((changes, diagnostics))
+}
+
+fn foreign(path: &Path) -> Diagnostic {
+    Diagnostic::in_file(
+        Code::Foreign,
+        (path.display().to_string(), 1, 1),
+        "a file that tandem did not write is in the way",
+        "Move it away, or choose another folder with `--out`.",
+    )
 }
 
 fn edit(path: &Path, now: &[u8], text: &str) -> Diagnostic {
@@ -154,12 +233,16 @@ fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
     (!name.contains(['\\', '\0'])).then_some(path)
 }
 
-/// Carries out changes: each file is whole at any moment, the manifest comes last.
+/// Carries out changes: each file is whole at any moment, and a run that is cut short can be run again.
 pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
     let last = folder.join(MANIFEST);
-    let files = changes.write.iter().filter(|(path, _)| **path != last);
-    for (path, text) in files.chain(changes.write.get_key_value(&last)) {
-        put(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    let files: Vec<_> = changes.write.iter().filter(|(path, _)| **path != last).collect();
+    let failed = |path: &Path, error| format!("{} cannot be written: {error}", path.display());
+    if !files.is_empty() || !changes.remove.is_empty() {
+        put(&last, changes.during.as_bytes(), None).map_err(|error| failed(&last, error))?;
+    }
+    for (path, text) in files {
+        put(path, text.as_bytes(), None).map_err(|error| failed(path, error))?;
     }
     for path in &changes.remove {
         std::fs::remove_file(path)
@@ -171,19 +254,23 @@ pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
             }
         }
     }
+    if let Some(text) = changes.write.get(&last) {
+        put(&last, text.as_bytes(), None).map_err(|error| failed(&last, error))?;
+    }
     Ok(())
 }
 
-fn put(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+/// Writes a file at once or not at all. Without a mode it keeps its own, or is readable as any file is.
+pub fn put(path: &Path, content: &[u8], mode: Option<u32>) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().prefix(".tandem-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    // Readable as any file is; a temporary file is its owner's alone.
+    file.write_all(content)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode());
+        let own = || std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode());
+        let mode = mode.unwrap_or_else(own);
         file.as_file().set_permissions(std::fs::Permissions::from_mode(mode & 0o777))?;
     }
     file.persist(path).map_err(|error| error.error)?;
@@ -215,6 +302,38 @@ mod tests {
         let (_, wrong) = compare(at, &plan(&[("b", "4")]), false).unwrap();
         assert_eq!(wrong[0].code, Code::Edited);
         assert!(compare(at, &plan(&[("b", "4")]), true).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn what_tandem_did_not_write_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("README.md"), "mine").unwrap();
+        for overwrite in [false, true] {
+            let (changes, wrong) = compare(folder.path(), &plan(&[("README.md", "1")]), overwrite).unwrap();
+            assert_eq!(wrong[0].code, Code::Foreign);
+            assert!(!changes.write.contains_key(&folder.path().join("README.md")));
+        }
+        std::fs::write(folder.path().join(MANIFEST), "{").unwrap();
+        assert!(compare(folder.path(), &plan(&[]), false).unwrap_err().contains("damaged"));
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_can_be_run_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let first = plan(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        write(at, &compare(at, &first, false).unwrap().0).unwrap();
+        // Cut short after the first file; then the spec changes once more.
+        let (changes, _) = compare(at, &plan(&[("a", "2"), ("b", "2")]), false).unwrap();
+        put(&at.join(MANIFEST), changes.during.as_bytes(), None).unwrap();
+        put(&at.join("a"), b"2", None).unwrap();
+        for after in [plan(&[("a", "2"), ("b", "2")]), plan(&[("a", "3"), ("b", "3")]), first] {
+            let (changes, wrong) = compare(at, &after, false).unwrap();
+            assert_eq!(wrong, [], "{after:?}");
+            write(at, &changes).unwrap();
+            assert!(compare(at, &after, false).unwrap().0.is_empty());
+            assert_eq!(at.join("c").exists(), after.generated.contains_key("c"));
+        }
     }
 
     #[test]

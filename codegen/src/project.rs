@@ -1,13 +1,15 @@
 //! A spec and all that is generated from it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tandem_model::finding::Code;
 
 use crate::diagnostic::Diagnostic;
 use crate::handlers::{Function, functions};
 use crate::module::{self, Flavor, Layout};
-use crate::output::{Leaves, Plan};
+use crate::output::{Manifest, Plan};
 use crate::spec::App;
 use crate::templates::{Error, Templates};
 use crate::workspace;
@@ -19,7 +21,8 @@ pub const HANDLERS: &str = "handlers";
 pub const MODULES: &str = "terraform";
 
 /// What is generated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Part {
     /// Terraform modules, the module of the whole right in the output folder
     Modules,
@@ -27,48 +30,88 @@ pub enum Part {
     Handlers,
 }
 
-/// What a generation is asked for.
-#[derive(Clone, Debug)]
+/// What a generation is asked for. What is not said is as the last generation into the folder had it.
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The folder of the spec.
     pub spec: PathBuf,
     /// The folder that is written to.
     pub out: PathBuf,
     /// What the modules are made of.
-    pub flavor: Flavor,
+    pub flavor: Option<Flavor>,
     /// One part alone.
     pub only: Option<Part>,
+    /// A folder of templates.
+    pub templates: Option<PathBuf>,
     /// Whether functions that are missing in a `handler.rs` are added.
     pub fix: bool,
 }
 
 /// Plans all files of an application.
-pub fn plan(app: &App, request: &Request, templates: &Templates) -> Result<(Plan, Vec<Diagnostic>), Failure> {
-    let mut plan = Plan::default();
-    plan.leaves = request.only.map(|part| match part {
-        Part::Modules => Leaves::Below(HANDLERS.to_owned()),
-        Part::Handlers => Leaves::AllBut(HANDLERS.to_owned()),
+pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Failure> {
+    let before = Manifest::read(&request.out).map_err(Failure::Input)?;
+    let out = absolute(&request.out)?;
+    let spec = absolute(&request.spec)?;
+    let mut settings = before.as_ref().map(|manifest| manifest.settings.clone()).unwrap_or_default();
+    // A folder that holds one part goes on to; in one that holds all, a part may be made anew.
+    let whole = match (&before, settings.only, request.only) {
+        (None, _, only) => {
+            settings.only = only;
+            only.is_none()
+        }
+        (Some(_), Some(had), Some(wanted)) if had != wanted => {
+            let name = |part| if part == Part::Modules { "modules" } else { "handlers" };
+            return Err(Failure::Input(format!(
+                "{} was generated with `--only {}`; give `--only {}` another folder with `--out`",
+                request.out.display(),
+                name(had),
+                name(wanted)
+            )));
+        }
+        (Some(_), had, _) => had.is_none(),
+    };
+    let only = request.only.or(settings.only);
+    settings.flavor = request.flavor.or(settings.flavor).or(Some(Flavor::default()));
+    if let Some(folder) = &request.templates {
+        settings.templates = Some(relative(&out, &absolute(folder)?));
+    }
+    let templates = settings.templates.as_ref().map(|folder| out.join(folder));
+    let templates = Templates::new(templates.as_deref())?;
+
+    let mut plan = Plan { settings: settings.clone(), ..Plan::default() };
+    plan.within = only.filter(|_| whole).map(|part| match part {
+        Part::Modules => MODULES.to_owned(),
+        Part::Handlers => HANDLERS.to_owned(),
     });
     let mut diagnostics = Vec::new();
-    let out = absolute(&request.out)?;
-    if request.only != Some(Part::Handlers) {
-        let root = if request.only.is_none() { out.join(MODULES) } else { out.clone() };
-        let below = root.strip_prefix(&out).unwrap_or(Path::new("")).display().to_string();
-        let below = if below.is_empty() { below } else { format!("{below}/") };
-        let handlers =
-            if request.only.is_none() { out.join(HANDLERS) } else { absolute(&request.spec)?.join(HANDLERS) };
+    if only != Some(Part::Handlers) {
+        let root = if whole { out.join(MODULES) } else { out.clone() };
+        let handlers = if whole { out.join(HANDLERS) } else { spec.join(HANDLERS) };
         // Modules of entries lie two folders below that of the whole.
         let from = root.join("modules/entry");
-        let layout =
-            Layout { spec: relative(&from, &absolute(&request.spec)?), handlers: relative(&from, &handlers) };
-        for (name, text) in
-            module::generate(app, request.flavor, &layout, templates).map_err(Failure::Template)?
-        {
-            plan.generated.insert(format!("{below}{name}"), text);
+        let layout = Layout { spec: relative(&from, &spec), handlers: relative(&from, &handlers) };
+        let flavor = settings.flavor.unwrap_or_default();
+        match module::generate(app, flavor, &layout, &templates) {
+            Ok(files) => {
+                let below = if whole { format!("{MODULES}/") } else { String::new() };
+                let files = files.into_iter().map(|(name, text)| (format!("{below}{name}"), text));
+                plan.generated.extend(files);
+            }
+            Err(module::Failure::Template(error)) => return Err(error.into()),
+            Err(module::Failure::Native { entry, message }) => {
+                let span = app.entries.iter().find(|other| other.name == entry);
+                let span = span.map(|entry| entry.span.clone()).unwrap_or_default();
+                let help = "Give it in the spec, or generate the flavour composite.";
+                return Err(Failure::Finding(Box::new(Diagnostic::error(Code::Native, span, message, help))));
+            }
         }
     }
-    if request.only != Some(Part::Modules) {
-        handlers(app, request, &out, templates, &mut plan, &mut diagnostics)?;
+    if only != Some(Part::Modules) {
+        let known = before.map(|manifest| manifest.files).unwrap_or_default();
+        let known =
+            known.keys().filter_map(|name| name.strip_prefix(HANDLERS)?.strip_prefix('/')?.split_once('/'));
+        let known: BTreeSet<String> = known.map(|(name, _)| name.to_owned()).collect();
+        handlers(app, request, &out, &known, &templates, &mut plan, &mut diagnostics)?;
     }
     Ok((plan, diagnostics))
 }
@@ -76,33 +119,20 @@ pub fn plan(app: &App, request: &Request, templates: &Templates) -> Result<(Plan
 /// Why a plan cannot be made.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// A template is wrong.
-    Template(Error),
-    /// Something cannot be read.
+    /// Something is wrong that has a code.
+    Finding(Box<Diagnostic>),
+    /// Something cannot be read, or asks for what cannot be.
     Input(String),
 }
 
-impl From<Failure> for String {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Input(message) => message,
-            Failure::Template(error) => format!("{}: {}", error.template, error.message),
-        }
-    }
-}
-
-impl Failure {
-    /// As a diagnostic, when it is one.
-    pub fn diagnostic(self) -> Result<Diagnostic, String> {
-        match self {
-            Self::Template(error) => Ok(Diagnostic::in_file(
-                Code::Template,
-                (error.template, error.at.0, error.at.1),
-                error.message,
-                "Mend the template; `tandem templates export` writes the built-in ones to compare with.",
-            )),
-            Self::Input(message) => Err(message),
-        }
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Finding(Box::new(Diagnostic::in_file(
+            Code::Template,
+            (error.template, error.at.0, error.at.1),
+            error.message,
+            "Mend the template; `tandem templates export` writes the built-in ones to compare with.",
+        )))
     }
 }
 
@@ -110,29 +140,34 @@ fn handlers(
     app: &App,
     request: &Request,
     out: &Path,
+    before: &BTreeSet<String>,
     templates: &Templates,
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<(), Failure> {
     let functions = functions(app);
-    if functions.is_empty() {
-        return Ok(());
-    }
     let folder = out.join(HANDLERS);
     for function in &functions {
-        for (name, text) in function.generated(templates).map_err(Failure::Template)? {
+        for (name, text) in function.generated(templates)? {
             plan.generated.insert(format!("{HANDLERS}/{}/{name}", function.name), text);
         }
         let own = folder.join(&function.name);
         handler(function, &own, request, templates, plan, diagnostics)?;
         extend(plan, &own.join("Cargo.toml"), |text| workspace::extend_member(text, function))?;
     }
+    let names: BTreeSet<&String> = functions.iter().map(|function| &function.name).collect();
+    let gone: Vec<&String> = before.iter().filter(|name| !names.contains(name)).collect();
+    if functions.is_empty() && gone.is_empty() {
+        return Ok(());
+    }
+    plan.orphans = gone.iter().map(|name| folder.join(name)).collect();
     let around = workspace::find(&folder);
     let root = around.manifest.parent().unwrap_or(out).to_owned();
-    let members: Vec<String> =
-        functions.iter().map(|function| relative(&root, &folder.join(&function.name))).collect();
+    let path = |name: &String| relative(&root, &folder.join(name));
+    let members: Vec<String> = functions.iter().map(|function| path(&function.name)).collect();
+    let gone: Vec<String> = gone.into_iter().map(path).collect();
     let own = root == folder;
-    extend(plan, &around.manifest, |text| workspace::extend_workspace(text, &members, own))
+    extend(plan, &around.manifest, |text| workspace::extend_workspace(text, &members, &gone, own))
 }
 
 /// The user's `handler.rs`: written once, then read.
@@ -147,15 +182,15 @@ fn handler(
     let path = folder.join("src/handler.rs");
     let text = read(&path)?;
     if text.is_empty() {
-        let first = function.first_handler(templates).map_err(Failure::Template)?;
+        let first = function.first_handler(templates)?;
         plan.extended.insert(path, first);
         return Ok(());
     }
     let shown = path.display().to_string();
-    let (found, fixed) = function.read(&shown, &text, templates).map_err(Failure::Template)?;
+    let (found, fixed) = function.read(&shown, &text, templates)?;
     match fixed {
         Some(fixed) if request.fix => {
-            let (left, _) = function.read(&shown, &fixed, templates).map_err(Failure::Template)?;
+            let (left, _) = function.read(&shown, &fixed, templates)?;
             diagnostics.extend(left);
             plan.extended.insert(path, fixed);
         }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tandem_model::checks::filters;
 use tandem_model::composite::Definition;
 use tandem_model::composites;
 use tandem_model::context::Context;
+use tandem_model::expr::Expr;
 use tandem_model::finding::{Code, Path, Severity, Step, suggest};
-use tandem_model::graph::Graph;
+use tandem_model::graph::{Graph, Object};
 use tandem_model::input::{Body, Field, Shape, Source as Facts, union};
 use tandem_model::names;
 use tandem_model::value::Value;
 
 use crate::diagnostic::{Diagnostic, Place};
+use crate::handlers;
 use crate::source::{Kind, Node, Pair, Source, Span, parse};
 
 /// An application.
@@ -28,6 +31,8 @@ pub struct App {
 pub struct Entry {
     /// Its name.
     pub name: String,
+    /// Where that stands in the spec.
+    pub span: Span,
     /// Which composite.
     pub definition: &'static Definition,
     /// Its inputs. Where a field refers to another entry, a [`Value::Reference`] names the variable that
@@ -152,12 +157,12 @@ impl Reader {
             self.names.entry(pair.key.clone()).or_insert(definition);
         }
         let context = Context { project: name.clone(), ..Context::default() };
-        let entries: Vec<Option<Entry>> =
-            found.iter().map(|(definition, pair)| self.entry(definition, pair, &context)).collect();
-        let entries = entries.into_iter().collect::<Option<Vec<Entry>>>()?;
-        self.handlers(&entries, &found);
-        self.cycles(&entries, &found);
-        Some(App { name: name?, entries })
+        let entries: Vec<Entry> =
+            found.iter().filter_map(|(definition, pair)| self.entry(definition, pair, &context)).collect();
+        self.handlers(&entries);
+        self.cycles(&entries);
+        self.filters(&entries);
+        (entries.len() == found.len()).then_some(App { name: name?, entries })
     }
 
     fn name(&mut self, root: &Node, pairs: &[Pair]) -> Option<String> {
@@ -224,6 +229,7 @@ impl Reader {
         }
         let mut entry = Entry {
             name: pair.key.clone(),
+            span: pair.key_span.clone(),
             definition,
             inputs: Value::Null,
             references: BTreeMap::new(),
@@ -346,25 +352,32 @@ impl Reader {
         }
     }
 
-    /// Handlers become crates: two may not share a name.
-    fn handlers(&mut self, entries: &[Entry], found: &[(&'static Definition, &Pair)]) {
+    /// Handlers become crates: two may not share a name, and cargo has a folder of its own beside them.
+    fn handlers(&mut self, entries: &[Entry]) {
         let mut seen = BTreeSet::new();
-        for (entry, (_, pair)) in entries.iter().zip(found) {
+        for entry in entries {
             for handler in entry.handlers.values() {
-                if !seen.insert(handler) {
-                    let message = format!("two functions would have the handler `{handler}`");
-                    self.error(
-                        Code::DuplicateName,
-                        pair.key_span.clone(),
-                        message,
-                        "Rename one of the entries.",
-                    );
-                }
+                let message = if handler == "target" {
+                    "cargo keeps what it builds in `target`, beside the handlers".to_owned()
+                } else if !seen.insert(handler) {
+                    format!("two functions would have the handler `{handler}`")
+                } else {
+                    continue;
+                };
+                self.error(Code::DuplicateName, entry.span.clone(), message, "Rename the entry.");
+            }
+            if handlers::answers_differ(entry) {
+                self.error(
+                    Code::Mixed,
+                    entry.span.clone(),
+                    "`partial_batch_response` is not the same on all queues of this function",
+                    "Give it one value, or make two functions.",
+                );
             }
         }
     }
 
-    fn cycles(&mut self, entries: &[Entry], found: &[(&'static Definition, &Pair)]) {
+    fn cycles(&mut self, entries: &[Entry]) {
         let edges: BTreeMap<&str, Vec<&str>> = entries
             .iter()
             .map(|entry| {
@@ -372,7 +385,7 @@ impl Reader {
                 (entry.name.as_str(), targets.collect())
             })
             .collect();
-        for (entry, (_, pair)) in entries.iter().zip(found) {
+        for entry in entries {
             let mut reached = BTreeSet::new();
             let mut next: Vec<&str> = edges[entry.name.as_str()].clone();
             while let Some(name) = next.pop() {
@@ -382,9 +395,81 @@ impl Reader {
             }
             if reached.contains(entry.name.as_str()) {
                 let message = format!("`{}` refers back to itself", entry.name);
-                self.error(Code::Cycle, pair.key_span.clone(), message, "Take one of the references out.");
+                self.error(Code::Cycle, entry.span.clone(), message, "Take one of the references out.");
             }
         }
+    }
+
+    /// Triggers of different entries on one bucket: the model sees those of one entry.
+    fn filters(&mut self, entries: &[Entry]) {
+        let mut triggers: Vec<(&Entry, Trigger)> = Vec::new();
+        for entry in entries {
+            for later in entry.graph.objects().iter().filter_map(|object| Trigger::of(entry, object)) {
+                let clash = triggers.iter().find(|(other, earlier)| {
+                    other.name != entry.name
+                        && earlier.bucket == later.bucket
+                        && filters::share_event(&earlier.events, &later.events)
+                        && filters::overlap(
+                            (&earlier.prefix, &earlier.suffix),
+                            (&later.prefix, &later.suffix),
+                        )
+                });
+                if let Some((other, earlier)) = clash {
+                    let message = format!(
+                        "a trigger overlaps with one of `{}`: one object could match prefix {:?} and suffix {:?} as \
+                         well as prefix {:?} and suffix {:?}, and S3 refuses that",
+                        other.name, earlier.prefix, earlier.suffix, later.prefix, later.suffix
+                    );
+                    let help = "Make the prefixes or the suffixes differ.";
+                    self.error(Code::OverlappingFilters, entry.span.clone(), message, help);
+                }
+                triggers.push((entry, later));
+            }
+        }
+    }
+}
+
+/// A trigger on a bucket.
+struct Trigger {
+    /// The bucket: by its name, or the entry that makes it.
+    bucket: (String, &'static str),
+    events: Vec<String>,
+    prefix: String,
+    suffix: String,
+}
+
+impl Trigger {
+    fn of(entry: &Entry, object: &Object) -> Option<Self> {
+        if object.kind.name != "s3_bucket_notification" {
+            return None;
+        }
+        let expr = object.fields.get("bucket")?;
+        let bucket = match expr {
+            Expr::Input(variable) => {
+                let target = entry.references.get(variable)?;
+                (target.entry.clone(), target.output)
+            }
+            Expr::Literal(name) => (name.as_str()?.to_owned(), ""),
+            made => {
+                let (output, _) = entry.graph.outputs.iter().find(|(_, value)| *value == made)?;
+                (entry.name.clone(), *output)
+            }
+        };
+        let text = |field: &str| match object.fields.get(field) {
+            Some(Expr::Literal(text)) => text.as_str().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        let events = match object.fields.get("events")? {
+            Expr::List(events) => events
+                .iter()
+                .filter_map(|event| match event {
+                    Expr::Literal(event) => event.as_str().map(ToOwned::to_owned),
+                    _ => None,
+                })
+                .collect(),
+            _ => return None,
+        };
+        Some(Self { bucket, events, prefix: text("filter_prefix"), suffix: text("filter_suffix") })
     }
 }
 
@@ -466,6 +551,35 @@ mod tests {
             ("inbox", Code::DuplicateName),
         ];
         assert_eq!(found, expected.map(|(text, code)| (text.to_owned(), code)));
+    }
+
+    #[test]
+    fn entries_are_checked_against_each_other() {
+        for (functions, expected) in [
+            ("f: { on: { bucket: inbox, suffix: .a } }, g: { on: { bucket: inbox, suffix: .a } }", "g"),
+            ("f: { on: { bucket: inbox, suffix: .a } }, g: { on: { bucket: inbox, suffix: .b } }", ""),
+            ("f: { on: { bucket: elsewhere-1 } }, g: { on: { bucket: elsewhere-1, suffix: .b } }", "g"),
+            ("f: { on: { bucket: elsewhere-1 } }, g: { on: { bucket: elsewhere-2 } }", ""),
+            ("target: {}", "target"),
+            (
+                "f: { on: [{ queue: 'arn:aws:sqs:eu-central-1:123456789012:a' }, \
+                 { queue: 'arn:aws:sqs:eu-central-1:123456789012:b', partial_batch_response: false }] }",
+                "f",
+            ),
+        ] {
+            let text = format!("app: a\nbuckets: {{ inbox: {{}} }}\nfunctions: {{ {functions} }}\n");
+            let (_, found) = read_text(&text);
+            let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+            assert_eq!(found.join(" "), expected, "{functions}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_between_entries_is_said_beside_what_is_wrong_in_them() {
+        let (_, found) = read_text(
+            "app: a\nbuckets: { b: { abort_incomplete_upload_days: 0 } }\nfunctions: { target: {} }\n",
+        );
+        assert_eq!(found.len(), 2, "{found:?}");
     }
 
     #[test]

@@ -65,6 +65,10 @@ fn code_cell(text: &str) -> String {
 impl Templates {
     /// The built-in templates, and those of a folder in their place.
     pub fn new(folder: Option<&Path>) -> Result<Self, Error> {
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let message = "there is no such folder of templates".to_owned();
+            return Err(Error { template: folder.display().to_string(), at: (1, 1), message });
+        }
         let mut handlebars = Handlebars::new();
         handlebars.set_strict_mode(true);
         handlebars.register_escape_fn(handlebars::no_escape);

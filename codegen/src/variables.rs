@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tandem_model::finding::{Path, Step};
-use tandem_model::input::{Body, Field, Rule, Shape, Source};
+use tandem_model::input::{Body, Field, Reference, Rule, Shape, Source};
 use tandem_model::value::Value;
 
 use crate::hcl::{Body as HclBody, Hcl};
@@ -61,7 +61,7 @@ pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) ->
 }
 
 /// Names that Terraform keeps for itself in a call of a module.
-const RESERVED: &[&str] =
+pub(crate) const RESERVED: &[&str] =
     &["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
 
 struct Maker<'a> {
@@ -124,8 +124,10 @@ impl Maker<'_> {
             // A map with references to other entries inside is not a default.
             given => given.into(),
         };
+        // Which module has the document of a bucket's notifications follows from its name.
+        let decides = self.absent == Absent::Maps && field.refers == Some(Reference::BUCKET);
         let name = self.name(at);
-        if self.literal.contains(&name) {
+        if decides || self.literal.contains(&name) {
             return value.clone();
         }
         let nullable = default == Hcl::Null;
@@ -188,7 +190,7 @@ pub(crate) fn type_name(shape: &Shape) -> String {
 }
 
 /// The rule of an input, as far as Terraform can say it; the provider knows the rest.
-fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
+pub(crate) fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
     let (condition, message) = match rule? {
         Rule::Range(low, high) => (
             format!("var.{name} >= {low} && var.{name} <= {high}"),

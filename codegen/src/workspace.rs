@@ -34,22 +34,39 @@ pub fn find(handlers: &Path) -> Workspace {
     Workspace { manifest: handlers.join("Cargo.toml"), exists: false }
 }
 
-/// The manifest of a workspace with these crates as members; what is there stays.
-pub fn extend_workspace(text: &str, members: &[String], own: bool) -> Result<String, String> {
+/// The manifest of a workspace with these crates as members, and without those that are gone; what else is
+/// there stays.
+pub fn extend_workspace(
+    text: &str,
+    members: &[String],
+    gone: &[String],
+    own: bool,
+) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
     if text.is_empty() {
         document["workspace"] = Item::Table(Table::new());
         document["workspace"]["resolver"] = value("3");
     }
-    let listed = &mut document["workspace"]["members"];
-    if listed.is_none() {
-        *listed = value(Array::new());
-    }
-    let listed = listed.as_array_mut().ok_or("has `members` that are no list")?;
+    let listed = list(&mut document, "members")?;
+    listed.retain(|listed| listed.as_str().is_none_or(|listed| gone.iter().all(|gone| gone != listed)));
     for member in members {
         let known = listed.iter().filter_map(Value::as_str).any(|pattern| covers(pattern, member));
         if !known {
             listed.push(member.as_str());
+        }
+    }
+    // A pattern still names what is gone: its folder has no program any more.
+    let patterns: Vec<String> = listed.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect();
+    let named: Vec<&String> =
+        gone.iter().filter(|gone| patterns.iter().any(|pattern| covers(pattern, gone))).collect();
+    if !named.is_empty() || document["workspace"].get("exclude").is_some() {
+        let excluded = list(&mut document, "exclude")?;
+        excluded
+            .retain(|listed| listed.as_str().is_none_or(|listed| members.iter().all(|own| own != listed)));
+        for gone in named {
+            if excluded.iter().all(|listed| listed.as_str() != Some(gone)) {
+                excluded.push(gone.as_str());
+            }
         }
     }
     // A cold start pays for every byte.
@@ -66,6 +83,15 @@ pub fn extend_workspace(text: &str, members: &[String], own: bool) -> Result<Str
         document["profile"] = Item::Table(profile);
     }
     Ok(document.to_string())
+}
+
+/// A list of the workspace, made if it is not there.
+fn list<'a>(document: &'a mut DocumentMut, name: &str) -> Result<&'a mut Array, String> {
+    let listed = &mut document["workspace"][name];
+    if listed.is_none() {
+        *listed = value(Array::new());
+    }
+    listed.as_array_mut().ok_or_else(|| format!("has `{name}` that are no list"))
 }
 
 /// Whether a pattern of `members` names a folder.
@@ -110,7 +136,8 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     needed
 }
 
-/// The name of the package of a new handler: the handler's, where cargo and rustc take it.
+/// The name of the package of a new handler: the handler's, where cargo and rustc take it. No handler's name
+/// holds two hyphens in a row.
 fn package_name(handler: &str) -> String {
     // Folders of cargo's own, and crates that every program or test has.
     const TAKEN: &[&str] =
@@ -123,17 +150,14 @@ fn package_name(handler: &str) -> String {
     };
     let dependency = |name: &str| name.replace('_', "-") == handler;
     let keyword = syn::parse_str::<syn::Ident>(&handler.replace('-', "_")).is_err() || handler == "gen";
-    if keyword || TAKEN.contains(&handler) || dependencies(&everything).iter().any(|known| dependency(known.0)) {
-        format!("{handler}-handler")
+    if keyword
+        || TAKEN.contains(&handler)
+        || dependencies(&everything).iter().any(|known| dependency(known.0))
+    {
+        format!("{handler}--handler")
     } else {
         handler.to_owned()
     }
-}
-
-/// The name of the package that a manifest declares.
-pub fn package(manifest: &str) -> Option<String> {
-    let document: DocumentMut = manifest.parse().ok()?;
-    document.get("package")?.get("name")?.as_str().map(ToOwned::to_owned)
 }
 
 /// The manifest of a handler with all that it needs; what is there stays.
@@ -235,8 +259,45 @@ mod tests {
         let text = extend_workspace(
             "[workspace]\nmembers = [\"a\", \"handlers/*\"]\n",
             &["handlers/x".into(), "b".into()],
+            &[],
             false,
         );
-        assert_eq!(text.unwrap(), "[workspace]\nmembers = [\"a\", \"handlers/*\", \"b\"]\n");
+        let text = text.unwrap();
+        assert_eq!(text, "[workspace]\nmembers = [\"a\", \"handlers/*\", \"b\"]\n");
+        // What is gone is no member any more, and is one again when it comes back.
+        let gone = ["handlers/x".to_owned(), "b".to_owned()];
+        let text = extend_workspace(&text, &["a".into()], &gone, false).unwrap();
+        let expected = "[workspace]\nmembers = [\"a\", \"handlers/*\"]\nexclude = [\"handlers/x\"]\n";
+        assert_eq!(text, expected);
+        let text = extend_workspace(&text, &["a".into(), "handlers/x".into()], &[], false).unwrap();
+        assert_eq!(text, "[workspace]\nmembers = [\"a\", \"handlers/*\"]\nexclude = []\n");
+    }
+
+    #[test]
+    fn a_pattern_covers_what_cargo_takes_it_for() {
+        for (pattern, member, expected) in [
+            ("handlers/*", "handlers/x", true),
+            ("handlers/*", "handlers", false),
+            ("handlers/*", "handlers/x/y", false),
+            ("handlers/*", "handlersx/y", false),
+            ("*", "x", true),
+            ("x", "x", true),
+        ] {
+            assert_eq!(covers(pattern, member), expected, "{pattern} {member}");
+        }
+    }
+
+    #[test]
+    fn packages_have_names_that_cargo_takes() {
+        for (handler, expected) in [
+            ("notice", "notice"),
+            ("gen", "gen--handler"),
+            ("self", "self--handler"),
+            ("tokio", "tokio--handler"),
+            ("serde-json", "serde-json--handler"),
+            ("build", "build--handler"),
+        ] {
+            assert_eq!(package_name(handler), expected);
+        }
     }
 }

@@ -29,6 +29,8 @@ pub enum Expr {
     Member(Box<Expr>, &'static str),
     /// Eight hexadecimal digits of a text: the beginning of its SHA-256.
     Hash(Box<Expr>),
+    /// The id of the VPC that a subnet (its id) is in.
+    VpcOf(Box<Expr>),
     /// Maps in one; of two entries of one name, the later stands.
     Merge(Vec<Expr>),
     /// A product of whole numbers.
@@ -92,7 +94,9 @@ impl Expr {
                 parts.iter().for_each(|part| part.references(found));
             }
             Self::Map(entries) => entries.values().for_each(|value| value.references(found)),
-            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) => inner.references(found),
+            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
+                inner.references(found);
+            }
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
         }
     }
@@ -105,7 +109,9 @@ impl Expr {
                 parts.iter().any(|part| part.speaks_of(place))
             }
             Self::Map(entries) => entries.values().any(|value| value.speaks_of(place)),
-            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) => inner.speaks_of(place),
+            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
+                inner.speaks_of(place)
+            }
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Attribute(..) => false,
         }
     }
@@ -141,6 +147,7 @@ impl Expr {
                 serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
             }
             Self::Hash(inner) => Some(names::hash(inner.evaluate(scope)?.as_str()?).into()),
+            Self::VpcOf(subnet) => scope.vpc_of(subnet.evaluate(scope)?.as_str()?).map(Json::from),
             Self::Merge(parts) => {
                 let mut merged = serde_json::Map::new();
                 for part in parts {
@@ -163,6 +170,10 @@ pub trait Scope {
     fn place(&self, place: Place) -> Option<String>;
     /// An attribute of an object, when it is known.
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json>;
+    /// The VPC of a subnet, when it was looked for.
+    fn vpc_of(&self, _subnet: &str) -> Option<String> {
+        None
+    }
     /// A variable of a generated module, when it is known.
     fn input(&self, _name: &str) -> Option<Json> {
         None

@@ -148,6 +148,12 @@ codes! {
         "Names of a spec become names of files. What leads out of the folder, by `..` or by a symbolic link, is refused.";
     Template "TDM044" "A template does not give valid text"
         "What a template gives is parsed before it is written. The message has the place in the text that was made.";
+    Native "TDM045" "Resources of hashicorp/aws cannot say what an entry asks for"
+        "Modules of the flavour native are text: what nobody knows before an apply, or what only the provider does, has no place in them. Give what the message names, or generate the flavour composite.";
+    Foreign "TDM046" "A file that Tandem did not write is in the way"
+        "Generated files have fixed names, such as `main.tf` and `README.md`. One of that name is there and is not in `tandem.manifest.json`, so it is yours, and no option writes over it.";
+    Mixed "TDM047" "A function cannot be told apart from its triggers"
+        "A generated handler answers one way to all queues: it says which messages of a batch failed, or fails the whole batch. Give `partial_batch_response` the same value on all triggers of the function, or make two functions.";
 }
 
 impl fmt::Display for Code {

@@ -100,6 +100,11 @@ pub enum Rule {
     Check(&'static str, fn(&str) -> Result<(), String>),
 }
 
+impl Rule {
+    /// An architecture of Lambda's and Fargate's.
+    pub const ARCHITECTURE: Self = Self::OneOf(&["x86_64", "arm64"]);
+}
+
 /// Where facts about the value of an input come from. The reader of inputs collects them into the
 /// context before it expands.
 #[derive(Clone, Copy, Debug)]

@@ -200,6 +200,7 @@ impl DataSource for Found {
             (_, "region") => Value::string(REGION),
             (_, "partition") => Value::string("aws"),
             ("aws_vpc", "id") => Value::string("vpc-default"),
+            ("aws_subnet", "vpc_id") => Value::string("vpc-of-the-subnet"),
             ("aws_subnets", "ids") => Value::List(vec![Value::string("subnet-1"), Value::string("subnet-2")]),
             _ => Value::Null,
         });

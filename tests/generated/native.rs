@@ -130,6 +130,7 @@ fn resources(module: &Json, name: &str, state: &mut State) {
             resource["type"].as_str().expect("a type"),
             resource["name"].as_str().expect("a name")
         );
+        let address = if resource["mode"] == "data" { format!("data.{address}") } else { address };
         state.insert((name.to_owned(), address), values);
     }
     for child in module["child_modules"].as_array().into_iter().flatten() {
@@ -163,6 +164,11 @@ impl Scope for Made<'_> {
 
     fn place(&self, place: Place) -> Option<String> {
         self.context.place(place)
+    }
+
+    fn vpc_of(&self, _subnet: &str) -> Option<String> {
+        let address = (self.entry.replace('-', "_"), "data.aws_subnet.given".to_owned());
+        Some(self.state[&address]["vpc_id"].as_str()?.to_owned())
     }
 
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
@@ -277,6 +283,9 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         let mut found = attributes.pointer(&pointer).cloned().unwrap_or_default();
         if kind == "ecs_task_definition" && ["environment", "secrets"].contains(&field.name) {
             found = as_map(&found);
+            // ECS takes nothing but texts.
+            let text = found.as_object().is_none_or(|found| found.values().all(Json::is_string));
+            compare("all texts", &true.into(), &text.into());
         }
         if field.name == "cpu_architecture" {
             found = found.as_str().unwrap_or_default().to_lowercase().into();
@@ -292,7 +301,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
             compare(force, &made.graph.force_destroy.into(), found);
         }
     }
-    if let Some(found) = attributes.get("filename").filter(|_| kind == "lambda_function") {
+    if let Some(found) = attributes.get("filename").filter(|_| object.fields.contains_key("source")) {
         compare("filename", &made.zip.display().to_string().into(), found);
     }
     for (_, pointer, expected) in CONSTANTS.iter().filter(|constant| constant.0 == kind) {
@@ -307,7 +316,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
 /// What names an object that the module does not make is a variable there, and the names of resources come
 /// from it: a variable with its value here, too. Tags and environments are given by who calls the module.
 fn inputs(entry: &Entry) -> (Value, BTreeMap<String, Json>) {
-    let names = |name: &str| name.ends_with("bucket") || name.ends_with("queue") || is_given(name);
+    let names = |name: &str| name.ends_with("queue") || is_given(name);
     let (_, all) = parametrize(entry, Absent::Maps, &BTreeSet::new());
     let literal = all.into_iter().map(|variable| variable.name).filter(|name| !names(name)).collect();
     let (inputs, variables) = parametrize(entry, Absent::Maps, &literal);
@@ -371,7 +380,10 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
                 _ => None,
             };
         }
-        call[entry.name.replace('-', "_")] = inputs.into();
+        // Terraform keeps this name for itself.
+        let name =
+            if entry.name == "count" { "bucket_count".to_owned() } else { entry.name.replace('-', "_") };
+        call[name] = inputs.into();
     }
     json!({ "module": { "app": call } })
 }

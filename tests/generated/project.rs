@@ -11,7 +11,6 @@ use tandem::output;
 use tandem::project::{Part, Request, plan};
 use tandem::source::Source;
 use tandem::spec::{self, App};
-use tandem::templates::Templates;
 use tandem_model::composites;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::{Run, provider_binary, run};
@@ -37,10 +36,11 @@ pub(crate) fn examples() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// The specs that modules are judged by: those of the examples, and one of each composite's fixture, in which
-/// every input is given that can be.
+/// The specs that modules are judged by: those of the examples, one of each composite's fixture, in which
+/// every input is given that can be, and one with what these do not have.
 pub(crate) fn specs(work: &Path) -> Vec<(String, PathBuf)> {
     let mut specs = examples();
+    specs.push(("mixed".to_owned(), root().join("tests/data/specs/mixed.yaml")));
     for definition in composites::ALL {
         let file = format!("tests/fixtures/{}.json", definition.type_name);
         let text = std::fs::read_to_string(root().join(file)).expect("a fixture");
@@ -73,9 +73,8 @@ pub(crate) fn pending(
     only: Option<Part>,
 ) -> (output::Changes, Vec<Diagnostic>) {
     let spec = spec.parent().expect("a folder").to_owned();
-    let request = Request { spec, out: out.to_owned(), flavor, only, fix: false };
-    let (plan, mut diagnostics) =
-        plan(app, &request, &Templates::new(None).expect("templates")).expect("a plan");
+    let request = Request { spec, out: out.to_owned(), flavor: Some(flavor), only, ..Request::default() };
+    let (plan, mut diagnostics) = plan(app, &request).expect("a plan");
     let (changes, edited) = output::compare(out, &plan, false).expect("a comparison");
     diagnostics.extend(edited);
     (changes, diagnostics)

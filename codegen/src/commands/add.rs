@@ -1,10 +1,13 @@
 //! `tandem add`
 
 use clap::{Args, Subcommand};
-use tandem::source::{Kind, Source};
-use tandem::{source, spec};
+use serde_json::Value as Json;
+use tandem::diagnostic::Diagnostic;
+use tandem::source::{Kind, Node, Source};
+use tandem::{output, source, spec};
 use tandem_model::composite::Definition;
 use tandem_model::names;
+use tandem_model::value::Value;
 
 use super::generate;
 use crate::{Failure, Global, Outcome};
@@ -42,41 +45,31 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     names::check_name(name).map_err(Failure::Usage)?;
     let source = global.source()?;
     let triggers = on.iter().map(|on| trigger(on)).collect::<Result<Vec<_>, _>>()?;
-    let mut lines = vec![format!("{name}:")];
-    lines.push(match &triggers[..] {
-        [one] => format!("  on: {one}"),
-        several => format!("  on: [{}]", several.join(", ")),
-    });
+    let mut inputs = vec![match <[Json; 1]>::try_from(triggers) {
+        Ok([one]) => ("on", one),
+        Err(several) => ("on", several.into()),
+    }];
     if !launches.is_empty() {
-        lines.push(format!(
-            "  launches: [{}]",
-            launches.iter().map(|task| quoted(task)).collect::<Vec<_>>().join(", ")
-        ));
+        inputs.push(("launches", launches.as_slice().into()));
     }
-    let text = insert(&source, name, &lines)?;
-    let extended = Source { text, ..source };
+    let text = insert(&source, name, &inputs)?;
+    let extended = Source { text, path: source.path.clone() };
     let (app, diagnostics) = spec::read(&extended);
     let Some(app) = app else {
-        // The spec stays as it was.
-        return global.report(&extended, &diagnostics);
+        // The spec stays as it was: what is shown is what it would be.
+        let path = format!("{} with `{name}`", source.path.display());
+        return global.report(&Source { path: path.into(), ..extended }, &diagnostics);
     };
-    std::fs::write(&extended.path, &extended.text)
+    output::put(&extended.path, extended.text.as_bytes(), None)
         .map_err(|error| Failure::Usage(format!("{}: {error}", extended.path.display())))?;
     global.say(&format!("added {name} to {}", extended.path.display()));
-    let options = generate::Options {
-        out: out.clone(),
-        flavor: tandem::module::Flavor::Composite,
-        only: None,
-        check: false,
-        fix: false,
-        overwrite: false,
-        templates: None,
-    };
+    global.report(&extended, &diagnostics)?;
+    let options = generate::Options { out: out.clone(), ..generate::Options::default() };
     generate::generate(global, &extended, &app, &options)
 }
 
-/// A trigger in YAML's flow style.
-fn trigger(text: &str) -> Result<String, Failure> {
+/// A trigger, from `key=value,key=value`.
+fn trigger(text: &str) -> Result<Json, Failure> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for part in text.split(',') {
         match (part.split_once('='), pairs.last_mut()) {
@@ -89,16 +82,25 @@ fn trigger(text: &str) -> Result<String, Failure> {
             }
         }
     }
-    let pairs = pairs.iter().map(|(key, value)| format!("{}: {}", quoted(key), plain(value)));
-    Ok(format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", ")))
+    let value = |value: String| match value.parse::<i64>() {
+        Ok(number) => number.into(),
+        Err(_) if value == "true" || value == "false" => (value == "true").into(),
+        Err(_) => Json::from(value),
+    };
+    Ok(Json::Object(pairs.into_iter().map(|(key, text)| (key, value(text))).collect()))
 }
 
-/// A value as YAML has it: a number or a boolean stays one.
-fn plain(value: &str) -> String {
-    if value.parse::<i64>().is_ok() || matches!(value, "true" | "false") {
-        value.to_owned()
-    } else {
-        quoted(value)
+/// A value in YAML's flow style.
+fn flow(value: &Json) -> String {
+    let joined = |items: Vec<String>| items.join(", ");
+    match value {
+        Json::String(text) => quoted(text),
+        Json::Array(items) => format!("[{}]", joined(items.iter().map(flow).collect())),
+        Json::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), flow(value)));
+            format!("{{ {} }}", joined(entries.collect()))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -110,66 +112,193 @@ fn quoted(text: &str) -> String {
     {
         text.to_owned()
     } else {
-        serde_json::Value::from(text).to_string()
+        Json::from(text).to_string()
     }
 }
 
 /// The spec with an entry more; all else stays to the byte, comments as well.
-fn insert(source: &Source, name: &str, lines: &[String]) -> Result<String, Failure> {
-    let root = source::parse(&source.text)
-        .map_err(|diagnostic| Failure::Usage(format!("{}: {}", source.path.display(), diagnostic.message)))?;
-    let section = Definition::find(FUNCTION).map(spec::section).unwrap_or_default();
-    let mut text = source.text.clone();
-    let Some(pair) = root.get(&section) else {
-        if !text.ends_with('\n') && !text.is_empty() {
-            text.push('\n');
-        }
-        let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-        return Ok(format!("{text}{section}:\n{lines}"));
+fn insert(source: &Source, name: &str, inputs: &[(&str, Json)]) -> Result<String, Failure> {
+    let damaged = |diagnostic: Diagnostic| {
+        Failure::Usage(format!(
+            "{}: {}; `tandem check` says where",
+            source.path.display(),
+            diagnostic.message
+        ))
     };
-    if pair.value.get(name).is_some() {
+    let root = source::parse(&source.text).map_err(damaged)?;
+    let section = Definition::find(FUNCTION).map(spec::section).unwrap_or_default();
+    if root.get(&section).is_some_and(|pair| pair.value.get(name).is_some()) {
         return Err(Failure::Usage(format!("there is a function `{name}` already")));
     }
-    let Some(last) = pair.value.pairs().last() else {
-        if matches!(pair.value.kind, Kind::Map(_)) {
-            // `functions: {}`
-            let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
-            text.replace_range(pair.value.span.clone(), lines.trim_end());
-            return Ok(text);
+    let text = place(&source.text, &root, &section, name, inputs);
+    // Nothing else may have changed: YAML has more forms than are told apart here.
+    let mut expected = root.to_value();
+    let entry = Value::map(inputs.iter().map(|(key, value)| (*key, Value::from(value))));
+    if let Value::Map(sections) = &mut expected {
+        let entries = sections.entry(section.clone()).or_insert(Value::Null);
+        if entries.is_null() {
+            *entries = Value::map::<&str>([]);
         }
-        let end = line_end(&text, pair.key_span.end);
-        text.insert_str(end, &lines.iter().map(|line| format!("  {line}\n")).collect::<String>());
-        return Ok(text);
-    };
-    let start = text[..last.key_span.start].rfind('\n').map_or(0, |at| at + 1);
-    let indent = &source.text[start..last.key_span.start];
-    if !indent.chars().all(|c| c == ' ') || text[pair.value.span.clone()].trim_start().starts_with('{') {
-        return Err(Failure::Usage(format!(
-            "`{section}` is written on one line in {}; give each entry a line of its own first",
-            source.path.display()
-        )));
+        if let Value::Map(entries) = entries {
+            entries.insert(name.to_owned(), entry);
+        }
     }
-    let end = line_end(&text, content_end(&last.value).max(last.key_span.end));
-    let block: String = lines.iter().map(|line| format!("{indent}{line}\n")).collect();
-    text.insert_str(end, &block);
-    Ok(text)
+    match source::parse(&text) {
+        Ok(found) if found.to_value() == expected => Ok(text),
+        _ => Err(Failure::Usage(format!(
+            "{} is written in a form that `add` does not change; put this into `{section}` yourself:\n{}",
+            source.path.display(),
+            block(name, inputs, "  ", "\n")
+        ))),
+    }
+}
+
+fn block(name: &str, inputs: &[(&str, Json)], indent: &str, newline: &str) -> String {
+    let inputs = inputs.iter().map(|(key, value)| format!("{indent}  {key}: {}{newline}", flow(value)));
+    format!("{indent}{name}:{newline}{}", inputs.collect::<String>())
+}
+
+fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Json)]) -> String {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let block = |indent: &str| block(name, inputs, indent, newline);
+    let one_line = || {
+        let inputs = inputs.iter().map(|(key, value)| format!("\"{key}\": {value}"));
+        format!("\"{name}\": {{ {} }}", inputs.collect::<Vec<_>>().join(", "))
+    };
+    let mut whole = text.to_owned();
+    let into_flow = |whole: &mut String, node: &Node, what: String| {
+        // Before the brace that closes it, and after what stands there.
+        let close = flow_end(text, node).saturating_sub(1);
+        let at = text[..close].trim_end().len();
+        let comma = if node.pairs().is_empty() { " " } else { ", " };
+        let after = if text[at..close].is_empty() { " " } else { "" };
+        whole.insert_str(at, &format!("{comma}{what}{after}"));
+    };
+    let Some(pair) = root.get(section) else {
+        if text[root.span.start.min(text.len())..].starts_with('{') {
+            into_flow(&mut whole, root, format!("\"{section}\": {{ {} }}", one_line()));
+            return whole;
+        }
+        if !whole.ends_with('\n') {
+            whole.push_str(newline);
+        }
+        return format!("{whole}{section}:{newline}{}", block("  "));
+    };
+    match (&pair.value.kind, pair.value.pairs().last()) {
+        (Kind::Map(_), _) if text[pair.value.span.start..].starts_with('{') => {
+            into_flow(&mut whole, &pair.value, one_line());
+        }
+        (Kind::Map(_), Some(last)) => {
+            let start = text[..last.key_span.start].rfind('\n').map_or(0, |at| at + 1);
+            let indent = &text[start..last.key_span.start];
+            let mut at = line_end(text, content_end(text, &last.value).max(last.key_span.end));
+            // Comments that are indented as the entry's own belong to it.
+            while let Some(line) = text[at..].split_inclusive('\n').next() {
+                let own = line.len() - line.trim_start().len() > indent.len();
+                if !(own && line.trim_start().starts_with('#')) {
+                    break;
+                }
+                at += line.len();
+            }
+            if !text[..at].ends_with('\n') {
+                whole.insert_str(at, newline);
+                at += newline.len();
+            }
+            whole.insert_str(at, &block(indent));
+        }
+        _ => {
+            // `functions:` with nothing below, or with a word for nothing.
+            whole.replace_range(
+                pair.value.span.start.max(pair.key_span.end)..pair.value.span.end.max(pair.key_span.end),
+                "",
+            );
+            let mut at = line_end(&whole, pair.key_span.end);
+            if !whole[..at].ends_with('\n') {
+                whole.push_str(newline);
+                at = whole.len();
+            }
+            whole.insert_str(at, &block("  "));
+        }
+    }
+    whole
 }
 
 /// Where the last thing in a node ends: the span of a block reaches to what follows it.
-fn content_end(node: &source::Node) -> usize {
-    match &node.kind {
+fn content_end(text: &str, node: &Node) -> usize {
+    let end = match &node.kind {
+        _ if text[node.span.start..].starts_with(['{', '[']) => flow_end(text, node),
         Kind::Map(pairs) => pairs
             .iter()
-            .map(|pair| content_end(&pair.value).max(pair.key_span.end))
+            .map(|pair| content_end(text, &pair.value).max(pair.key_span.end))
             .max()
             .unwrap_or(node.span.end),
-        Kind::List(items) => items.iter().map(content_end).max().unwrap_or(node.span.end),
+        Kind::List(items) => items.iter().map(|item| content_end(text, item)).max().unwrap_or(node.span.end),
         Kind::Null => node.span.start,
         _ => node.span.end,
-    }
+    };
+    text[..end].trim_end().len()
 }
 
-/// The beginning of the line after a place; the text gets a last line end if it has none.
+/// Where a value in braces or brackets ends: its span may reach to what follows it.
+fn flow_end(text: &str, node: &Node) -> usize {
+    text[..node.span.end].rfind(['}', ']']).map_or(node.span.end, |at| at + 1)
+}
+
+/// The beginning of the line after a place, or the end of the text.
 fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(text: &str) -> String {
+        let source = Source { path: "tandem.yaml".into(), text: text.to_owned() };
+        let inputs = [("on", trigger("bucket=inbox,suffix=.a").unwrap())];
+        insert(&source, "two", &inputs).unwrap_or_else(|failure| panic!("{text}: {failure:?}"))
+    }
+
+    #[test]
+    fn entries_are_added_to_any_spec() {
+        const TWO: &str = "  two:\n    on: { bucket: inbox, suffix: .a }\n";
+        for (before, after) in [
+            ("", ""),
+            ("functions:\n  one: {}\n", ""),
+            ("functions:\n  one: {}", "\n"),
+            ("functions:\n  one:\n    description: |\n      a\n      b\n", ""),
+            ("functions:\n  one: { # why\n    timeout: 3 }\n", ""),
+            ("functions: # ours\n", ""),
+        ] {
+            let text = format!("app: a\n{before}");
+            let section = if before.is_empty() { "functions:\n" } else { "" };
+            assert_eq!(added(&text), format!("{text}{after}{section}{TWO}"));
+        }
+        // Comments stay with what they are about.
+        let text = "app: a\nfunctions:\n  one:\n    timeout: 3\n    # more of one\n\n# of the buckets\nbuckets: {}\n";
+        let expected = text.replace("more of one\n", &format!("more of one\n{TWO}"));
+        assert_eq!(added(text), expected);
+        for text in [
+            "{ \"app\": \"a\" }",
+            "{ \"app\": \"a\", \"functions\": {} }",
+            "{\n  \"app\": \"a\",\n  \"functions\": {\n    \"one\": {}\n  }\n}\n",
+            "app: a\nfunctions: ~\nbuckets: {}\n",
+            "app: a\nfunctions: {}\nbuckets: {}\n",
+            "app: a\nfunctions:\nbuckets: {}\n",
+            "app: a\r\nfunctions:\r\n  one: {}\r\n",
+        ] {
+            // `insert` itself makes sure that nothing else has changed.
+            added(text);
+        }
+    }
+
+    #[test]
+    fn triggers_are_read() {
+        assert_eq!(
+            flow(&trigger("schedule=cron(0 3,4 * * ? *),timezone=UTC").unwrap()),
+            "{ schedule: \"cron(0 3,4 * * ? *)\", timezone: UTC }"
+        );
+        assert_eq!(flow(&trigger("queue=q,batch_size=5").unwrap()), "{ batch_size: 5, queue: q }");
+        assert!(trigger("nonsense").is_err());
+    }
 }

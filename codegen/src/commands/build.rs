@@ -1,15 +1,14 @@
 //! `tandem build`
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
 use serde_json::Value as Json;
 use tandem::handlers::functions;
+use tandem::output;
 use tandem::project::HANDLERS;
 use tandem::spec::bootstrap;
-use tandem::workspace;
 use tandem_model::artifact::{self, CodeKind};
 
 use crate::{Failure, Global, Outcome};
@@ -64,7 +63,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         global.say("no function has its code in Rust beside the spec: nothing to build");
         return Ok(());
     }
-    let handlers = names.into_iter().map(|name| Handler::read(&folder, name)).collect::<Result<Vec<_>, _>>()?;
+    let metadata = metadata(&folder, &names)?;
+    let handlers = names
+        .into_iter()
+        .map(|name| Handler::find(&folder, name, &metadata))
+        .collect::<Result<Vec<_>, _>>()?;
     if options.test {
         cargo(&folder, "test", &handlers, options)?;
     }
@@ -74,21 +77,25 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     } else {
         lambda(&folder, &handlers, options)?;
     }
-    let target = target_folder(&folder)?;
-    for Handler { name, package } in &handlers {
+    let target = metadata["target_directory"].as_str().unwrap_or_default();
+    let target = Path::new(target);
+    for handler in &handlers {
         let binary = if native {
-            target.join("release").join(package)
+            target.join("release").join(&handler.package)
         } else {
-            target.join("lambda").join(package).join("bootstrap")
+            target.join("lambda").join(&handler.package).join("bootstrap")
         };
-        let to = folder.join(bootstrap(name));
+        let to = folder.join(bootstrap(&handler.name));
         let bytes = std::fs::read(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
+        let put = |path: &Path, content: &[u8], mode| {
+            output::put(path, content, Some(mode)).map_err(|error| format!("{}: {error}", path.display()))
+        };
         put(&to, &bytes, 0o755)?;
         // The zip depends on nothing but the binary; the provider makes the same.
         let code = artifact::prepare(CodeKind::Bootstrap, &bytes)
             .map_err(|error| format!("{} {error}", binary.display()))?;
         put(&to.with_extension("zip"), &code.zip, 0o644)?;
-        global.say(&format!("{name}: {} KiB in {}", bytes.len() / 1024, to.display()));
+        global.say(&format!("{}: {} KiB in {}", handler.name, bytes.len() / 1024, to.display()));
     }
     Ok(())
 }
@@ -97,20 +104,26 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
 struct Handler {
     name: String,
     package: String,
+    /// What names the package among all that cargo knows, crates that it depends on, too.
+    id: String,
 }
 
 impl Handler {
-    fn read(folder: &Path, name: String) -> Result<Self, Failure> {
+    fn find(folder: &Path, name: String, metadata: &Json) -> Result<Self, Failure> {
         let manifest = folder.join(&name).join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                format!("there is no {}; run `tandem generate` first", manifest.display())
-            }
-            _ => format!("{} cannot be read: {error}", manifest.display()),
-        })?;
-        let package = workspace::package(&text)
-            .ok_or_else(|| format!("{} declares no package with a name", manifest.display()))?;
-        Ok(Self { name, package })
+        let real = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let found = packages
+            .into_iter()
+            .find(|package| package["manifest_path"].as_str().is_some_and(|path| Path::new(path) == real));
+        let text = |field: &str| found.and_then(|found| found[field].as_str()).map(ToOwned::to_owned);
+        match (text("name"), text("id")) {
+            (Some(package), Some(id)) => Ok(Self { name, package, id }),
+            _ => Err(Failure::Usage(format!(
+                "{} is no member of its workspace; run `tandem generate`, which makes it one",
+                manifest.display()
+            ))),
+        }
     }
 }
 
@@ -118,7 +131,7 @@ fn cargo(folder: &Path, command: &str, handlers: &[Handler], options: &Options) 
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(command).arg("--release").current_dir(folder).args(options.locked.then_some("--locked"));
     handlers.iter().for_each(|handler| {
-        cargo.args(["--package", &handler.package]);
+        cargo.args(["--package", &handler.id]);
     });
     run_command(&mut cargo, "cargo is installed by https://rustup.rs")
 }
@@ -144,29 +157,18 @@ fn run_command(command: &mut Command, missing: &str) -> Outcome {
     }
 }
 
-/// Where cargo puts what it builds: the workspace may be another folder, or the user's choice.
-fn target_folder(folder: &Path) -> Result<PathBuf, Failure> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(folder);
-    let output = cargo.output().map_err(|error| format!("cargo metadata: {error}"))?;
-    let metadata: Json = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim()))?;
-    let target =
-        metadata["target_directory"].as_str().ok_or_else(|| "cargo metadata names no target".to_owned())?;
-    Ok(PathBuf::from(target))
-}
-
-fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix(".tandem-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
+/// What cargo says of the handlers' workspace: its packages, and where it puts what it builds.
+fn metadata(folder: &Path, names: &[String]) -> Result<Json, Failure> {
+    if let Some(missing) = names.iter().find(|name| !folder.join(name).join("Cargo.toml").exists()) {
+        let path = folder.join(missing);
+        return Err(Failure::Usage(format!("there is no {}; run `tandem generate` first", path.display())));
     }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    // A workspace may be around them, or their own; a handler's folder knows.
+    let within = names.first().map_or_else(|| folder.to_owned(), |name| folder.join(name));
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(within);
+    let output = cargo.output().map_err(|error| format!("cargo metadata: {error}"))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        Failure::Usage(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    })
 }

@@ -9,20 +9,19 @@ use tandem::output;
 use tandem::project::{self, Request};
 use tandem::source::Source;
 use tandem::spec::App;
-use tandem::templates::Templates;
 use tandem_model::finding::Code;
 
 use crate::{Failure, Global, Outcome, Part};
 
 /// Options of `generate`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// The folder to write to; that of the spec without it
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// What the modules are made of
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) flavor: Flavor,
+    /// What the modules are made of; as the last time without it, or composite
+    #[arg(long, value_enum)]
+    pub(crate) flavor: Option<Flavor>,
     /// One part alone
     #[arg(long, value_enum)]
     pub(crate) only: Option<Part>,
@@ -35,10 +34,13 @@ pub(crate) struct Options {
     /// Write over generated files that were edited by hand
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Templates in the place of the built-in ones
+    /// Templates in the place of the built-in ones; those of the last time without it
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
 }
+
+/// Findings with which nothing is written.
+const NOT_WRITTEN: &[Code] = &[Code::Edited, Code::Foreign, Code::Outside];
 
 pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     let (source, app) = super::app(global)?;
@@ -54,17 +56,20 @@ pub(crate) fn folder(source: &Source) -> PathBuf {
 pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Options) -> Outcome {
     let spec = folder(source);
     let out = options.out.clone().unwrap_or_else(|| spec.clone());
-    let request =
-        Request { spec, out: out.clone(), flavor: options.flavor, only: options.only, fix: options.fix };
-    let planned = Templates::new(options.templates.as_deref())
-        .map_err(project::Failure::Template)
-        .and_then(|templates| project::plan(app, &request, &templates));
-    let (plan, mut diagnostics) = match planned {
-        Ok(planned) => planned,
-        Err(failure) => return global.report(source, &[failure.diagnostic()?]),
+    let request = Request {
+        spec,
+        out: out.clone(),
+        flavor: options.flavor,
+        only: options.only,
+        templates: options.templates.clone(),
+        fix: options.fix,
     };
-    let (changes, edited) = output::compare(&out, &plan, options.overwrite)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", out.display())))?;
+    let (plan, mut diagnostics) = match project::plan(app, &request) {
+        Ok(planned) => planned,
+        Err(project::Failure::Finding(diagnostic)) => return global.report(source, &[*diagnostic]),
+        Err(project::Failure::Input(message)) => return Err(Failure::Usage(message)),
+    };
+    let (changes, edited) = output::compare(&out, &plan, options.overwrite)?;
     diagnostics.extend(edited);
     if options.check {
         let stale = changes.write.keys().chain(&changes.remove);
@@ -88,7 +93,7 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
         return Ok(());
     }
     // A handler that does not fit is said, and does not keep the rest from being written; an edit does.
-    if diagnostics.iter().any(|diagnostic| matches!(diagnostic.code, Code::Edited | Code::Outside)) {
+    if diagnostics.iter().any(|diagnostic| NOT_WRITTEN.contains(&diagnostic.code)) {
         return global.report(source, &diagnostics);
     }
     output::write(&out, &changes)?;
@@ -99,5 +104,15 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
         changes.write.len(),
         changes.remove.len()
     ));
+    let beyond = |path: &&PathBuf| !std::path::absolute(&out).is_ok_and(|out| path.starts_with(out));
+    for path in plan.extended.keys().filter(|path| changes.write.contains_key(*path)).filter(beyond) {
+        global.say(&format!("the handlers are members of the workspace of {}", path.display()));
+    }
+    for folder in &plan.orphans {
+        global.say(&format!(
+            "nothing calls {} any more: what is yours in it stays; move what you need, and remove the rest",
+            folder.display()
+        ));
+    }
     global.report(source, &diagnostics)
 }

@@ -46,7 +46,7 @@ pub(super) struct TaskInputs {
     #[input(source = Source::Build)]
     build: Option<Build>,
     /// Architecture of the container: `x86_64` or `arm64`; a build makes the image for it.
-    #[input(default = "x86_64", rule = Rule::OneOf(&["x86_64", "arm64"]))]
+    #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
     architecture: Scalar<String>,
     /// CPU units, 1024 to a core: 256, 512, 1024, 2048, 4096, 8192 or 16384.
     #[input(default = 256, rule = Rule::OneOfNumbers(task_size::CPUS))]
@@ -603,10 +603,7 @@ fn add_network(graph: &mut Graph, spec: &Spec<'_>) -> Where {
     let own_subnets = given.map(|network| &network.subnets[..]).unwrap_or_default();
     let (vpc, subnets) = match own_subnets.first() {
         None => (Expr::Place(Place::DefaultVpc), Expr::Place(Place::DefaultSubnets)),
-        Some(first) => {
-            let vpc = first.known().and_then(|subnet| part.context.subnets.get(subnet)?.as_ref());
-            (vpc.map_or(Expr::Unknown, |vpc| vpc.as_str().into()), joined(own_subnets))
-        }
+        Some(first) => (Expr::VpcOf(Box::new(first.into())), joined(own_subnets)),
     };
     let assign_public_ip = match given.and_then(|network| network.assign_public_ip.as_ref()) {
         Some(given) => given.into(),

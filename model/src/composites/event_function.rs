@@ -93,7 +93,7 @@ pub(super) struct ImageCode {
     /// URI of a container image in ECR, best with its digest.
     image_uri: Scalar<String>,
     /// Architecture of the image: `x86_64` or `arm64`.
-    #[input(default = "x86_64", rule = Rule::OneOf(&["x86_64", "arm64"]))]
+    #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
     architecture: Scalar<String>,
 }
 

@@ -29,7 +29,16 @@ pub static METRIC_ALARM: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}", &["cloudwatch:DeleteAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"]),
+        access(
+            "arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}",
+            &[
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:ListTagsForResource",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+            ],
+        ),
         access("arn:{partition}:cloudwatch:{region}:{account}:alarm:*", &["cloudwatch:DescribeAlarms"]),
     ],
 };

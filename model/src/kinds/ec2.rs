@@ -20,7 +20,16 @@ pub static SECURITY_GROUP: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:ec2:{region}:{account}:security-group/*", &["ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:DeleteSecurityGroup", "ec2:DeleteTags", "ec2:RevokeSecurityGroupIngress"]),
+        access(
+            "arn:{partition}:ec2:{region}:{account}:security-group/*",
+            &[
+                "ec2:CreateSecurityGroup",
+                "ec2:CreateTags",
+                "ec2:DeleteSecurityGroup",
+                "ec2:DeleteTags",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+        ),
         access("arn:{partition}:ec2:{region}:{account}:vpc/{vpc_id}", &["ec2:CreateSecurityGroup"]),
         access("*", &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]),
     ],

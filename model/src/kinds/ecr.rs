@@ -25,7 +25,21 @@ pub static REPOSITORY: Kind = Kind {
     data: true,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:ecr:{region}:{account}:repository/{name}", &["ecr:BatchDeleteImage", "ecr:CreateRepository", "ecr:DeleteRepository", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:ListTagsForResource", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource", "ecr:UntagResource"]),
+        access(
+            "arn:{partition}:ecr:{region}:{account}:repository/{name}",
+            &[
+                "ecr:BatchDeleteImage",
+                "ecr:CreateRepository",
+                "ecr:DeleteRepository",
+                "ecr:DescribeImages",
+                "ecr:DescribeRepositories",
+                "ecr:ListTagsForResource",
+                "ecr:PutImageScanningConfiguration",
+                "ecr:PutImageTagMutability",
+                "ecr:TagResource",
+                "ecr:UntagResource",
+            ],
+        ),
         access("{kms_key}", &["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]),
     ],
 };
@@ -42,9 +56,10 @@ pub static LIFECYCLE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:ecr:{region}:{account}:repository/{repository}", &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"]),
-    ],
+    access: &[access(
+        "arn:{partition}:ecr:{region}:{account}:repository/{repository}",
+        &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"],
+    )],
 };
 
 /// An image that is built from a context and pushed.
@@ -66,7 +81,20 @@ pub static IMAGE: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:ecr:{region}:{account}:repository/{repository}", &["ecr:BatchCheckLayerAvailability", "ecr:BatchDeleteImage", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]),
+        access(
+            "arn:{partition}:ecr:{region}:{account}:repository/{repository}",
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchDeleteImage",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:DescribeImages",
+                "ecr:DescribeRepositories",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ],
+        ),
         access("*", &["ecr:GetAuthorizationToken"]),
     ],
 };

@@ -16,10 +16,23 @@ pub static CLUSTER: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:ecs:{region}:{account}:cluster/{name}", &["ecs:CreateCluster", "ecs:DeleteCluster", "ecs:DescribeClusters", "ecs:PutClusterCapacityProviders", "ecs:TagResource", "ecs:UntagResource"]),
+        access(
+            "arn:{partition}:ecs:{region}:{account}:cluster/{name}",
+            &[
+                "ecs:CreateCluster",
+                "ecs:DeleteCluster",
+                "ecs:DescribeClusters",
+                "ecs:PutClusterCapacityProviders",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+            ],
+        ),
         access("arn:{partition}:ecs:{region}:{account}:task/{name}/*", &["ecs:StopTask"]),
         access("*", &["ecs:ListTasks"]),
-        access("arn:{partition}:iam::{account}:role/aws-service-role/ecs.amazonaws.com/*", &["iam:CreateServiceLinkedRole"]),
+        access(
+            "arn:{partition}:iam::{account}:role/aws-service-role/ecs.amazonaws.com/*",
+            &["iam:CreateServiceLinkedRole"],
+        ),
     ],
 };
 
@@ -60,8 +73,19 @@ pub static TASK_DEFINITION: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:ecs:{region}:{account}:task-definition/{family}:*", &["ecs:DeleteTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"]),
-        access("*", &["ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]),
+        access(
+            "arn:{partition}:ecs:{region}:{account}:task-definition/{family}:*",
+            &[
+                "ecs:DeleteTaskDefinitions",
+                "ecs:RegisterTaskDefinition",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+            ],
+        ),
+        access(
+            "*",
+            &["ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
+        ),
         access("{execution_role_arn}", &["iam:PassRole"]),
         access("{task_role_arn}", &["iam:PassRole"]),
     ],

@@ -20,9 +20,17 @@ pub static RULE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:events:{region}:{account}:rule/{name}", &["events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource", "events:PutRule", "events:TagResource", "events:UntagResource"]),
-    ],
+    access: &[access(
+        "arn:{partition}:events:{region}:{account}:rule/{name}",
+        &[
+            "events:DeleteRule",
+            "events:DescribeRule",
+            "events:ListTagsForResource",
+            "events:PutRule",
+            "events:TagResource",
+            "events:UntagResource",
+        ],
+    )],
 };
 
 /// What a rule sends its events to.
@@ -37,7 +45,8 @@ pub static TARGET: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:events:{region}:{account}:rule/{rule}", &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"]),
-    ],
+    access: &[access(
+        "arn:{partition}:events:{region}:{account}:rule/{rule}",
+        &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"],
+    )],
 };

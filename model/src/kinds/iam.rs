@@ -20,9 +20,24 @@ pub static ROLE: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:iam::{account}:role{path}{name}", &["iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:PutRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]),
-    ],
+    access: &[access(
+        "arn:{partition}:iam::{account}:role{path}{name}",
+        &[
+            "iam:CreateRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:PutRolePermissionsBoundary",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+        ],
+    )],
 };
 
 /// An inline policy of a role.
@@ -37,7 +52,8 @@ pub static ROLE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:iam::{account}:role*/{role}", &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"]),
-    ],
+    access: &[access(
+        "arn:{partition}:iam::{account}:role*/{role}",
+        &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"],
+    )],
 };

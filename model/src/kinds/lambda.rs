@@ -36,7 +36,18 @@ pub static FUNCTION: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"]),
+        access(
+            "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+            &[
+                "lambda:CreateFunction",
+                "lambda:DeleteFunction",
+                "lambda:GetFunction",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "lambda:UpdateFunctionCode",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+        ),
         access("{role}", &["iam:PassRole"]),
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
     ],
@@ -59,9 +70,14 @@ pub static EVENT_INVOKE_CONFIG: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:DeleteFunctionEventInvokeConfig", "lambda:GetFunctionEventInvokeConfig", "lambda:PutFunctionEventInvokeConfig"]),
-    ],
+    access: &[access(
+        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        &[
+            "lambda:DeleteFunctionEventInvokeConfig",
+            "lambda:GetFunctionEventInvokeConfig",
+            "lambda:PutFunctionEventInvokeConfig",
+        ],
+    )],
 };
 
 /// A statement of a function's resource policy.
@@ -83,9 +99,10 @@ pub static PERMISSION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:lambda:{region}:{account}:function:{function_name}", &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"]),
-    ],
+    access: &[access(
+        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
+    )],
 };
 
 /// A queue or stream that a function reads.
@@ -108,7 +125,17 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:lambda:{region}:{account}:event-source-mapping:*", &["lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping", "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping"]),
+        access(
+            "arn:{partition}:lambda:{region}:{account}:event-source-mapping:*",
+            &[
+                "lambda:DeleteEventSourceMapping",
+                "lambda:GetEventSourceMapping",
+                "lambda:ListTags",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "lambda:UpdateEventSourceMapping",
+            ],
+        ),
         access("*", &["lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings"]),
         access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
     ],

@@ -16,8 +16,31 @@ pub static LOG_GROUP: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:logs:{region}:{account}:log-group:{name}", &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:ListTagsForResource", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"]),
-        access("arn:{partition}:logs:{region}:{account}:log-group:{name}:*", &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:DisassociateKmsKey", "logs:PutRetentionPolicy"]),
+        access(
+            "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+            &[
+                "logs:AssociateKmsKey",
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:DeleteRetentionPolicy",
+                "logs:DisassociateKmsKey",
+                "logs:ListTagsForResource",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+        ),
+        access(
+            "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+            &[
+                "logs:AssociateKmsKey",
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:DeleteRetentionPolicy",
+                "logs:DisassociateKmsKey",
+                "logs:PutRetentionPolicy",
+            ],
+        ),
         access("arn:{partition}:logs:{region}:{account}:log-group:*", &["logs:DescribeLogGroups"]),
     ],
 };

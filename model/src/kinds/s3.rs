@@ -16,7 +16,17 @@ pub static BUCKET: Kind = Kind {
     data: true,
     hashed_name: true,
     access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:CreateBucket", "s3:DeleteBucket", "s3:GetBucketTagging", "s3:ListBucket", "s3:ListBucketVersions", "s3:PutBucketTagging"]),
+        access(
+            "arn:{partition}:s3:::{bucket}",
+            &[
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:GetBucketTagging",
+                "s3:ListBucket",
+                "s3:ListBucketVersions",
+                "s3:PutBucketTagging",
+            ],
+        ),
         access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
     ],
 };
@@ -39,9 +49,10 @@ pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"],
+    )],
 };
 
 /// Who owns objects that others write.
@@ -56,9 +67,10 @@ pub static OWNERSHIP_CONTROLS: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"],
+    )],
 };
 
 /// Encryption at rest.
@@ -78,9 +90,10 @@ pub static ENCRYPTION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"],
+    )],
 };
 
 /// What happens to objects as they age.
@@ -95,9 +108,10 @@ pub static LIFECYCLE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"],
+    )],
 };
 
 /// The bucket policy.
@@ -112,9 +126,10 @@ pub static POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+    )],
 };
 
 /// One entry of a bucket's notifications. AWS keeps all entries in one document per bucket: only
@@ -137,7 +152,8 @@ pub static NOTIFICATION: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketNotification", "s3:PutBucketNotification"]),
-    ],
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetBucketNotification", "s3:PutBucketNotification"],
+    )],
 };

@@ -17,9 +17,17 @@ pub static SCHEDULE_GROUP: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}", &["scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource", "scheduler:TagResource", "scheduler:UntagResource"]),
-    ],
+    access: &[access(
+        "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
+        &[
+            "scheduler:CreateScheduleGroup",
+            "scheduler:DeleteScheduleGroup",
+            "scheduler:GetScheduleGroup",
+            "scheduler:ListTagsForResource",
+            "scheduler:TagResource",
+            "scheduler:UntagResource",
+        ],
+    )],
 };
 
 /// A schedule.
@@ -47,7 +55,15 @@ pub static SCHEDULE: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[
-        access("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}", &["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]),
+        access(
+            "arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}",
+            &[
+                "scheduler:CreateSchedule",
+                "scheduler:DeleteSchedule",
+                "scheduler:GetSchedule",
+                "scheduler:UpdateSchedule",
+            ],
+        ),
         access("*", &["scheduler:ListSchedules"]),
         access("{target_role_arn}", &["iam:PassRole"]),
         access("{kms_key_arn}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),

@@ -25,9 +25,19 @@ pub static QUEUE: Kind = Kind {
     exclusive: false,
     data: true,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:sqs:{region}:{account}:{name}", &["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]),
-    ],
+    access: &[access(
+        "arn:{partition}:sqs:{region}:{account}:{name}",
+        &[
+            "sqs:CreateQueue",
+            "sqs:DeleteQueue",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ListQueueTags",
+            "sqs:SetQueueAttributes",
+            "sqs:TagQueue",
+            "sqs:UntagQueue",
+        ],
+    )],
 };
 
 /// The policy of a queue.
@@ -42,7 +52,8 @@ pub static QUEUE_POLICY: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[
-        access("arn:{partition}:sqs:{region}:{account}:{queue}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"]),
-    ],
+    access: &[access(
+        "arn:{partition}:sqs:{region}:{account}:{queue}",
+        &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
+    )],
 };

@@ -70,6 +70,10 @@ impl Scope for Resolver<'_> {
         self.context.place(place)
     }
 
+    fn vpc_of(&self, subnet: &str) -> Option<String> {
+        self.context.subnets.get(subnet)?.clone()
+    }
+
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
         if let Some(value) = self.actual.get(key).and_then(|attributes| attributes.get(attribute)) {
             return Some(value.clone());

@@ -81,8 +81,13 @@ variable "zip" {
 }
 
 variable "architecture" {
-  description = "The architecture that the code is built for: `x86_64` or `arm64`."
+  description = "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build --architecture` says."
   type        = string
   default     = "x86_64"
   nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture is one of x86_64, arm64."
+  }
 }

@@ -279,7 +279,7 @@ resource "aws_ecs_task_definition" "task" {
         THUMBNAILER_OUTPUT_PREFIX     = "thumbnails/"
         THUMBNAILER_TIMESTAMP_PATTERN = var.timestamp_pattern
         THUMBNAILER_WIDTH             = var.width
-      }) : { name = name, value = value }]
+      }) : { name = name, value = tostring(value) }]
       mountPoints = [
         {
           sourceVolume  = "scratch"

@@ -238,10 +238,15 @@ variable "launcher_zip" {
 }
 
 variable "launcher_architecture" {
-  description = "The architecture that the code is built for: `x86_64` or `arm64`."
+  description = "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build --architecture` says."
   type        = string
   default     = "x86_64"
   nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.launcher_architecture)
+    error_message = "launcher_architecture is one of x86_64, arm64."
+  }
 }
 
 variable "on_thumbnail_zip" {
@@ -251,8 +256,13 @@ variable "on_thumbnail_zip" {
 }
 
 variable "on_thumbnail_architecture" {
-  description = "The architecture that the code is built for: `x86_64` or `arm64`."
+  description = "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build --architecture` says."
   type        = string
   default     = "x86_64"
   nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.on_thumbnail_architecture)
+    error_message = "on_thumbnail_architecture is one of x86_64, arm64."
+  }
 }
