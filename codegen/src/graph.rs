@@ -78,7 +78,7 @@ fn shape_of(object: &Object) -> Option<Shape> {
 }
 
 /// The object that an expression names: by an attribute of it.
-fn named<'a>(expr: Option<&'a Expr>) -> Option<&'a Key> {
+fn named(expr: Option<&Expr>) -> Option<&Key> {
     let mut found = Vec::new();
     expr?.references(&mut found);
     found.first().map(|(key, _)| *key)

@@ -187,7 +187,8 @@ impl Hcl {
                     return line;
                 }
                 let indent = "  ".repeat(depth + 1);
-                let lines: String = rendered.iter().map(|item| format!("{indent}{item},\n")).collect();
+                let lines: Vec<String> = rendered.iter().map(|item| format!("{indent}{item},\n")).collect();
+                let lines = lines.concat();
                 format!("[\n{lines}{}]", "  ".repeat(depth))
             }
             Self::Map(entries) if entries.is_empty() => "{}".to_owned(),

@@ -184,22 +184,19 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     body.set("source", Hcl::text(format!("./modules/{}", entry.name)));
     let mut fields = Vec::new();
     for variable in &module.variables {
-        match &variable.target {
-            Some(target) => {
-                let of = format!("module.{}.{}", target.entry.replace('-', "_"), target.output);
-                body.set(&variable.name, Hcl::code(of));
-            }
-            None => {
-                body.set(&variable.name, Hcl::code(format!("var.{given}.{}", variable.name)));
-                let ty = Hcl::code(&variable.ty);
-                let ty = match &variable.default {
-                    None => ty,
-                    Some(Hcl::Null) => Hcl::Call("optional", vec![ty]),
-                    Some(default) => Hcl::Call("optional", vec![ty, default.clone()]),
-                };
-                fields.push((variable.name.clone(), ty));
-            }
+        if let Some(target) = &variable.target {
+            let of = format!("module.{}.{}", target.entry.replace('-', "_"), target.output);
+            body.set(&variable.name, Hcl::code(of));
+            continue;
         }
+        body.set(&variable.name, Hcl::code(format!("var.{given}.{}", variable.name)));
+        let ty = Hcl::code(&variable.ty);
+        let ty = match &variable.default {
+            None => ty,
+            Some(Hcl::Null) => Hcl::Call("optional", vec![ty]),
+            Some(default) => Hcl::Call("optional", vec![ty, default.clone()]),
+        };
+        fields.push((variable.name.clone(), ty));
     }
     whole.main.block("module", &[&own], body);
     let required =

@@ -515,15 +515,14 @@ impl Printer<'_> {
         let after: Vec<String> = object.after.iter().map(address).collect();
         let there =
             self.resources.iter_mut().find(|(ty, own, _)| ty == "aws_s3_bucket_notification" && *own == name);
-        let body = match there {
-            Some((_, _, body)) => body,
-            None => {
-                let mut body = Body::default();
-                body.set("bucket", bucket);
-                body.set("depends_on", Hcl::List(Vec::new()));
-                self.add("s3_bucket_notification", &name, body);
-                &mut self.resources.last_mut().expect("just added").2
-            }
+        let body = if let Some((_, _, body)) = there {
+            body
+        } else {
+            let mut body = Body::default();
+            body.set("bucket", bucket);
+            body.set("depends_on", Hcl::List(Vec::new()));
+            self.add("s3_bucket_notification", &name, body);
+            &mut self.resources.last_mut().expect("just added").2
         };
         for item in &mut body.items {
             if let Item::Attribute(name, Hcl::List(list)) = item

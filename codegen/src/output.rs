@@ -202,7 +202,7 @@ fn foreign(path: &Path) -> Diagnostic {
 
 fn edit(path: &Path, now: &[u8], text: &str) -> Diagnostic {
     let same = now.iter().zip(text.as_bytes()).take_while(|(one, other)| one == other).count();
-    let line = now[..same].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = String::from_utf8_lossy(&now[..same]).matches('\n').count() + 1;
     Diagnostic::in_file(
         Code::Edited,
         (path.display().to_string(), line, 1),

@@ -348,15 +348,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_a_diagnostic() {
         let deep = "[".repeat(1000);
-        let laughs = format!(
-            "a: &a [x,x,x,x,x,x,x,x,x,x]\n{}",
-            (0..9)
-                .map(|n| {
-                    let (own, of) = ((b'b' + n) as char, (b'a' + n) as char);
-                    format!("{own}: &{own} [{}]\n", vec![format!("*{of}"); 10].join(","))
-                })
-                .collect::<String>()
-        );
+        let laughs = (0..9).map(|n| {
+            let (own, of) = ((b'b' + n) as char, (b'a' + n) as char);
+            format!("{own}: &{own} [{}]\n", vec![format!("*{of}"); 10].join(","))
+        });
+        let laughs = format!("a: &a [x,x,x,x,x,x,x,x,x,x]\n{}", laughs.collect::<Vec<_>>().concat());
         for text in ["a: b: c", "a: 1\na: 2", "--- 1\n--- 2", "[a", "? [a]\n: b", "a: !x b", &deep, &laughs] {
             assert!(parse(text).is_err(), "{text}");
         }

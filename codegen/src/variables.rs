@@ -80,7 +80,6 @@ impl Maker<'_> {
             let at = at.join(Step::Field(field.name.to_owned()));
             let value = given.get(field.name).cloned().unwrap_or_default();
             let replaced = match (&field.shape, &value) {
-                (_, Value::Reference(_)) => value,
                 (Shape::Block(body), Value::Map(_)) => self.block(&value, body, &at),
                 (Shape::Blocks(body), Value::List(blocks)) => {
                     let several = blocks.len() > 1;
@@ -90,7 +89,7 @@ impl Maker<'_> {
                     });
                     Value::List(blocks.collect())
                 }
-                (Shape::Block(_) | Shape::Blocks(_), _) => value,
+                (_, Value::Reference(_)) | (Shape::Block(_) | Shape::Blocks(_), _) => value,
                 _ if matches!(field.source, Some(Source::Code(_) | Source::Folder)) && !field.scalar => {
                     // Paths decide what is made; the resources that need one have a variable of their own.
                     if value.is_null() || self.absent == Absent::Maps { value } else { self.path(field, &at) }

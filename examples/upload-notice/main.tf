@@ -22,7 +22,7 @@ resource "tandem_event_function" "notice" {
   name = "notice"
 
   code {
-    bootstrap = "${path.module}/handlers/upload-notice/target/release/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/notice/bootstrap"
   }
 
   on {

@@ -136,7 +136,8 @@ fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     let access = kinds::ALL.iter().flat_map(|kind| kind.access).flat_map(|access| access.actions);
     let listed: BTreeSet<&str> = access.copied().collect();
     let behind = |action: &str| BEHIND.iter().any(|start| action.starts_with(start));
-    assert_eq!(needed.difference(&listed).collect::<Vec<_>>(), Vec::<&&str>::new(), "not in the policy");
-    let idle: Vec<_> = listed.difference(&needed).filter(|action| !behind(action)).collect();
-    assert_eq!(idle, Vec::<&&&str>::new(), "no driver calls these");
+    let missing: Vec<&str> = needed.difference(&listed).copied().collect();
+    assert!(missing.is_empty(), "not in the policy: {missing:?}");
+    let idle: Vec<&str> = listed.difference(&needed).copied().filter(|action| !behind(action)).collect();
+    assert!(idle.is_empty(), "no driver calls these: {idle:?}");
 }

@@ -275,7 +275,7 @@ fn code() -> Vec<(&'static str, PathBuf)> {
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-code-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let built = root().join("examples/upload-notice/handlers/upload-notice/target/release/bootstrap");
+        let built = root().join("examples/upload-notice/handlers/target/lambda/notice/bootstrap");
         let mut binary = std::fs::read(&built).unwrap_or_else(|_| {
             panic!("{} is missing: run `cargo xtask test`, which builds it", built.display())
         });

@@ -109,7 +109,7 @@ fn fill(block: &Block, value: &mut Value, chosen: &dyn Fn(&str, &Type) -> Value)
     for nested in &block.blocks {
         match entries.get_mut(&nested.name) {
             Some(Value::List(blocks)) => {
-                blocks.iter_mut().for_each(|inner| fill(&nested.block, inner, chosen))
+                blocks.iter_mut().for_each(|inner| fill(&nested.block, inner, chosen));
             }
             Some(inner) => fill(&nested.block, inner, chosen),
             None => {}

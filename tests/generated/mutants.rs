@@ -40,7 +40,11 @@ fn attributes(body: &Body, path: &str, found: &mut Vec<String>) {
             Structure::Block(block) => {
                 let name = match block.labels.as_slice() {
                     [] => block.ident.as_str().to_owned(),
-                    labels => labels.iter().map(|label| label.as_str()).collect::<Vec<_>>().join("."),
+                    labels => labels
+                        .iter()
+                        .map(hcl_edit::structure::BlockLabel::as_str)
+                        .collect::<Vec<_>>()
+                        .join("."),
                 };
                 let skipped = path.is_empty() && block.ident.as_str() != "resource";
                 if !skipped {

@@ -29,14 +29,21 @@ pub(crate) fn release_build(folder: &Path, command: &str) -> Command {
     cargo
 }
 
+/// Builds (or tests and builds) the handlers of an example.
+pub(crate) fn handlers(example: &str, command: &str) -> Result {
+    let spec = root().join("examples").join(example).join("tandem.yaml");
+    step(&format!("Handlers of {example}: tandem {command} (minutes when cold)"), || {
+        let mut tandem = cargo(&["run", "--quiet", "--locked", "-p", "tandem", "--", "build", "--locked"]);
+        tandem.args((command == "test").then_some("--test")).arg("--file").arg(&spec);
+        quiet(tandem.env_remove("CARGO_TARGET_DIR"))
+    })?;
+    Ok(())
+}
+
 /// Builds (or tests) the container and the handlers of the example `video-thumbnailer`.
 pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
     let example = root().join("examples/video-thumbnailer");
-    step("Building the handlers of the video thumbnailer (minutes when cold)", || {
-        let mut tandem = cargo(&["run", "--quiet", "--locked", "-p", "tandem", "--", "build", "--locked"]);
-        tandem.args((command == "test").then_some("--test")).arg("--file").arg(example.join("tandem.yaml"));
-        quiet(tandem.env_remove("CARGO_TARGET_DIR"))
-    })?;
+    handlers("video-thumbnailer", command)?;
     step("Building its container's program (minutes when cold)", || {
         let mut build = release_build(&example.join("container"), command);
         // Static: the base image holds nothing but ffmpeg.
@@ -54,13 +61,10 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
     }
     build_provider()?;
-    let handler = root().join("examples/upload-notice/handlers/upload-notice");
-    for command in ["test", "build"] {
-        step(&format!("Example upload-notice: cargo {command}"), || {
-            quiet(&mut release_build(&handler, command))
-        })?;
-        build_video_thumbnailer(command)?;
-    }
+    // Tests are built and run first; the build that follows is for Lambda.
+    handlers("upload-notice", "test")?;
+    build_video_thumbnailer("test")?;
+    build_video_thumbnailer("build")?;
     if filter.is_none() {
         let deny = setup::cargo_deny()?;
         step("Licences, duplicates and sources of dependencies", || {

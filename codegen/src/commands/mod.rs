@@ -81,15 +81,13 @@ pub(crate) fn explain(global: &Global, code: Option<&str>) -> Outcome {
         return global.print(&lines.collect::<String>());
     };
     let upper = wanted.to_uppercase();
-    match Code::ALL.iter().find(|code| code.as_str() == upper) {
-        Some(code) => global.print(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation())),
-        None => {
-            let near = suggest(&upper, Code::ALL.iter().map(|code| code.as_str()));
-            let help = near.map_or_else(
-                || "`tandem explain` lists them".to_owned(),
-                |near| format!("did you mean {near}? `tandem explain` lists all"),
-            );
-            Err(Failure::Usage(format!("there is no code `{wanted}`; {help}")))
-        }
+    if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == upper) {
+        return global.print(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation()));
     }
+    let near = suggest(&upper, Code::ALL.iter().map(|code| code.as_str()));
+    let help = near.map_or_else(
+        || "`tandem explain` lists them".to_owned(),
+        |near| format!("did you mean {near}? `tandem explain` lists all"),
+    );
+    Err(Failure::Usage(format!("there is no code `{wanted}`; {help}")))
 }

@@ -3,7 +3,7 @@
 mod upload_notice;
 mod video_thumbnailer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -150,10 +150,4 @@ fn log_line(account: &Account, group: &str, text: &str) -> Result<String> {
         let messages = account.log_messages(group)?;
         Ok(messages.into_iter().find(|message| message.contains(text)).map(|line| line.trim().to_owned()))
     })
-}
-
-/// Builds a workspace of Rust for release.
-fn build(name: &str, folder: &Path, arguments: &[&str]) -> Result {
-    step(name, || quiet(crate::check::release_build(folder, "build").args(arguments)))?;
-    Ok(())
 }

@@ -1,9 +1,8 @@
 //! An upload sets off a function.
 
 use tandem_tests::emulator::Settings;
-use tandem_tests::environment::root;
 
-use super::{Stage, build, build_provider, log_line};
+use super::{Stage, build_provider, log_line};
 use crate::step::{Result, step};
 
 const EXAMPLE: &str = "upload-notice";
@@ -11,11 +10,8 @@ const KEY: &str = "my video+ü.mp4";
 
 pub(super) fn run(keep: bool) -> Result {
     build_provider()?;
-    build("Building the handler", &root().join("examples/upload-notice/handlers/upload-notice"), &[])?;
-    let files = [
-        "examples/upload-notice/main.tf",
-        "examples/upload-notice/handlers/upload-notice/target/release/bootstrap",
-    ];
+    crate::check::handlers(EXAMPLE, "build")?;
+    let files = ["examples/upload-notice/main.tf", "examples/upload-notice/handlers/target/lambda"];
     let stage = Stage::new(EXAMPLE, &files, &Settings::default())?;
     let before = stage.account.everything()?;
     stage.apply()?;
