@@ -18,6 +18,8 @@ pub struct Function {
     pub name: String,
     /// The types of events that reach it; without any it is called by hand.
     pub events: BTreeSet<Event>,
+    /// Types of events that none reach it of any more, and that its `handler.rs` still has a function for.
+    pub kept: BTreeSet<Event>,
     /// Whether it tells a queue which messages of a batch failed.
     pub partial: bool,
     /// Whether it may start tasks.
@@ -38,6 +40,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every type.
+    const ALL: [Event; 4] = [Event::Object, Event::Message, Event::Schedule, Event::Invoke];
+
     /// What makes a function get such events: a kind of object, and its field that names the function.
     const SOURCES: &[(&'static str, &'static str, Event)] = &[
         ("s3_bucket_notification", "lambda_function_arn", Event::Object),
@@ -131,7 +136,7 @@ fn function(name: &str, function: &Object, graph: &Graph) -> Function {
     if let Some(environment) = function.fields.get("environment") {
         launches = sets(environment, "TANDEM_LAUNCHES");
     }
-    Function { name: name.to_owned(), events, partial, launches }
+    Function { name: name.to_owned(), events, kept: BTreeSet::new(), partial, launches }
 }
 
 /// Whether an environment sets a variable.
@@ -166,11 +171,30 @@ impl Function {
             "name": self.name,
             "partial": self.partial,
             "launches": self.launches,
+            "kept": !self.kept.is_empty(),
         });
-        for event in [Event::Object, Event::Message, Event::Schedule, Event::Invoke] {
-            data[event.flag()] = self.events.contains(&event).into();
+        for event in Event::ALL {
+            data[event.function()] = self.events.contains(&event).into();
+            data[event.flag()] = (self.events.contains(&event) || self.kept.contains(&event)).into();
         }
+        data["typed"] =
+            Event::ALL.iter().any(|event| *event != Event::Invoke && data[event.flag()] == true).into();
         data
+    }
+
+    /// Looks which functions a `handler.rs` still has: the types that they take are generated on, so that it
+    /// compiles.
+    pub fn keep(&mut self, text: &str) {
+        let Ok(file) = syn::parse_file(text) else { return };
+        let named = |event: &Event| {
+            file.items
+                .iter()
+                .any(|item| matches!(item, syn::Item::Fn(function) if function.sig.ident == event.function()))
+        };
+        self.kept = Event::ALL
+            .into_iter()
+            .filter(|event| *event != Event::Invoke && !self.events.contains(event) && named(event))
+            .collect();
     }
 
     /// The files that are generated each time, from the crate's folder on.
@@ -228,6 +252,19 @@ impl Function {
         };
         let mut diagnostics = Vec::new();
         let mut added = String::new();
+        for event in &self.kept {
+            let at = file.items.iter().find_map(|item| match item {
+                syn::Item::Fn(function) if function.sig.ident == event.function() => {
+                    Some(function.sig.ident.span().start())
+                }
+                _ => None,
+            });
+            let at = at.map_or((1, 1), |start| (start.line, start.column + 1));
+            let message = format!("no trigger calls `{}` any more", event.function());
+            let help = "Remove it, or give the function its trigger back.";
+            let finding = Diagnostic::in_file(Code::Handler, (path.to_owned(), at.0, at.1), message, help);
+            diagnostics.push(finding.as_warning());
+        }
         for event in &self.events {
             let found = file.items.iter().find_map(|item| match item {
                 syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),

@@ -145,8 +145,11 @@ fn handlers(
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<(), Failure> {
-    let functions = functions(app);
+    let mut functions = functions(app);
     let folder = out.join(HANDLERS);
+    for function in &mut functions {
+        function.keep(&read(&folder.join(&function.name).join("src/handler.rs"))?);
+    }
     for function in &functions {
         for (name, text) in function.generated(templates)? {
             plan.generated.insert(format!("{HANDLERS}/{}/{name}", function.name), text);

@@ -110,7 +110,8 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     let mut events = Vec::new();
     for (event, feature) in [(Event::Object, "s3"), (Event::Message, "sqs"), (Event::Schedule, "eventbridge")]
     {
-        events.extend(function.events.contains(&event).then_some(feature));
+        let typed = function.events.contains(&event) || function.kept.contains(&event);
+        events.extend(typed.then_some(feature));
     }
     let mut needed = vec![
         ("lambda_runtime", "1.5", vec![], false),
@@ -120,7 +121,8 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     if !events.is_empty() {
         needed.push(("aws_lambda_events", "1.2", events, false));
     }
-    if function.events.contains(&Event::Object) {
+    let objects = function.events.contains(&Event::Object) || function.kept.contains(&Event::Object);
+    if objects {
         needed.push(("percent-encoding", "2", vec![], true));
     }
     if function.launches {
@@ -129,7 +131,7 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
         needed.push(("aws-smithy-http-client", "1", vec!["rustls-ring"], false));
         needed.push(("serde", "1", vec!["derive"], true));
     }
-    if function.launches || function.events.contains(&Event::Object) {
+    if function.launches || objects {
         needed.push(("sha2", "0.11", vec![], true));
     }
     needed.sort_unstable_by_key(|dependency| dependency.0);
@@ -145,6 +147,7 @@ fn package_name(handler: &str) -> String {
     let everything = Function {
         name: String::new(),
         events: [Event::Object, Event::Message, Event::Schedule, Event::Invoke].into(),
+        kept: [].into(),
         partial: true,
         launches: true,
     };
@@ -241,6 +244,7 @@ mod tests {
         let function = Function {
             name: "f".to_owned(),
             events: [Event::Object].into(),
+            kept: [].into(),
             partial: false,
             launches: false,
         };

@@ -1,6 +1,7 @@
 //! What `tandem` generates, judged by the real Terraform: composite modules with the provider, native ones
 //! with a stand-in for hashicorp/aws.
 
+mod checkov;
 mod hostile;
 mod modules;
 mod mutants;

@@ -55,6 +55,8 @@ pub enum Packages {
     Moto,
     /// A static ffmpeg.
     Ffmpeg,
+    /// A scanner of Terraform configurations.
+    Checkov,
 }
 
 impl Packages {
@@ -63,6 +65,7 @@ impl Packages {
             Self::MiniStack => "ministack",
             Self::Moto => "moto",
             Self::Ffmpeg => "ffmpeg",
+            Self::Checkov => "checkov",
         }
     }
 

@@ -61,6 +61,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
     }
     build_provider()?;
+    crate::modules::fetch()?;
     // Tests are built and run first; the build that follows is for Lambda.
     handlers("upload-notice", "test")?;
     build_video_thumbnailer("test")?;

@@ -1,13 +1,42 @@
 //! `modules/` and the generated parts of the examples, from the examples' specs.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use tandem_tests::environment::root;
+use tandem_tests::environment::{private, root};
 
 use crate::step::{Result, quiet, step};
 
+/// A project of handlers of every type of event, which tests of the generator build offline: its folder.
+fn handlers() -> Result<PathBuf> {
+    let data = root().join("codegen/tests/data");
+    let folder = private().join("handlers");
+    let mut tandem = Command::new(env!("CARGO"));
+    tandem.current_dir(root()).args(["run", "--quiet", "--locked", "-p", "tandem", "--"]);
+    tandem.args(["generate", "--overwrite", "--only", "handlers", "--file"]).arg(data.join("handlers.yaml"));
+    quiet(tandem.arg("--out").arg(&folder))?;
+    let folder = folder.join("handlers");
+    std::fs::copy(data.join("handlers.lock"), folder.join("Cargo.lock"))?;
+    Ok(folder)
+}
+
+/// Fetches what generated handlers are built of.
+pub(crate) fn fetch() -> Result {
+    step("Fetching what generated handlers are built of", || {
+        let folder = handlers()?;
+        quiet(Command::new(env!("CARGO")).args(["fetch", "--locked"]).current_dir(folder))
+    })?;
+    Ok(())
+}
+
 /// Generates anew.
 pub(crate) fn run() -> Result {
+    step("The lock file that tests build handlers with", || {
+        let folder = handlers()?;
+        quiet(Command::new(env!("CARGO")).args(["metadata", "--format-version", "1"]).current_dir(&folder))?;
+        std::fs::copy(folder.join("Cargo.lock"), root().join("codegen/tests/data/handlers.lock"))?;
+        Ok(())
+    })?;
     for entry in std::fs::read_dir(root().join("examples"))? {
         let folder = entry?.path();
         let spec = folder.join("tandem.yaml");

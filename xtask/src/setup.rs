@@ -34,6 +34,7 @@ pub(crate) fn packages(packages: Packages) -> Result {
         Packages::MiniStack => "Installing the emulator MiniStack into .tandem",
         Packages::Moto => "Installing the emulator moto into .tandem",
         Packages::Ffmpeg => "Installing ffmpeg into .tandem",
+        Packages::Checkov => "Installing checkov into .tandem",
     };
     step(name, || Ok(packages.install()?))
 }
@@ -77,5 +78,6 @@ pub(crate) fn everything() -> Result {
     packages(Packages::MiniStack)?;
     packages(Packages::Moto)?;
     packages(Packages::Ffmpeg)?;
+    packages(Packages::Checkov)?;
     engine()
 }

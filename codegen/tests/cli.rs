@@ -1,0 +1,169 @@
+//! The command line: what it prints, and how it ends.
+
+mod common;
+
+use common::{read, tandem, write};
+use serde_json::Value as Json;
+
+const GOOD: &str = "app: shop\nbuckets: { inbox: {} }\nfunctions:\n  notice:\n    on: { bucket: inbox }\n";
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let help = tandem(folder.path(), &["--help"]).expect(0).stdout;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    for command in [
+        "init",
+        "check",
+        "generate",
+        "add",
+        "build",
+        "graph",
+        "policy",
+        "schema",
+        "templates",
+        "explain",
+        "completions",
+    ] {
+        assert!(commands.contains(&command), "{command} is not in {commands:?}");
+        let help = tandem(folder.path(), &[command, "--help"]).expect(0).stdout;
+        let example = help.contains("Example") || ["add", "templates"].contains(&command);
+        assert!(example, "{command} --help has no example");
+    }
+}
+
+#[test]
+fn diagnostics_name_the_place_and_the_way_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write(at, "tandem.yaml", "app: shop\nfunctions:\n  notice:\n    memroy_size: 128\n    timeout: 0\n");
+    let run = tandem(at, &["check", "--color", "never"]).expect(1);
+    for part in [
+        "error[TDM003]: memroy_size: there is no input `memroy_size`",
+        "tandem.yaml:4:5",
+        "memroy_size: 128",
+        "memory_size",
+        "error[TDM004]",
+        "tandem.yaml:5:14",
+        "2 errors, 0 warnings",
+    ] {
+        assert!(run.stderr.contains(part), "no {part:?} in:\n{}", run.stderr);
+    }
+    let run = tandem(at, &["check", "--format", "json"]).expect(1);
+    let findings: Json = serde_json::from_str(&run.stdout).expect("JSON");
+    let first = &findings["findings"][0];
+    assert_eq!(
+        (first["code"].as_str(), first["line"].as_u64(), first["column"].as_u64()),
+        (Some("TDM003"), Some(4), Some(5)),
+        "{findings}"
+    );
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+    // Nothing is written while something is wrong.
+    tandem(at, &["generate"]).expect(1);
+    assert!(!at.join("terraform").exists());
+}
+
+#[test]
+fn exit_codes_tell_findings_from_usage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    assert!(tandem(at, &["check"]).expect(2).stderr.contains("tandem init"));
+    tandem(at, &["nonsense"]).expect(2);
+    tandem(at, &["explain", "TDM999"]).expect(2);
+    tandem(at, &["init", "--example", "video-thumbnailer"]).expect(0);
+    tandem(at, &["init"]).expect(2);
+    write(at, "good.yaml", GOOD);
+    for arguments in [
+        &["check"][..],
+        &["graph"],
+        &["graph", "--picture", "svg"],
+        &["policy", "--account", "123456789012"],
+        &["schema"],
+        &["explain", "tdm003"],
+        &["completions", "bash"],
+        &["generate", "--quiet"],
+        &["generate", "--check", "--quiet"],
+    ] {
+        let run = tandem(at, &[&["--file", "good.yaml"], arguments].concat()).expect(0);
+        assert!(run.stderr.is_empty() || !arguments.contains(&"--quiet"), "{arguments:?}: {}", run.stderr);
+    }
+    tandem(at, &["--file", "good.yaml", "policy", "--account", "1"]).expect(2);
+    tandem(at, &["--file", "good.yaml", "generate", "--templates", "nowhere"]).expect(1);
+    tandem(at, &["--file", "good.yaml", "build", "nobody"]).expect(2);
+    write(at, "terraform/main.tf", "# mine\n");
+    let check = tandem(at, &["--file", "good.yaml", "generate", "--check"]).expect(1);
+    assert!(
+        check.stderr.contains("TDM040") && check.stderr.contains("terraform/main.tf"),
+        "{}",
+        check.stderr
+    );
+    tandem(at, &["--file", "good.yaml", "generate", "--overwrite"]).expect(0);
+}
+
+#[test]
+fn the_video_thumbnailer_takes_at_most_fifteen_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    tandem(folder.path(), &["init", "--example", "video-thumbnailer"]).expect(0);
+    let text = read(folder.path(), "tandem.yaml");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    assert!(lines <= 15, "{lines} lines");
+}
+
+#[test]
+fn the_schema_takes_what_the_tool_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema: Json =
+        serde_json::from_str(&tandem(folder.path(), &["schema"]).expect(0).stdout).expect("JSON");
+    let sections = schema["properties"].as_object().expect("sections");
+    for definition in tandem_model::composites::ALL {
+        let section = tandem::spec::section(definition);
+        assert!(sections.contains_key(&section), "{section}");
+    }
+    // Every property says what it means.
+    fn undescribed(at: &str, schema: &Json, found: &mut Vec<String>) {
+        match schema {
+            Json::Object(entries) => {
+                for (name, property) in
+                    entries.get("properties").and_then(Json::as_object).into_iter().flatten()
+                {
+                    if property["description"].as_str().is_none_or(str::is_empty) {
+                        found.push(format!("{at}/{name}"));
+                    }
+                }
+                entries.iter().for_each(|(name, inner)| undescribed(&format!("{at}/{name}"), inner, found));
+            }
+            Json::Array(items) => items.iter().for_each(|inner| undescribed(at, inner, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    undescribed("", &schema, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn templates_can_be_taken_out_changed_and_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write(at, "tandem.yaml", GOOD);
+    tandem(at, &["templates", "export", "mine"]).expect(0);
+    tandem(at, &["templates", "export", "mine"]).expect(2);
+    tandem(at, &["generate"]).expect(0);
+    tandem(at, &["generate", "--check", "--templates", "mine"]).expect(1);
+    write(at, "mine/terraform.tf.hbs", "# Ours.\n{{body}}");
+    tandem(at, &["generate", "--templates", "mine"]).expect(0);
+    assert!(read(at, "terraform/main.tf").starts_with("# Ours.\n"));
+    // They are remembered.
+    tandem(at, &["generate", "--check"]).expect(0);
+    // What they give is checked.
+    write(at, "mine/terraform.tf.hbs", "{{body}} }");
+    assert!(tandem(at, &["generate"]).expect(1).stderr.contains("TDM044"));
+    write(at, "mine/terraform.tf.hbs", "{{nothing}}");
+    assert!(tandem(at, &["generate"]).expect(1).stderr.contains("TDM044"));
+}

@@ -1,0 +1,61 @@
+//! `tandem` and cargo, as a user runs them.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a command did.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+impl Run {
+    /// The same, once it is sure that it ended with this code.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Runs `tandem` in a folder.
+pub(crate) fn tandem(folder: &Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command.args(arguments).current_dir(folder).env_remove("NO_COLOR").output().expect("tandem runs").into()
+}
+
+/// Runs cargo in a folder: what it builds is kept for the next run, and nothing is fetched.
+pub(crate) fn cargo(folder: &Path, arguments: &[&str]) -> Run {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handlers");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments).arg("--offline").current_dir(folder);
+    command.env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", "-D warnings");
+    command.output().expect("cargo runs").into()
+}
+
+/// Writes a file, and the folders that it lies in.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+/// The versions that handlers are built of, for a new project: none is looked for elsewhere.
+pub(crate) fn lock(handlers: &Path) {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/handlers.lock");
+    std::fs::copy(lock, handlers.join("Cargo.lock")).expect("the lock file");
+}
+
+pub(crate) fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}

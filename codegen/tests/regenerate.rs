@@ -1,0 +1,129 @@
+//! A project that lives: its spec changes, and what people wrote stays.
+
+mod common;
+
+use common::{cargo, lock, read, tandem, write};
+
+const BEFORE: &str = "\
+app: shop
+
+buckets:
+  inbox: {}
+
+functions:
+  changed: # its trigger will be another
+    on: { bucket: inbox }
+  removed:
+    on: { queue: \"arn:aws:sqs:eu-central-1:123456789012:jobs\" }
+  renamed:
+    on: { schedule: rate(5 minutes) }
+";
+
+#[test]
+fn edits_stand_whatever_happens_to_the_spec() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write(at, "tandem.yaml", BEFORE);
+    tandem(at, &["generate"]).expect(0);
+    lock(&at.join("handlers"));
+    tandem(at, &["generate", "--check"]).expect(0);
+
+    // People work.
+    let mut edits = Vec::new();
+    for name in ["changed", "removed", "renamed"] {
+        let path = format!("handlers/{name}/src/handler.rs");
+        let text = format!("{}\n// {name}, by hand.\npub const MINE: u8 = 1;\n", read(at, &path));
+        write(at, &path, &text);
+        edits.push((path, text));
+    }
+    let manifest = "handlers/changed/Cargo.toml";
+    write(at, manifest, &format!("# Ours.\n{}url = \"2\" # why\n", read(at, manifest)));
+    let workspace = "handlers/Cargo.toml";
+    write(at, workspace, &format!("# Ours, too.\n{}", read(at, workspace)));
+    tandem(at, &["generate", "--check"]).expect(0);
+
+    // The spec changes: one more, one less, one with another name, one with another trigger.
+    let spec = read(at, "tandem.yaml")
+        .replace("on: { bucket: inbox }", "on: { queue: \"arn:aws:sqs:eu-central-1:123456789012:more\" }")
+        .replace("  removed:\n    on: { queue: \"arn:aws:sqs:eu-central-1:123456789012:jobs\" }\n", "")
+        .replace("renamed:", "new-name:");
+    write(at, "tandem.yaml", &spec);
+    tandem(at, &["add", "function", "added", "--on", "bucket=inbox,prefix=in/"]).expect(1);
+
+    // What does not fit is said, and mended on demand.
+    let check = tandem(at, &["generate", "--check"]).expect(1);
+    assert!(check.stderr.contains("`on_message` is missing"), "{}", check.stderr);
+    let fixed = tandem(at, &["generate", "--fix"]).expect(0);
+    assert!(fixed.stderr.contains("no trigger calls `on_object` any more"), "{}", fixed.stderr);
+    tandem(at, &["generate", "--check"]).expect(0);
+
+    for (path, text) in &edits {
+        let now = read(at, path);
+        assert!(now.starts_with(text.trim_end()), "{path} was edited:\n{now}");
+    }
+    assert!(read(at, "handlers/changed/src/handler.rs").contains("pub async fn on_message("));
+    let manifest = read(at, manifest);
+    assert!(manifest.starts_with("# Ours.\n") && manifest.contains("url = \"2\" # why"), "{manifest}");
+    let members = read(at, workspace);
+    assert!(members.starts_with("# Ours, too.\n"), "{members}");
+    for (member, expected) in
+        [("added", true), ("changed", true), ("new-name", true), ("removed", false), ("renamed", false)]
+    {
+        assert_eq!(members.contains(&format!("\"{member}\"")), expected, "{member}: {members}");
+    }
+    for gone in ["handlers/removed/src/main.rs", "handlers/renamed/src/event.rs", "terraform/modules/removed"]
+    {
+        assert!(!at.join(gone).exists(), "{gone}");
+    }
+    // It warns of the function that nothing calls, and builds.
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["test", "--workspace", "--offline"])
+        .current_dir(at.join("handlers"))
+        .env("CARGO_TARGET_DIR", std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("regenerated"))
+        .env_remove("RUSTFLAGS")
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
+#[test]
+fn handlers_join_the_workspace_that_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let own = "# The shop.\n[workspace]\nresolver = \"3\"\nmembers = [\"tools\"] # more to come\n\n[profile.release]\nlto = false\n";
+    write(at, "Cargo.toml", own);
+    write(at, "tools/Cargo.toml", "[package]\nname = \"tools\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write(at, "tools/src/lib.rs", "");
+    write(at, "infra/tandem.yaml", "app: shop\nfunctions: { called: {} }\n");
+    let run = tandem(at, &["generate", "--file", "infra/tandem.yaml"]).expect(0);
+    assert!(run.stderr.contains("members of the workspace of"), "{}", run.stderr);
+    let expected = own.replace("[\"tools\"]", "[\"tools\", \"infra/handlers/called\"]");
+    assert_eq!(read(at, "Cargo.toml"), expected);
+    lock(at);
+    cargo(at, &["metadata", "--format-version", "1"]).expect(0);
+}
+
+#[test]
+fn a_folder_goes_on_as_it_began() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write(at, "tandem.yaml", "app: shop\nfunctions: { called: {} }\n");
+    tandem(at, &["generate", "--flavor", "native"]).expect(0);
+    assert!(read(at, "terraform/modules/called/main.tf").contains("aws_lambda_function"));
+    tandem(at, &["add", "function", "nightly", "--on", "schedule=cron(0 3,4 * * ? *)"]).expect(0);
+    for name in ["called", "nightly"] {
+        assert!(read(at, &format!("terraform/modules/{name}/main.tf")).contains("aws_lambda_function"));
+    }
+    // A part of the whole leaves the rest alone.
+    tandem(at, &["generate", "--only", "modules"]).expect(0);
+    tandem(at, &["generate", "--only", "handlers", "--check"]).expect(0);
+    assert!(!at.join("main.tf").exists() && at.join("terraform/main.tf").exists());
+    // Only who says so changes the flavour.
+    tandem(at, &["generate", "--flavor", "composite"]).expect(0);
+    assert!(read(at, "terraform/modules/called/main.tf").contains("tandem_event_function"));
+
+    tandem(at, &["generate", "--only", "modules", "--out", "infra"]).expect(0);
+    tandem(at, &["generate", "--check", "--out", "infra"]).expect(0);
+    let refused = tandem(at, &["generate", "--only", "handlers", "--out", "infra"]).expect(2);
+    assert!(refused.stderr.contains("--only modules"), "{}", refused.stderr);
+}
