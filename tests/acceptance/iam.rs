@@ -178,7 +178,7 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
 }
 
 /// Services whose calls the emulator takes for calls on anything, or on names that AWS does not have.
-const COARSE: &[&str] = &["ecs", "events"];
+const COARSE: &[&str] = &["ec2", "ecs", "events", "lambda", "scheduler"];
 
 /// What `tandem policy` prints is enough to make, change and delete every composite, and another
 /// application's is not.

@@ -39,6 +39,6 @@ pub static METRIC_ALARM: Kind = Kind {
                 "cloudwatch:UntagResource",
             ],
         ),
-        access("arn:{partition}:cloudwatch:{region}:{account}:alarm:*", &["cloudwatch:DescribeAlarms"]),
+        access("*", &["cloudwatch:DescribeAlarms"]),
     ],
 };

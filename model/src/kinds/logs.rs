@@ -41,6 +41,6 @@ pub static LOG_GROUP: Kind = Kind {
                 "logs:PutRetentionPolicy",
             ],
         ),
-        access("arn:{partition}:logs:{region}:{account}:log-group:*", &["logs:DescribeLogGroups"]),
+        access("*", &["logs:DescribeLogGroups"]),
     ],
 };
