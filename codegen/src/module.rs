@@ -69,20 +69,26 @@ impl From<Error> for Failure {
 pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Failure> {
     let mut files = Files::new();
     let mut whole = Module { main: Body::default(), variables: Vec::new(), outputs: Vec::new() };
-    for entry in &app.entries {
+    let make = |entry: &Entry| -> Result<(Module, Files), Failure> {
         let module = match flavor {
             Flavor::Composite => composite(entry, layout),
             Flavor::Native => native::module(app, entry, layout)
                 .map_err(|message| Failure::Native { entry: entry.name.clone(), message })?,
         };
-        call(&mut whole, entry, &module);
         let about = About {
             title: &entry.name,
             doc: entry.definition.doc,
             source: format!("./modules/{}", entry.name),
             flavor,
         };
+        let mut files = Files::new();
         write(&mut files, &format!("modules/{}/", entry.name), &module, &about, app, templates)?;
+        Ok((module, files))
+    };
+    for (entry, made) in app.entries.iter().zip(each(&app.entries, make)) {
+        let (module, own) = made?;
+        call(&mut whole, entry, &module);
+        files.extend(own);
     }
     let about = About {
         title: &app.name,
@@ -95,6 +101,23 @@ pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Template
     }
     write(&mut files, "", &whole, &about, app, templates)?;
     Ok(files)
+}
+
+/// What is made of each item, in their order, on every core.
+fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = items.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let make = &make;
+        let threads: Vec<_> = items
+            .chunks(share)
+            .map(|items| scope.spawn(move || items.iter().map(make).collect::<Vec<R>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// The module of an entry, as one resource of the provider.

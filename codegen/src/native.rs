@@ -74,21 +74,36 @@ fn expand(entry: &Entry, context: &Context) -> Result<(Graph, Vec<Variable>), St
     if unknowns(&all.0) <= known {
         return Ok(all);
     }
-    // From all literal on, each becomes a variable that may: two may hide the same policy together.
-    let names: Vec<String> = all
-        .1
-        .into_iter()
-        .filter(|variable| variable.target.is_none())
-        .map(|variable| variable.name)
-        .collect();
-    let mut literal: BTreeSet<String> = names.iter().cloned().collect();
-    for name in names {
-        literal.remove(&name);
-        if !attempt(&literal).is_ok_and(|(graph, _)| unknowns(&graph) <= known) {
-            literal.insert(name);
+    // From literal inputs on, as many as may become variables: two may hide the same policy together. It is
+    // maps most often.
+    let free = all.1.into_iter().filter(|variable| variable.target.is_none());
+    let (maps, others): (Vec<Variable>, Vec<Variable>) =
+        free.partition(|variable| variable.ty.starts_with("map"));
+    let names = |variables: &[Variable]| -> Vec<String> {
+        variables.iter().map(|variable| variable.name.clone()).collect()
+    };
+    let (maps, others) = (names(&maps), names(&others));
+    let mut literal: BTreeSet<String> = maps.iter().cloned().collect();
+    let mut best = attempt(&literal)?;
+    let mut groups = vec![&maps[..]];
+    if unknowns(&best.0) > known {
+        literal.extend(others.iter().cloned());
+        best = attempt(&literal)?;
+        groups.push(&others);
+    }
+    // Halves first: most inputs have nothing to do with policies.
+    while let Some(group) = groups.pop() {
+        let fewer = literal.iter().filter(|name| !group.contains(name)).cloned().collect();
+        match attempt(&fewer) {
+            Ok(attempt) if unknowns(&attempt.0) <= known => (literal, best) = (fewer, attempt),
+            _ if group.len() > 1 => {
+                let (first, second) = group.split_at(group.len() / 2);
+                groups.extend([second, first]);
+            }
+            _ => {}
         }
     }
-    attempt(&literal)
+    Ok(best)
 }
 
 /// How much of a graph is not known.

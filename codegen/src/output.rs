@@ -128,8 +128,9 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, 
     let mut diagnostics = Vec::new();
     // As they are now, which need not be as either manifest says.
     let mut before = BTreeMap::new();
+    let mut inside = Inside { folder, real: BTreeSet::new() };
     for (name, text) in &plan.generated {
-        let Some(path) = inside(folder, name) else {
+        let Some(path) = inside.path(name) else {
             diagnostics.push(outside(name));
             continue;
         };
@@ -149,7 +150,7 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, 
     }
     let listed: BTreeSet<&String> = old.files.keys().chain(old.before.keys()).collect();
     for name in listed.into_iter().filter(|name| !plan.generated.contains_key(*name) && !plan.leaves(name)) {
-        let Some(path) = inside(folder, name) else { continue };
+        let Some(path) = inside.path(name) else { continue };
         match std::fs::read(&path) {
             Ok(now) if !old.knows(name, &now) && !overwrite => diagnostics.push(edit(&path, &now, "")),
             Ok(now) => {
@@ -220,17 +221,36 @@ fn outside(name: &str) -> Diagnostic {
     )
 }
 
-/// Where a path of a plan leads, when it stays inside of the folder.
-fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
-    let mut path = folder.to_owned();
-    for component in Path::new(name).components() {
-        let Component::Normal(part) = component else { return None };
-        path.push(part);
-        if std::fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
+/// Where the paths of a plan lead, when they stay inside of the folder.
+struct Inside<'a> {
+    folder: &'a Path,
+    /// Folders that are known to be none but what they seem.
+    real: BTreeSet<PathBuf>,
+}
+
+impl Inside<'_> {
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        if name.contains(['\\', '\0']) {
             return None;
         }
+        let mut path = self.folder.to_owned();
+        let mut parts = Path::new(name).components().peekable();
+        while let Some(part) = parts.next() {
+            let Component::Normal(part) = part else { return None };
+            path.push(part);
+            let inner = parts.peek().is_some();
+            if inner && self.real.contains(&path) {
+                continue;
+            }
+            if std::fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_symlink()) {
+                return None;
+            }
+            if inner {
+                self.real.insert(path.clone());
+            }
+        }
+        Some(path)
     }
-    (!name.contains(['\\', '\0'])).then_some(path)
 }
 
 /// Carries out changes: each file is whole at any moment, and a run that is cut short can be run again.
@@ -263,16 +283,23 @@ pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
 /// Writes a file at once or not at all. Without a mode it keeps its own, or is readable as any file is.
 pub fn put(path: &Path, content: &[u8], mode: Option<u32>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".tandem-").tempfile_in(folder)?;
-    file.write_all(content)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tandem-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let own = || std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode());
-        let mode = mode.unwrap_or_else(own);
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode & 0o777))?;
+        let mode = mode.unwrap_or_else(own) & 0o777;
+        builder.permissions(std::fs::Permissions::from_mode(mode));
     }
+    let mut file = match builder.tempfile_in(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            builder.tempfile_in(folder)?
+        }
+        made => made?,
+    };
+    file.write_all(content)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

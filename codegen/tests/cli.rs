@@ -125,26 +125,26 @@ fn the_schema_takes_what_the_tool_takes() {
         let section = tandem::spec::section(definition);
         assert!(sections.contains_key(&section), "{section}");
     }
-    // Every property says what it means.
-    fn undescribed(at: &str, schema: &Json, found: &mut Vec<String>) {
-        match schema {
-            Json::Object(entries) => {
-                for (name, property) in
-                    entries.get("properties").and_then(Json::as_object).into_iter().flatten()
-                {
-                    if property["description"].as_str().is_none_or(str::is_empty) {
-                        found.push(format!("{at}/{name}"));
-                    }
-                }
-                entries.iter().for_each(|(name, inner)| undescribed(&format!("{at}/{name}"), inner, found));
-            }
-            Json::Array(items) => items.iter().for_each(|inner| undescribed(at, inner, found)),
-            _ => {}
-        }
-    }
     let mut found = Vec::new();
     undescribed("", &schema, &mut found);
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// Properties that do not say what they mean.
+fn undescribed(at: &str, schema: &Json, found: &mut Vec<String>) {
+    match schema {
+        Json::Object(entries) => {
+            for (name, property) in entries.get("properties").and_then(Json::as_object).into_iter().flatten()
+            {
+                if property["description"].as_str().is_none_or(str::is_empty) {
+                    found.push(format!("{at}/{name}"));
+                }
+            }
+            entries.iter().for_each(|(name, inner)| undescribed(&format!("{at}/{name}"), inner, found));
+        }
+        Json::Array(items) => items.iter().for_each(|inner| undescribed(at, inner, found)),
+        _ => {}
+    }
 }
 
 #[test]

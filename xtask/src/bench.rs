@@ -1,12 +1,13 @@
 //! What the release build costs: start, memory, `terraform validate`. Each figure against its floor,
 //! in turns within one run, as medians.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tandem_tests::environment::private;
+use tandem_tests::environment::{private, root};
 
 use crate::install;
 use crate::step::{Result, step};
@@ -68,12 +69,74 @@ pub(crate) fn run() -> Result {
         validate - floor
     );
     println!("  size of the binary           {size:8} KiB");
-    if start < 5.0 && memory < 20.0 && validate - floor <= 60.0 {
+    let generated = generate(&folder)?;
+    if start < 5.0 && memory < 20.0 && validate - floor <= 60.0 && generated {
         Ok(())
     } else {
         Err("a figure is over its limit".into())
     }
 }
+
+/// How long `tandem generate` takes for that many thumbnailers in plain resources of hashicorp/aws, and how
+/// much memory; whether both are within their limits.
+fn generate(folder: &Path) -> Result<bool> {
+    let binary = root().join("target/release/tandem");
+    step("Building tandem for release", || {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).args(["build", "--release", "--locked", "-p", "tandem"]);
+        crate::step::quiet(cargo.env_remove("CARGO_TARGET_DIR"))
+    })?;
+    let folder = folder.join("generate");
+    let mut within = true;
+    for (count, rounds, limit, limit_memory) in [(100, 9, 0.25, Some(60.0)), (1000, 3, 2.5, None)] {
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let mut spec = "app: many\nthumbnailers:\n".to_owned();
+        for number in 0..count {
+            write!(spec, "  videos-{number}:\n    task: {{ build: {{ context: container }} }}\n")?;
+            write!(spec, "    launcher: {{}}\n    on_thumbnail: {{}}\n")?;
+        }
+        std::fs::write(folder.join("tandem.yaml"), spec)?;
+        let (mut times, mut memory) = (Vec::new(), Vec::new());
+        step(&format!("Generating {count} thumbnailers, {rounds} times"), || {
+            for round in 0..rounds {
+                // Python tells the greatest memory of a child.
+                let mut python = Command::new("python3");
+                python.args(["-c", MEASURE]).arg(&binary).arg(format!("out-{round}")).current_dir(&folder);
+                let printed = crate::step::quiet(&mut python)?;
+                let mut figures = printed.split_whitespace().map(str::parse::<f64>);
+                let mut figure = || figures.next().ok_or("no figure").and_then(|f| f.map_err(|_| "no number"));
+                times.push(figure()?);
+                memory.push(figure()?);
+            }
+            Ok(())
+        })?;
+        let mut resources = 0;
+        for module in std::fs::read_dir(folder.join("out-0/modules"))? {
+            let main = std::fs::read_to_string(module?.path().join("main.tf"))?;
+            resources += main.matches("\nresource \"aws_").count() + usize::from(main.starts_with("resource"));
+        }
+        let (time, memory) = (median(times), median(memory));
+        let limits = limit_memory.map_or(String::new(), |limit| format!(" and {limit} MB"));
+        println!(
+            "  {count} thumbnailers, native    {time:8.2} s    {memory:.0} MB, {resources} resources (limit {limit} s{limits})"
+        );
+        within &= time < limit && limit_memory.is_none_or(|limit| memory < limit);
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(within)
+}
+
+/// Runs a generation; prints seconds and megabytes.
+const MEASURE: &str = "
+import resource, subprocess, sys, time
+start = time.perf_counter()
+call = [sys.argv[1], 'generate', '--quiet', '--only', 'modules', '--flavor', 'native', '--out', sys.argv[2]]
+subprocess.run(call, check=True)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+";
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
