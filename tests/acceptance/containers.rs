@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::stage::{On, Stage};
+use crate::proxy::Proxy;
+use crate::stage::{On, REGION, Stage, ministack};
 
 fn task(extra: &Json) -> Json {
     let mut inputs = json!({ "name": "render", "build": { "context": "context" } });
@@ -84,6 +85,17 @@ fn without_an_engine_it_is_said_how_to_get_one() {
     stage.terraform.set("DOCKER_HOST", "unix:///nonexistent");
     stage.configure_with(task(&json!({})));
     stage.terraform.apply().expect_failure(&["looking for a container engine", "apt-get install docker.io"]);
+    stage.terraform.destroy().expect_success();
+}
+
+#[test]
+fn a_registry_that_refuses_is_said_with_what_it_needs() {
+    // Its host says another account, which has no such repository.
+    let elsewhere = format!("999999999999.dkr.ecr.{REGION}.amazonaws.com");
+    let proxy = Proxy::start(ministack(), &elsewhere, |_, _, _| true);
+    let stage = Stage::at(&proxy.endpoint);
+    stage.configure_with(task(&json!({})));
+    stage.terraform.apply().expect_failure(&["the registry did not take", "ecr:InitiateLayerUpload"]);
     stage.terraform.destroy().expect_success();
 }
 

@@ -107,7 +107,8 @@ fn generate(folder: &Path) -> Result<bool> {
                 python.args(["-c", MEASURE]).arg(&binary).arg(format!("out-{round}")).current_dir(&folder);
                 let printed = crate::step::quiet(&mut python)?;
                 let mut figures = printed.split_whitespace().map(str::parse::<f64>);
-                let mut figure = || figures.next().ok_or("no figure").and_then(|f| f.map_err(|_| "no number"));
+                let mut figure =
+                    || figures.next().ok_or("no figure").and_then(|f| f.map_err(|_| "no number"));
                 times.push(figure()?);
                 memory.push(figure()?);
             }
@@ -116,7 +117,8 @@ fn generate(folder: &Path) -> Result<bool> {
         let mut resources = 0;
         for module in std::fs::read_dir(folder.join("out-0/modules"))? {
             let main = std::fs::read_to_string(module?.path().join("main.tf"))?;
-            resources += main.matches("\nresource \"aws_").count() + usize::from(main.starts_with("resource"));
+            resources +=
+                main.matches("\nresource \"aws_").count() + usize::from(main.starts_with("resource"));
         }
         let (time, memory) = (median(times), median(memory));
         let limits = limit_memory.map_or(String::new(), |limit| format!(" and {limit} MB"));
