@@ -1,0 +1,133 @@
+//! Expressions of graphs in Terraform's language.
+
+use tandem_model::expr::{Expr, Place};
+use tandem_model::graph::Key;
+
+use super::{Printer, role};
+use crate::hcl::{Body, Hcl};
+use crate::variables::Variable;
+
+impl Printer<'_> {
+    pub(super) fn data(&mut self, place: &'static str, ty: &'static str, body: Body) {
+        let name = match ty {
+            "aws_vpc" | "aws_subnets" => "default",
+            "aws_subnet" => "given",
+            _ => "current",
+        };
+        self.places.entry(place).or_insert((ty, name, body));
+    }
+
+    pub(super) fn place(&mut self, place: Place) -> Hcl {
+        match place {
+            Place::Account => {
+                self.data("account", "aws_caller_identity", Body::default());
+                Hcl::code("data.aws_caller_identity.current.account_id")
+            }
+            Place::Region => {
+                self.data("region", "aws_region", Body::default());
+                Hcl::code("data.aws_region.current.region")
+            }
+            Place::Partition => {
+                self.data("partition", "aws_partition", Body::default());
+                Hcl::code("data.aws_partition.current.partition")
+            }
+            Place::DefaultVpc => {
+                let mut body = Body::default();
+                body.set("default", Hcl::Bool(true));
+                self.data("vpc", "aws_vpc", body);
+                Hcl::code("data.aws_vpc.default.id")
+            }
+            Place::DefaultSubnets => {
+                let vpc = self.place(Place::DefaultVpc);
+                let mut filter = Body::default();
+                filter.set("name", "vpc-id");
+                filter.set("values", Hcl::List(vec![vpc]));
+                let mut body = Body::default();
+                body.block("filter", &[], filter);
+                self.data("zsubnets", "aws_subnets", body);
+                Hcl::code("join(\",\", data.aws_subnets.default.ids)")
+            }
+        }
+    }
+
+    pub(super) fn expr(&mut self, expr: &Expr) -> Hcl {
+        match expr {
+            Expr::Literal(json) => json.into(),
+            // Refused where it would be printed.
+            Expr::Unknown => Hcl::Null,
+            Expr::Input(name) => Hcl::code(format!("var.{name}")),
+            Expr::Place(place) => self.place(*place),
+            Expr::Attribute(key, attribute) => self.attribute(key, attribute),
+            Expr::Concat(parts) => Hcl::Template(parts.iter().map(|part| self.expr(part)).collect()),
+            Expr::Json(inner) => Hcl::Call("jsonencode", vec![self.expr(inner)]),
+            Expr::Member(inner, name) => {
+                let inner = self.expr(inner).render(0);
+                Hcl::code(format!("jsondecode({inner}).{name}"))
+            }
+            Expr::Hash(inner) => {
+                let hash = Hcl::Call("sha256", vec![self.expr(inner)]);
+                Hcl::Call("substr", vec![hash, Hcl::Number("0".to_owned()), Hcl::Number("8".to_owned())])
+            }
+            Expr::VpcOf(subnet) => {
+                let mut body = Body::default();
+                body.set("id", self.expr(subnet));
+                self.data("subnet", "aws_subnet", body);
+                Hcl::code("data.aws_subnet.given.vpc_id")
+            }
+            Expr::Merge(parts) => Hcl::Call("merge", parts.iter().map(|part| self.expr(part)).collect()),
+            Expr::Product(parts) => {
+                let parts: Vec<String> = parts.iter().map(|part| self.expr(part).render(0)).collect();
+                Hcl::code(parts.join(" * "))
+            }
+            Expr::List(items) => Hcl::List(items.iter().map(|item| self.expr(item)).collect()),
+            Expr::Map(entries) => {
+                Hcl::Map(entries.iter().map(|(key, value)| (key.clone(), self.expr(value))).collect())
+            }
+        }
+    }
+
+    pub(super) fn attribute(&mut self, key: &Key, attribute: &str) -> Hcl {
+        let address = address(key);
+        let kind = key.as_str().split('.').next().unwrap_or_default();
+        let name = match (kind, attribute) {
+            ("ecr_repository", "url") => "repository_url",
+            // Without a revision: the latest is meant.
+            ("ecs_task_definition", "arn") => "arn_without_revision",
+            ("ecr_image", "reference") => return self.image(key),
+            (_, same) => same,
+        };
+        Hcl::code(format!("{address}.{name}"))
+    }
+
+    /// The image that somebody pushes to the repository.
+    pub(super) fn image(&mut self, key: &Key) -> Hcl {
+        let role = role(key).to_owned();
+        let variable = format!("{role}_image_tag");
+        if self.variables.iter().all(|known| known.name != variable) {
+            self.variables.push(Variable {
+                name: variable.clone(),
+                doc: "Tag of the image to run, once it is pushed to the repository that this module makes."
+                    .to_owned(),
+                ty: "string".to_owned(),
+                default: None,
+                validation: None,
+                sensitive: false,
+                target: None,
+            });
+        }
+        let repository = self.graph.get(key).and_then(|image| image.fields.get("repository")).map_or(
+            Hcl::Null,
+            |repository| match repository {
+                Expr::Attribute(repository, _) => {
+                    Hcl::code(format!("{}.repository_url", address(repository)))
+                }
+                _ => Hcl::Null,
+            },
+        );
+        Hcl::Template(vec![repository, ":".into(), Hcl::code(format!("var.{variable}"))])
+    }
+}
+
+pub(super) fn address(key: &Key) -> String {
+    format!("aws_{}", key.as_str())
+}

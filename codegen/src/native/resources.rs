@@ -1,0 +1,351 @@
+//! Where hashicorp/aws nests what a kind has flat, or says it another way.
+
+use std::collections::BTreeMap;
+
+use tandem_model::expr::{Expr, Place};
+use tandem_model::graph::Object;
+use tandem_model::input::{Rule, Shape};
+
+use super::expressions::address;
+use super::{Printer, role};
+use crate::hcl::{Body, Hcl, Item};
+use crate::spec::bootstrap;
+use crate::variables::Variable;
+
+impl Printer<'_> {
+    /// Where hashicorp/aws nests what the kind has flat, or says it another way.
+    pub(super) fn special(
+        &mut self,
+        object: &Object,
+        fields: &mut BTreeMap<&str, Hcl>,
+        body: &mut Body,
+        blocks: &mut Body,
+    ) {
+        let nested = |pairs: Vec<(&str, Option<Hcl>)>| {
+            let mut body = Body::default();
+            for (name, value) in pairs {
+                if let Some(value) = value {
+                    body.set(name, value);
+                }
+            }
+            body
+        };
+        let name = role(&object.key).to_owned();
+        match object.kind.name {
+            "s3_bucket" | "ecr_repository" => {
+                let force = if object.kind.name == "s3_bucket" { "force_destroy" } else { "force_delete" };
+                body.set(force, Hcl::Bool(self.graph.force_destroy));
+                if let Some(scan) = fields.remove("scan_on_push") {
+                    blocks.block(
+                        "image_scanning_configuration",
+                        &[],
+                        nested(vec![("scan_on_push", Some(scan))]),
+                    );
+                }
+                if let Some(encryption) = fields.remove("encryption_type") {
+                    let pairs =
+                        vec![("encryption_type", Some(encryption)), ("kms_key", fields.remove("kms_key"))];
+                    blocks.block("encryption_configuration", &[], nested(pairs));
+                }
+            }
+            "s3_bucket_ownership_controls" => {
+                blocks.block(
+                    "rule",
+                    &[],
+                    nested(vec![("object_ownership", fields.remove("object_ownership"))]),
+                );
+            }
+            "s3_bucket_server_side_encryption_configuration" => {
+                let mut rule = nested(vec![("bucket_key_enabled", fields.remove("bucket_key_enabled"))]);
+                let by_default = nested(vec![
+                    ("sse_algorithm", fields.remove("sse_algorithm")),
+                    ("kms_master_key_id", fields.remove("kms_master_key_id")),
+                ]);
+                rule.block("apply_server_side_encryption_by_default", &[], by_default);
+                blocks.block("rule", &[], rule);
+            }
+            "s3_bucket_lifecycle_configuration" => {
+                let days = fields.remove("abort_incomplete_multipart_upload_days");
+                let mut rule = nested(vec![
+                    ("id", Some("abort-incomplete-uploads".into())),
+                    ("status", Some("Enabled".into())),
+                ]);
+                rule.block("filter", &[], Body::default());
+                rule.block(
+                    "abort_incomplete_multipart_upload",
+                    &[],
+                    nested(vec![("days_after_initiation", days)]),
+                );
+                blocks.block("rule", &[], rule);
+            }
+            "lambda_function" => self.function(object, fields, body, blocks),
+            "lambda_function_event_invoke_config" => {
+                if let Some(to) = fields.remove("on_failure") {
+                    let mut destinations = Body::default();
+                    destinations.block("on_failure", &[], nested(vec![("destination", Some(to))]));
+                    blocks.block("destination_config", &[], destinations);
+                }
+            }
+            "scheduler_schedule" => {
+                let minutes = fields.remove("flexible_time_window_minutes");
+                let mode = if minutes.is_some() { "FLEXIBLE" } else { "OFF" };
+                let window = vec![("mode", Some(mode.into())), ("maximum_window_in_minutes", minutes)];
+                blocks.block("flexible_time_window", &[], nested(window));
+                let mut target = nested(vec![
+                    ("arn", fields.remove("target_arn")),
+                    ("role_arn", fields.remove("target_role_arn")),
+                ]);
+                if let Some(arn) = fields.remove("dead_letter_arn") {
+                    target.block("dead_letter_config", &[], nested(vec![("arn", Some(arn))]));
+                }
+                let retries = fields.remove("maximum_retry_attempts");
+                target.block("retry_policy", &[], nested(vec![("maximum_retry_attempts", retries)]));
+                blocks.block("target", &[], target);
+            }
+            "sqs_queue_policy" => {
+                fields.remove("queue");
+                if let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") {
+                    body.set("queue_url", Hcl::code(format!("{}.url", address(queue))));
+                }
+            }
+            "ecs_cluster" => {
+                let providers = fields.remove("capacity_providers");
+                let cluster = Hcl::code(format!("aws_ecs_cluster.{name}.name"));
+                let pairs = vec![("cluster_name", Some(cluster)), ("capacity_providers", providers)];
+                self.add("ecs_cluster_capacity_providers", &name, nested(pairs));
+            }
+            "ecs_task_definition" => self.task_definition(object, fields, body, blocks),
+            "security_group" => {
+                fields.remove("ingress");
+                let number = |number: &str| Some(Hcl::Number(number.to_owned()));
+                let everywhere = Some(Hcl::List(vec!["0.0.0.0/0".into()]));
+                blocks.block(
+                    "egress",
+                    &[],
+                    nested(vec![
+                        ("description", Some("Everything may go out".into())),
+                        ("from_port", number("0")),
+                        ("to_port", number("0")),
+                        ("protocol", Some("-1".into())),
+                        ("cidr_blocks", everywhere),
+                    ]),
+                );
+            }
+            "ecr_lifecycle_policy" => {
+                if let Some(policy) = fields.remove("policy") {
+                    body.set("repository", fields.remove("repository").unwrap_or(Hcl::Null));
+                    body.set("policy", Hcl::Call("jsonencode", vec![policy]));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The code is a zip that `tandem build` makes; which, is a variable.
+    pub(super) fn function(
+        &mut self,
+        object: &Object,
+        fields: &mut BTreeMap<&str, Hcl>,
+        body: &mut Body,
+        blocks: &mut Body,
+    ) {
+        let role = role(&object.key);
+        let own = |what: &str| if role == "function" { what.to_owned() } else { format!("{role}_{what}") };
+        if let Some(Expr::Literal(source)) = object.fields.get("source") {
+            fields.remove("source");
+            fields.remove("source_code_hash");
+            fields.remove("architectures");
+            let path = source["path"].as_str().unwrap_or_default();
+            let handler = self.entry.handlers.values().any(|handler| bootstrap(handler) == path);
+            let base = if handler { &self.layout.handlers } else { &self.layout.spec };
+            // AWS takes a zip; beside the binary lies the one that is made of it.
+            let zip = if source["kind"] == "bootstrap" { format!("{path}.zip") } else { path.to_owned() };
+            let default = if zip.starts_with('/') {
+                Hcl::Text(zip)
+            } else {
+                Hcl::Template(vec![Hcl::code("path.module"), Hcl::Text(format!("/{base}/{zip}"))])
+            };
+            let zip = Hcl::Call("coalesce", vec![Hcl::code(format!("var.{}", own("zip"))), default]);
+            body.set("filename", zip.clone());
+            body.set("source_code_hash", Hcl::Call("filebase64sha256", vec![zip]));
+            body.set("architectures", Hcl::List(vec![Hcl::code(format!("var.{}", own("architecture")))]));
+            self.variable(
+                &own("zip"),
+                "Path of the zip with `bootstrap` in it. What `tandem build` makes when not given.",
+                Hcl::Null,
+            );
+            let architecture = own("architecture");
+            self.variable(
+                &architecture,
+                "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build \
+                 --architecture` says.",
+                "x86_64".into(),
+            );
+            if let Some(variable) = self.variables.last_mut() {
+                variable.validation =
+                    crate::variables::validation(&architecture, Some(Rule::ARCHITECTURE), false);
+            }
+        }
+        if let Some(variables) = fields.remove("environment") {
+            let mut environment = Body::default();
+            environment.set("variables", variables);
+            blocks.block("environment", &[], environment);
+        }
+        let mut logging = Body::default();
+        for name in ["log_format", "log_group"] {
+            if let Some(value) = fields.remove(name) {
+                logging.set(name, value);
+            }
+        }
+        blocks.block("logging_config", &[], logging);
+    }
+
+    pub(super) fn variable(&mut self, name: &str, doc: &str, default: Hcl) {
+        self.variables.push(Variable {
+            name: name.to_owned(),
+            doc: doc.to_owned(),
+            ty: crate::variables::type_name(&Shape::String),
+            default: Some(default),
+            validation: None,
+            sensitive: false,
+            target: None,
+        });
+    }
+
+    pub(super) fn task_definition(
+        &mut self,
+        object: &Object,
+        fields: &mut BTreeMap<&str, Hcl>,
+        body: &mut Body,
+        blocks: &mut Body,
+    ) {
+        fields.remove("active_revisions");
+        let pair = |key: &str, value: Hcl| (key.to_owned(), value);
+        let group = fields.remove("log_group").unwrap_or(Hcl::Null);
+        let container = fields.remove("container_name").unwrap_or(Hcl::Null);
+        let region = self.expr(&Expr::Place(Place::Region));
+        let logs = Hcl::Map(vec![
+            pair("logDriver", "awslogs".into()),
+            pair(
+                "options",
+                Hcl::Map(vec![
+                    pair("awslogs-group", group),
+                    pair("awslogs-region", region),
+                    pair("awslogs-stream-prefix", container.clone()),
+                ]),
+            ),
+        ]);
+        let mut definition = vec![
+            pair("name", container),
+            pair("image", fields.remove("image").unwrap_or(Hcl::Null)),
+            pair("essential", Hcl::Bool(true)),
+        ];
+        for (field, key) in [
+            ("command", "command"),
+            ("entry_point", "entryPoint"),
+            ("stop_timeout", "stopTimeout"),
+            ("readonly_root_filesystem", "readonlyRootFilesystem"),
+        ] {
+            definition.extend(fields.remove(field).map(|value| pair(key, value)));
+        }
+        for (field, key, value_key) in
+            [("environment", "environment", "value"), ("secrets", "secrets", "valueFrom")]
+        {
+            if fields.remove(field).is_some()
+                && let Some(expr) = object.fields.get(field)
+            {
+                definition.push(pair(key, self.pairs(expr, value_key)));
+            }
+        }
+        let scratch = fields.remove("scratch_path").unwrap_or(Hcl::Null);
+        let mount = vec![
+            pair("sourceVolume", "scratch".into()),
+            pair("containerPath", scratch),
+            pair("readOnly", Hcl::Bool(false)),
+        ];
+        definition.push(pair("mountPoints", Hcl::List(vec![Hcl::Map(mount)])));
+        definition.push(pair("logConfiguration", logs));
+        body.set("family", fields.remove("family").unwrap_or(Hcl::Null));
+        body.set("requires_compatibilities", Hcl::List(vec!["FARGATE".into()]));
+        body.set("network_mode", "awsvpc");
+        body.set(
+            "container_definitions",
+            Hcl::Call("jsonencode", vec![Hcl::List(vec![Hcl::Map(definition)])]),
+        );
+        let architecture = fields.remove("cpu_architecture").unwrap_or(Hcl::Null);
+        let mut platform = Body::default();
+        platform.set("operating_system_family", "LINUX");
+        platform.set("cpu_architecture", Hcl::Call("upper", vec![architecture]));
+        blocks.block("runtime_platform", &[], platform);
+        let mut volume = Body::default();
+        volume.set("name", "scratch");
+        blocks.block("volume", &[], volume);
+        if let Some(size) = fields.remove("ephemeral_storage") {
+            let mut storage = Body::default();
+            storage.set("size_in_gib", size);
+            blocks.block("ephemeral_storage", &[], storage);
+        }
+    }
+
+    /// A map as the list of names and values that ECS takes: texts, all of them.
+    pub(super) fn pairs(&mut self, expr: &Expr, value_key: &str) -> Hcl {
+        if let Expr::Map(entries) = expr {
+            let pairs = entries.iter().map(|(name, value)| {
+                let value = match (value, self.expr(value)) {
+                    (_, Hcl::Number(number)) => Hcl::Text(number),
+                    (_, Hcl::Bool(value)) => Hcl::Text(value.to_string()),
+                    (Expr::Input(_) | Expr::Product(_), value) => Hcl::Call("tostring", vec![value]),
+                    (_, value) => value,
+                };
+                Hcl::Map(vec![("name".to_owned(), Hcl::text(name)), (value_key.to_owned(), value)])
+            });
+            return Hcl::List(pairs.collect());
+        }
+        let map = self.expr(expr).render(0).replace('\n', "\n      ");
+        Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = tostring(value) }}]"))
+    }
+
+    /// A notification: an entry in the one document of its bucket. That of a bucket which is made elsewhere
+    /// belongs to the module of the whole.
+    pub(super) fn notification(&mut self, object: &Object) {
+        let own = object.fields.get("bucket").cloned().unwrap_or(Expr::Unknown);
+        let pairs = ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"];
+        let mut entry: Vec<(String, Hcl)> = Vec::new();
+        for name in pairs {
+            let value = object.fields.get(name).map_or(Hcl::Null, |expr| self.expr(expr));
+            entry.push((name.to_owned(), value));
+        }
+        let bucket = self.expr(&own);
+        let Expr::Attribute(made, _) = &own else {
+            entry.insert(0, ("bucket".to_owned(), bucket));
+            self.notifications.push(Hcl::Map(entry));
+            return;
+        };
+        let name = role(made).to_owned();
+        let mut lambda = Body::default();
+        entry
+            .into_iter()
+            .filter(|(_, value)| *value != Hcl::Null)
+            .for_each(|(name, value)| lambda.set(&name, value));
+        let after: Vec<String> = object.after.iter().map(address).collect();
+        let there =
+            self.resources.iter_mut().find(|(ty, own, _)| ty == "aws_s3_bucket_notification" && *own == name);
+        let body = if let Some((_, _, body)) = there {
+            body
+        } else {
+            let mut body = Body::default();
+            body.set("bucket", bucket);
+            body.set("depends_on", Hcl::List(Vec::new()));
+            self.add("s3_bucket_notification", &name, body);
+            &mut self.resources.last_mut().expect("just added").2
+        };
+        for item in &mut body.items {
+            if let Item::Attribute(name, Hcl::List(list)) = item
+                && name == "depends_on"
+            {
+                list.extend(after.iter().map(Hcl::code));
+            }
+        }
+        body.block("lambda_function", &[], lambda);
+    }
+}

@@ -1,0 +1,140 @@
+//! What is wrong between the entries of a spec, which each of them alone does not show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tandem_model::checks::filters;
+use tandem_model::expr::Expr;
+use tandem_model::finding::Code;
+use tandem_model::graph::Object;
+
+use super::{Entry, Reader};
+use crate::handlers;
+
+impl Reader {
+    /// Checks the entries against each other.
+    pub(super) fn across(&mut self, entries: &[Entry]) {
+        self.handlers(entries);
+        self.cycles(entries);
+        self.filters(entries);
+    }
+
+    /// Handlers become crates: two may not share a name, and cargo has a folder of its own beside them.
+    fn handlers(&mut self, entries: &[Entry]) {
+        let mut seen = BTreeSet::new();
+        for entry in entries {
+            for handler in entry.handlers.values() {
+                let message = if handler == "target" {
+                    "cargo keeps what it builds in `target`, beside the handlers".to_owned()
+                } else if !seen.insert(handler) {
+                    format!("two functions would have the handler `{handler}`")
+                } else {
+                    continue;
+                };
+                self.error(Code::DuplicateName, entry.span.clone(), message, "Rename the entry.");
+            }
+            if handlers::answers_differ(entry) {
+                self.error(
+                    Code::Mixed,
+                    entry.span.clone(),
+                    "`partial_batch_response` is not the same on all queues of this function",
+                    "Give it one value, or make two functions.",
+                );
+            }
+        }
+    }
+
+    fn cycles(&mut self, entries: &[Entry]) {
+        let edges: BTreeMap<&str, Vec<&str>> = entries
+            .iter()
+            .map(|entry| {
+                let targets = entry.references.values().map(|target| target.entry.as_str());
+                (entry.name.as_str(), targets.collect())
+            })
+            .collect();
+        for entry in entries {
+            let mut reached = BTreeSet::new();
+            let mut next: Vec<&str> = edges[entry.name.as_str()].clone();
+            while let Some(name) = next.pop() {
+                if reached.insert(name) {
+                    next.extend(edges.get(name).into_iter().flatten());
+                }
+            }
+            if reached.contains(entry.name.as_str()) {
+                let message = format!("`{}` refers back to itself", entry.name);
+                self.error(Code::Cycle, entry.span.clone(), message, "Take one of the references out.");
+            }
+        }
+    }
+
+    /// Triggers of different entries on one bucket: the model sees those of one entry.
+    fn filters(&mut self, entries: &[Entry]) {
+        let mut triggers: Vec<(&Entry, Trigger)> = Vec::new();
+        for entry in entries {
+            for later in entry.graph.objects().iter().filter_map(|object| Trigger::of(entry, object)) {
+                let clash = triggers.iter().find(|(other, earlier)| {
+                    other.name != entry.name
+                        && earlier.bucket == later.bucket
+                        && filters::share_event(&earlier.events, &later.events)
+                        && filters::overlap(
+                            (&earlier.prefix, &earlier.suffix),
+                            (&later.prefix, &later.suffix),
+                        )
+                });
+                if let Some((other, earlier)) = clash {
+                    let message = format!(
+                        "a trigger overlaps with one of `{}`: one object could match prefix {:?} and suffix {:?} as \
+                         well as prefix {:?} and suffix {:?}, and S3 refuses that",
+                        other.name, earlier.prefix, earlier.suffix, later.prefix, later.suffix
+                    );
+                    let help = "Make the prefixes or the suffixes differ.";
+                    self.error(Code::OverlappingFilters, entry.span.clone(), message, help);
+                }
+                triggers.push((entry, later));
+            }
+        }
+    }
+}
+
+/// A trigger on a bucket.
+struct Trigger {
+    /// The bucket: by its name, or the entry that makes it.
+    bucket: (String, &'static str),
+    events: Vec<String>,
+    prefix: String,
+    suffix: String,
+}
+
+impl Trigger {
+    fn of(entry: &Entry, object: &Object) -> Option<Self> {
+        if object.kind.name != "s3_bucket_notification" {
+            return None;
+        }
+        let expr = object.fields.get("bucket")?;
+        let bucket = match expr {
+            Expr::Input(variable) => {
+                let target = entry.references.get(variable)?;
+                (target.entry.clone(), target.output)
+            }
+            Expr::Literal(name) => (name.as_str()?.to_owned(), ""),
+            made => {
+                let (output, _) = entry.graph.outputs.iter().find(|(_, value)| *value == made)?;
+                (entry.name.clone(), *output)
+            }
+        };
+        let text = |field: &str| match object.fields.get(field) {
+            Some(Expr::Literal(text)) => text.as_str().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        let events = match object.fields.get("events")? {
+            Expr::List(events) => events
+                .iter()
+                .filter_map(|event| match event {
+                    Expr::Literal(event) => event.as_str().map(ToOwned::to_owned),
+                    _ => None,
+                })
+                .collect(),
+            _ => return None,
+        };
+        Some(Self { bucket, events, prefix: text("filter_prefix"), suffix: text("filter_suffix") })
+    }
+}
