@@ -107,6 +107,8 @@ pub struct Changes {
     pub remove: Vec<PathBuf>,
     /// The manifest while files are written: it knows them as they were and as they will be.
     during: String,
+    /// Folders in which a run that was cut short may have left a file half written, under another name.
+    littered: BTreeSet<PathBuf>,
 }
 
 impl Changes {
@@ -169,6 +171,11 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, 
             continue;
         }
         changes.write.insert(path.clone(), text.clone());
+    }
+    if !old.before.is_empty() {
+        let files = plan.generated.keys().map(|name| folder.join(name));
+        let folders = files.chain([folder.join(MANIFEST)]).filter_map(|path| Some(path.parent()?.to_owned()));
+        changes.littered = folders.collect();
     }
     let files = plan.generated.iter().map(|(name, text)| (name.clone(), hash(text.as_bytes())));
     let left = old.files.iter().filter(|(name, _)| plan.leaves(name));
@@ -274,17 +281,27 @@ pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
             }
         }
     }
+    for folder in &changes.littered {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
     if let Some(text) = changes.write.get(&last) {
         put(&last, text.as_bytes(), None).map_err(|error| failed(&last, error))?;
     }
     Ok(())
 }
 
+/// What names of files begin with that are not whole yet.
+const TEMPORARY: &str = ".tandem-";
+
 /// Writes a file at once or not at all. Without a mode it keeps its own, or is readable as any file is.
 pub fn put(path: &Path, content: &[u8], mode: Option<u32>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tandem-");
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

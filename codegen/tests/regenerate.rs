@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use common::{cargo, lock, read, tandem, write};
 
 const BEFORE: &str = "\
@@ -126,4 +129,61 @@ fn a_folder_goes_on_as_it_began() {
     tandem(at, &["generate", "--check", "--out", "infra"]).expect(0);
     let refused = tandem(at, &["generate", "--only", "handlers", "--out", "infra"]).expect(2);
     assert!(refused.stderr.contains("--only modules"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_every_file_old_or_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let spec = |days: u8| {
+        let entries = (0..40).map(|n| format!("  bucket-{n}: {{ abort_incomplete_upload_days: {days} }}\n"));
+        write(at, "tandem.yaml", &format!("app: many\nbuckets:\n{}", entries.collect::<String>()));
+    };
+    let files = || -> BTreeMap<PathBuf, String> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![at.join("terraform")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else if !entry.file_name().to_string_lossy().starts_with(".tandem-") {
+                    found.insert(entry.path(), std::fs::read_to_string(entry.path()).expect("a file"));
+                }
+            }
+        }
+        found
+    };
+    spec(5);
+    tandem(at, &["generate"]).expect(0);
+    let new = files();
+    for watched in ["bucket-0", "bucket-20", "bucket-5"] {
+        spec(7);
+        tandem(at, &["generate"]).expect(0);
+        let old = files();
+        spec(5);
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_tandem"))
+            .args(["generate", "--quiet"])
+            .current_dir(at)
+            .spawn()
+            .expect("tandem runs");
+        // Killed as soon as it has come so far.
+        let watched = at.join("terraform/modules").join(watched).join("variables.tf");
+        while std::fs::read_to_string(&watched).expect("a file") == old[&watched] {
+            assert!(run.try_wait().expect("a state").is_none_or(|ended| ended.success()), "it failed");
+            std::thread::yield_now();
+        }
+        run.kill().expect("killed");
+        run.wait().expect("ended");
+        for (path, text) in files() {
+            assert!(text == old[&path] || text == new[&path], "{} is neither old nor new", path.display());
+        }
+        tandem(at, &["generate"]).expect(0);
+        assert_eq!(files(), new);
+        tandem(at, &["generate", "--check"]).expect(0);
+        let litter = std::fs::read_dir(watched.parent().expect("a folder")).expect("a folder").flatten();
+        assert_eq!(
+            litter.filter(|entry| entry.file_name().to_string_lossy().starts_with(".tandem-")).count(),
+            0
+        );
+    }
 }
