@@ -8,10 +8,9 @@ use tandem_model::graph::{Graph, Key, Object};
 use crate::spec::App;
 
 /// How a picture is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// For Markdown
-    #[default]
     Mermaid,
     /// For Graphviz
     Dot,

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 use tandem::diagnostic::{Color, Diagnostic};
-use tandem::graph::Format as Picture;
 use tandem::project::Part;
 use tandem::source::Source;
 
@@ -47,19 +46,25 @@ struct Global {
     /// Print nothing but what is wrong
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// How findings are printed
+    /// How findings are printed, or the picture of `graph`
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
 }
 
-/// How findings are printed.
+/// How findings are printed, or a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// For people, on standard error
     #[default]
     Text,
-    /// For programs: one document on standard output
+    /// For programs: findings as one document on standard output
     Json,
+    /// A picture for Markdown, as `graph` draws it without a format
+    Mermaid,
+    /// A picture for Graphviz
+    Dot,
+    /// A picture as an image
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,12 +99,10 @@ Examples:
     )]
     Build(commands::build::Options),
     /// Draw the application
-    #[command(after_help = "Examples:\n  tandem graph\n  tandem graph --picture svg > app.svg")]
-    Graph {
-        /// How it is written
-        #[arg(long, value_enum, default_value_t)]
-        picture: Picture,
-    },
+    #[command(
+        after_help = "Examples:\n  tandem graph\n  tandem graph --format svg > app.svg\n  tandem graph --format dot | dot -Tpng > app.png"
+    )]
+    Graph,
     /// Print the IAM policy that whoever deploys the spec needs
     #[command(after_help = "\
 Examples:
@@ -196,7 +199,7 @@ impl Global {
 
     /// Says what was done.
     fn say(&self, text: &str) {
-        if !self.quiet && self.format == Format::Text {
+        if !self.quiet && self.format != Format::Json {
             note(text);
         }
     }
@@ -221,13 +224,18 @@ fn note(line: &str) {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let global = &cli.global;
+    let picture = matches!(global.format, Format::Mermaid | Format::Dot | Format::Svg);
+    if picture && !matches!(cli.command, Command::Graph) {
+        note("error: only `graph` draws pictures; give `--format text` or `json`");
+        return ExitCode::from(2);
+    }
     let outcome = match &cli.command {
         Command::Init { example } => commands::init::run(global, *example),
         Command::Check => commands::check(global),
         Command::Generate(options) => commands::generate::run(global, options),
         Command::Add(options) => commands::add::run(global, options),
         Command::Build(options) => commands::build::run(global, options),
-        Command::Graph { picture } => commands::graph(global, *picture),
+        Command::Graph => commands::graph(global),
         Command::Policy(options) => commands::policy::run(global, options),
         Command::Schema => global.print(&format!("{:#}\n", tandem::schema::schema())),
         Command::Templates { command: Templates::Export { folder } } => commands::export(global, folder),

@@ -82,7 +82,8 @@ fn exit_codes_tell_findings_from_usage() {
     for arguments in [
         &["check"][..],
         &["graph"],
-        &["graph", "--picture", "svg"],
+        &["graph", "--format", "svg"],
+        &["graph", "--format", "dot"],
         &["policy", "--account", "123456789012"],
         &["schema"],
         &["explain", "tdm003"],
@@ -94,6 +95,7 @@ fn exit_codes_tell_findings_from_usage() {
         assert!(run.stderr.is_empty() || !arguments.contains(&"--quiet"), "{arguments:?}: {}", run.stderr);
     }
     tandem(at, &["--file", "good.yaml", "policy", "--account", "1"]).expect(2);
+    tandem(at, &["--file", "good.yaml", "check", "--format", "svg"]).expect(2);
     tandem(at, &["--file", "good.yaml", "generate", "--templates", "nowhere"]).expect(1);
     tandem(at, &["--file", "good.yaml", "build", "nobody"]).expect(2);
     write(at, "terraform/main.tf", "# mine\n");

@@ -14,7 +14,7 @@ use tandem::spec::{self, App};
 use tandem::templates::BUILT_IN;
 use tandem_model::finding::{Code, suggest};
 
-use crate::{Failure, Global, Outcome};
+use crate::{Failure, Format, Global, Outcome};
 
 /// The application, once its findings are printed.
 fn app(global: &Global) -> Result<(Source, App), Failure> {
@@ -23,7 +23,7 @@ fn app(global: &Global) -> Result<(Source, App), Failure> {
     match app {
         Some(app) => {
             // Programs get findings from `check`; here they would stand in the way of the result.
-            if global.format == crate::Format::Text {
+            if global.format != crate::Format::Json {
                 global.report(&source, &diagnostics)?;
             }
             Ok((source, app))
@@ -43,7 +43,15 @@ pub(crate) fn check(global: &Global) -> Outcome {
     Ok(())
 }
 
-pub(crate) fn graph(global: &Global, picture: Picture) -> Outcome {
+pub(crate) fn graph(global: &Global) -> Outcome {
+    let picture = match global.format {
+        Format::Text | Format::Mermaid => Picture::Mermaid,
+        Format::Dot => Picture::Dot,
+        Format::Svg => Picture::Svg,
+        Format::Json => {
+            return Err(Failure::Usage("a picture is `mermaid`, `dot` or `svg`".to_owned()));
+        }
+    };
     let (_, app) = app(global)?;
     global.print(&tandem::graph::draw(&app, picture))
 }
