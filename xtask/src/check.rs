@@ -22,10 +22,11 @@ pub(crate) fn build_provider() -> Result {
     Ok(())
 }
 
-/// `cargo build` or `cargo test`, for release, of a workspace that is not the project's own.
-pub(crate) fn release_build(folder: &Path, command: &str) -> Command {
+/// `cargo test`, or `cargo build` for release, of a workspace that is not the project's own.
+fn foreign(folder: &Path, command: &str) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([command, "--release", "--locked"]).current_dir(folder).env_remove("CARGO_TARGET_DIR");
+    cargo.args([command, "--locked"]).args((command == "build").then_some("--release"));
+    cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR");
     cargo
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
     let example = root().join("examples/video-thumbnailer");
     handlers("video-thumbnailer", command)?;
     step("Building its container's program (minutes when cold)", || {
-        let mut build = release_build(&example.join("container"), command);
+        let mut build = foreign(&example.join("container"), command);
         // Static: the base image holds nothing but ffmpeg.
         quiet(build.args(["--target", STATIC_TARGET]).env("RUSTFLAGS", "-C target-feature=+crt-static"))
     })?;
