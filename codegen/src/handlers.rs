@@ -215,12 +215,13 @@ impl Function {
         let functions: Result<Vec<String>, Error> =
             self.events.iter().map(|event| self.body(*event, templates)).collect();
         data["functions"] = functions?.into();
-        let uses: Vec<&str> = self
+        let mut uses: Vec<&str> = self
             .events
             .iter()
             .filter(|event| **event != Event::Invoke)
             .map(|event| event.argument())
             .collect();
+        uses.sort_unstable();
         data["uses"] = match &uses[..] {
             [] => Json::Null,
             [one] => (*one).into(),

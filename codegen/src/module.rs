@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use tandem_model::context::Context;
 use tandem_model::expr::Expr;
+use tandem_model::finding::Severity;
 use tandem_model::input::{Field, Shape, Source, union};
 use tandem_model::names;
 use tandem_model::value::Value;
@@ -33,6 +35,8 @@ pub struct Layout {
     pub spec: String,
     /// The folder of the handlers.
     pub handlers: String,
+    /// How a configuration beside the modules names that of the whole.
+    pub whole: String,
 }
 
 /// Files by their path from the module of the whole on.
@@ -71,7 +75,7 @@ pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Template
     let mut whole = Module { main: Body::default(), variables: Vec::new(), outputs: Vec::new() };
     let make = |entry: &Entry| -> Result<(Module, Files), Failure> {
         let module = match flavor {
-            Flavor::Composite => composite(entry, layout),
+            Flavor::Composite => composite(app, entry, layout),
             Flavor::Native => native::module(app, entry, layout)
                 .map_err(|message| Failure::Native { entry: entry.name.clone(), message })?,
         };
@@ -93,7 +97,7 @@ pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Template
     let about = About {
         title: &app.name,
         doc: "The whole application: every module of `modules/`, wired together.",
-        source: "./terraform".to_owned(),
+        source: layout.whole.clone(),
         flavor,
     };
     if flavor == Flavor::Native {
@@ -121,8 +125,8 @@ fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> 
 }
 
 /// The module of an entry, as one resource of the provider.
-fn composite(entry: &Entry, layout: &Layout) -> Module {
-    let (inputs, variables) = parametrize(entry, Absent::All, &BTreeSet::new());
+fn composite(app: &App, entry: &Entry, layout: &Layout) -> Module {
+    let (inputs, variables) = possible(app, entry);
     let written = Written { entry, layout };
     let fields = (entry.definition.fields)();
     let ty = format!("tandem_{}", entry.definition.type_name);
@@ -132,6 +136,33 @@ fn composite(entry: &Entry, layout: &Layout) -> Module {
         (output.name.to_owned(), output.doc.to_owned(), Hcl::code(format!("{ty}.this.{}", output.name)))
     });
     Module { main, variables, outputs: outputs.collect() }
+}
+
+/// The inputs of an entry with variables in them, but for those that would be an error whatever they are:
+/// `image`, where the spec has a `build`.
+fn possible(app: &App, entry: &Entry) -> (Value, Vec<Variable>) {
+    let context = Context { project: Some(app.name.clone()), ..Context::default() };
+    let attempt = |without: &BTreeSet<String>| {
+        let (inputs, variables) = parametrize(entry, Absent::Scalars, without);
+        let findings = entry.definition.expand(&inputs, &context).findings.0;
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        (errors, variables)
+    };
+    let mut without = BTreeSet::new();
+    let (mut errors, variables) = attempt(&without);
+    for variable in variables.into_iter().filter(|variable| variable.default == Some(Hcl::Null)) {
+        if errors == 0 {
+            break;
+        }
+        without.insert(variable.name.clone());
+        let fewer = attempt(&without).0;
+        if fewer < errors {
+            errors = fewer;
+        } else {
+            without.remove(&variable.name);
+        }
+    }
+    parametrize(entry, Absent::All, &without)
 }
 
 struct Written<'a> {
@@ -202,7 +233,7 @@ fn shape_fields(body: &tandem_model::input::Body, block: &Value) -> Vec<Field> {
 fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     // Terraform keeps some names of variables for itself.
     let own = entry.name.replace('-', "_");
-    let given = own_variable(entry, &own);
+    let given = own_variable(&own);
     let mut body = Body::default();
     body.set("source", Hcl::text(format!("./modules/{}", entry.name)));
     let mut fields = Vec::new();
@@ -240,9 +271,10 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     ));
 }
 
-/// The name of the variable of the whole that holds the inputs of an entry.
-fn own_variable(entry: &Entry, own: &str) -> String {
-    if RESERVED.contains(&own) { format!("{}_{own}", entry.definition.type_name) } else { own.to_owned() }
+/// The name of the variable of the whole that holds the inputs of an entry. No entry's name has two hyphens
+/// in a row.
+fn own_variable(own: &str) -> String {
+    if RESERVED.contains(&own) { format!("{own}__inputs") } else { own.to_owned() }
 }
 
 /// The one document of notifications of each bucket that entries hear of and that another makes, or nobody
@@ -387,7 +419,8 @@ fn readme(about: &About<'_>, module: &Module, templates: &Templates) -> Result<S
         json!({
             "name": variable.name,
             "doc": variable.doc,
-            "type": variable.ty,
+            // One of many lines has no place in a table.
+            "type": if variable.ty.contains('\n') { "object({…})" } else { &variable.ty },
             "default": variable.default.as_ref().map(|default| default.render(0)),
         })
     });

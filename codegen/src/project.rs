@@ -89,7 +89,12 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
         let handlers = if whole { out.join(HANDLERS) } else { spec.join(HANDLERS) };
         // Modules of entries lie two folders below that of the whole.
         let from = root.join("modules/entry");
-        let layout = Layout { spec: relative(&from, &spec), handlers: relative(&from, &handlers) };
+        let name = root.file_name().unwrap_or_default().to_string_lossy();
+        let layout = Layout {
+            spec: relative(&from, &spec),
+            handlers: relative(&from, &handlers),
+            whole: format!("./{name}"),
+        };
         let flavor = settings.flavor.unwrap_or_default();
         match module::generate(app, flavor, &layout, &templates) {
             Ok(files) => {
@@ -129,7 +134,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Finding(Box::new(Diagnostic::in_file(
             Code::Template,
-            (error.template, error.at.0, error.at.1),
+            (format!("{}.hbs", error.template), error.at.0, error.at.1),
             error.message,
             "Mend the template; `tandem templates export` writes the built-in ones to compare with.",
         )))
@@ -189,7 +194,9 @@ fn handler(
         plan.extended.insert(path, first);
         return Ok(());
     }
-    let shown = path.display().to_string();
+    // As the user named the folder, so that a terminal opens it.
+    let shown = request.out.join(HANDLERS).join(&function.name).join("src/handler.rs");
+    let shown = shown.strip_prefix(".").unwrap_or(&shown).display().to_string();
     let (found, fixed) = function.read(&shown, &text, templates)?;
     match fixed {
         Some(fixed) if request.fix => {

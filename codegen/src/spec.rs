@@ -238,7 +238,9 @@ impl Reader {
             inputs.insert("name".to_owned(), Value::String(pair.key.clone()));
         }
         let expansion = definition.expand(&inputs, context);
-        for finding in expansion.findings.0 {
+        // What is wrong with the name is said at the entry.
+        for finding in expansion.findings.0.into_iter().filter(|finding| finding.path != Path::field("name"))
+        {
             let mut span = pair.value.locate(&finding.path, &pair.key_span);
             if finding.code == Code::UnknownInput {
                 span = pair.value.locate_key(&finding.path).unwrap_or(span);
@@ -345,6 +347,10 @@ impl Reader {
                 };
                 let diagnostic = Diagnostic::error(Code::UnknownReference, span(), message, help);
                 self.diagnostics.push(if must { diagnostic } else { diagnostic.as_warning() });
+                if must {
+                    // What it would have been is not the text that stands there.
+                    *value = Value::Unknown;
+                }
             }
         }
     }
@@ -450,6 +456,26 @@ mod tests {
             let (_, found) = read_text(&text);
             let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
             assert_eq!(found.join(" "), expected, "{functions}");
+        }
+    }
+
+    #[test]
+    fn what_would_set_itself_off_is_found_through_a_container_too() {
+        for (on, write, expected) in [
+            ("{ bucket: b }", "['']", "f"),
+            ("{ bucket: b, prefix: in/ }", "[in/made/]", "f"),
+            ("{ bucket: b, prefix: in/ }", "[out/]", ""),
+            ("{ bucket: b, suffix: .mp4 }", "['']", ""),
+            ("{ bucket: b, events: removed }", "['']", ""),
+            ("{ bucket: elsewhere-1 }", "['']", ""),
+        ] {
+            let text = format!(
+                "app: a\nbuckets: {{ b: {{}} }}\ntasks:\n  t:\n    image: i\n    \
+                 bucket_access: {{ bucket: b, write: {write} }}\nfunctions: {{ f: {{ on: {on}, launches: t }} }}\n"
+            );
+            let (_, found) = read_text(&text);
+            let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+            assert_eq!(found.join(" "), expected, "{on} {write}");
         }
     }
 

@@ -33,7 +33,9 @@ pub struct Variable {
 pub enum Absent {
     /// All: what is null is left to the provider.
     All,
-    /// Maps alone: whether anything else is there decides what is made.
+    /// All, and paths stay as they are: what can be expanded.
+    Scalars,
+    /// Maps alone: whether anything else is there decides what is made. Paths stay as they are.
     Maps,
 }
 
@@ -92,7 +94,7 @@ impl Maker<'_> {
                 (_, Value::Reference(_)) | (Shape::Block(_) | Shape::Blocks(_), _) => value,
                 _ if matches!(field.source, Some(Source::Code(_) | Source::Folder)) && !field.scalar => {
                     // Paths decide what is made; the resources that need one have a variable of their own.
-                    if value.is_null() || self.absent == Absent::Maps { value } else { self.path(field, &at) }
+                    if value.is_null() || self.absent != Absent::All { value } else { self.path(field, &at) }
                 }
                 (shape, value) if field.scalar => self.scalar(field, shape, value, &at),
                 _ => value,

@@ -37,7 +37,9 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         let known = Known { part, parts, context };
         for object in part.graph.objects() {
             let settings = known.settings(object);
-            for (number, access) in object.kind.access.iter().enumerate() {
+            let needed = object.kind.access.iter().enumerate();
+            for (number, access) in needed.filter(|(_, access)| part.graph.force_destroy || !access.to_empty)
+            {
                 let place = |place| Some(known.place(place));
                 if let Some(resource) = fill(access.resource, &settings, &place) {
                     by_call.entry((object.kind.name, number)).or_default().insert(shorten(&resource));

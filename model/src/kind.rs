@@ -42,11 +42,20 @@ pub struct Access {
     pub resource: &'static str,
     /// The actions.
     pub actions: &'static [&'static str],
+    /// Whether only a composite that may delete what its objects hold needs them.
+    pub to_empty: bool,
 }
 
 /// Actions on a resource.
 pub const fn access(resource: &'static str, actions: &'static [&'static str]) -> Access {
-    Access { resource, actions }
+    Access { resource, actions, to_empty: false }
+}
+
+impl Access {
+    /// The same, to empty an object before its delete.
+    pub const fn to_empty(self) -> Self {
+        Self { to_empty: true, ..self }
+    }
 }
 
 /// A field of a kind.

@@ -382,7 +382,7 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
         }
         // Terraform keeps this name for itself.
         let name =
-            if entry.name == "count" { "bucket_count".to_owned() } else { entry.name.replace('-', "_") };
+            if entry.name == "count" { "count__inputs".to_owned() } else { entry.name.replace('-', "_") };
         call[name] = inputs.into();
     }
     json!({ "module": { "app": call } })

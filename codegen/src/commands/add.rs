@@ -6,6 +6,7 @@ use tandem::diagnostic::Diagnostic;
 use tandem::source::{Kind, Node, Source};
 use tandem::{output, source, spec};
 use tandem_model::composite::Definition;
+use tandem_model::input::Shape;
 use tandem_model::names;
 use tandem_model::value::Value;
 
@@ -82,12 +83,26 @@ fn trigger(text: &str) -> Result<Json, Failure> {
             }
         }
     }
-    let value = |value: String| match value.parse::<i64>() {
-        Ok(number) => number.into(),
-        Err(_) if value == "true" || value == "false" => (value == "true").into(),
-        Err(_) => Json::from(value),
-    };
-    Ok(Json::Object(pairs.into_iter().map(|(key, text)| (key, value(text))).collect()))
+    let mut trigger = serde_json::Map::new();
+    for (key, text) in pairs {
+        let value = match shape(&key) {
+            Some(Shape::Integer) => text.parse::<i64>().map_or(Json::from(&*text), Json::from),
+            Some(Shape::Bool) => text.parse::<bool>().map_or(Json::from(&*text), Json::from),
+            _ => text.into(),
+        };
+        if trigger.insert(key.clone(), value).is_some() {
+            return Err(Failure::Usage(format!("`{key}` is given twice; give each trigger its own `--on`")));
+        }
+    }
+    Ok(Json::Object(trigger))
+}
+
+/// The shape of an input of a trigger.
+fn shape(name: &str) -> Option<Shape> {
+    let fields = (Definition::find(FUNCTION)?.fields)();
+    let on = fields.into_iter().find(|field| field.name == "on")?;
+    let Shape::Blocks(body) = on.shape else { return None };
+    spec::body_fields(&body).into_iter().find(|field| field.name == name).map(|field| field.shape)
 }
 
 /// A value in YAML's flow style.
@@ -299,6 +314,11 @@ mod tests {
             "{ schedule: \"cron(0 3,4 * * ? *)\", timezone: UTC }"
         );
         assert_eq!(flow(&trigger("queue=q,batch_size=5").unwrap()), "{ batch_size: 5, queue: q }");
+        assert_eq!(
+            flow(&trigger("bucket=inbox,prefix=2024").unwrap()),
+            "{ bucket: inbox, prefix: \"2024\" }"
+        );
         assert!(trigger("nonsense").is_err());
+        assert!(trigger("bucket=one,bucket=two").is_err());
     }
 }

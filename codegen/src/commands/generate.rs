@@ -72,19 +72,25 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     let (changes, edited) = output::compare(&out, &plan, options.overwrite)?;
     diagnostics.extend(edited);
     if options.check {
-        let stale = changes.write.keys().chain(&changes.remove);
-        let known = |path: &Path| {
-            diagnostics.iter().any(|known| known.to_json(source)["file"] == path.display().to_string())
-        };
-        let outdated: Vec<Diagnostic> = stale
-            .filter(|path| !known(path))
-            .map(|path| {
-                Diagnostic::in_file(
-                    Code::Outdated,
-                    (path.display().to_string(), 1, 1),
-                    "this file is out of date",
-                    "Run `tandem generate`.",
-                )
+        let shown = |path: &Path| path.strip_prefix(".").unwrap_or(path).display().to_string();
+        let known = |path: &str| diagnostics.iter().any(|known| known.to_json(source)["file"] == path);
+        let mut command = "tandem generate".to_owned();
+        if let Some(out) = &options.out {
+            command.push_str(&format!(" --out {}", out.display()));
+        }
+        if options.fix {
+            command.push_str(" --fix");
+        }
+        let written = changes.write.keys().map(|path| {
+            (path, if path.exists() { "this file is out of date" } else { "this file is missing" })
+        });
+        let removed = changes.remove.iter().map(|path| (path, "nothing generates this file any more"));
+        let outdated: Vec<Diagnostic> = written
+            .chain(removed)
+            .map(|(path, message)| (shown(path), message))
+            .filter(|(path, _)| !known(path))
+            .map(|(path, message)| {
+                Diagnostic::in_file(Code::Outdated, (path, 1, 1), message, format!("Run `{command}`."))
             })
             .collect();
         diagnostics.extend(outdated);
@@ -99,7 +105,8 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     output::write(&out, &changes)?;
     global.say(&format!(
         "{} files in {}: {} written, {} removed",
-        plan.generated.len() + plan.extended.len(),
+        // And the manifest.
+        plan.generated.len() + plan.extended.len() + 1,
         out.display(),
         changes.write.len(),
         changes.remove.len()

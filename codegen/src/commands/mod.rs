@@ -38,7 +38,8 @@ pub(crate) fn check(global: &Global) -> Outcome {
     global.report(&source, &diagnostics)?;
     if let Some(app) = app {
         let objects: usize = app.entries.iter().map(|entry| entry.graph.objects().len()).sum();
-        global.say(&format!("{}: {} entries, {objects} AWS objects", app.name, app.entries.len()));
+        let entries = if app.entries.len() == 1 { "entry" } else { "entries" };
+        global.say(&format!("{}: {} {entries}, {objects} AWS objects", app.name, app.entries.len()));
     }
     Ok(())
 }
@@ -70,14 +71,11 @@ pub(crate) fn export(global: &Global, folder: &Path) -> Outcome {
             .and_then(|()| std::fs::write(&path, text))
             .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
     }
-    global.say(
-        &format!(
-            "{} templates in {}: `tandem generate --templates {0}` uses them",
-            BUILT_IN.len(),
-            folder.display()
-        )
-        .replace("{0}", &folder.display().to_string()),
-    );
+    global.say(&format!(
+        "{} templates in {folder}: `tandem generate --templates {folder}` uses them",
+        BUILT_IN.len(),
+        folder = folder.display()
+    ));
     Ok(())
 }
 

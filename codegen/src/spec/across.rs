@@ -16,6 +16,7 @@ impl Reader {
         self.handlers(entries);
         self.cycles(entries);
         self.filters(entries);
+        self.loops(entries);
     }
 
     /// Handlers become crates: two may not share a name, and cargo has a folder of its own beside them.
@@ -93,12 +94,85 @@ impl Reader {
             }
         }
     }
+
+    /// What a trigger sets off must not write what sets it off again: functions, and the tasks that they
+    /// launch.
+    fn loops(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let launched = entry.references.values().filter(|target| target.output == "launch");
+            let launched =
+                launched.filter_map(|target| entries.iter().find(|other| other.name == target.entry));
+            for writer in launched.chain([entry]) {
+                for trigger in entry.graph.objects().iter().filter_map(|object| Trigger::of(entry, object)) {
+                    let again = writes(writer).into_iter().find(|(bucket, prefix)| {
+                        *bucket == trigger.bucket
+                            && trigger.suffix.is_empty()
+                            && prefix.starts_with(&trigger.prefix)
+                            && trigger.events.iter().any(|event| event.starts_with("s3:ObjectCreated:"))
+                    });
+                    if let Some((_, prefix)) = again {
+                        let message = format!(
+                            "`{}` may write below {prefix:?} into the bucket that sets it off, and each object \
+                             there does so again, without an end",
+                            writer.name
+                        );
+                        let help = "Give the trigger a prefix or suffix that nothing written has, or write \
+                                    somewhere else.";
+                        self.error(Code::Loop, entry.span.clone(), message, help);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A bucket, by its name or the entry and output that give it.
+type Bucket = (String, &'static str);
+
+/// The bucket that an expression names, as itself or in an ARN.
+fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
+    match expr {
+        Expr::Input(variable) => {
+            let target = entry.references.get(variable)?;
+            Some((target.entry.clone(), target.output))
+        }
+        Expr::Literal(name) => Some((name.as_str()?.rsplit(':').next()?.to_owned(), "")),
+        Expr::Attribute(key, _) => {
+            let made = |value: &Expr| matches!(value, Expr::Attribute(other, "bucket") if other == key);
+            let (output, _) = entry.graph.outputs.iter().find(|(_, value)| made(value))?;
+            Some((entry.name.clone(), *output))
+        }
+        Expr::Concat(parts) => parts.iter().rev().find_map(|part| bucket(entry, part)),
+        _ => None,
+    }
+}
+
+/// Where the roles of an entry may write: buckets, and prefixes of keys.
+fn writes(entry: &Entry) -> Vec<(Bucket, String)> {
+    let mut found = Vec::new();
+    for (_, policy) in entry.graph.policies() {
+        let Expr::Map(policy) = policy else { continue };
+        let Some(Expr::List(statements)) = policy.get("Statement") else { continue };
+        for statement in statements {
+            let Expr::Map(statement) = statement else { continue };
+            let puts = |action: &Expr| *action == Expr::from("s3:PutObject");
+            let Some(Expr::List(actions)) = statement.get("Action") else { continue };
+            // The ARN of the bucket, then `/PREFIX*`.
+            let Some(Expr::Concat(parts)) = statement.get("Resource") else { continue };
+            if let ([of, Expr::Literal(keys)], true) = (&parts[..], actions.iter().any(puts))
+                && let Some(bucket) = bucket(entry, of)
+                && let Some(prefix) = keys.as_str().and_then(|keys| keys.strip_prefix('/')?.strip_suffix('*'))
+            {
+                found.push((bucket, prefix.to_owned()));
+            }
+        }
+    }
+    found
 }
 
 /// A trigger on a bucket.
 struct Trigger {
-    /// The bucket: by its name, or the entry that makes it.
-    bucket: (String, &'static str),
+    bucket: Bucket,
     events: Vec<String>,
     prefix: String,
     suffix: String,
@@ -109,18 +183,7 @@ impl Trigger {
         if object.kind.name != "s3_bucket_notification" {
             return None;
         }
-        let expr = object.fields.get("bucket")?;
-        let bucket = match expr {
-            Expr::Input(variable) => {
-                let target = entry.references.get(variable)?;
-                (target.entry.clone(), target.output)
-            }
-            Expr::Literal(name) => (name.as_str()?.to_owned(), ""),
-            made => {
-                let (output, _) = entry.graph.outputs.iter().find(|(_, value)| *value == made)?;
-                (entry.name.clone(), *output)
-            }
-        };
+        let bucket = bucket(entry, object.fields.get("bucket")?)?;
         let text = |field: &str| match object.fields.get(field) {
             Some(Expr::Literal(text)) => text.as_str().unwrap_or_default().to_owned(),
             _ => String::new(),

@@ -27,7 +27,7 @@ pub static BUCKET: Kind = Kind {
                 "s3:PutBucketTagging",
             ],
         ),
-        access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+        access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]).to_empty(),
     ],
 };
 

@@ -3,7 +3,6 @@
 module "videos" {
   source                              = "./modules/videos"
   bucket                              = var.videos.bucket
-  task_image                          = var.videos.task_image
   task_build_context                  = var.videos.task_build_context
   task_build_args                     = var.videos.task_build_args
   task_build_target                   = var.videos.task_build_target

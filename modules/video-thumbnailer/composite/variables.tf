@@ -4,7 +4,6 @@ variable "videos" {
   description = "Inputs of `videos`; modules/videos/README.md says what they mean."
   type = object({
     bucket                              = optional(string)
-    task_image                          = optional(string)
     task_build_context                  = optional(string)
     task_build_args                     = optional(map(string), {})
     task_build_target                   = optional(string)

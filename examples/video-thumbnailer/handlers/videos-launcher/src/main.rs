@@ -10,6 +10,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
 /// What the handler may use.
+#[rustfmt::skip]
 pub struct Context {
     /// The tasks that the function may start, in the order of `launches`.
     #[allow(dead_code, reason = "a handler need not use it")]
@@ -17,6 +18,7 @@ pub struct Context {
 }
 
 #[tokio::main(flavor = "current_thread")]
+#[rustfmt::skip]
 async fn main() -> Result<(), Error> {
     #[cfg(feature = "tracing")]
     lambda_runtime::tracing::init_default_subscriber();

@@ -2,6 +2,7 @@
 
 //! The tasks that this function may start: their handles come in `TANDEM_LAUNCHES`.
 #![allow(dead_code, reason = "a handler need not start any")]
+#![cfg_attr(rustfmt, rustfmt_skip)]
 
 use aws_config::BehaviorVersion;
 use aws_sdk_ecs::Client;

@@ -9,10 +9,12 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
 /// What the handler may use.
+#[rustfmt::skip]
 pub struct Context {
 }
 
 #[tokio::main(flavor = "current_thread")]
+#[rustfmt::skip]
 async fn main() -> Result<(), Error> {
     #[cfg(feature = "tracing")]
     lambda_runtime::tracing::init_default_subscriber();

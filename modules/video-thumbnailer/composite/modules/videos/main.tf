@@ -16,7 +16,6 @@ resource "tandem_thumbnailer" "this" {
   force_destroy        = true
 
   task {
-    image                    = var.task_image
     architecture             = var.task_architecture
     cpu                      = var.task_cpu
     memory                   = var.task_memory

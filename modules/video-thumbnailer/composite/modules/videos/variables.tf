@@ -6,12 +6,6 @@ variable "bucket" {
   default     = null
 }
 
-variable "task_image" {
-  description = "A container image, best with its digest. Exactly one of `image` and `build` is given."
-  type        = string
-  default     = null
-}
-
 variable "task_build_context" {
   description = "Folder with everything that goes into the image; a `.dockerignore` in it is honoured. Where the spec says when not given."
   type        = string
