@@ -89,11 +89,11 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
         let handlers = if whole { out.join(HANDLERS) } else { spec.join(HANDLERS) };
         // Modules of entries lie two folders below that of the whole.
         let from = root.join("modules/entry");
-        let name = root.file_name().unwrap_or_default().to_string_lossy();
         let layout = Layout {
             spec: relative(&from, &spec),
             handlers: relative(&from, &handlers),
-            whole: format!("./{name}"),
+            // Where else they lie is not theirs to know: the same spec gives the same bytes.
+            whole: if whole { format!("./{MODULES}") } else { format!("./path/to/{}", app.name) },
         };
         let flavor = settings.flavor.unwrap_or_default();
         match module::generate(app, flavor, &layout, &templates) {
