@@ -29,5 +29,8 @@ pub(crate) fn run(global: &Global, example: Example) -> Outcome {
     std::fs::write(path, example.text())
         .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
     global.say(&format!("wrote {}; next: `tandem check`, `tandem generate`", path.display()));
+    if example == Example::VideoThumbnailer {
+        global.say("it builds a container from the folder `container`, which needs a Dockerfile");
+    }
     Ok(())
 }

@@ -8,10 +8,12 @@ pub(crate) mod policy;
 
 use std::path::Path;
 
+use tandem::diagnostic::Diagnostic;
 use tandem::graph::Format as Picture;
 use tandem::source::Source;
 use tandem::spec::{self, App};
 use tandem::templates::BUILT_IN;
+use tandem_model::expr::Expr;
 use tandem_model::finding::{Code, suggest};
 
 use crate::{Failure, Format, Global, Outcome};
@@ -34,7 +36,10 @@ fn app(global: &Global) -> Result<(Source, App), Failure> {
 
 pub(crate) fn check(global: &Global) -> Outcome {
     let source = global.source()?;
-    let (app, diagnostics) = spec::read(&source);
+    let (app, mut diagnostics) = spec::read(&source);
+    if let Some(app) = &app {
+        diagnostics.extend(absent_files(app, &generate::folder(&source)));
+    }
     global.report(&source, &diagnostics)?;
     if let Some(app) = app {
         let objects: usize = app.entries.iter().map(|entry| entry.graph.objects().len()).sum();
@@ -42,6 +47,35 @@ pub(crate) fn check(global: &Global) -> Outcome {
         global.say(&format!("{}: {} {entries}, {objects} AWS objects", app.name, app.entries.len()));
     }
     Ok(())
+}
+
+/// Warnings of what the spec names and is not there yet, beside the handlers, which `tandem build` makes.
+fn absent_files(app: &App, folder: &Path) -> Vec<Diagnostic> {
+    let mut absent = Vec::new();
+    for entry in &app.entries {
+        let built: Vec<String> = entry.handlers.values().map(|handler| spec::bootstrap(handler)).collect();
+        for object in entry.graph.objects() {
+            let named = |field: &str, part: &str| match object.fields.get(field) {
+                Some(Expr::Literal(recipe)) => recipe[part].as_str(),
+                Some(Expr::Map(recipe)) => match recipe.get(part) {
+                    Some(Expr::Literal(path)) => path.as_str(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let (code, path) = match (named("source", "path"), named("build", "context")) {
+                (Some(path), _) if built.iter().all(|built| built != path) => (Code::Code, path),
+                (_, Some(context)) => (Code::Build, context),
+                _ => continue,
+            };
+            if !folder.join(path).exists() {
+                let message = format!("there is no `{path}` beside the spec yet");
+                let help = "Terraform needs it at the first apply.";
+                absent.push(Diagnostic::error(code, entry.span.clone(), message, help).as_warning());
+            }
+        }
+    }
+    absent
 }
 
 pub(crate) fn graph(global: &Global) -> Outcome {
