@@ -197,13 +197,17 @@ fn one_event_delivered_twice_asks_for_one_task() {
             seen.lock().expect("tokens").push(body["clientToken"].as_str().expect("a token").to_owned());
         }
     });
-    let main = std::fs::read_to_string(stage.terraform.path().join("example/main.tf")).expect("main.tf");
+    let path = stage.terraform.path().join("examples/video-thumbnailer/main.tf");
+    let main = std::fs::read_to_string(&path).expect("main.tf");
     let watched = main.replace(
-        "  launcher {\n",
-        &format!("  launcher {{\n    environment = {{ AWS_ENDPOINT_URL_ECS = \"{}\" }}\n", proxy.endpoint),
+        "  videos = {\n",
+        &format!(
+            "  videos = {{\n    launcher_environment = {{ AWS_ENDPOINT_URL_ECS = \"{}\" }}\n",
+            proxy.endpoint
+        ),
     );
     assert_ne!(main, watched);
-    std::fs::write(stage.terraform.path().join("example/main.tf"), watched).expect("main.tf");
+    std::fs::write(path, watched).expect("main.tf");
     stage.terraform.apply().expect_success();
     let record = |sequencer: &str| {
         json!({ "Records": [{
