@@ -1,6 +1,7 @@
 //! What is wrong, at its place in the text.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
@@ -30,6 +31,11 @@ pub enum Place {
     Spec(Span),
     /// In another file, at a line and column from 1.
     File(String, usize, usize),
+}
+
+/// A path as people write it: a folder of one's own goes without saying.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
 impl Diagnostic {

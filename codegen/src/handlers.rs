@@ -186,15 +186,10 @@ impl Function {
     /// compiles.
     pub fn keep(&mut self, text: &str) {
         let Ok(file) = syn::parse_file(text) else { return };
-        let named = |event: &Event| {
-            file.items
-                .iter()
-                .any(|item| matches!(item, syn::Item::Fn(function) if function.sig.ident == event.function()))
+        let kept = |event: &Event| {
+            *event != Event::Invoke && !self.events.contains(event) && find(&file, *event).is_some()
         };
-        self.kept = Event::ALL
-            .into_iter()
-            .filter(|event| *event != Event::Invoke && !self.events.contains(event) && named(event))
-            .collect();
+        self.kept = Event::ALL.into_iter().filter(kept).collect();
     }
 
     /// The files that are generated each time, from the crate's folder on.
@@ -254,12 +249,7 @@ impl Function {
         let mut diagnostics = Vec::new();
         let mut added = String::new();
         for event in &self.kept {
-            let at = file.items.iter().find_map(|item| match item {
-                syn::Item::Fn(function) if function.sig.ident == event.function() => {
-                    Some(function.sig.ident.span().start())
-                }
-                _ => None,
-            });
+            let at = find(&file, *event).map(|function| function.sig.ident.span().start());
             let at = at.map_or((1, 1), |start| (start.line, start.column + 1));
             let message = format!("no trigger calls `{}` any more", event.function());
             let help = "Remove it, or give the function its trigger back.";
@@ -267,11 +257,7 @@ impl Function {
             diagnostics.push(finding.as_warning());
         }
         for event in &self.events {
-            let found = file.items.iter().find_map(|item| match item {
-                syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),
-                _ => None,
-            });
-            match found {
+            match find(&file, *event) {
                 Some(function) => {
                     if let Some(wrong) = misfit(*event, function) {
                         let start = function.sig.ident.span().start();
@@ -316,6 +302,14 @@ impl Function {
         }
         Ok(format!("\n{body}\n"))
     }
+}
+
+/// The function of a `handler.rs` that gets a type of events.
+fn find(file: &syn::File, event: Event) -> Option<&syn::ItemFn> {
+    file.items.iter().find_map(|item| match item {
+        syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),
+        _ => None,
+    })
 }
 
 /// What does not fit about a signature.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tandem_model::finding::Code;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, shown};
 use crate::module::Flavor;
 use crate::project::Part;
 
@@ -202,7 +202,7 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, 
 fn foreign(path: &Path) -> Diagnostic {
     Diagnostic::in_file(
         Code::Foreign,
-        (path.strip_prefix(".").unwrap_or(path).display().to_string(), 1, 1),
+        (shown(path), 1, 1),
         "a file that tandem did not write is in the way",
         "Move it away, or choose another folder with `--out`.",
     )
@@ -213,7 +213,7 @@ fn edit(path: &Path, now: &[u8], text: &str) -> Diagnostic {
     let line = String::from_utf8_lossy(&now[..same]).matches('\n').count() + 1;
     Diagnostic::in_file(
         Code::Edited,
-        (path.strip_prefix(".").unwrap_or(path).display().to_string(), line, 1),
+        (shown(path), line, 1),
         "this generated file was edited by hand",
         "Move the edit to a file of your own, or give it up with `--overwrite`.",
     )

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tandem_model::finding::Code;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{self, Diagnostic};
 use crate::handlers::{Function, functions};
 use crate::module::{self, Flavor, Layout};
 use crate::output::{Manifest, Plan};
@@ -196,7 +196,7 @@ fn handler(
     }
     // As the user named the folder, so that a terminal opens it.
     let shown = request.out.join(HANDLERS).join(&function.name).join("src/handler.rs");
-    let shown = shown.strip_prefix(".").unwrap_or(&shown).display().to_string();
+    let shown = diagnostic::shown(&shown);
     let (found, fixed) = function.read(&shown, &text, templates)?;
     match fixed {
         Some(fixed) if request.fix => {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tandem::diagnostic::Diagnostic;
+use tandem::diagnostic::{Diagnostic, shown};
 use tandem::module::Flavor;
 use tandem::output;
 use tandem::project::{self, Request};
@@ -72,7 +72,6 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     let (changes, edited) = output::compare(&out, &plan, options.overwrite)?;
     diagnostics.extend(edited);
     if options.check {
-        let shown = |path: &Path| path.strip_prefix(".").unwrap_or(path).display().to_string();
         let known = |path: &str| diagnostics.iter().any(|known| known.to_json(source)["file"] == path);
         let mut command = "tandem generate".to_owned();
         if let Some(out) = &options.out {

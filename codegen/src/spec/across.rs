@@ -136,7 +136,11 @@ fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
             let target = entry.references.get(variable)?;
             Some((target.entry.clone(), target.output))
         }
-        Expr::Literal(name) => Some((name.as_str()?.rsplit(':').next()?.to_owned(), "")),
+        // The text before a name that is not known ends in a colon, and names nothing.
+        Expr::Literal(name) => {
+            let name = name.as_str()?.rsplit(':').next().filter(|name| !name.is_empty())?;
+            Some((name.to_owned(), ""))
+        }
         Expr::Attribute(key, _) => {
             let made = |value: &Expr| matches!(value, Expr::Attribute(other, "bucket") if other == key);
             let (output, _) = entry.graph.outputs.iter().find(|(_, value)| made(value))?;
