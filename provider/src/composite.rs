@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tandem_engine::job::{Job, Problem};
@@ -20,6 +20,7 @@ use tfplugin::provider::{
 };
 use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Step, Value};
+use tokio::time::Instant;
 
 use crate::config::{self, Configured, Session, Shared};
 use crate::{convert, files, state};

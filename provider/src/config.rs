@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use tandem_engine::driver::Failure;
 use tandem_model::context::{Context, Network};
 use tandem_model::input::{Inputs, Reader, Rule};
@@ -15,6 +16,7 @@ use tfplugin::{Diagnostic, Path, Value};
 use tokio::sync::OnceCell;
 
 use crate::aws::{AssumeRole, Aws, Clients, Connection, SERVICES};
+use crate::container_engine::ContainerEngine;
 use crate::convert;
 
 /// How long an apply that shows no sign of life counts as alive. `TANDEM_LEASE_SECONDS` sets another
@@ -143,9 +145,21 @@ pub(crate) fn validate(config: &Value) -> Vec<Diagnostic> {
     read(config).1
 }
 
+/// What the provider works on: AWS and a container engine, unless something else is put in their place.
+#[derive(Clone, Default)]
+pub struct Outside {
+    /// What carries the calls to AWS, in place of HTTPS.
+    pub carrier: Option<SharedHttpConnector>,
+    /// What builds images, in place of Docker or podman.
+    pub engine: Option<Arc<dyn ContainerEngine>>,
+}
+
 /// The configuration as far as it is known, and what follows from it.
 #[derive(Default)]
-pub(crate) struct Shared(Mutex<Option<Arc<Configured>>>);
+pub(crate) struct Shared {
+    outside: Outside,
+    configured: Mutex<Option<Arc<Configured>>>,
+}
 
 /// A configured provider.
 pub(crate) struct Configured {
@@ -156,6 +170,7 @@ pub(crate) struct Configured {
     connection: Connection,
     account: Option<String>,
     default_tags: BTreeMap<String, String>,
+    engine: Option<Arc<dyn ContainerEngine>>,
     session: OnceCell<Session>,
 }
 
@@ -175,6 +190,10 @@ impl Session {
 }
 
 impl Shared {
+    pub(crate) fn new(outside: Outside) -> Self {
+        Self { outside, configured: Mutex::default() }
+    }
+
     /// Takes a configuration; no call is made until something needs one.
     pub(crate) fn configure(&self, config: &Value) -> Vec<Diagnostic> {
         let (configuration, diagnostics) = read(config);
@@ -189,6 +208,7 @@ impl Shared {
             None => None,
         };
         let mut connection = Connection {
+            carrier: self.outside.carrier.clone(),
             region: text(&read.region),
             profile: text(&read.profile),
             access_key: text(&read.access_key),
@@ -231,15 +251,16 @@ impl Shared {
             connection,
             account,
             default_tags,
+            engine: self.outside.engine.clone(),
             session: OnceCell::new(),
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
+        *self.configured.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
         Vec::new()
     }
 
     /// The configuration; `None` while only validations were asked for.
     pub(crate) fn configured(&self) -> Option<Arc<Configured>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -283,7 +304,11 @@ impl Configured {
             default_tags: self.default_tags.clone(),
             ..Context::default()
         };
-        Ok(Session { aws: Aws::new(&clients), context, network: OnceCell::new() })
+        let aws = match &self.engine {
+            Some(engine) => Aws::with(&clients, engine.clone()),
+            None => Aws::new(&clients),
+        };
+        Ok(Session { aws, context, network: OnceCell::new() })
     }
 }
 

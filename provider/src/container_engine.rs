@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bollard::Docker;
 use bollard::auth::DockerCredentials;
 use bollard::body_try_stream;
@@ -19,9 +20,38 @@ use tracing::{debug, info};
 
 use crate::build_context::Files;
 
+/// Builds images and pushes them.
+#[async_trait]
+pub trait ContainerEngine: Send + Sync {
+    /// Builds an image and pushes it to a repository; the tag was planned from what the context held then.
+    async fn build_and_push(
+        &self,
+        recipe: &Recipe,
+        repository: &str,
+        tag: &str,
+        login: &Login,
+    ) -> Result<(), Failed>;
+}
+
+/// Docker or podman: the one that the environment names, or one that runs where engines usually do.
+pub(crate) struct Local;
+
+#[async_trait]
+impl ContainerEngine for Local {
+    async fn build_and_push(
+        &self,
+        recipe: &Recipe,
+        repository: &str,
+        tag: &str,
+        login: &Login,
+    ) -> Result<(), Failed> {
+        build_and_push(recipe, repository, tag, login).await
+    }
+}
+
 /// How an image is built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Recipe {
+pub struct Recipe {
     context: String,
     dockerfile: String,
     args: BTreeMap<String, String>,
@@ -49,23 +79,26 @@ impl Recipe {
 
 /// Who pushes.
 #[derive(Clone, Debug)]
-pub(crate) struct Login {
-    pub(crate) user: String,
-    pub(crate) password: String,
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password, or a token in its place.
+    pub password: String,
 }
 
 /// What went wrong, and while doing what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failed {
-    pub(crate) doing: &'static str,
-    pub(crate) message: String,
+pub struct Failed {
+    /// While doing what.
+    pub doing: &'static str,
+    /// What went wrong.
+    pub message: String,
 }
 
 /// Lines of the engine's output that an error shows.
 const LINES: usize = 20;
 
-/// Builds an image and pushes it to a repository.
-pub(crate) async fn build_and_push(
+async fn build_and_push(
     recipe: &Recipe,
     repository: &str,
     tag: &str,

@@ -1,11 +1,11 @@
 //! The Terraform provider of Tandem, as a library: the program is [`run`], and tests reach AWS
-//! through [`aws`].
+//! through [`aws`], or put something in its place with [`provider`].
 
 pub mod aws;
 mod build_context;
 mod composite;
 mod config;
-mod container_engine;
+pub mod container_engine;
 mod convert;
 mod files;
 mod state;
@@ -20,6 +20,7 @@ use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Options, Value};
 
 use composite::CompositeResource;
+pub use config::Outside;
 use config::Shared;
 
 /// The provider: its configuration, and one resource per composite.
@@ -47,11 +48,16 @@ impl Provider for Tandem {
     }
 }
 
+/// The provider, on this outside.
+pub fn provider(outside: Outside) -> impl Provider {
+    Tandem(Arc::new(Shared::new(outside)))
+}
+
 /// Serves the provider to Terraform; `arguments` are those of the process but the first.
 pub async fn run(arguments: &[String]) -> ExitCode {
     tfplugin::log::init("tandem", &["terraform_provider_tandem", "tandem_engine", "tfplugin"]);
     let options = Options { source: "tandem/tandem", version: env!("CARGO_PKG_VERSION") };
-    tfplugin::serve(Tandem(Arc::default()), options, arguments).await
+    tfplugin::serve(provider(Outside::default()), options, arguments).await
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::ownership::{INSTANCE, OWNER, Owner};
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::canonical::{self, TAGS};

@@ -1,11 +1,12 @@
 //! What every operation on a composite is given, and how it calls drivers.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tandem_model::context::Context;
 use tandem_model::graph::Key;
 use tandem_model::ownership::Owner;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::driver::{Class, Drivers, Failure};

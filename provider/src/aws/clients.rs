@@ -10,7 +10,9 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 
 /// Services whose endpoint can be set.
 pub const SERVICES: &[&str] =
@@ -18,7 +20,7 @@ pub const SERVICES: &[&str] =
 
 /// How to reach AWS: what the provider's configuration says. What is not set comes from the
 /// environment and the shared configuration files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// The region.
     pub region: Option<String>,
@@ -38,6 +40,8 @@ pub struct Connection {
     pub assume_role: Option<AssumeRole>,
     /// How often a failed call is tried again.
     pub max_retries: Option<u32>,
+    /// What carries the calls, in place of HTTPS.
+    pub carrier: Option<SharedHttpConnector>,
 }
 
 /// A role to work in.
@@ -127,7 +131,7 @@ impl Connection {
         Ok(Clients {
             account: None,
             place: format!("{}/{region}", endpoint("s3").unwrap_or_default()),
-            ec2: ec2::Client::new(credentials.clone(), &region, of_environment("ec2")),
+            ec2: ec2::Client::new(self.connector(), credentials.clone(), &region, of_environment("ec2")),
             region,
             cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
             ecr: client!(aws_sdk_ecr, "ecr"),
@@ -145,9 +149,22 @@ impl Connection {
         })
     }
 
+    /// What carries calls that no client of the SDK makes.
+    fn connector(&self) -> SharedHttpConnector {
+        let tls = || Connector::builder().tls_provider(Tls::Rustls(CryptoMode::Ring)).build();
+        self.carrier.clone().unwrap_or_else(|| SharedHttpConnector::new(tls()))
+    }
+
+    fn http_client(&self) -> SharedHttpClient {
+        match self.carrier.clone() {
+            Some(carrier) => http_client_fn(move |_, _| carrier.clone()),
+            None => aws_smithy_http_client::Builder::new()
+                .tls_provider(Tls::Rustls(CryptoMode::Ring))
+                .build_https(),
+        }
+    }
+
     async fn load(&self) -> SdkConfig {
-        let http =
-            aws_smithy_http_client::Builder::new().tls_provider(Tls::Rustls(CryptoMode::Ring)).build_https();
         // `max_retries` counts the calls after the first.
         let attempts = self.max_retries.unwrap_or(9).saturating_add(1);
         let timeouts = TimeoutConfig::builder()
@@ -155,7 +172,7 @@ impl Connection {
             .read_timeout(Duration::from_secs(60))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(self.http_client())
             .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts);
         if let Some(region) = &self.region {

@@ -2,16 +2,13 @@
 //! ten minutes of CPU and 7.5 GiB to build, for six calls.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use aws_sdk_sts::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
@@ -34,7 +31,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 /// A client of EC2.
 #[derive(Clone, Debug)]
 pub struct Client {
-    connector: Arc<Connector>,
+    connector: SharedHttpConnector,
     credentials: Option<SharedCredentialsProvider>,
     region: String,
     endpoint: String,
@@ -75,13 +72,14 @@ impl Named for Node<'_, '_> {
 
 impl Client {
     pub(super) fn new(
+        connector: SharedHttpConnector,
         credentials: Option<SharedCredentialsProvider>,
         region: &str,
         endpoint: Option<String>,
     ) -> Self {
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         Self {
-            connector: Arc::new(Connector::builder().tls_provider(Tls::Rustls(CryptoMode::Ring)).build()),
+            connector,
             credentials,
             region: region.to_owned(),
             endpoint: endpoint.unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com{suffix}")),

@@ -1,6 +1,7 @@
 //! ECR repositories, their lifecycle policies, and the images in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
@@ -17,7 +18,7 @@ use tandem_model::image;
 
 use super::failure::{call, found, gone};
 use super::{optional, policy_text, settings, split, text};
-use crate::container_engine::{self, Login, Recipe};
+use crate::container_engine::{ContainerEngine, Login, Recipe};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -202,6 +203,7 @@ pub(super) struct Images {
     pub(super) ecr: Client,
     /// The host and port of an endpoint of one's own: its registry is there as well.
     pub(super) own_endpoint: Option<String>,
+    pub(super) engine: Arc<dyn ContainerEngine>,
 }
 
 impl Images {
@@ -269,7 +271,8 @@ impl Driver for Images {
         };
         let recipe = Recipe::read(settings.get("build").unwrap_or(&Json::Null));
         let login = self.login().await?;
-        container_engine::build_and_push(&recipe, &self.address(&url), tag, &login)
+        self.engine
+            .build_and_push(&recipe, &self.address(&url), tag, &login)
             .await
             .map_err(|error| Failure::local(error.doing, error.message))?;
         let made = self.detail(name, tag).await?.ok_or_else(|| {

@@ -24,12 +24,15 @@ mod task_definition;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use tandem_engine::driver::{Driver, Drivers, Failure};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
+
+use crate::container_engine::{ContainerEngine, Local};
 
 pub use clients::{AssumeRole, Clients, Connection, SERVICES};
 
@@ -42,6 +45,11 @@ pub struct Aws {
 impl Aws {
     /// Drivers on these clients.
     pub fn new(clients: &Clients) -> Self {
+        Self::with(clients, Arc::new(Local))
+    }
+
+    /// Drivers on these clients, and on this container engine.
+    pub fn with(clients: &Clients, engine: Arc<dyn ContainerEngine>) -> Self {
         let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
         let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
         add(&kinds::cloudwatch::METRIC_ALARM, Box::new(alarm::Alarms(clients.cloudwatch.clone())));
@@ -49,7 +57,7 @@ impl Aws {
         add(&kinds::ecr::REPOSITORY, Box::new(ecr::Repositories(clients.ecr.clone())));
         add(&kinds::ecr::LIFECYCLE_POLICY, Box::new(ecr::LifecyclePolicies(clients.ecr.clone())));
         let own_endpoint = clients.own_registry.clone();
-        add(&kinds::ecr::IMAGE, Box::new(ecr::Images { ecr: clients.ecr.clone(), own_endpoint }));
+        add(&kinds::ecr::IMAGE, Box::new(ecr::Images { ecr: clients.ecr.clone(), own_endpoint, engine }));
         add(&kinds::ecs::CLUSTER, Box::new(cluster::Clusters(clients.ecs.clone())));
         add(
             &kinds::ecs::TASK_DEFINITION,
