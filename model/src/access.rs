@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::context::Context;
 use crate::expr::{Expr, Place};
 use crate::graph::{Graph, Object};
-use crate::kind::fill;
+use crate::kind::{Access, fill};
+use crate::kinds;
 use crate::names;
 
 /// The longest managed policy that IAM takes, in characters without spaces.
@@ -37,9 +38,9 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         let known = Known { part, parts, context };
         for object in part.graph.objects() {
             let settings = known.settings(object);
-            let needed = object.kind.access.iter().enumerate();
-            for (number, access) in needed.filter(|(_, access)| part.graph.force_destroy || !access.to_empty)
-            {
+            let needed = |access: &Access| (part.graph.force_destroy || !access.to_empty) && !access.to_sweep;
+            let all = object.kind.access.iter().enumerate();
+            for (number, access) in all.filter(|(_, access)| needed(access)) {
                 let place = |place| Some(known.place(place));
                 if let Some(resource) = fill(access.resource, &settings, &place) {
                     by_call.entry((object.kind.name, number)).or_default().insert(shorten(&resource));
@@ -61,6 +62,13 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         .collect();
     statements.sort_by_key(|statement| statement["Action"].to_string());
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What IAM must allow on `*` whoever looks for everything of a project, wherever its state is. To look at
+/// what is found and to delete it takes what a deployment takes.
+pub fn sweep() -> BTreeSet<&'static str> {
+    let access = kinds::ALL.iter().flat_map(|kind| kind.access);
+    access.filter(|access| access.to_sweep).flat_map(|access| access.actions).copied().collect()
 }
 
 /// Wildcards in a row say what one says.

@@ -44,17 +44,24 @@ pub struct Access {
     pub actions: &'static [&'static str],
     /// Whether only a composite that may delete what its objects hold needs them.
     pub to_empty: bool,
+    /// Whether only a sweep needs them, which looks for objects that no state has.
+    pub to_sweep: bool,
 }
 
 /// Actions on a resource.
 pub const fn access(resource: &'static str, actions: &'static [&'static str]) -> Access {
-    Access { resource, actions, to_empty: false }
+    Access { resource, actions, to_empty: false, to_sweep: false }
 }
 
 impl Access {
     /// The same, to empty an object before its delete.
     pub const fn to_empty(self) -> Self {
         Self { to_empty: true, ..self }
+    }
+
+    /// The same, to find what no state has.
+    pub const fn to_sweep(self) -> Self {
+        Self { to_sweep: true, ..self }
     }
 }
 

@@ -11,6 +11,9 @@ pub const MAX_NAME: usize = 64;
 /// Room for the longest name of a region: `ap-northeast-1`, `eusc-de-east-1`, and two more.
 const LONGEST_REGION: usize = 16;
 
+/// What shortening leaves of a name at the least: of that of a role in IAM, before its hash.
+const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - 8;
+
 /// Checks the name of a composite or project: lower case, digits and single hyphens.
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > MAX_NAME {
@@ -51,6 +54,17 @@ pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
     // S3 allows 63 characters; the hash takes 8.
     let own = shorten(&join(project, name, &[role]), 63 - 1 - 8);
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
+}
+
+/// What the names of all objects of a project begin with, and those of some others, too: of a long
+/// project only as much as shortening leaves.
+pub fn prefix(project: &str) -> String {
+    format!("{project}-").chars().take(LEAST_KEPT).collect()
+}
+
+/// What names of folders begin with.
+pub fn folder(project: &str) -> String {
+    format!("{project}/")
 }
 
 /// What follows the name is set off by two hyphens, which no name holds: the dead letters of `x` are
@@ -117,6 +131,42 @@ mod tests {
         let (one, two) = (shorten(&"a".repeat(70), 64), shorten(&"a".repeat(71), 64));
         assert!(one.len() <= 64 && two.len() <= 64 && one != two);
         assert_eq!(shorten("short", 64), "short");
+    }
+
+    #[test]
+    fn every_name_begins_with_the_prefix_of_its_project() {
+        let text = |expr: Expr| match expr {
+            Expr::Literal(text) => text.as_str().expect("a text").to_owned(),
+            Expr::Concat(parts) => match &parts[0] {
+                Expr::Literal(text) => text.as_str().expect("a text").to_owned(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        // Projects of every length, with a hyphen at every place.
+        for length in 1..=MAX_NAME {
+            for hyphen in 1..length {
+                let mut project = "p".repeat(length);
+                if hyphen + 1 < length {
+                    project.replace_range(hyphen..=hyphen, "-");
+                }
+                check_name(&project).expect("a project");
+                let prefix = prefix(&project);
+                let context = Context { project: Some(project.clone()), ..Context::default() };
+                for name in ["n", "some-name", &"n".repeat(MAX_NAME)] {
+                    for role in ["", "dead-letters", "on-thumbnail--scheduler"] {
+                        for name in [
+                            regional(&context, name, role, 64),
+                            global(&context, name, role, 64),
+                            bucket(&context, name, role),
+                        ] {
+                            let name = text(name);
+                            assert!(name.starts_with(&prefix), "{name} of {project}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

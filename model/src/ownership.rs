@@ -6,7 +6,8 @@ use std::fmt;
 pub const OWNER: &str = "tandem:owner";
 /// The tag that says which state an object belongs to: a random text, also in the state.
 pub const INSTANCE: &str = "tandem:instance";
-/// The tag of the anchor: `complete`, or `creating` with the end of the lease.
+/// The tag of the anchor: `complete` with a digest of which objects that are, or `creating` with the end
+/// of the lease.
 pub const STATUS: &str = "tandem:status";
 
 /// Whether a tag is not the user's to set.
@@ -28,8 +29,37 @@ pub struct Owner {
     pub name: String,
 }
 
+impl Owner {
+    /// Reads the value of the tag; `None` for one that nothing of ours carries.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let [project, region, composite, name] = parts[..] else { return None };
+        let known = parts.iter().all(|part| !part.is_empty());
+        known.then(|| Self {
+            project: project.to_owned(),
+            region: region.to_owned(),
+            composite: composite.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}/{}", self.project, self.region, self.composite, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_survives_its_tag() {
+        let text = "shop/eu-central-1/bucket/inbox";
+        assert_eq!(Owner::parse(text).expect("an owner").to_string(), text);
+        for bad in ["", "shop", "shop/eu-central-1/bucket", "shop/eu-central-1//inbox", "a/b/c/d/e"] {
+            assert_eq!(Owner::parse(bad), None, "{bad}");
+        }
     }
 }

@@ -389,7 +389,7 @@ async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, sess
     );
 }
 
-fn job<'a>(
+pub(crate) fn job<'a>(
     session: &'a Session,
     configured: &Configured,
     owner: Owner,
@@ -404,6 +404,7 @@ fn job<'a>(
         adopt: configured.adopt,
         ignore,
         lease: config::lease(),
+        clock: configured.clock(),
         deadline: Instant::now() + limit,
         stopped,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use tandem_engine::driver::Failure;
@@ -152,6 +152,8 @@ pub struct Outside {
     pub carrier: Option<SharedHttpConnector>,
     /// What builds images, in place of Docker or podman.
     pub engine: Option<Arc<dyn ContainerEngine>>,
+    /// What tells the time of day, in place of the system.
+    pub clock: Option<fn() -> SystemTime>,
 }
 
 /// The configuration as far as it is known, and what follows from it.
@@ -170,7 +172,7 @@ pub(crate) struct Configured {
     connection: Connection,
     account: Option<String>,
     default_tags: BTreeMap<String, String>,
-    engine: Option<Arc<dyn ContainerEngine>>,
+    outside: Outside,
     session: OnceCell<Session>,
 }
 
@@ -251,7 +253,7 @@ impl Shared {
             connection,
             account,
             default_tags,
-            engine: self.outside.engine.clone(),
+            outside: self.outside.clone(),
             session: OnceCell::new(),
         };
         *self.configured.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
@@ -265,6 +267,11 @@ impl Shared {
 }
 
 impl Configured {
+    /// What tells the time of day.
+    pub(crate) fn clock(&self) -> fn() -> SystemTime {
+        self.outside.clock.unwrap_or(SystemTime::now)
+    }
+
     /// Clients and place. The first to ask makes one call to learn the account, unless the
     /// configuration says it.
     pub(crate) async fn session(&self) -> Result<&Session, Diagnostic> {
@@ -304,7 +311,7 @@ impl Configured {
             default_tags: self.default_tags.clone(),
             ..Context::default()
         };
-        let aws = match &self.engine {
+        let aws = match &self.outside.engine {
             Some(engine) => Aws::with(&clients, engine.clone()),
             None => Aws::new(&clients),
         };

@@ -98,12 +98,7 @@ pub struct Failed {
 /// Lines of the engine's output that an error shows.
 const LINES: usize = 20;
 
-async fn build_and_push(
-    recipe: &Recipe,
-    repository: &str,
-    tag: &str,
-    login: &Login,
-) -> Result<(), Failed> {
+async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Login) -> Result<(), Failed> {
     let files =
         files(recipe).await.map_err(|message| Failed { doing: "reading the build context", message })?;
     let hash = files.hash().map_err(|error| Failed {

@@ -9,6 +9,7 @@ pub mod container_engine;
 mod convert;
 mod files;
 mod state;
+pub mod sweep;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -55,9 +56,21 @@ pub fn provider(outside: Outside) -> impl Provider {
 
 /// Serves the provider to Terraform; `arguments` are those of the process but the first.
 pub async fn run(arguments: &[String]) -> ExitCode {
-    tfplugin::log::init("tandem", &["terraform_provider_tandem", "tandem_engine", "tfplugin"]);
-    let options = Options { source: "tandem/tandem", version: env!("CARGO_PKG_VERSION") };
+    log();
+    let options = Options {
+        source: "tandem/tandem",
+        version: env!("CARGO_PKG_VERSION"),
+        commands: &[(
+            "sweep",
+            "Find what is in AWS and in no state, and remove it; `sweep --help` tells more",
+        )],
+    };
     tfplugin::serve(provider(Outside::default()), options, arguments).await
+}
+
+/// Starts logging, when Terraform's variables ask for it.
+fn log() {
+    tfplugin::log::init("tandem", &["terraform_provider_tandem", "tandem_engine", "tfplugin"]);
 }
 
 #[cfg(test)]

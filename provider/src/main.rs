@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Before all else: what Terraform starts has no arguments, and no time for a command line.
+    let sweeps = std::env::args_os().nth(1).is_some_and(|first| first == "sweep");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -11,7 +12,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(terraform_provider_tandem::run(&arguments));
+    let code = if sweeps {
+        runtime.block_on(terraform_provider_tandem::sweep::run(std::env::args_os().collect()))
+    } else {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        runtime.block_on(terraform_provider_tandem::run(&arguments))
+    };
     // Blocking work without an end (a lookup, a lock) must not keep the process: Terraform would kill
     // it after two seconds.
     runtime.shutdown_background();

@@ -80,6 +80,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
     ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
     ("s3:HeadBucket", &["s3:ListBucket"]),
+    ("s3:ListBuckets", &["s3:ListAllMyBuckets"]),
     ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
     ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
@@ -100,44 +101,66 @@ const BEHIND: &[&str] = &[
     "ecr:UploadLayerPart",
 ];
 
+/// The calls that the text of a driver names.
+fn calls(text: &str) -> BTreeSet<String> {
+    let quoted = text.split('"').skip(1).step_by(2).filter(|quoted| {
+        let named = quoted.split_once(':').is_some_and(|(service, call)| {
+            service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                && call.starts_with(|c: char| c.is_ascii_uppercase())
+                && call.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        named && *quoted != "lambda:InvokeFunction"
+    });
+    let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+    quoted.map(ToOwned::to_owned).chain(by_name.map(|(call, _)| format!("ec2:{call}"))).collect()
+}
+
+/// The text of a driver without its listings, and these.
+fn parted(text: &str) -> (String, String) {
+    let mut parts = text.split("    async fn list(");
+    let (mut rest, mut listings) = (parts.next().unwrap_or_default().to_owned(), String::new());
+    for part in parts {
+        let (listing, after) = part.split_once("\n    }\n").expect("the end of a method");
+        listings.push_str(listing);
+        rest.push_str(after);
+    }
+    (rest, listings)
+}
+
 #[test]
 fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
-    let mut called = BTreeSet::new();
+    let (mut called, mut called_to_list) = (BTreeSet::new(), BTreeSet::new());
     for file in std::fs::read_dir(root().join("provider/src/aws")).expect("drivers") {
         let path = file.expect("a driver").path();
         // What the caller is needs no right to ask, and what errors mean is no call.
         if path.ends_with("failure.rs") || path.ends_with("clients.rs") {
             continue;
         }
-        let text = std::fs::read_to_string(&path).expect("a driver");
-        for quoted in text.split('"').skip(1).step_by(2) {
-            let named = quoted.split_once(':').is_some_and(|(service, call)| {
-                service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-                    && call.starts_with(|c: char| c.is_ascii_uppercase())
-                    && call.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            });
-            if named && quoted != "lambda:InvokeFunction" {
-                called.insert(quoted.to_owned());
-            }
-        }
-        let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
-        called.extend(by_name.map(|(call, _)| format!("ec2:{call}")));
+        let (rest, listings) = parted(&std::fs::read_to_string(&path).expect("a driver"));
+        called.extend(calls(&rest));
+        called_to_list.extend(calls(&listings));
     }
     assert!(called.len() > 100, "{called:?}");
-    let mut needed: BTreeSet<&str> = BTreeSet::new();
-    for call in &called {
-        match ACTIONS.iter().find(|(name, _)| name == call) {
-            Some((_, actions)) => needed.extend(*actions),
-            None => {
-                needed.insert(call);
+    let tagged = kinds::ALL.iter().filter(|kind| kind.tags).count();
+    assert_eq!(called_to_list.len(), tagged, "every kind with tags can be listed: {called_to_list:?}");
+    // A deployment makes no list of everything, and needs no right to it: that is for sweeps.
+    for (called, to_sweep) in [(&called, false), (&called_to_list, true)] {
+        let mut needed: BTreeSet<&str> = BTreeSet::new();
+        for call in called {
+            match ACTIONS.iter().find(|(name, _)| name == call) {
+                Some((_, actions)) => needed.extend(*actions),
+                None => {
+                    needed.insert(call);
+                }
             }
         }
+        let access = kinds::ALL.iter().flat_map(|kind| kind.access);
+        let access = access.filter(|access| access.to_sweep == to_sweep);
+        let listed: BTreeSet<&str> = access.flat_map(|access| access.actions).copied().collect();
+        let behind = |action: &str| BEHIND.iter().any(|start| action.starts_with(start));
+        let missing: Vec<&str> = needed.difference(&listed).copied().collect();
+        assert!(missing.is_empty(), "not in the policy: {missing:?}");
+        let idle: Vec<&str> = listed.difference(&needed).copied().filter(|action| !behind(action)).collect();
+        assert!(idle.is_empty(), "no driver calls these: {idle:?}");
     }
-    let access = kinds::ALL.iter().flat_map(|kind| kind.access).flat_map(|access| access.actions);
-    let listed: BTreeSet<&str> = access.copied().collect();
-    let behind = |action: &str| BEHIND.iter().any(|start| action.starts_with(start));
-    let missing: Vec<&str> = needed.difference(&listed).copied().collect();
-    assert!(missing.is_empty(), "not in the policy: {missing:?}");
-    let idle: Vec<&str> = listed.difference(&needed).copied().filter(|action| !behind(action)).collect();
-    assert!(idle.is_empty(), "no driver calls these: {idle:?}");
 }

@@ -212,6 +212,6 @@ impl DataSource for Found {
 async fn main() -> ExitCode {
     let schema = serde_json::from_str(include_str!("../data/aws-schema.json")).expect("the schema");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let options = Options { source: "hashicorp/aws", version: "6.66.0" };
+    let options = Options { source: "hashicorp/aws", version: "6.66.0", commands: &[] };
     tfplugin::serve(Aws(schema), options, &arguments).await
 }

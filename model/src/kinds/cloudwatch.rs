@@ -40,5 +40,6 @@ pub static METRIC_ALARM: Kind = Kind {
             ],
         ),
         access("*", &["cloudwatch:DescribeAlarms"]),
+        access("*", &["cloudwatch:DescribeAlarms"]).to_sweep(),
     ],
 };

@@ -32,5 +32,6 @@ pub static SECURITY_GROUP: Kind = Kind {
         ),
         access("arn:{partition}:ec2:{region}:{account}:vpc/{vpc_id}", &["ec2:CreateSecurityGroup"]),
         access("*", &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]),
+        access("*", &["ec2:DescribeSecurityGroups"]).to_sweep(),
     ],
 };

@@ -41,6 +41,7 @@ pub static REPOSITORY: Kind = Kind {
             ],
         ),
         access("{kms_key}", &["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]),
+        access("*", &["ecr:DescribeRepositories"]).to_sweep(),
     ],
 };
 

@@ -29,6 +29,7 @@ pub static CLUSTER: Kind = Kind {
         ),
         access("arn:{partition}:ecs:{region}:{account}:task/{name}/*", &["ecs:StopTask"]),
         access("*", &["ecs:ListTasks"]),
+        access("*", &["ecs:ListClusters"]).to_sweep(),
         access(
             "arn:{partition}:iam::{account}:role/aws-service-role/ecs.amazonaws.com/*",
             &["iam:CreateServiceLinkedRole"],
@@ -86,6 +87,7 @@ pub static TASK_DEFINITION: Kind = Kind {
             "*",
             &["ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
         ),
+        access("*", &["ecs:ListTaskDefinitionFamilies"]).to_sweep(),
         access("{execution_role_arn}", &["iam:PassRole"]),
         access("{task_role_arn}", &["iam:PassRole"]),
     ],

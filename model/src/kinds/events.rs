@@ -20,17 +20,20 @@ pub static RULE: Kind = Kind {
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[access(
-        "arn:{partition}:events:{region}:{account}:rule/{name}",
-        &[
-            "events:DeleteRule",
-            "events:DescribeRule",
-            "events:ListTagsForResource",
-            "events:PutRule",
-            "events:TagResource",
-            "events:UntagResource",
-        ],
-    )],
+    access: &[
+        access(
+            "arn:{partition}:events:{region}:{account}:rule/{name}",
+            &[
+                "events:DeleteRule",
+                "events:DescribeRule",
+                "events:ListTagsForResource",
+                "events:PutRule",
+                "events:TagResource",
+                "events:UntagResource",
+            ],
+        ),
+        access("*", &["events:ListRules"]).to_sweep(),
+    ],
 };
 
 /// What a rule sends its events to.

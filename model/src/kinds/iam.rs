@@ -20,24 +20,27 @@ pub static ROLE: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
-    access: &[access(
-        "arn:{partition}:iam::{account}:role{path}{name}",
-        &[
-            "iam:CreateRole",
-            "iam:DeleteRole",
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:DeleteRolePolicy",
-            "iam:DetachRolePolicy",
-            "iam:GetRole",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-            "iam:PutRolePermissionsBoundary",
-            "iam:TagRole",
-            "iam:UntagRole",
-            "iam:UpdateAssumeRolePolicy",
-            "iam:UpdateRole",
-        ],
-    )],
+    access: &[
+        access(
+            "arn:{partition}:iam::{account}:role{path}{name}",
+            &[
+                "iam:CreateRole",
+                "iam:DeleteRole",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:GetRole",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:PutRolePermissionsBoundary",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+            ],
+        ),
+        access("*", &["iam:ListRoles"]).to_sweep(),
+    ],
 };
 
 /// An inline policy of a role.

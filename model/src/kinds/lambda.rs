@@ -49,6 +49,7 @@ pub static FUNCTION: Kind = Kind {
             ],
         ),
         access("{role}", &["iam:PassRole"]),
+        access("*", &["lambda:ListFunctions"]).to_sweep(),
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
     ],
 };
@@ -137,6 +138,7 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
             ],
         ),
         access("*", &["lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings"]),
+        access("*", &["lambda:ListEventSourceMappings"]).to_sweep(),
         access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
     ],
 };

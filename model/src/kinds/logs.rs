@@ -42,5 +42,6 @@ pub static LOG_GROUP: Kind = Kind {
             ],
         ),
         access("*", &["logs:DescribeLogGroups"]),
+        access("*", &["logs:DescribeLogGroups"]).to_sweep(),
     ],
 };

@@ -28,6 +28,7 @@ pub static BUCKET: Kind = Kind {
             ],
         ),
         access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]).to_empty(),
+        access("*", &["s3:ListAllMyBuckets"]).to_sweep(),
     ],
 };
 

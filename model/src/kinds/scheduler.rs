@@ -17,17 +17,20 @@ pub static SCHEDULE_GROUP: Kind = Kind {
     exclusive: true,
     data: false,
     hashed_name: false,
-    access: &[access(
-        "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
-        &[
-            "scheduler:CreateScheduleGroup",
-            "scheduler:DeleteScheduleGroup",
-            "scheduler:GetScheduleGroup",
-            "scheduler:ListTagsForResource",
-            "scheduler:TagResource",
-            "scheduler:UntagResource",
-        ],
-    )],
+    access: &[
+        access(
+            "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
+            &[
+                "scheduler:CreateScheduleGroup",
+                "scheduler:DeleteScheduleGroup",
+                "scheduler:GetScheduleGroup",
+                "scheduler:ListTagsForResource",
+                "scheduler:TagResource",
+                "scheduler:UntagResource",
+            ],
+        ),
+        access("*", &["scheduler:ListScheduleGroups"]).to_sweep(),
+    ],
 };
 
 /// A schedule.

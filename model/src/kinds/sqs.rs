@@ -25,19 +25,22 @@ pub static QUEUE: Kind = Kind {
     exclusive: false,
     data: true,
     hashed_name: false,
-    access: &[access(
-        "arn:{partition}:sqs:{region}:{account}:{name}",
-        &[
-            "sqs:CreateQueue",
-            "sqs:DeleteQueue",
-            "sqs:GetQueueAttributes",
-            "sqs:GetQueueUrl",
-            "sqs:ListQueueTags",
-            "sqs:SetQueueAttributes",
-            "sqs:TagQueue",
-            "sqs:UntagQueue",
-        ],
-    )],
+    access: &[
+        access(
+            "arn:{partition}:sqs:{region}:{account}:{name}",
+            &[
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+                "sqs:ListQueueTags",
+                "sqs:SetQueueAttributes",
+                "sqs:TagQueue",
+                "sqs:UntagQueue",
+            ],
+        ),
+        access("*", &["sqs:ListQueues"]).to_sweep(),
+    ],
 };
 
 /// The policy of a queue.

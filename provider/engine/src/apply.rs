@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::canonical::{self, TAGS};
-use crate::delete::{check_instance, delete_objects, delete_one};
+use crate::delete::{delete_objects, delete_one, is_ours, of_others};
 use crate::driver::{Class, Driver, Failure, Observed, Tags};
 use crate::import;
 use crate::job::{Job, Outcome, Problem};
@@ -65,8 +65,8 @@ struct Shared {
     resumed: Vec<Key>,
     /// Whether the anchor was found incomplete, or complete and adopted: its objects may be claimed.
     claiming: bool,
-    /// Whether the anchor says `complete`.
-    complete: bool,
+    /// What the anchor says, when it says `complete`.
+    status: Option<Status>,
     /// Whether somebody else took the composite over meanwhile.
     lost: bool,
 }
@@ -113,7 +113,8 @@ impl Run<'_> {
             let object = self.graph.get(&key).expect("an object of the graph");
             self.step(object)
         });
-        let left = if self.shared().complete {
+        let complete = self.shared().status.is_some();
+        let left = if complete {
             work.await
         } else {
             tokio::select! {
@@ -121,12 +122,7 @@ impl Run<'_> {
                 never = self.renew_lease(anchor) => never,
             }
         };
-        if left.is_empty()
-            && !self.failed()
-            && !self.shared().lost
-            && self.remove(&late).await
-            && !self.shared().complete
-        {
+        if left.is_empty() && !self.failed() && !self.shared().lost && self.remove(&late).await {
             self.complete(anchor).await;
         }
         if self.shared().lost {
@@ -186,19 +182,23 @@ impl Run<'_> {
             .objects
             .iter()
             .map(|(key, entry)| async move { (key, entry, read::look(job, entry).await) });
-        let mut problems = Vec::new();
+        let (mut problems, mut others) = (Vec::new(), Vec::new());
         let mut seen = BTreeMap::new();
         for (key, entry, found) in join_all(looks).await {
             match found {
                 Ok(found) => {
-                    if let (Some(found), Some(true)) = (&found, entry.kind().map(|kind| kind.tags)) {
-                        problems.extend(check_instance(key, found, &self.prior.instance).err());
+                    if let Some(found) = &found
+                        && entry.kind().is_some_and(|kind| kind.tags)
+                        && !is_ours(found, &self.prior.instance)
+                    {
+                        others.push((key.clone(), found.clone()));
                     }
                     seen.insert(key.clone(), found);
                 }
                 Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
             }
         }
+        problems.extend(of_others(job, &others, &self.prior.instance));
         self.seen = seen;
         let good = problems.is_empty();
         let mut shared = self.shared();
@@ -217,8 +217,12 @@ impl Run<'_> {
     /// one does not end either. Whether work may begin.
     async fn begin(&mut self, anchor: &Object) -> bool {
         let Some(Some(found)) = self.seen.get(&anchor.key).cloned() else { return true };
-        if Status::of(&found.tags) != Status::Complete {
+        let status = Status::of(&found.tags);
+        if !status.is_complete() {
             return self.gather().await;
+        }
+        if status.is_of_another(&self.prior) && !self.gather().await {
+            return false;
         }
         let again = replaced(self.graph, self.job.context, &self.prior);
         let makes = |object: &Object| {
@@ -227,7 +231,7 @@ impl Run<'_> {
         if again.contains(&anchor.key) || !self.graph.objects().iter().any(makes) {
             return true;
         }
-        let lease = Status::lease(self.job.lease).tag();
+        let lease = self.job.new_lease().tag();
         let driver = self.job.drivers.driver(anchor.kind);
         match self.job.call(|| driver.tag(&found.id, &lease, &[])).await {
             Ok(()) => {
@@ -425,10 +429,10 @@ impl Run<'_> {
             if recorded.is_none() {
                 self.claim(object, driver, &found, differing.is_empty()).await?;
             } else if self.is_anchor(key) {
-                let complete = Status::of(&found.tags) == Status::Complete;
+                let status = Status::of(&found.tags);
                 let mut shared = self.shared();
-                shared.complete = complete;
-                shared.claiming |= !complete;
+                shared.claiming |= !status.is_complete();
+                shared.status = status.is_complete().then_some(status);
             }
         }
         if differing.iter().any(|field| !mutable(object.kind, field)) {
@@ -485,7 +489,7 @@ impl Run<'_> {
                 "Set `force_destroy = true` to lose the data, or change it by hand to what is wanted.",
             ));
         }
-        delete_one(self.job, driver, &found.id, self.graph.force_destroy)
+        delete_one(self.job, object.kind, &found.id, self.graph.force_destroy)
             .await
             .map_err(failed("Deleting"))?;
         let tags = self.tags(object, &settings);
@@ -504,7 +508,7 @@ impl Run<'_> {
             user.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
         tags.extend(ownership::tags(&self.job.owner, &self.prior.instance));
         if self.is_anchor(&object.key) {
-            tags.extend(Status::lease(self.job.lease).tag());
+            tags.extend(self.job.new_lease().tag());
         }
         tags
     }
@@ -568,7 +572,7 @@ impl Run<'_> {
         }
         let mut set = ownership::tags(&self.job.owner, &self.prior.instance);
         if self.is_anchor(key) {
-            set.extend(Status::lease(self.job.lease).tag());
+            set.extend(self.job.new_lease().tag());
         }
         let taken = self.job.call(|| driver.tag(&found.id, &set, &[])).await;
         taken.map_err(|failure| Problem::failed("Taking over", key, &failure))?;
@@ -611,7 +615,7 @@ impl Run<'_> {
     ) -> Result<(), Problem> {
         let key = &object.key;
         let first = Status::of(&found.tags);
-        if first.may_be_held() {
+        if first.may_be_held((self.job.clock)()) {
             // The clock of whoever holds it may be another than ours: what counts is that the tag does
             // not change for as long as a lease lasts.
             info!(%key, "an earlier apply may still be at work: waiting for its lease to end");
@@ -635,8 +639,8 @@ impl Run<'_> {
             })?;
         }
         match Status::of(&found.tags) {
-            Status::Complete if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
-            Status::Complete => return Err(self.complete_elsewhere(object, found)),
+            Status::Complete { .. } if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
+            Status::Complete { .. } => return Err(self.complete_elsewhere(object, found)),
             now if now == first => {}
             Status::Creating { by, .. } => {
                 return Err(Problem::error(
@@ -683,17 +687,24 @@ impl Run<'_> {
                     self.shared().lost = true;
                     return None;
                 }
-                driver.tag(id, &Status::lease(self.job.lease).tag(), &[]).await.ok()
+                driver.tag(id, &self.job.new_lease().tag(), &[]).await.ok()
             };
             let _ = tokio::time::timeout(self.job.lease / 3, renewal).await;
         }
     }
 
+    /// Says at the anchor that all of the record was made, unless it says so already.
     async fn complete(&self, anchor: &Object) {
-        let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
-        let Some(id) = id else { return };
+        let (id, status, said) = {
+            let shared = self.shared();
+            let Some(entry) = shared.record.objects.get(&anchor.key) else { return };
+            (entry.id.clone(), Status::complete(&shared.record), shared.status.clone())
+        };
+        if said.as_ref() == Some(&status) {
+            return;
+        }
         let driver = self.job.drivers.driver(anchor.kind);
-        let tags = Status::Complete.tag();
+        let tags = status.tag();
         if let Err(failure) = self.job.call(|| driver.tag(&id, &tags, &[])).await {
             let problem = Problem::failed("Marking as complete", &anchor.key, &failure);
             self.shared().problems.push(problem);

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tandem_model::graph::Key;
-use tandem_model::ownership::INSTANCE;
+use tandem_model::kind::Kind;
+use tandem_model::ownership::{INSTANCE, OWNER};
 
-use crate::driver::{Driver, Failure, Observed};
+use crate::driver::{Class, Failure, Observed};
 use crate::job::{Job, Outcome, Problem};
 use crate::order;
 use crate::read::look;
@@ -32,7 +34,14 @@ pub(crate) async fn delete_objects(
     // Everything is checked before anything is deleted: a refusal must not leave half a composite.
     let chosen = record.objects.iter().filter(|(key, _)| keys.contains(*key));
     let checks = chosen.map(|(key, entry)| check(job, key, entry, &record.instance, content));
-    let refusals: Vec<Problem> = join_all(checks).await.into_iter().filter_map(Result::err).collect();
+    let (mut refusals, mut others) = (Vec::new(), Vec::new());
+    for refusal in join_all(checks).await.into_iter().filter_map(Result::err) {
+        match refusal {
+            Refusal::Problem(problem) => refusals.push(problem),
+            Refusal::OfOthers(key, found) => others.push((key, *found)),
+        }
+    }
+    refusals.extend(of_others(job, &others, &record.instance));
     if !refusals.is_empty() {
         return Outcome { record, problems: refusals };
     }
@@ -44,7 +53,7 @@ pub(crate) async fn delete_objects(
         let (left, problems) = (&left, &problems);
         async move {
             let Some(kind) = entry.kind() else { return false };
-            match delete_one(job, job.drivers.driver(kind), &entry.id, content).await {
+            match delete_one(job, kind, &entry.id, content).await {
                 Ok(()) => {
                     left.lock().unwrap_or_else(PoisonError::into_inner).objects.remove(&key);
                     true
@@ -71,19 +80,39 @@ pub(crate) async fn delete_objects(
     Outcome { record: left.into_inner().unwrap_or_else(PoisonError::into_inner), problems }
 }
 
+/// How long a deleted object may still be seen.
+const LINGERS: Duration = Duration::from_secs(2 * 60);
+
 /// Deletes one object; with `content`, what it holds first, part by part, so that a Stop is heard.
 pub(crate) async fn delete_one(
     job: &Job<'_>,
-    driver: &dyn Driver,
+    kind: &'static Kind,
     id: &str,
     content: bool,
 ) -> Result<(), Failure> {
+    let driver = job.drivers.driver(kind);
     while content && job.call(|| driver.empty(id)).await? {
         if !job.go_on() {
             return Err(Failure::local("emptying", "it was asked to stop, or ran out of time; some is left"));
         }
     }
-    job.call(|| driver.delete(id)).await
+    job.call(|| driver.delete(id)).await?;
+    if kind.exclusive {
+        return Ok(());
+    }
+    // What makes it again looks for it first, and must not find what only seems to be there still.
+    let gone = || async {
+        match driver.observe(id).await? {
+            None => Ok(()),
+            Some(_) => Err(Failure {
+                class: Class::Passing(LINGERS),
+                operation: format!("deleting {}", kind.title),
+                code: String::new(),
+                message: format!("`{id}` is still there"),
+            }),
+        }
+    };
+    job.call(gone).await
 }
 
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {
@@ -96,6 +125,13 @@ fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> 
     edges.collect()
 }
 
+/// Why an object is not deleted.
+enum Refusal {
+    Problem(Problem),
+    /// It is another state's.
+    OfOthers(Key, Box<Observed>),
+}
+
 /// Whether an object may be deleted: it must be this state's, and empty unless its content goes too.
 async fn check(
     job: &Job<'_>,
@@ -103,43 +139,68 @@ async fn check(
     entry: &Entry,
     instance: &str,
     content: bool,
-) -> Result<(), Problem> {
-    let found = look(job, entry).await.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
+) -> Result<(), Refusal> {
+    let failed = |doing, failure: Failure| Refusal::Problem(Problem::failed(doing, key, &failure));
+    let found = look(job, entry).await.map_err(|failure| failed("Looking at", failure))?;
     let (Some(kind), Some(found)) = (entry.kind(), found) else { return Ok(()) };
-    if kind.tags {
-        check_instance(key, &found, instance)?;
+    if kind.tags && !is_ours(&found, instance) {
+        return Err(Refusal::OfOthers(key.clone(), Box::new(found)));
     }
     if !kind.data || content {
         return Ok(());
     }
     let driver = job.drivers.driver(kind);
     let held = job.call(|| driver.content(&entry.id)).await;
-    match held.map_err(|failure| Problem::failed("Looking into", key, &failure))? {
+    match held.map_err(|failure| failed("Looking into", failure))? {
         None => Ok(()),
-        Some(held) => Err(Problem::error(
+        Some(held) => Err(Refusal::Problem(Problem::error(
             format!("{key} is not empty"),
             format!(
                 "{} `{}` holds {held}. Nothing was deleted. Empty it, or set `force_destroy = true`, apply \
                  that, and destroy again.",
                 kind.title, entry.id
             ),
-        )),
+        ))),
     }
 }
 
-/// Refuses an object that does not carry this state's instance.
-pub(crate) fn check_instance(key: &Key, found: &Observed, instance: &str) -> Result<(), Problem> {
-    match found.tags.get(INSTANCE) {
-        Some(tag) if tag == instance => Ok(()),
-        other => Err(Problem::error(
-            format!("{key} belongs to somebody else"),
+/// Whether an object carries this state's instance.
+pub(crate) fn is_ours(found: &Observed, instance: &str) -> bool {
+    found.tags.get(INSTANCE).is_some_and(|tag| tag == instance)
+}
+
+/// The error for objects that do not carry this state's instance; none when there are no such objects.
+pub(crate) fn of_others(job: &Job<'_>, found: &[(Key, Observed)], instance: &str) -> Option<Problem> {
+    let (key, first) = found.first()?;
+    let list: Vec<String> = found
+        .iter()
+        .map(|(key, found)| {
+            let tag = found.tags.get(INSTANCE);
+            let tag = tag.map_or_else(|| "none".to_owned(), |tag| format!("`{tag}`"));
+            format!("- {key}: `{}`, `{INSTANCE}` is {tag}", found.id)
+        })
+        .collect();
+    let list = list.join("\n");
+    let owner = job.owner.to_string();
+    if found.iter().all(|(_, found)| found.tags.get(OWNER) == Some(&owner)) {
+        return Some(Problem::error(
+            format!("`{owner}` was made again, and this state does not know it"),
             format!(
-                "`{}` carries {}, and this state is `{instance}`: it was made or taken over by another \
-                 state, and is not touched. If it is yours, set its tag `{INSTANCE}` to `{instance}`; if not, \
-                 remove the resource from this state with `terraform state rm`.",
-                found.id,
-                other.map_or_else(|| format!("no tag `{INSTANCE}`"), |tag| format!("`{INSTANCE} = {tag}`")),
+                "This state is `{instance}`, and these objects carry another `{INSTANCE}`:\n{list}\n\nEither a \
+                 replacement was cut off before its state was saved, or another state holds them. Nothing was \
+                 touched. If no other state holds them, make this one forget what it recorded, with the address \
+                 that Terraform prints above:\n\n  terraform state rm ADDRESS\n\nand apply again: that completes \
+                 what is incomplete, and prints the `import` block for what is complete."
             ),
-        )),
+        ));
     }
+    Some(Problem::error(
+        format!("{key} belongs to somebody else"),
+        format!(
+            "This state is `{instance}`, and these objects were made or taken over by another:\n{list}\n\nThey are \
+             not touched. If they are yours, set their tag `{INSTANCE}` to `{instance}` (the first is `{}`); if \
+             not, remove the resource from this state with `terraform state rm`.",
+            first.id
+        ),
+    ))
 }

@@ -72,6 +72,11 @@ pub trait Driver: Send + Sync {
         Ok(None)
     }
 
+    /// Ids of objects of a kind with tags whose names begin as those of a project do; some may be others'.
+    async fn list(&self, _project: &str) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
+    }
+
     /// Objects of this kind that belong to those found so far, by role: for import.
     async fn belonging(
         &self,
@@ -131,6 +136,12 @@ impl Failure {
             code: String::new(),
             message: message.into(),
         }
+    }
+
+    /// Whether a right is missing.
+    pub fn is_denied(&self) -> bool {
+        let denied = ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"];
+        denied.iter().any(|word| self.code.contains(word))
     }
 }
 

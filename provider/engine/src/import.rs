@@ -112,7 +112,7 @@ fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result
             "It exists, but was not made by Tandem under that name, so it cannot be imported.",
         ));
     }
-    if Status::of(&observed.tags) != Status::Complete {
+    if !Status::of(&observed.tags).is_complete() {
         return Err(Problem::error(
             format!("`{owner}` is incomplete"),
             "The apply that made it did not end. It needs no import: the next apply completes it.",

@@ -1,7 +1,7 @@
 //! What every operation on a composite is given, and how it calls drivers.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tandem_model::context::Context;
 use tandem_model::graph::Key;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::driver::{Class, Drivers, Failure};
+use crate::ownership::Status;
 use crate::record::Record;
 
 /// One operation on one composite.
@@ -26,6 +27,8 @@ pub struct Job<'a> {
     pub ignore: &'a [String],
     /// How long an incomplete composite counts as being worked on after the last sign of life.
     pub lease: Duration,
+    /// Tells the time of day, for leases.
+    pub clock: fn() -> SystemTime,
     /// When the operation must end.
     pub deadline: Instant,
     /// Whether to start no new step.
@@ -61,8 +64,7 @@ impl Problem {
 }
 
 fn advice(failure: &Failure) -> &'static str {
-    let denied = ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"];
-    if denied.iter().any(|word| failure.code.contains(word)) {
+    if failure.is_denied() {
         "\n\nThe credentials may not make this call: allow it, or use other credentials, and apply again."
     } else if matches!(failure.class, Class::Passing(_)) {
         "\n\nThis usually passes, but did not within the time allowed. Apply again; raise `timeouts` if \
@@ -105,6 +107,11 @@ impl Job<'_> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
         }
+    }
+
+    /// A lease from now on.
+    pub(crate) fn new_lease(&self) -> Status {
+        Status::lease((self.clock)(), self.lease)
     }
 
     /// Whether another step may start.

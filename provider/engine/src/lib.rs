@@ -16,3 +16,4 @@ pub mod plan;
 pub mod read;
 pub mod record;
 pub mod resolve;
+pub mod sweep;

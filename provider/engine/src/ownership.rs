@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
 
 use crate::driver::Tags;
+use crate::record::Record;
 
 /// How far two clocks can be apart when AWS takes requests of both.
 const CLOCKS: Duration = Duration::from_secs(30 * 60);
@@ -26,7 +27,10 @@ pub fn user_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Everything was made.
-    Complete,
+    Complete {
+        /// What: the digest of a record's keys. An object made by an older version does not say it.
+        of: Option<String>,
+    },
     /// Somebody is, or was, making it.
     Creating {
         /// When whoever makes it last promised to be done or to renew: seconds since 1970.
@@ -40,23 +44,40 @@ impl Status {
     /// The status of an anchor; one without the tag was never completed.
     pub fn of(tags: &Tags) -> Self {
         let text = tags.get(STATUS).map(String::as_str).unwrap_or_default();
-        if text == "complete" {
-            return Self::Complete;
+        if let Some(rest) = text.strip_prefix("complete") {
+            return Self::Complete { of: rest.strip_prefix('/').map(ToOwned::to_owned) };
         }
         let mut parts = text.splitn(3, '/').skip(1);
         let until = parts.next().and_then(|until| until.parse().ok()).unwrap_or(0);
         Self::Creating { until, by: parts.next().unwrap_or("unknown").to_owned() }
     }
 
+    /// That all of a record was made.
+    pub fn complete(record: &Record) -> Self {
+        Self::Complete { of: Some(record.digest()) }
+    }
+
+    /// Whether everything was made.
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete { .. })
+    }
+
+    /// Whether everything was made, and it was more, less or other than what is recorded: an apply did
+    /// that whose state was not saved.
+    pub fn is_of_another(&self, record: &Record) -> bool {
+        matches!(self, Self::Complete { of: Some(of) } if *of != record.digest())
+    }
+
     /// A lease from now on, for this process.
-    pub fn lease(length: Duration) -> Self {
-        Self::Creating { until: now() + length.as_secs() + 1, by: myself() }
+    pub fn lease(now: SystemTime, length: Duration) -> Self {
+        Self::Creating { until: seconds(now) + length.as_secs() + 1, by: myself() }
     }
 
     /// As the value of the tag.
     pub fn tag(&self) -> Tags {
         let text = match self {
-            Self::Complete => "complete".to_owned(),
+            Self::Complete { of: None } => "complete".to_owned(),
+            Self::Complete { of: Some(of) } => format!("complete/{of}"),
             Self::Creating { until, by } => format!("creating/{until}/{by}"),
         };
         Tags::from([(STATUS.to_owned(), text)])
@@ -64,18 +85,16 @@ impl Status {
 
     /// Whether somebody may still be at work. A lease that ran out long ago is over whatever the
     /// clocks: AWS refuses requests of one that is off by more than 15 minutes.
-    pub fn may_be_held(&self) -> bool {
+    pub fn may_be_held(&self, now: SystemTime) -> bool {
         match self {
-            Self::Complete => false,
-            Self::Creating { until, .. } => {
-                UNIX_EPOCH + Duration::from_secs(*until) + CLOCKS > SystemTime::now()
-            }
+            Self::Complete { .. } => false,
+            Self::Creating { until, .. } => until.saturating_add(CLOCKS.as_secs()) > seconds(now),
         }
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Host and process, in characters that a tag may hold.
@@ -92,14 +111,17 @@ mod tests {
 
     #[test]
     fn a_status_survives_its_tag() {
-        let lease = Status::lease(Duration::from_secs(30));
+        let now = SystemTime::now();
+        let lease = Status::lease(now, Duration::from_secs(30));
         assert_eq!(Status::of(&lease.tag()), lease);
-        assert!(lease.may_be_held());
+        assert!(lease.may_be_held(now));
         // The other clock may be behind ours.
-        assert!(Status::Creating { until: now() - 600, by: String::new() }.may_be_held());
-        assert!(!Status::Creating { until: now() - 3600, by: String::new() }.may_be_held());
-        assert_eq!(Status::of(&Status::Complete.tag()), Status::Complete);
+        assert!(Status::Creating { until: seconds(now) - 600, by: String::new() }.may_be_held(now));
+        assert!(!Status::Creating { until: seconds(now) - 3600, by: String::new() }.may_be_held(now));
+        for complete in [Status::Complete { of: None }, Status::complete(&Record::default())] {
+            assert_eq!(Status::of(&complete.tag()), complete);
+        }
         let none = Status::of(&Tags::new());
-        assert!(matches!(none, Status::Creating { until: 0, .. }) && !none.may_be_held());
+        assert!(matches!(none, Status::Creating { until: 0, .. }) && !none.may_be_held(now));
     }
 }

@@ -6,12 +6,12 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
-use tandem_model::ownership::INSTANCE;
+use tandem_model::ownership::{INSTANCE, STATUS};
 
 use crate::canonical::{self, TAGS};
 use crate::driver::{Failure, Observed};
 use crate::job::{Job, Problem};
-use crate::ownership;
+use crate::ownership::{self, Status};
 use crate::record::{Entry, Record};
 
 /// What a look at a composite found.
@@ -40,7 +40,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
         match found {
             Ok(Some(found)) => {
                 reading.gone = false;
-                reading.drift.extend(drift(job, key, entry, &record.instance, &found));
+                reading.drift.extend(drift(job, key, entry, record, &found));
             }
             Ok(None) => {
                 if !job.ignores(key, "*") {
@@ -75,7 +75,8 @@ pub(crate) fn settings(kind: &Kind, found: &Observed) -> tandem_model::composite
     settings
 }
 
-fn drift(job: &Job<'_>, key: &Key, entry: &Entry, instance: &str, found: &Observed) -> Vec<String> {
+fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Observed) -> Vec<String> {
+    let instance = record.instance.as_str();
     let Some(kind) = entry.kind() else { return Vec::new() };
     let wanted = entry.settings();
     let now = canonical::shown(kind, &settings(kind, found));
@@ -86,6 +87,16 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, instance: &str, found: &Observ
         .collect();
     if kind.tags && found.tags.get(INSTANCE).map(String::as_str) != Some(instance) {
         drift.push(format!("{key}: the tag {INSTANCE} is not {instance}, so it may belong to another state"));
+    }
+    if entry.anchor {
+        let status = Status::of(&found.tags);
+        if !status.is_complete() {
+            drift.push(format!("{key}: its tag {STATUS} says that the apply that made all this did not end"));
+        } else if status.is_of_another(record) {
+            drift.push(format!(
+                "{key}: its tag {STATUS} says that an apply whose state was not saved changed it"
+            ));
+        }
     }
     drift
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::Kind;
-use tandem_model::kinds;
+use tandem_model::{kinds, names};
 
 use crate::canonical;
 
@@ -68,6 +68,12 @@ impl Entry {
 }
 
 impl Record {
+    /// A digest of which objects are recorded, whatever their settings.
+    pub fn digest(&self) -> String {
+        let keys: Vec<&str> = self.objects.keys().map(Key::as_str).collect();
+        names::hash(&keys.join("\n"))
+    }
+
     /// The anchor and its key.
     pub fn anchor(&self) -> Option<(&Key, &Entry)> {
         self.objects.iter().find(|(_, entry)| entry.anchor)

@@ -6,9 +6,10 @@ use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Stat
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, gone};
-use super::{map, number, optional, settings, text, texts};
+use super::{map, number, optional, pages, settings, text, texts};
 
 pub(super) struct Alarms(pub(super) Client);
 
@@ -84,6 +85,15 @@ impl Driver for Alarms {
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let alarms = pages(|token| async {
+            let request = self.0.describe_alarms().alarm_name_prefix(names::prefix(project));
+            let page = call!("cloudwatch:DescribeAlarms", request.set_next_token(token))?;
+            Ok((page.metric_alarms.unwrap_or_default(), page.next_token))
+        });
+        Ok(alarms.await?.into_iter().filter_map(|alarm| alarm.alarm_name).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

@@ -8,9 +8,10 @@ use aws_sdk_s3::types::{
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{settings, text};
+use super::{of_project, pages, settings, text};
 
 pub(super) struct Buckets {
     pub(super) s3: Client,
@@ -57,6 +58,20 @@ impl Driver for Buckets {
             tags: self.tags(id).await?,
             ..Observed::default()
         }))
+    }
+
+    /// Buckets of other regions are not ours to look at: S3 answers for them elsewhere.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let buckets = pages(|token| async {
+            let request = self.s3.list_buckets().prefix(names::prefix(project)).bucket_region(&self.region);
+            let page = call!("s3:ListBuckets", request.set_continuation_token(token))?;
+            Ok((page.buckets.unwrap_or_default(), page.continuation_token))
+        });
+        let here = buckets.await?.into_iter().filter(|bucket| {
+            // Not every S3 says where a bucket is.
+            bucket.bucket_region().is_none_or(|region| region == self.region)
+        });
+        Ok(of_project(project, here.filter_map(|bucket| bucket.name)))
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ec2;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -12,7 +11,17 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+
+use super::ec2;
+use super::limiter::Limits;
+
+/// How long it may take until there is a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take until there is an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Services whose endpoint can be set.
 pub const SERVICES: &[&str] =
@@ -95,7 +104,8 @@ pub struct Clients {
 impl Connection {
     /// Clients for this connection; the error says what is missing.
     pub async fn clients(&self) -> Result<Clients, String> {
-        let shared = self.load().await;
+        let limits = Limits::default();
+        let shared = self.load(&limits).await;
         let Some(region) = shared.region().map(ToString::to_string) else {
             return Err("no region is set".to_owned());
         };
@@ -131,7 +141,13 @@ impl Connection {
         Ok(Clients {
             account: None,
             place: format!("{}/{region}", endpoint("s3").unwrap_or_default()),
-            ec2: ec2::Client::new(self.connector(), credentials.clone(), &region, of_environment("ec2")),
+            ec2: ec2::Client::new(
+                self.connector(&limits),
+                credentials.clone(),
+                &region,
+                of_environment("ec2"),
+                self.attempts(),
+            ),
             region,
             cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
             ecr: client!(aws_sdk_ecr, "ecr"),
@@ -149,31 +165,42 @@ impl Connection {
         })
     }
 
-    /// What carries calls that no client of the SDK makes.
-    fn connector(&self) -> SharedHttpConnector {
-        let tls = || Connector::builder().tls_provider(Tls::Rustls(CryptoMode::Ring)).build();
-        self.carrier.clone().unwrap_or_else(|| SharedHttpConnector::new(tls()))
-    }
-
-    fn http_client(&self) -> SharedHttpClient {
-        match self.carrier.clone() {
+    /// What carries the calls of the SDK's clients.
+    fn http_client(&self, limits: &Limits) -> SharedHttpClient {
+        let carrier = match self.carrier.clone() {
             Some(carrier) => http_client_fn(move |_, _| carrier.clone()),
             None => aws_smithy_http_client::Builder::new()
                 .tls_provider(Tls::Rustls(CryptoMode::Ring))
                 .build_https(),
-        }
+        };
+        let limits = limits.clone();
+        http_client_fn(move |settings, components| limits.on(carrier.http_connector(settings, components)))
     }
 
-    async fn load(&self) -> SdkConfig {
-        // `max_retries` counts the calls after the first.
-        let attempts = self.max_retries.unwrap_or(9).saturating_add(1);
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(60))
-            .build();
+    /// What carries calls that no client of the SDK makes.
+    fn connector(&self, limits: &Limits) -> SharedHttpConnector {
+        let https = || {
+            let timeouts = HttpConnectorSettings::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(READ_TIMEOUT)
+                .build();
+            let connector = Connector::builder().connector_settings(timeouts);
+            SharedHttpConnector::new(connector.tls_provider(Tls::Rustls(CryptoMode::Ring)).build())
+        };
+        limits.on(self.carrier.clone().unwrap_or_else(https))
+    }
+
+    /// How often a call is made at the most; `max_retries` counts those after the first.
+    fn attempts(&self) -> u32 {
+        self.max_retries.unwrap_or(9).saturating_add(1)
+    }
+
+    async fn load(&self, limits: &Limits) -> SdkConfig {
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(self.http_client())
-            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+            .http_client(self.http_client(limits))
+            .retry_config(RetryConfig::standard().with_max_attempts(self.attempts()))
             .timeout_config(timeouts);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));

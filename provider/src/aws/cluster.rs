@@ -9,7 +9,7 @@ use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
 use super::task_definition::{tag_list, tag_map, tag_resource};
-use super::{settings, text, texts};
+use super::{of_project, pages, settings, text, texts};
 
 pub(super) struct Clusters(pub(super) Client);
 
@@ -48,6 +48,16 @@ impl Driver for Clusters {
             attributes: [("arn".to_owned(), json!(cluster.cluster_arn()))].into(),
             tags: tag_map(cluster.tags()),
         }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let arns = pages(|token| async {
+            let page = call!("ecs:ListClusters", self.0.list_clusters().set_next_token(token))?;
+            Ok((page.cluster_arns.unwrap_or_default(), page.next_token))
+        });
+        let arns = arns.await?.into_iter();
+        let names = arns.filter_map(|arn| Some(arn.rsplit_once(":cluster/")?.1.to_owned()));
+        Ok(of_project(project, names))
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

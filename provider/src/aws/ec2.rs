@@ -2,7 +2,7 @@
 //! ten minutes of CPU and 7.5 GiB to build, for six calls.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_sdk_sts::config::{ProvideCredentials, SharedCredentialsProvider};
@@ -18,10 +18,11 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::context::Network;
+use tandem_model::names;
 use tandem_model::ownership::OWNER;
 
 use super::failure::{answered, found, gone};
-use super::{settings, text};
+use super::{pages, settings, text};
 
 /// EC2's version of its API, as its reference names it.
 const VERSION: &str = "2016-11-15";
@@ -35,6 +36,17 @@ pub struct Client {
     credentials: Option<SharedCredentialsProvider>,
     region: String,
     endpoint: String,
+    /// How often a call is made at the most.
+    attempts: u32,
+}
+
+/// The longest pause before a call is made again, as the SDK's.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Why a call gave nothing, and whether the next try may.
+struct Unanswered {
+    failure: Failure,
+    again: bool,
 }
 
 /// An answer, as its text of XML.
@@ -76,6 +88,7 @@ impl Client {
         credentials: Option<SharedCredentialsProvider>,
         region: &str,
         endpoint: Option<String>,
+        attempts: u32,
     ) -> Self {
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         Self {
@@ -83,24 +96,41 @@ impl Client {
             credentials,
             region: region.to_owned(),
             endpoint: endpoint.unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com{suffix}")),
+            attempts,
         }
     }
 
+    /// Makes a call, and makes it again when it was throttled or got no answer, as the SDK's clients do.
     async fn call(&self, action: &str, parameters: &[(String, String)]) -> Result<Answer, Failure> {
+        let mut pause = Duration::from_millis(500);
+        let mut attempt = 1;
+        loop {
+            match self.call_once(action, parameters).await {
+                Err(Unanswered { again: true, .. }) if attempt < self.attempts => {}
+                result => return result.map_err(|unanswered| unanswered.failure),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            attempt += 1;
+        }
+    }
+
+    async fn call_once(&self, action: &str, parameters: &[(String, String)]) -> Result<Answer, Unanswered> {
         let operation = format!("ec2:{action}");
-        let failed = |message: String| Failure::local(&operation, message);
+        let lost =
+            |again: bool, message: String| Unanswered { again, failure: Failure::local(&operation, message) };
         let mut pairs = vec![("Action".to_owned(), action.to_owned())];
         pairs.push(("Version".to_owned(), VERSION.to_owned()));
         pairs.extend(parameters.iter().cloned());
         let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
         let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         let body = pairs.collect::<Vec<_>>().join("&");
-        let request = self.signed(body).await.map_err(failed)?;
+        let request = self.signed(body).await.map_err(|message| lost(false, message))?;
         let answer = self.connector.call(request).await;
-        let mut answer = answer.map_err(|error| failed(format!("{error:?}")))?;
+        let mut answer = answer.map_err(|error| lost(true, format!("{error:?}")))?;
         let status = answer.status().as_u16();
         let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
-        let bytes = body.collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
+        let bytes = body.collect().await.map_err(|error| lost(true, error.to_string()))?.to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if status < 300 {
             return Ok(Answer(text));
@@ -112,7 +142,8 @@ impl Client {
                 Some((value(error, "Code"), value(error, "Message")))
             })
             .unwrap_or_else(|| (String::new(), format!("HTTP status {status}")));
-        Err(answered(&operation, &code, &message))
+        let again = status >= 500 || code == "RequestLimitExceeded" || code.starts_with("Throttling");
+        Err(Unanswered { again, failure: answered(&operation, &code, &message) })
     }
 
     async fn signed(&self, body: String) -> Result<HttpRequest, String> {
@@ -239,7 +270,7 @@ fn revoke(rule: &Json, number: usize) -> Vec<(String, String)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for source in rule["from"].as_array().into_iter().flatten().filter_map(Json::as_str) {
         let (list, name) = match source {
-            _ if source.starts_with("sg-") => ("UserIdGroupPairs", "GroupId"),
+            _ if source.starts_with("sg-") => ("Groups", "GroupId"),
             _ if source.starts_with("pl-") => ("PrefixListIds", "PrefixListId"),
             _ if source.contains(':') => ("Ipv6Ranges", "CidrIpv6"),
             _ => ("IpRanges", "CidrIp"),
@@ -269,6 +300,21 @@ impl Driver for SecurityGroups {
         found.sort_by_key(|group| (!group.tags.contains_key(OWNER), group.settings.get("vpc_id") != vpc));
         let same = |group: &Observed| group.tags.contains_key(OWNER) || group.settings.get("vpc_id") == vpc;
         Ok(found.into_iter().next().filter(same))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let filter = format!("{}*", names::prefix(project));
+        let groups = pages(|token| async {
+            let mut parameters = filters(&[("group-name", &filter)]);
+            parameters.extend(token.map(|token| ("NextToken".to_owned(), token)));
+            let page = self.0.call("DescribeSecurityGroups", &parameters).await?;
+            page.read(|root| {
+                let groups = items(root, "securityGroupInfo").into_iter();
+                let ids = groups.map(|group| value(group, "groupId")).collect();
+                (ids, Some(value(root, "nextToken")))
+            })
+        });
+        groups.await
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

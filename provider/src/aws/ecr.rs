@@ -15,9 +15,10 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::image;
+use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{optional, policy_text, settings, split, text};
+use super::{optional, pages, policy_text, settings, split, text};
 use crate::container_engine::{ContainerEngine, Login, Recipe};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
@@ -87,6 +88,18 @@ impl Driver for Repositories {
                 .into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
+    }
+
+    /// ECR knows no prefix: all are looked through.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let repositories = pages(|token| async {
+            let request = self.0.describe_repositories().set_next_token(token);
+            let page = call!("ecr:DescribeRepositories", request)?;
+            Ok((page.repositories.unwrap_or_default(), page.next_token))
+        });
+        let folder = names::folder(project);
+        let names = repositories.await?.into_iter().filter_map(|repository| repository.repository_name);
+        Ok(names.filter(|name| name.starts_with(&folder)).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

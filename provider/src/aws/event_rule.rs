@@ -6,9 +6,10 @@ use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{optional, policy_text, settings, split, text};
+use super::{optional, pages, policy_text, settings, split, text};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -57,6 +58,15 @@ impl Driver for Rules {
             attributes: [("arn".to_owned(), json!(arn))].into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let rules = pages(|token| async {
+            let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
+            let page = call!("events:ListRules", request)?;
+            Ok((page.rules.unwrap_or_default(), page.next_token))
+        });
+        Ok(rules.await?.into_iter().filter_map(|rule| rule.name).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

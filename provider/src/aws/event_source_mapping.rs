@@ -12,7 +12,7 @@ use tandem_model::names;
 use tandem_model::ownership::INSTANCE;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{number, settings, text, texts};
+use super::{number, pages, settings, text, texts};
 
 pub(super) struct EventSourceMappings(pub(super) Client);
 
@@ -21,9 +21,13 @@ fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
     names.iter().map(|name| FunctionResponseType::from(name.as_str())).collect()
 }
 
+/// The name in `arn:aws:lambda:region:account:function:name`.
+fn function_name(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
+    mapping.function_arn()?.split(':').nth(6)
+}
+
 fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
-    // `arn:aws:lambda:region:account:function:name`
-    let function = now.function_arn().and_then(|arn| arn.split(':').nth(6));
+    let function = function_name(now);
     let types: Vec<&str> = now.function_response_types().iter().map(FunctionResponseType::as_str).collect();
     let state = now.state().unwrap_or_default();
     Observed {
@@ -91,6 +95,23 @@ impl Driver for EventSourceMappings {
             Some(mapping) => self.with_tags(mapping).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A mapping has no name: those of functions of the project, also of functions that are gone.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let mappings = pages(|token| async {
+            let page = call!(
+                "lambda:ListEventSourceMappings",
+                self.0.list_event_source_mappings().set_marker(token)
+            )?;
+            Ok((page.event_source_mappings.unwrap_or_default(), page.next_marker))
+        });
+        let prefix = names::prefix(project);
+        let of_project = mappings
+            .await?
+            .into_iter()
+            .filter(|mapping| function_name(mapping).is_some_and(|function| function.starts_with(&prefix)));
+        Ok(of_project.filter_map(|mapping| mapping.uuid).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

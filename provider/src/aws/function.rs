@@ -13,7 +13,7 @@ use tandem_model::artifact::{self, CodeKind};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{map, number, optional, settings, text, texts};
+use super::{map, number, of_project, optional, pages, settings, text, texts};
 
 pub(super) struct Functions(pub(super) Client);
 
@@ -114,6 +114,15 @@ impl Driver for Functions {
             attributes: [("arn".to_owned(), json!(now.function_arn()))].into(),
             tags: function.tags.unwrap_or_default().into_iter().collect(),
         }))
+    }
+
+    /// Lambda knows no prefix: all are looked through.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let functions = pages(|token| async {
+            let page = call!("lambda:ListFunctions", self.0.list_functions().set_marker(token))?;
+            Ok((page.functions.unwrap_or_default(), page.next_marker))
+        });
+        Ok(of_project(project, functions.await?.into_iter().filter_map(|function| function.function_name)))
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

@@ -6,9 +6,10 @@ use aws_sdk_cloudwatchlogs::types::LogGroup;
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, gone};
-use super::{number, optional, settings, text};
+use super::{number, optional, pages, settings, text};
 
 pub(super) struct LogGroups(pub(super) Client);
 
@@ -66,6 +67,21 @@ impl Driver for LogGroups {
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: listed.tags.unwrap_or_default().into_iter().collect(),
         }))
+    }
+
+    /// The groups of functions and of containers.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let mut names = Vec::new();
+        for folder in ["/aws/lambda/", "/aws/ecs/"] {
+            let prefix = format!("{folder}{}", names::prefix(project));
+            let groups = pages(|token| async {
+                let request = self.0.describe_log_groups().log_group_name_prefix(&prefix);
+                let page = call!("logs:DescribeLogGroups", request.set_next_token(token))?;
+                Ok((page.log_groups.unwrap_or_default(), page.next_token))
+            });
+            names.extend(groups.await?.into_iter().filter_map(|group| group.log_group_name));
+        }
+        Ok(names)
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

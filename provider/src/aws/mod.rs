@@ -12,6 +12,7 @@ mod event_rule;
 mod event_source_mapping;
 mod failure;
 mod function;
+mod limiter;
 mod log_group;
 mod notification;
 mod permission;
@@ -24,13 +25,14 @@ mod task_definition;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 use tandem_engine::driver::{Driver, Drivers, Failure};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
+use tandem_model::names;
 
 use crate::container_engine::{ContainerEngine, Local};
 
@@ -64,6 +66,7 @@ impl Aws {
             Box::new(task_definition::TaskDefinitions {
                 ecs: clients.ecs.clone(),
                 region: clients.region.clone(),
+                registered: Mutex::default(),
             }),
         );
         add(&kinds::events::RULE, Box::new(event_rule::Rules(clients.events.clone())));
@@ -161,6 +164,30 @@ fn parse_policy(text: &str) -> Json {
 fn split<'a>(id: &'a str, separator: char, operation: &str) -> Result<(&'a str, &'a str), Failure> {
     id.split_once(separator)
         .ok_or_else(|| Failure::local(operation, format!("the recorded id `{id}` is damaged")))
+}
+
+/// Every page of a listing: the call takes the token of the page before, and gives the token of the next.
+async fn pages<T, F, Call>(call: F) -> Result<Vec<T>, Failure>
+where
+    F: Fn(Option<String>) -> Call,
+    Call: Future<Output = Result<(Vec<T>, Option<String>), Failure>>,
+{
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let (page, next) = call(token).await?;
+        all.extend(page);
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// Those of these names that begin as those of a project do.
+fn of_project(project: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let prefix = names::prefix(project);
+    names.into_iter().filter(|name| name.starts_with(&prefix)).collect()
 }
 
 /// Where locks of this user's processes are kept: a folder that is nobody else's.

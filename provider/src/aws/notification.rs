@@ -7,7 +7,8 @@
 //! is written again at once, or is found as drift later.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -23,6 +24,9 @@ use tandem_model::names;
 
 use super::failure::{call, found, not_yet};
 use super::{lock_directory, optional, settings, split, text, texts};
+
+/// How long a writer waits before it tries again whether it is its turn.
+const TURN: Duration = Duration::from_millis(50);
 
 pub(super) struct Notifications {
     pub(super) s3: Client,
@@ -190,20 +194,21 @@ impl Notifications {
         Ok(entries.into_iter().find(|entry| entry.id() == Some(id)))
     }
 
-    /// One writer at a time per bucket among the processes of this machine; released when dropped.
+    /// One writer at a time per bucket among the processes of this machine; released when dropped. Tried
+    /// again and again: many waiters must not hold as many threads.
     async fn lock(&self, bucket: &str) -> Result<File, Failure> {
+        let fail =
+            |error: std::io::Error| Failure::local("locking the bucket's notifications", error.to_string());
         let name = names::hash(&format!("{}/{bucket}", self.place));
-        let locked = tokio::task::spawn_blocking(move || {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(lock_directory()?.join(name))?;
-            file.lock()?;
-            Ok::<_, std::io::Error>(file)
-        });
-        let fail = |error: String| Failure::local("locking the bucket's notifications", error);
-        locked.await.map_err(|error| fail(error.to_string()))?.map_err(|error| fail(error.to_string()))
+        let path = lock_directory().map_err(fail)?.join(name);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(fail)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN).await,
+                Err(TryLockError::Error(error)) => return Err(fail(error)),
+            }
+        }
     }
 }
 

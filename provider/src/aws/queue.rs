@@ -8,9 +8,10 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{parse_policy, policy_text, settings, text};
+use super::{pages, parse_policy, policy_text, settings, text};
 
 /// Fields and the attributes that hold them. Numbers and booleans are texts to SQS.
 const ATTRIBUTES: &[(&str, Name)] = &[
@@ -82,6 +83,18 @@ impl Driver for Queues {
             attributes: known,
             tags: tags.and_then(|tags| tags.tags).unwrap_or_default().into_iter().collect(),
         }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let urls = pages(|token| async {
+            let request = self.0.list_queues().queue_name_prefix(names::prefix(project));
+            // Without a number there is one page only.
+            let request = request.max_results(1000).set_next_token(token);
+            let page = call!("sqs:ListQueues", request)?;
+            Ok((page.queue_urls.unwrap_or_default(), page.next_token))
+        });
+        let urls = urls.await?.into_iter();
+        Ok(urls.filter_map(|url| Some(url.rsplit_once('/')?.1.to_owned())).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

@@ -8,7 +8,7 @@ use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
-use super::{optional, parse_policy, policy_text, settings, text};
+use super::{of_project, optional, pages, parse_policy, policy_text, settings, text};
 
 pub(super) struct Roles(pub(super) Client);
 
@@ -39,6 +39,16 @@ impl Driver for Roles {
             attributes: [("arn".to_owned(), role.arn().into())].into(),
             tags: role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
         }))
+    }
+
+    /// IAM knows prefixes of paths only: all are looked through.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let roles = pages(|token| async {
+            let request = self.0.list_roles().max_items(1000).set_marker(token);
+            let page = call!("iam:ListRoles", request)?;
+            Ok((page.roles, page.marker))
+        });
+        Ok(of_project(project, roles.await?.into_iter().map(|role| role.role_name)))
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

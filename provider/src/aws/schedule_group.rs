@@ -6,9 +6,10 @@ use aws_sdk_scheduler::types::{ScheduleGroupState, Tag};
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{settings, text};
+use super::{pages, settings, text};
 
 pub(super) struct ScheduleGroups(pub(super) Client);
 
@@ -43,6 +44,15 @@ impl Driver for ScheduleGroups {
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: tags.map(|tag| (tag.key, tag.value)).collect(),
         }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let groups = pages(|token| async {
+            let request = self.0.list_schedule_groups().name_prefix(names::prefix(project));
+            let page = call!("scheduler:ListScheduleGroups", request.set_next_token(token))?;
+            Ok((page.schedule_groups, page.next_token))
+        });
+        Ok(groups.await?.into_iter().filter_map(|group| group.name).collect())
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {

@@ -1,20 +1,22 @@
 //! ECS task definitions of one container. The id is the family: what counts is its latest revision.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, KeyValuePair, LogConfiguration,
     LogDriver, MountPoint, NetworkMode, OsFamily, RuntimePlatform, Secret, SortOrder, Tag,
-    TaskDefinitionField, TaskDefinitionStatus, Volume,
+    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
 };
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{map, number, settings, text, texts};
+use super::{map, number, pages, settings, text, texts};
 
 /// The one volume of a task.
 const SCRATCH: &str = "scratch";
@@ -48,6 +50,8 @@ pub(super) async fn tag_resource(
 pub(super) struct TaskDefinitions {
     pub(super) ecs: Client,
     pub(super) region: String,
+    /// The ARN of the revision that was registered last, by family: lists do not show it at once.
+    pub(super) registered: Mutex<BTreeMap<String, String>>,
 }
 
 impl TaskDefinitions {
@@ -76,9 +80,19 @@ impl TaskDefinitions {
             name.rsplit_once(':').is_some_and(|(name, _)| name == family)
         };
         revisions.retain(of_family);
+        if status == TaskDefinitionStatus::Active
+            && let Some(registered) = self.registered().get(family)
+            && !revisions.contains(registered)
+        {
+            revisions.push(registered.clone());
+        }
         let revision = |arn: &String| arn.rsplit(':').next().and_then(|text| text.parse::<u64>().ok());
         revisions.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
         Ok(revisions)
+    }
+
+    fn registered(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn register(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
@@ -127,13 +141,18 @@ impl TaskDefinitions {
             .volumes(Volume::builder().name(SCRATCH).build())
             .container_definitions(container.build())
             .set_tags(Some(tag_list(tags)));
-        call!("ecs:RegisterTaskDefinition", request).map(|_| ())
+        let registered = call!("ecs:RegisterTaskDefinition", request)?.task_definition;
+        if let Some(arn) = registered.and_then(|registered| registered.task_definition_arn) {
+            self.registered().insert(text(settings, "family").to_owned(), arn);
+        }
+        Ok(())
     }
 
     async fn deregister(&self, revisions: &[String]) -> Result<(), Failure> {
         for revision in revisions {
             let request = self.ecs.deregister_task_definition().task_definition(revision);
             gone(call!("ecs:DeregisterTaskDefinition", request))?;
+            self.registered().retain(|_, arn| arn != revision);
         }
         Ok(())
     }
@@ -196,9 +215,23 @@ impl Driver for TaskDefinitions {
         }))
     }
 
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let families = pages(|token| async {
+            let request = self.ecs.list_task_definition_families().family_prefix(names::prefix(project));
+            let request = request.status(TaskDefinitionFamilyStatus::Active).set_next_token(token);
+            let page = call!("ecs:ListTaskDefinitionFamilies", request)?;
+            Ok((page.families.unwrap_or_default(), page.next_token))
+        });
+        families.await
+    }
+
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let family = text(settings, "family");
         self.register(settings, tags).await?;
-        Ok(Created { id: text(settings, "family").to_owned(), ..Created::default() })
+        // Of a call that was repeated for a lost answer there are two.
+        let revisions = self.revisions(family, TaskDefinitionStatus::Active).await?;
+        self.deregister(revisions.get(1..).unwrap_or_default()).await?;
+        Ok(Created { id: family.to_owned(), ..Created::default() })
     }
 
     /// Registers a new revision with the tags of the latest, and deregisters all others.

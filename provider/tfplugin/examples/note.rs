@@ -101,6 +101,6 @@ fn note(path: &str, text: &str) -> Value {
 async fn main() -> ExitCode {
     tfplugin::log::init("example", &["note", "tfplugin"]);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let options = Options { source: "example/example", version: env!("CARGO_PKG_VERSION") };
+    let options = Options { source: "example/example", version: env!("CARGO_PKG_VERSION"), commands: &[] };
     tfplugin::serve(Example, options, &arguments).await
 }

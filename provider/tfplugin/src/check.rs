@@ -2,7 +2,7 @@
 //! named with its path here, instead of surfacing as "inconsistent result after apply" there.
 
 use crate::path::{Path, Step};
-use crate::schema::{Block, Mode, Nesting};
+use crate::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
 use crate::types::Type;
 use crate::value::Value;
 
@@ -22,91 +22,133 @@ pub(crate) fn plan(block: &Block, config: &Value, prior: &Value, planned: &Value
         broken.push((Path::root(), "planned null for a configured resource".into()));
         return broken;
     }
-    plan_block(block, config, prior, planned, &Path::root(), &mut broken);
+    plan_block(block, config, prior, planned, &mut broken);
     broken
 }
 
-fn plan_block(
-    block: &Block,
-    config: &Value,
-    prior: &Value,
-    planned: &Value,
-    at: &Path,
-    broken: &mut Vec<Broken>,
-) {
+/// Checks what stands one step further in. A path is made only for what is broken, and of a hundred
+/// broken rules no more are looked for: a value may have millions, each with a long path.
+fn inside(broken: &mut Vec<Broken>, step: impl FnOnce() -> Step, check: impl FnOnce(&mut Vec<Broken>)) {
+    const ENOUGH: usize = 100;
+    let before = broken.len();
+    if before >= ENOUGH {
+        return;
+    }
+    check(broken);
+    if broken.len() > before {
+        let step = step();
+        broken[before..].iter_mut().for_each(|(path, _)| path.prepend(step.clone()));
+    }
+}
+
+/// A rule that is broken right here.
+fn here(broken: &mut Vec<Broken>, rule: &str) {
+    broken.push((Path::root(), rule.to_owned()));
+}
+
+fn plan_block(block: &Block, config: &Value, prior: &Value, planned: &Value, broken: &mut Vec<Broken>) {
     for attribute in &block.attributes {
-        let path = at.join(Step::Attribute(attribute.name.clone()));
-        let configured = config.get(&attribute.name);
-        let value = planned.get(&attribute.name);
-        if attribute.write_only {
-            if !value.is_null() {
-                broken.push((path, "a write-only value must be null in a plan".into()));
-            }
-            continue;
-        }
-        // Of what only the provider sets, any value goes; with `ignore_changes` Terraform even puts the
-        // prior value into the configuration.
-        if attribute.mode == Mode::Computed {
-            continue;
-        }
-        let kept = !configured.is_null()
-            && !prior.get(&attribute.name).is_null()
-            && equal(value, prior.get(&attribute.name), &attribute.ty);
-        if equal(value, configured, &attribute.ty) || kept {
-            continue;
-        }
-        if !(attribute.mode == Mode::OptionalComputed && configured.is_null()) {
-            broken.push((path, "the planned value is not the configured one".into()));
-        }
+        let name = &attribute.name;
+        inside(
+            broken,
+            || Step::Attribute(name.clone()),
+            |broken| {
+                plan_attribute(attribute, config.get(name), prior.get(name), planned.get(name), broken);
+            },
+        );
     }
     for nested in &block.blocks {
-        let path = at.join(Step::Attribute(nested.name.clone()));
-        let configured = config.get(&nested.name);
-        let value = planned.get(&nested.name);
-        let before = prior.get(&nested.name);
-        match nested.nesting {
-            Nesting::Single | Nesting::Group => match (configured.is_null(), value.is_null()) {
-                (false, false) if !configured.is_unknown() && !value.is_unknown() => {
-                    plan_block(&nested.block, configured, before, value, &path, broken);
+        let name = &nested.name;
+        inside(
+            broken,
+            || Step::Attribute(name.clone()),
+            |broken| plan_blocks(nested, config.get(name), prior.get(name), planned.get(name), broken),
+        );
+    }
+}
+
+fn plan_attribute(
+    attribute: &Attribute,
+    configured: &Value,
+    before: &Value,
+    value: &Value,
+    broken: &mut Vec<Broken>,
+) {
+    if attribute.write_only {
+        if !value.is_null() {
+            here(broken, "a write-only value must be null in a plan");
+        }
+        return;
+    }
+    // Of what only the provider sets, any value goes; with `ignore_changes` Terraform even puts the
+    // prior value into the configuration.
+    if attribute.mode == Mode::Computed {
+        return;
+    }
+    let kept = !configured.is_null() && !before.is_null() && equal(value, before, &attribute.ty);
+    if equal(value, configured, &attribute.ty) || kept {
+        return;
+    }
+    if !(attribute.mode == Mode::OptionalComputed && configured.is_null()) {
+        here(broken, "the planned value is not the configured one");
+    }
+}
+
+fn plan_blocks(
+    nested: &NestedBlock,
+    configured: &Value,
+    before: &Value,
+    value: &Value,
+    broken: &mut Vec<Broken>,
+) {
+    match nested.nesting {
+        Nesting::Single | Nesting::Group => match (configured.is_null(), value.is_null()) {
+            (false, false) if !configured.is_unknown() && !value.is_unknown() => {
+                plan_block(&nested.block, configured, before, value, broken);
+            }
+            (true, false) | (false, true) => {
+                here(broken, "the block is planned otherwise than configured");
+            }
+            _ => {}
+        },
+        Nesting::List => match (configured, value) {
+            (Value::List(configured), Value::List(values)) => {
+                if configured.len() != values.len() {
+                    return here(broken, "another number of blocks is planned than configured");
                 }
-                (true, false) | (false, true) => {
-                    broken.push((path, "the block is planned otherwise than configured".into()));
-                }
-                _ => {}
-            },
-            Nesting::List => match (configured, value) {
-                (Value::List(configured), Value::List(values)) => {
-                    if configured.len() != values.len() {
-                        broken.push((path, "another number of blocks is planned than configured".into()));
-                        continue;
-                    }
-                    for (index, (configured, value)) in configured.iter().zip(values).enumerate() {
-                        let before = before.as_list().and_then(|items| items.get(index));
-                        let before = before.unwrap_or(&Value::Null);
-                        let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                        plan_block(&nested.block, configured, before, value, &path.join(step), broken);
-                    }
-                }
-                (Value::Unknown(_), Value::Unknown(_)) => {}
-                _ => broken.push((path, "the blocks are planned otherwise than configured".into())),
-            },
-            Nesting::Map => {
-                let keys =
-                    |value: &Value| value.as_map().map(|entries| entries.keys().cloned().collect::<Vec<_>>());
-                if keys(configured) != keys(value) {
-                    broken.push((path, "other blocks are planned than configured".into()));
-                    continue;
-                }
-                for (key, value) in value.as_map().into_iter().flatten() {
-                    let at = path.join(Step::Key(key.clone()));
-                    plan_block(&nested.block, configured.get(key), before.get(key), value, &at, broken);
+                for (index, (configured, value)) in configured.iter().zip(values).enumerate() {
+                    let before = before.as_list().and_then(|items| items.get(index));
+                    let before = before.unwrap_or(&Value::Null);
+                    inside(
+                        broken,
+                        || Step::index(index),
+                        |broken| plan_block(&nested.block, configured, before, value, broken),
+                    );
                 }
             }
-            // Elements of a set have no identity to pair them by; none may be unknown as a whole.
-            Nesting::Set => {
-                if value.as_list().is_some_and(|items| items.iter().any(Value::is_unknown)) {
-                    broken.push((path, "a block of a set is unknown as a whole".into()));
-                }
+            (Value::Unknown(_), Value::Unknown(_)) => {}
+            _ => here(broken, "the blocks are planned otherwise than configured"),
+        },
+        Nesting::Map => {
+            let keys =
+                |value: &Value| value.as_map().map(|entries| entries.keys().cloned().collect::<Vec<_>>());
+            if keys(configured) != keys(value) {
+                return here(broken, "other blocks are planned than configured");
+            }
+            for (key, value) in value.as_map().into_iter().flatten() {
+                inside(
+                    broken,
+                    || Step::Key(key.clone()),
+                    |broken| {
+                        plan_block(&nested.block, configured.get(key), before.get(key), value, broken);
+                    },
+                );
+            }
+        }
+        // Elements of a set have no identity to pair them by; none may be unknown as a whole.
+        Nesting::Set => {
+            if value.as_list().is_some_and(|items| items.iter().any(Value::is_unknown)) {
+                here(broken, "a block of a set is unknown as a whole");
             }
         }
     }
@@ -116,91 +158,93 @@ fn plan_block(
 pub(crate) fn apply(block: &Block, planned: &Value, state: &Value) -> Vec<Broken> {
     let mut broken = stored(block, state);
     if planned.is_null() == state.is_null() {
-        promised(planned, state, &block.ty(), &Path::root(), &mut broken);
+        promised(planned, state, &block.ty(), &mut broken);
     } else {
-        let message = if planned.is_null() { "still exists after a destroy" } else { "is gone after apply" };
-        broken.push((Path::root(), message.into()));
+        here(
+            &mut broken,
+            if planned.is_null() { "still exists after a destroy" } else { "is gone after apply" },
+        );
     }
     broken
 }
 
-fn promised(planned: &Value, state: &Value, ty: &Type, at: &Path, broken: &mut Vec<Broken>) {
+fn promised(planned: &Value, state: &Value, ty: &Type, broken: &mut Vec<Broken>) {
     match (planned, state, ty) {
         (Value::Unknown(_), _, _) => {}
         (Value::Map(planned), Value::Map(entries), Type::Object(object)) => {
             for (key, ty) in &object.attributes {
-                let null = Value::Null;
-                let planned = planned.get(key).unwrap_or(&null);
-                let value = entries.get(key).unwrap_or(&null);
-                promised(planned, value, ty, &at.join(Step::Attribute(key.clone())), broken);
+                let planned = planned.get(key).unwrap_or(&Value::Null);
+                let value = entries.get(key).unwrap_or(&Value::Null);
+                let step = || Step::Attribute(key.clone());
+                inside(broken, step, |broken| promised(planned, value, ty, broken));
             }
         }
         (Value::Map(planned), Value::Map(entries), Type::Map(ty)) if planned.keys().eq(entries.keys()) => {
             for (key, planned) in planned {
-                promised(planned, &entries[key], ty, &at.join(Step::Key(key.clone())), broken);
+                let step = || Step::Key(key.clone());
+                inside(broken, step, |broken| promised(planned, &entries[key], ty, broken));
             }
         }
         (Value::List(planned), Value::List(items), Type::List(ty)) if planned.len() == items.len() => {
             for (index, (planned, value)) in planned.iter().zip(items).enumerate() {
-                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                promised(planned, value, ty, &at.join(step), broken);
+                inside(broken, || Step::index(index), |broken| promised(planned, value, ty, broken));
             }
         }
         (Value::List(planned), Value::List(items), Type::Tuple(types))
             if planned.len() == items.len() && planned.len() == types.len() =>
         {
             for (index, ((planned, value), ty)) in planned.iter().zip(items).zip(types).enumerate() {
-                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                promised(planned, value, ty, &at.join(step), broken);
+                inside(broken, || Step::index(index), |broken| promised(planned, value, ty, broken));
             }
         }
         (Value::Dynamic(planned), Value::Dynamic(value), Type::Dynamic) if planned.0 == value.0 => {
-            promised(&planned.1, &value.1, &planned.0, at, broken);
+            promised(&planned.1, &value.1, &planned.0, broken);
         }
         _ if equal(planned, state, ty) || !planned.is_fully_known() && matches!(ty, Type::Set(_)) => {}
-        _ => broken.push((at.clone(), "the new value is not the planned one".into())),
+        _ => here(broken, "the new value is not the planned one"),
     }
 }
 
 /// A state as it will be stored: nothing unknown, nothing write-only.
 pub(crate) fn stored(block: &Block, state: &Value) -> Vec<Broken> {
     let mut broken = Vec::new();
-    find_unknown(state, &Path::root(), &mut broken);
-    find_write_only(block, state, &Path::root(), &mut broken);
+    find_unknown(state, &mut broken);
+    find_write_only(block, state, &mut broken);
     broken
 }
 
-fn find_unknown(value: &Value, at: &Path, broken: &mut Vec<Broken>) {
+fn find_unknown(value: &Value, broken: &mut Vec<Broken>) {
     match value {
-        Value::Unknown(_) => broken.push((at.clone(), "the value is unknown in a stored state".into())),
+        Value::Unknown(_) => here(broken, "the value is unknown in a stored state"),
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                find_unknown(item, &at.join(step), broken);
+                inside(broken, || Step::index(index), |broken| find_unknown(item, broken));
             }
         }
         Value::Map(entries) => {
             for (key, item) in entries {
-                find_unknown(item, &at.join(Step::Attribute(key.clone())), broken);
+                inside(broken, || Step::Attribute(key.clone()), |broken| find_unknown(item, broken));
             }
         }
-        Value::Dynamic(inner) => find_unknown(&inner.1, at, broken),
+        Value::Dynamic(inner) => find_unknown(&inner.1, broken),
         _ => {}
     }
 }
 
-fn find_write_only(block: &Block, value: &Value, at: &Path, broken: &mut Vec<Broken>) {
+fn find_write_only(block: &Block, value: &Value, broken: &mut Vec<Broken>) {
     for attribute in block.attributes.iter().filter(|attribute| attribute.write_only) {
         if !value.get(&attribute.name).is_null() {
-            let path = at.join(Step::Attribute(attribute.name.clone()));
-            broken.push((path, "a write-only value must be null in a state".into()));
+            let step = || Step::Attribute(attribute.name.clone());
+            inside(broken, step, |broken| here(broken, "a write-only value must be null in a state"));
         }
     }
     for nested in &block.blocks {
-        let path = at.join(Step::Attribute(nested.name.clone()));
-        each_block(value.get(&nested.name), nested.nesting, |step, value| {
-            let path = step.map_or_else(|| path.clone(), |step| path.join(step));
-            find_write_only(&nested.block, value, &path, broken);
+        let step = || Step::Attribute(nested.name.clone());
+        inside(broken, step, |broken| {
+            each_block(value.get(&nested.name), nested.nesting, |step, value| match step {
+                None => find_write_only(&nested.block, value, broken),
+                Some(step) => inside(broken, || step, |broken| find_write_only(&nested.block, value, broken)),
+            });
         });
     }
 }
@@ -215,7 +259,7 @@ fn each_block(value: &Value, nesting: Nesting, mut visit: impl FnMut(Option<Step
         }
         (_, Value::List(items)) => {
             for (index, item) in items.iter().enumerate() {
-                visit(Some(Step::Index(i64::try_from(index).unwrap_or(i64::MAX))), item);
+                visit(Some(Step::index(index)), item);
             }
         }
         _ => {}
@@ -228,6 +272,7 @@ pub(crate) fn known(value: &Value) -> Value {
         Value::Unknown(_) => Value::Null,
         Value::List(items) => Value::List(items.iter().map(known).collect()),
         Value::Map(entries) => Value::map(entries.iter().map(|(key, value)| (key, known(value)))),
+        Value::Dynamic(inner) => Value::Dynamic(Box::new((inner.0.clone(), known(&inner.1)))),
         other => other.clone(),
     }
 }
@@ -283,15 +328,15 @@ pub(crate) fn equal(left: &Value, right: &Value, ty: &Type) -> bool {
             left.0 == right.0 && equal(&left.1, &right.1, &left.0)
         }
         (Value::List(left), Value::List(right), Type::Set(ty)) => {
-            let mut rest: Vec<&Value> = right.iter().collect();
-            left.len() == right.len()
-                && left.iter().all(|item| {
-                    let found = rest.iter().position(|other| equal(item, other, ty));
-                    found.map(|position| rest.swap_remove(position)).is_some()
-                })
+            left.len() == right.len() && sorted(left, ty) == sorted(right, ty)
         }
         (Value::List(left), Value::List(right), Type::List(ty)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right, ty))
+        }
+        (Value::List(left), Value::List(right), Type::Tuple(types)) => {
+            left.len() == right.len()
+                && left.len() == types.len()
+                && left.iter().zip(right).zip(types).all(|((left, right), ty)| equal(left, right, ty))
         }
         (Value::Map(left), Value::Map(right), Type::Map(ty)) => {
             left.keys().eq(right.keys()) && left.iter().all(|(key, value)| equal(value, &right[key], ty))
@@ -307,10 +352,39 @@ pub(crate) fn equal(left: &Value, right: &Value, ty: &Type) -> bool {
     }
 }
 
+/// The elements of a set as texts in order, which are the same exactly for equal sets: comparing each
+/// with each takes minutes when a set is large.
+fn sorted(items: &[Value], ty: &Type) -> Vec<String> {
+    let mut texts: Vec<String> = items.iter().map(|item| canonical(item, ty)).collect();
+    texts.sort_unstable();
+    texts
+}
+
+/// A text that two values share exactly when they are equal.
+fn canonical(value: &Value, ty: &Type) -> String {
+    let list = |items: Vec<String>| format!("[{}]", items.join(","));
+    match (value, ty) {
+        (Value::Unknown(_), _) => "unknown".to_owned(),
+        (Value::Dynamic(inner), _) => format!("{}:{}", inner.0.to_json(), canonical(&inner.1, &inner.0)),
+        (Value::List(items), Type::Set(ty)) => list(sorted(items, ty)),
+        (Value::List(items), Type::List(ty)) => list(items.iter().map(|item| canonical(item, ty)).collect()),
+        (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
+            list(items.iter().zip(types).map(|(item, ty)| canonical(item, ty)).collect())
+        }
+        (Value::Map(entries), Type::Map(ty)) => {
+            list(entries.iter().map(|(key, item)| format!("{key:?}:{}", canonical(item, ty))).collect())
+        }
+        (Value::Map(entries), Type::Object(object)) => {
+            let item = |(key, ty)| canonical(entries.get(key).unwrap_or(&Value::Null), ty);
+            list(object.attributes.iter().map(item).collect())
+        }
+        _ => format!("{value:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Attribute, NestedBlock};
 
     fn block() -> Block {
         let mut secret = Attribute::new("secret", Type::String, Mode::Optional, "");
@@ -379,9 +453,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_promised_of_an_unknown_value_does_not_count() {
+        let refined = Value::Unknown(crate::value::Refinement(Some(vec![0x81, 0x01, 0xc2])));
+        let one = |value: &Value| Value::List(vec![value.clone()]);
+        for ty in [Type::list(Type::String), Type::set(Type::String), Type::Tuple(vec![Type::String])] {
+            assert!(equal(&one(&refined), &one(&Value::UNKNOWN), &ty), "{ty}");
+            assert!(!equal(&one(&refined), &one(&Value::Null), &ty), "{ty}");
+        }
+    }
+
+    #[test]
     fn the_order_of_a_set_does_not_count() {
         let (a, b) = (Value::List(vec![1.into(), 2.into()]), Value::List(vec![2.into(), 1.into()]));
         assert!(equal(&a, &b, &Type::set(Type::Number)));
         assert!(!equal(&a, &b, &Type::list(Type::Number)));
+        let nested = |first: &Value, second: &Value| Value::List(vec![first.clone(), second.clone()]);
+        let ty = Type::set(Type::set(Type::Number));
+        let c = Value::List(vec![1.into(), Value::UNKNOWN]);
+        assert!(equal(&nested(&a, &c), &nested(&c, &b), &ty));
+        assert!(!equal(&nested(&a, &a), &nested(&a, &c), &ty));
+        let text = |text: &str| Value::List(vec![text.into()]);
+        assert!(!equal(&text("a\",\"b"), &nested(&"a".into(), &"b".into()), &Type::set(Type::String)));
     }
 }

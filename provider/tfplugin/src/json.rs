@@ -5,25 +5,28 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::msgpack::DecodeError;
-use crate::path::{Path, Step};
+use crate::path::Step;
 use crate::types::Type;
 use crate::value::{Number, Value};
 
 /// Reads stored state. An attribute that the type does not have is dropped, one that is missing
 /// becomes null: this is how a state of an earlier provider becomes one of today's.
 pub fn decode(json: &Json, ty: &Type) -> Result<Value, DecodeError> {
-    read(json, ty, &Path::root())
+    read(json, ty, Written::Earlier)
 }
 
-fn read(json: &Json, ty: &Type, path: &Path) -> Result<Value, DecodeError> {
-    let mismatch = || DecodeError { path: path.clone(), message: format!("expected a value of type {ty}") };
-    let list = |items: &[Json], element: &dyn Fn(usize) -> Option<Type>| {
-        let items = items.iter().enumerate().map(|(index, item)| {
-            let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-            read(item, &element(index).ok_or_else(mismatch)?, &path.join(step))
-        });
-        Ok(Value::List(items.collect::<Result<_, _>>()?))
-    };
+/// How well objects fit their type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// By a provider whose schema may have been another one.
+    Earlier,
+    /// Along with its type, which fits exactly. Attributes that are missing do not become null here:
+    /// a large type and many empty objects would take memory out of all proportion.
+    WithItsType,
+}
+
+fn read(json: &Json, ty: &Type, written: Written) -> Result<Value, DecodeError> {
+    let mismatch = || DecodeError::here(format!("expected a value of type {ty}"));
     match (json, ty) {
         (Json::Null, _) => Ok(Value::Null),
         (Json::Bool(value), Type::Bool) => Ok(Value::Bool(*value)),
@@ -33,20 +36,31 @@ fn read(json: &Json, ty: &Type, path: &Path) -> Result<Value, DecodeError> {
         (Json::String(text), Type::Number) => Number::parse(text).map(Value::Number).ok_or_else(mismatch),
         (Json::String(text), Type::String) => Ok(Value::String(text.clone())),
         (Json::Array(items), Type::List(element) | Type::Set(element)) => {
-            list(items, &|_| Some((**element).clone()))
+            list(items.iter().map(|item| (item, &**element)), written)
         }
-        (Json::Array(items), Type::Tuple(types)) => list(items, &|index| types.get(index).cloned()),
+        (Json::Array(items), Type::Tuple(types)) if items.len() == types.len() => {
+            list(items.iter().zip(types), written)
+        }
         (Json::Object(entries), Type::Map(element)) => {
             let entries = entries.iter().map(|(key, item)| {
-                Ok((key.clone(), read(item, element, &path.join(Step::Key(key.clone())))?))
+                let item = read(item, element, written);
+                Ok((key.clone(), item.map_err(|error| error.inside(Step::Key(key.clone())))?))
             });
             Ok(Value::Map(entries.collect::<Result<_, _>>()?))
         }
         (Json::Object(entries), Type::Object(object)) => {
+            let fits = || {
+                entries.len() == object.attributes.len()
+                    && entries.keys().all(|key| object.attributes.contains_key(key))
+            };
+            if written == Written::WithItsType && !fits() {
+                return Err(DecodeError::here("an object does not have the attributes of its type"));
+            }
             let mut out = BTreeMap::new();
             for (key, ty) in &object.attributes {
-                let item = entries.get(key).unwrap_or(&Json::Null);
-                out.insert(key.clone(), read(item, ty, &path.join(Step::Attribute(key.clone())))?);
+                let item = read(entries.get(key).unwrap_or(&Json::Null), ty, written);
+                let item = item.map_err(|error| error.inside(Step::Attribute(key.clone())))?;
+                out.insert(key.clone(), item);
             }
             Ok(Value::Map(out))
         }
@@ -54,13 +68,22 @@ fn read(json: &Json, ty: &Type, path: &Path) -> Result<Value, DecodeError> {
             let (Some(ty), Some(value)) = (entries.get("type"), entries.get("value")) else {
                 return Err(mismatch());
             };
-            let ty = Type::from_json(ty)
-                .map_err(|error| DecodeError { path: path.clone(), message: error.to_string() })?;
-            let value = read(value, &ty, path)?;
+            let ty = Type::from_json(ty).map_err(|error| DecodeError::here(error.to_string()))?;
+            let value = read(value, &ty, Written::WithItsType)?;
             Ok(Value::Dynamic(Box::new((ty, value))))
         }
         _ => Err(mismatch()),
     }
+}
+
+fn list<'a>(
+    items: impl Iterator<Item = (&'a Json, &'a Type)>,
+    written: Written,
+) -> Result<Value, DecodeError> {
+    let items = items
+        .enumerate()
+        .map(|(index, (item, ty))| read(item, ty, written).map_err(|error| error.inside(Step::index(index))));
+    Ok(Value::List(items.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod panics;
 mod rpc;
 mod serve;
 mod services;
-mod stop;
+pub mod stop;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;

@@ -34,19 +34,31 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+impl DecodeError {
+    /// At the value itself.
+    pub(crate) fn here(message: impl Into<String>) -> Self {
+        Self { path: Path::root(), message: message.into() }
+    }
+
+    /// The same, seen from one level further out: a path costs nothing until something is wrong.
+    pub(crate) fn inside(mut self, step: Step) -> Self {
+        self.path.prepend(step);
+        self
+    }
+}
+
 /// Reads one value of a type; trailing bytes are an error.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, DecodeError> {
-    let mut reader = Reader { rest: bytes, path: Path::root(), depth: 0 };
+    let mut reader = Reader { rest: bytes, depth: 0 };
     let value = reader.value(ty)?;
     if !reader.rest.is_empty() {
-        return Err(reader.error("bytes follow the value"));
+        return Err(DecodeError::here("bytes follow the value"));
     }
     Ok(value)
 }
 
 struct Reader<'a> {
     rest: &'a [u8],
-    path: Path,
     depth: usize,
 }
 
@@ -63,13 +75,9 @@ enum Item<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn error(&self, message: impl Into<String>) -> DecodeError {
-        DecodeError { path: self.path.clone(), message: message.into() }
-    }
-
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
-            return Err(self.error("the bytes end inside a value"));
+            return Err(DecodeError::here("the bytes end inside a value"));
         };
         self.rest = rest;
         Ok(taken)
@@ -81,7 +89,7 @@ impl<'a> Reader<'a> {
 
     fn length(&mut self, width: usize) -> Result<usize, DecodeError> {
         let length = self.uint(width)?;
-        usize::try_from(length).map_err(|_| self.error("a length is too large"))
+        usize::try_from(length).map_err(|_| DecodeError::here("a length is too large"))
     }
 
     fn int(&mut self, width: usize) -> Result<Item<'a>, DecodeError> {
@@ -94,13 +102,13 @@ impl<'a> Reader<'a> {
 
     fn float(&self, value: f64) -> Result<Item<'a>, DecodeError> {
         let number = Number::from_f64(value);
-        number.map(Item::Number).ok_or_else(|| self.error("a number is not finite"))
+        number.map(Item::Number).ok_or_else(|| DecodeError::here("a number is not finite"))
     }
 
     fn str(&mut self, length: usize) -> Result<Item<'a>, DecodeError> {
         let bytes = self.take(length)?;
         let text = std::str::from_utf8(bytes);
-        text.map(Item::Str).map_err(|_| self.error("a string is not UTF-8"))
+        text.map(Item::Str).map_err(|_| DecodeError::here("a string is not UTF-8"))
     }
 
     fn ext(&mut self, length: usize) -> Result<Item<'a>, DecodeError> {
@@ -153,27 +161,15 @@ impl<'a> Reader<'a> {
             Marker::Ext8 => self.length(1).and_then(|length| self.ext(length))?,
             Marker::Ext16 => self.length(2).and_then(|length| self.ext(length))?,
             Marker::Ext32 => self.length(4).and_then(|length| self.ext(length))?,
-            Marker::Reserved => return Err(self.error("a reserved byte")),
+            Marker::Reserved => return Err(DecodeError::here("a reserved byte")),
         })
-    }
-
-    fn inside<T>(
-        &mut self,
-        step: Step,
-        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        let outer = std::mem::replace(&mut self.path, Path::root());
-        self.path = outer.join(step);
-        let result = read(self);
-        self.path = outer;
-        result
     }
 
     fn value(&mut self, ty: &Type) -> Result<Value, DecodeError> {
         // Only dynamic values can nest beyond their declared type.
         const MAX_DEPTH: usize = 128;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested more than {MAX_DEPTH} levels deep")));
+            return Err(DecodeError::here(format!("nested more than {MAX_DEPTH} levels deep")));
         }
         self.depth += 1;
         let value = self.typed(ty);
@@ -182,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     fn typed(&mut self, ty: &Type) -> Result<Value, DecodeError> {
-        let mismatch = |reader: &Self| Err(reader.error(format!("expected a value of type {ty}")));
+        let mismatch = || Err(DecodeError::here(format!("expected a value of type {ty}")));
         match (self.item()?, ty) {
             (Item::Nil, _) => Ok(Value::Null),
             (Item::Ext(REFINED_UNKNOWN, payload), _) => {
@@ -193,7 +189,7 @@ impl<'a> Reader<'a> {
             (Item::Number(number), Type::Number) => Ok(Value::Number(number)),
             (Item::Str(text), Type::Number) => match Number::parse(text) {
                 Some(number) => Ok(Value::Number(number)),
-                None => mismatch(self),
+                None => mismatch(),
             },
             (Item::Str(text), Type::String) => Ok(Value::String(text.to_owned())),
             (Item::Array(length), Type::List(element) | Type::Set(element)) => {
@@ -203,9 +199,10 @@ impl<'a> Reader<'a> {
                 self.items(length, |index| &types[index])
             }
             (Item::Array(2), Type::Dynamic) => {
-                let Item::Bin(json) = self.item()? else { return mismatch(self) };
-                let json = serde_json::from_slice(json).map_err(|error| self.error(error.to_string()))?;
-                let ty = Type::from_json(&json).map_err(|error| self.error(error.to_string()))?;
+                let Item::Bin(json) = self.item()? else { return mismatch() };
+                let json =
+                    serde_json::from_slice(json).map_err(|error| DecodeError::here(error.to_string()))?;
+                let ty = Type::from_json(&json).map_err(|error| DecodeError::here(error.to_string()))?;
                 let value = self.value(&ty)?;
                 Ok(Value::Dynamic(Box::new((ty, value))))
             }
@@ -213,8 +210,9 @@ impl<'a> Reader<'a> {
                 let mut entries = BTreeMap::new();
                 for _ in 0..length {
                     let key = self.key()?;
-                    let value = self.inside(Step::Key(key.clone()), |reader| reader.value(element))?;
-                    entries.insert(key, value);
+                    let value =
+                        self.value(element).map_err(|error| error.inside(Step::Key(key.to_owned())))?;
+                    entries.insert(key.to_owned(), value);
                 }
                 Ok(Value::Map(entries))
             }
@@ -222,35 +220,35 @@ impl<'a> Reader<'a> {
                 let mut entries = BTreeMap::new();
                 for _ in 0..length {
                     let key = self.key()?;
-                    let Some(ty) = object.attributes.get(&key) else {
-                        return Err(self.error(format!("no attribute `{key}`")));
+                    let Some(ty) = object.attributes.get(key) else {
+                        return Err(DecodeError::here(format!("no attribute `{key}`")));
                     };
-                    let value = self.inside(Step::Attribute(key.clone()), |reader| reader.value(ty))?;
-                    entries.insert(key, value);
+                    let inside = |error: DecodeError| error.inside(Step::Attribute(key.to_owned()));
+                    entries.insert(key.to_owned(), self.value(ty).map_err(inside)?);
                 }
                 if let Some(missing) = object.attributes.keys().find(|key| !entries.contains_key(*key)) {
-                    return Err(self.error(format!("attribute `{missing}` is missing")));
+                    return Err(DecodeError::here(format!("attribute `{missing}` is missing")));
                 }
                 Ok(Value::Map(entries))
             }
-            _ => mismatch(self),
+            _ => mismatch(),
         }
     }
 
     fn items<'t>(&mut self, length: usize, ty: impl Fn(usize) -> &'t Type) -> Result<Value, DecodeError> {
-        // A hostile length must not reserve memory that the bytes cannot fill.
-        let mut items = Vec::with_capacity(length.min(self.rest.len()));
+        // A length is only announced, maybe at each of many levels: more memory is taken when more comes.
+        const RESERVED: usize = 64;
+        let mut items = Vec::with_capacity(length.min(self.rest.len()).min(RESERVED));
         for index in 0..length {
-            let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-            items.push(self.inside(step, |reader| reader.value(ty(index)))?);
+            items.push(self.value(ty(index)).map_err(|error| error.inside(Step::index(index)))?);
         }
         Ok(Value::List(items))
     }
 
-    fn key(&mut self) -> Result<String, DecodeError> {
+    fn key(&mut self) -> Result<&'a str, DecodeError> {
         match self.item()? {
-            Item::Str(key) => Ok(key.to_owned()),
-            _ => Err(self.error("a key is not a string")),
+            Item::Str(key) => Ok(key),
+            _ => Err(DecodeError::here("a key is not a string")),
         }
     }
 }
@@ -258,11 +256,11 @@ impl<'a> Reader<'a> {
 /// Writes a value of a type. A value of another shape is a defect of the caller, named in the error.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::new();
-    put(&mut out, value, ty, &Path::root())?;
+    put(&mut out, value, ty)?;
     Ok(out)
 }
 
-fn put(out: &mut Vec<u8>, value: &Value, ty: &Type, path: &Path) -> Result<(), DecodeError> {
+fn put(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), DecodeError> {
     // Writing to a Vec cannot fail; the `Result`s of rmp are those of a general writer.
     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let ok = "writing to memory";
@@ -284,46 +282,40 @@ fn put(out: &mut Vec<u8>, value: &Value, ty: &Type, path: &Path) -> Result<(), D
         (Value::List(items), Type::List(element) | Type::Set(element)) => {
             write::write_array_len(out, length(items.len())).expect(ok);
             for (index, item) in items.iter().enumerate() {
-                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                put(out, item, element, &path.join(step))?;
+                put(out, item, element).map_err(|error| error.inside(Step::index(index)))?;
             }
         }
         (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
             write::write_array_len(out, length(items.len())).expect(ok);
             for (index, (item, ty)) in items.iter().zip(types).enumerate() {
-                let step = Step::Index(i64::try_from(index).unwrap_or(i64::MAX));
-                put(out, item, ty, &path.join(step))?;
+                put(out, item, ty).map_err(|error| error.inside(Step::index(index)))?;
             }
         }
         (Value::Map(entries), Type::Map(element)) => {
             write::write_map_len(out, length(entries.len())).expect(ok);
             for (key, item) in entries {
                 write::write_str(out, key).expect(ok);
-                put(out, item, element, &path.join(Step::Key(key.clone())))?;
+                put(out, item, element).map_err(|error| error.inside(Step::Key(key.clone())))?;
             }
         }
         (Value::Map(entries), Type::Object(object)) => {
             if let Some(extra) = entries.keys().find(|key| !object.attributes.contains_key(*key)) {
-                let message = format!("no attribute `{extra}` in the schema");
-                return Err(DecodeError { path: path.clone(), message });
+                return Err(DecodeError::here(format!("no attribute `{extra}` in the schema")));
             }
             write::write_map_len(out, length(object.attributes.len())).expect(ok);
             for (key, ty) in &object.attributes {
                 write::write_str(out, key).expect(ok);
                 let item = entries.get(key).unwrap_or(&Value::Null);
-                put(out, item, ty, &path.join(Step::Attribute(key.clone())))?;
+                put(out, item, ty).map_err(|error| error.inside(Step::Attribute(key.clone())))?;
             }
         }
         (Value::Dynamic(inner), Type::Dynamic) => {
             write::write_array_len(out, 2).expect(ok);
             let json = inner.0.to_json().to_string();
             write::write_bin(out, json.as_bytes()).expect(ok);
-            put(out, &inner.1, &inner.0, path)?;
+            put(out, &inner.1, &inner.0)?;
         }
-        _ => {
-            let message = format!("the value does not have type {ty}");
-            return Err(DecodeError { path: path.clone(), message });
-        }
+        _ => return Err(DecodeError::here(format!("the value does not have type {ty}"))),
     }
     Ok(())
 }

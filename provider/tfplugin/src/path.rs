@@ -13,6 +13,13 @@ pub enum Step {
     Key(String),
 }
 
+impl Step {
+    /// An element of a list, by its index in memory.
+    pub(crate) fn index(index: usize) -> Self {
+        Self::Index(i64::try_from(index).unwrap_or(i64::MAX))
+    }
+}
+
 /// Where a value stands: `on[1].prefix`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(Vec<Step>);
@@ -33,6 +40,11 @@ impl Path {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
+    }
+
+    /// Puts a step in front: the same place, seen from one level further out.
+    pub(crate) fn prepend(&mut self, step: Step) {
+        self.0.insert(0, step);
     }
 
     /// The steps, from the top down.

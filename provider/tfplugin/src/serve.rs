@@ -56,6 +56,9 @@ pub struct Options {
     pub source: &'static str,
     /// The provider's version.
     pub version: &'static str,
+    /// What the process does by itself, for the help: first argument, and what it is for. Whoever calls
+    /// [`serve`] carries them out before.
+    pub commands: &'static [(&'static str, &'static str)],
 }
 
 /// Serves a provider to Terraform until Terraform is done with it. Call it from `main`, with the
@@ -84,7 +87,12 @@ pub async fn serve(provider: impl Provider, options: Options, arguments: &[Strin
         Err(Refusal::NotTerraform) => {
             say(
                 &mut io::stderr(),
-                "This is a Terraform provider: Terraform starts it, it does nothing by itself.\n",
+                if options.commands.is_empty() {
+                    "This is a Terraform provider: Terraform starts it, it does nothing by itself.\n"
+                } else {
+                    "This is a Terraform provider: Terraform starts it. By itself it does only what is listed \
+                     as a command.\n"
+                },
             );
             say(&mut io::stderr(), &help(name, options));
             ExitCode::FAILURE
@@ -102,6 +110,12 @@ pub async fn serve(provider: impl Provider, options: Options, arguments: &[Strin
 }
 
 fn help(name: &str, options: Options) -> String {
+    let mut commands = String::new();
+    if !options.commands.is_empty() {
+        let width = options.commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+        let lines = options.commands.iter().map(|(command, text)| format!("  {command:width$}  {text}\n"));
+        commands = format!("Commands:\n{}\n", lines.collect::<String>());
+    }
     format!(
         "terraform-provider-{name} {version}
 
@@ -113,7 +127,7 @@ Use it from a Terraform configuration:
     }}
   }}
 
-Options:
+{commands}Options:
   --debug    Serve until Ctrl-C, and print the TF_REATTACH_PROVIDERS that makes Terraform use
              this process; for debuggers and tests
   --version  Print the version

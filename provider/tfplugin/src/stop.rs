@@ -31,19 +31,22 @@ impl StopToken {
 
 /// Hands out tokens and stops them.
 #[derive(Debug)]
-pub(crate) struct StopSource(Mutex<watch::Sender<bool>>);
+pub struct StopSource(Mutex<watch::Sender<bool>>);
 
-impl StopSource {
-    pub(crate) fn new() -> Self {
+impl Default for StopSource {
+    fn default() -> Self {
         Self(Mutex::new(watch::channel(false).0))
     }
+}
 
-    pub(crate) fn token(&self) -> StopToken {
+impl StopSource {
+    /// A token for what starts now.
+    pub fn token(&self) -> StopToken {
         StopToken(self.0.lock().unwrap_or_else(PoisonError::into_inner).subscribe())
     }
 
     /// Stops what runs, and arms a new generation for what comes.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *sender, watch::channel(false).0);
         old.send_replace(true);
@@ -56,7 +59,7 @@ mod tests {
 
     #[tokio::test]
     async fn stop_reaches_running_work_and_spares_what_comes() {
-        let source = StopSource::new();
+        let source = StopSource::default();
         let running = source.token();
         source.stop();
         running.stopped().await;

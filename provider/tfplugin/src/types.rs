@@ -123,7 +123,8 @@ impl Type {
                         for (name, ty) in argument.as_object().ok_or_else(invalid)? {
                             object.attributes.insert(name.clone(), Self::read(ty, depth + 1)?);
                         }
-                        for name in parts.get(2).and_then(Json::as_array).into_iter().flatten() {
+                        let optional = parts.get(2).map(|names| names.as_array().ok_or_else(invalid));
+                        for name in optional.transpose()?.into_iter().flatten() {
                             let name = name.as_str().ok_or_else(invalid)?;
                             if !object.attributes.contains_key(name) {
                                 return Err(invalid());
@@ -196,6 +197,7 @@ mod tests {
             r#"["list"]"#,
             r#"["list","string","x"]"#,
             r#"["object",{"a":"string"},["b"]]"#,
+            r#"["object",{"a":"string"},"a"]"#,
             r#"["tuple","string"]"#,
         ] {
             let json: Json = serde_json::from_str(text).unwrap();

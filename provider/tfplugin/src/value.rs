@@ -132,8 +132,9 @@ pub struct Number(String);
 impl Number {
     /// Reads decimal text, with or without a fraction or an exponent.
     pub fn parse(text: &str) -> Option<Self> {
-        // Far beyond what Terraform computes with, and small enough to write out.
-        const MAX_EXPONENT: i64 = 10_000;
+        // Enough for every f64. Terraform writes none at all, and each digit takes memory: a few
+        // bytes must not become many.
+        const MAX_EXPONENT: u64 = 400;
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -147,7 +148,7 @@ impl Number {
         if (whole.is_empty() && fraction.is_empty())
             || !digits_only(whole)
             || !digits_only(fraction)
-            || exponent.abs() > MAX_EXPONENT
+            || exponent.unsigned_abs() > MAX_EXPONENT
         {
             return None;
         }
@@ -166,7 +167,8 @@ impl Number {
         };
         let whole = whole.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
-        let mut canonical = String::new();
+        // A sign, a zero and a point at most beside the digits.
+        let mut canonical = String::with_capacity(whole.len() + fraction.len() + 3);
         if negative && !(whole.is_empty() && fraction.is_empty()) {
             canonical.push('-');
         }
@@ -233,7 +235,9 @@ mod tests {
         ] {
             assert_eq!(Number::parse(text).unwrap().as_str(), canonical, "{text}");
         }
-        for text in ["", "-", ".", "1.2.3", "0x1", "1e", "1e99999", "NaN", "١"] {
+        for text in
+            ["", "-", ".", "1.2.3", "0x1", "1e", "1e401", "1e-401", "1e-9223372036854775808", "NaN", "١"]
+        {
             assert_eq!(Number::parse(text), None, "{text}");
         }
         assert_eq!(Number::from_f64(1e23).unwrap().as_str(), "99999999999999991611392");

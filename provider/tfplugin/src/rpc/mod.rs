@@ -96,7 +96,7 @@ impl Server {
                     (name, (item, signature))
                 })
                 .collect(),
-            stop: StopSource::new(),
+            stop: StopSource::default(),
             running: Running::default(),
             provider: Box::new(provider),
         }))

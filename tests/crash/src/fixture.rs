@@ -1,48 +1,57 @@
 //! Fixtures: one file of JSON per composite, and the generic tests take nothing else.
 
+use std::path::Path;
+
 use serde_json::Value as Json;
 use tandem_model::composite::Definition;
 use tandem_model::composites;
-use tandem_tests::environment::root;
 
 /// The fixture of a composite.
-pub(crate) struct Fixture {
-    pub(crate) definition: &'static Definition,
+pub struct Fixture {
+    /// The composite.
+    pub definition: &'static Definition,
     text: String,
 }
 
 /// One change of one input.
-pub(crate) struct Change {
-    pub(crate) input: String,
-    pub(crate) value: Json,
-    pub(crate) clear: Vec<String>,
-    pub(crate) fields: Vec<String>,
+pub struct Change {
+    /// Which input, by its path.
+    pub input: String,
+    /// Its new value.
+    pub value: Json,
+    /// Inputs that are not given any more.
+    pub clear: Vec<String>,
+    /// What changes by it: fields by the keys of their objects, objects that come and go.
+    pub fields: Vec<String>,
 }
 
 impl Fixture {
     /// The fixture of every composite.
-    pub(crate) fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         composites::ALL.iter().map(Self::of).collect()
     }
 
     /// The fixture of the composite of that type.
-    pub(crate) fn named(type_name: &str) -> Self {
+    pub fn named(type_name: &str) -> Self {
         Self::of(Definition::find(type_name).expect("a composite"))
     }
 
     fn of(definition: &'static Definition) -> Self {
-        let path = root().join("tests/fixtures").join(format!("{}.json", definition.type_name));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../fixtures")
+            .join(format!("{}.json", definition.type_name));
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("every composite needs a fixture, {}: {error}", path.display()));
         Self { definition, text }
     }
 
-    pub(crate) fn resource_type(&self) -> String {
+    /// The type of the resource.
+    pub fn resource_type(&self) -> String {
         format!("tandem_{}", self.definition.type_name)
     }
 
     /// The address of the one resource in a test's configuration.
-    pub(crate) fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("{}.it", self.resource_type())
     }
 
@@ -51,17 +60,17 @@ impl Fixture {
     }
 
     /// What must exist beside the composite.
-    pub(crate) fn existing(&self, account: &str) -> Vec<Json> {
+    pub fn existing(&self, account: &str) -> Vec<Json> {
         self.json(account)["existing"].as_array().cloned().unwrap_or_default()
     }
 
     /// Its inputs, every one given that can be.
-    pub(crate) fn inputs(&self, account: &str) -> Json {
+    pub fn inputs(&self, account: &str) -> Json {
         self.json(account)["inputs"].clone()
     }
 
     /// Its changes, each on top of those before.
-    pub(crate) fn changes(&self, account: &str) -> Vec<Change> {
+    pub fn changes(&self, account: &str) -> Vec<Change> {
         let texts = |list: &Json| {
             let items = list.as_array().cloned().unwrap_or_default();
             items.iter().filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect::<Vec<_>>()
@@ -77,14 +86,14 @@ impl Fixture {
     }
 
     /// Optional inputs without which there are fewer objects.
-    pub(crate) fn more(&self) -> Vec<String> {
+    pub fn more(&self) -> Vec<String> {
         let list = self.json("")["more"].as_array().cloned().unwrap_or_default();
         list.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
     }
 
     /// Whether an input is listed as one that no change covers, with the reason; `task.*` lists all
     /// that begin like that.
-    pub(crate) fn is_not_changed(&self, input: &str) -> bool {
+    pub fn is_not_changed(&self, input: &str) -> bool {
         let list = self.json("")["not_changed"].as_object().cloned().unwrap_or_default();
         list.keys().any(|listed| match listed.strip_suffix('*') {
             Some(prefix) => input.starts_with(prefix),
@@ -93,20 +102,20 @@ impl Fixture {
     }
 
     /// Whether an input is another on moto, or in a block that is.
-    pub(crate) fn is_other_on_moto(&self, input: &str) -> bool {
+    pub fn is_other_on_moto(&self, input: &str) -> bool {
         let others = self.json("")["moto"].as_object().cloned().unwrap_or_default();
         others.keys().any(|other| input.starts_with(other.as_str()))
     }
 
     /// Inputs that are others on moto.
-    pub(crate) fn for_moto(&self, inputs: &mut Json, account: &str) {
+    pub fn for_moto(&self, inputs: &mut Json, account: &str) {
         let others = self.json(account)["moto"].as_object().cloned().unwrap_or_default();
         others.iter().for_each(|(path, value)| set(inputs, path, value));
     }
 }
 
 /// Sets an input by its path, `on.0.prefix`.
-pub(crate) fn set(inputs: &mut Json, path: &str, value: &Json) {
+pub fn set(inputs: &mut Json, path: &str, value: &Json) {
     let pointer = format!("/{}", path.replace('.', "/"));
     if let Some(target) = inputs.pointer_mut(&pointer) {
         *target = value.clone();

@@ -1,0 +1,128 @@
+//! What a reader may spend: memory and work in proportion to the bytes, whatever they announce.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use tfplugin::types::Type;
+use tfplugin::{json, msgpack};
+
+/// Bytes of memory at a time for each byte of input. The dearest is a float of nine bytes, of which
+/// a thousand digits are kept.
+const HELD: u64 = 256;
+
+/// Bytes of memory in all for each byte of input.
+const SPENT: u64 = 1024;
+
+/// For messages of errors, and what does not depend on the input.
+const FREE: u64 = 64 << 10;
+
+/// Does something with an input of so many bytes; an error if it allocates more than that is worth.
+pub(crate) fn bounded<T>(length: usize, work: impl FnOnce() -> T) -> Result<T, String> {
+    let mut result = None;
+    // The counter must see the end of a panic, too.
+    let cost = allocation_counter::measure(|| result = Some(catch_unwind(AssertUnwindSafe(work))));
+    let result = result.expect("a result").unwrap_or_else(|panic| resume_unwind(panic));
+    let length = u64::try_from(length).expect("a length");
+    if cost.bytes_max > FREE + HELD * length {
+        return Err(format!("{length} bytes of input took {} bytes of memory at a time", cost.bytes_max));
+    }
+    if cost.bytes_total > FREE + SPENT * length {
+        return Err(format!("{length} bytes of input took {} bytes of memory in all", cost.bytes_total));
+    }
+    Ok(result)
+}
+
+/// Nested lists.
+fn lists(depth: usize, element: Type) -> Type {
+    (0..depth).fold(element, |ty, _| Type::list(ty))
+}
+
+const SIZE: usize = 10_000;
+
+/// Whether an input was too dear, said with its name.
+fn dear<T>(name: &str, length: usize, work: impl FnOnce() -> T) -> Option<String> {
+    bounded(length, work).err().map(|error| format!("{name}: {error}"))
+}
+
+#[test]
+fn a_large_message_costs_what_its_size_is_worth() {
+    let length = u32::try_from(SIZE).expect("a short length").to_be_bytes();
+    let array = |count: [u8; 4]| [b"\xdd".as_slice(), &count].concat();
+    let text = |text: &str| {
+        [b"\xdb".as_slice(), &u32::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
+    };
+    let mut found = Vec::new();
+    for (name, ty, bytes) in [
+        // Each of sixty levels announces four thousand millions of elements.
+        ("announced", lists(60, Type::Bool), [array([0xff; 4]).repeat(60), vec![0xc0; SIZE]].concat()),
+        ("nulls", Type::list(Type::Bool), [array(length), vec![0xc0; SIZE]].concat()),
+        ("exponents", Type::list(Type::Number), [array(length), text("1e9999").repeat(SIZE)].concat()),
+        ("short exponents", Type::list(Type::Number), [array(length), b"\xa51e399".repeat(SIZE)].concat()),
+        (
+            "floats",
+            Type::list(Type::Number),
+            [array(length), b"\xcb\x00\x00\x00\x00\x00\x00\x00\x01".repeat(SIZE)].concat(),
+        ),
+        // A name that would stand in the path of each of many elements.
+        (
+            "a long key",
+            Type::map(Type::list(Type::Bool)),
+            [b"\x81".to_vec(), text(&"k".repeat(SIZE)), array(length), vec![0xc0; SIZE]].concat(),
+        ),
+        (
+            "many keys",
+            Type::map(Type::Bool),
+            [
+                [b"\xdf".as_slice(), &length].concat(),
+                (0..SIZE).flat_map(|key| [text(&key.to_string()), vec![0xc0]].concat()).collect(),
+            ]
+            .concat(),
+        ),
+    ] {
+        found.extend(dear(name, bytes.len(), || msgpack::decode(&bytes, &ty)));
+        let Ok(value) = msgpack::decode(&bytes, &ty) else { continue };
+        // A float is written with all its digits.
+        let written = msgpack::encode(&value, &ty).expect("a value of its type");
+        let writing = format!("{name}, written");
+        found.extend(dear(&writing, bytes.len() + written.len(), || msgpack::encode(&value, &ty)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_large_state_costs_what_its_size_is_worth() {
+    let repeat = |item: &str| vec![item; SIZE].join(",");
+    let attributes: Vec<String> = (0..SIZE / 100).map(|index| format!("\"a{index}\":\"bool\"")).collect();
+    let mut found = Vec::new();
+    for (name, ty, text) in [
+        ("nulls", Type::list(Type::Bool), format!("[{}]", repeat("null"))),
+        ("exponents", Type::list(Type::Number), format!("[{}]", repeat("1e9999"))),
+        (
+            "a long key",
+            Type::map(Type::list(Type::Bool)),
+            format!("{{\"{}\":[{}]}}", "k".repeat(SIZE), repeat("null")),
+        ),
+        // A large type for many small elements.
+        (
+            "a large type",
+            Type::Dynamic,
+            format!(
+                "{{\"type\":[\"list\",[\"object\",{{{}}}]],\"value\":[{}]}}",
+                attributes.join(","),
+                repeat("{}"),
+            ),
+        ),
+        (
+            "a large type of nulls",
+            Type::Dynamic,
+            format!(
+                "{{\"type\":[\"list\",[\"object\",{{{}}}]],\"value\":[{}]}}",
+                attributes.join(","),
+                repeat("null"),
+            ),
+        ),
+    ] {
+        let parsed = serde_json::from_str(&text).expect("JSON");
+        found.extend(dear(name, text.len(), || json::decode(&parsed, &ty)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}

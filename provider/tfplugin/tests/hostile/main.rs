@@ -1,0 +1,13 @@
+//! Hostile input: whatever bytes arrive, the answer is a value or an error, never a dead process.
+//!
+//! Ten thousand cases of each property, a million with `TANDEM_FULL` set. What failed once is in
+//! `tests/corpus` and is tried first. `TANDEM_SEED` repeats a run.
+
+mod bytes;
+mod cost;
+mod provider;
+mod requests;
+mod rpc;
+mod run;
+mod values;
+mod wire;

@@ -1,0 +1,392 @@
+//! Carries the calls of one process to AWS in memory, and breaks them as a script says.
+//!
+//! A call takes a while on the way there and on the way back, in virtual time and from a seed, so that
+//! calls overlap as they do on a network. When a process is killed, some of what it had on the wire
+//! arrives all the same, and some does not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use terraform_provider_tandem::Outside;
+use terraform_provider_tandem::container_engine::{ContainerEngine, Failed, Login, Recipe};
+use tfplugin::stop::{StopSource, StopToken};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::double::wire::{self, Read};
+use crate::double::{Answer, Call, Cloud, Refusal};
+use crate::fault::{self, Fault};
+
+/// AWS in memory, and what is on the wire to it.
+pub struct World {
+    cloud: Mutex<Cloud>,
+    random: Mutex<fastrand::Rng>,
+    start: Instant,
+    /// Where it is, for locks: two worlds are two places.
+    pub(crate) endpoint: String,
+}
+
+impl World {
+    /// A world in which nothing exists; latencies follow from the seed.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            cloud: Mutex::default(),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            start: Instant::now(),
+            endpoint: format!("http://{}-{seed:x}.double", std::process::id()),
+        })
+    }
+
+    /// What exists.
+    pub fn cloud(&self) -> MutexGuard<'_, Cloud> {
+        let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        cloud.now = self.start.elapsed();
+        cloud
+    }
+
+    fn chance<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn travel(&self) {
+        let milliseconds = self.chance(|random| random.u64(2..40));
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+/// One process: its calls are counted, and one of them meets a fault.
+pub struct Process {
+    world: Arc<World>,
+    /// The number of the mutating call that meets the fault, from 1.
+    at: usize,
+    fault: Option<Fault>,
+    progress: Mutex<Progress>,
+    /// Told when the process is killed.
+    killed: Notify,
+    /// Told when the process has two seconds to live: Terraform's second Ctrl-C.
+    abandoned: Notify,
+    stop: StopSource,
+    token: StopToken,
+}
+
+#[derive(Default)]
+struct Progress {
+    dead: bool,
+    fired: bool,
+    /// Names of the mutating calls so far, those that the SDK repeats included.
+    calls: Vec<String>,
+    /// All calls by service, and those that were refused for being too many.
+    made: BTreeMap<String, usize>,
+    /// What has been sent and has not arrived.
+    wire: BTreeMap<usize, Call>,
+    sent: usize,
+    /// What is still refused: how often, by which service, which operation, and with what.
+    refusing: Option<(usize, String, String, Refusal)>,
+    /// Reads that are still answered as before a call: how many, of which service, and the state then.
+    stale: Option<(usize, String, Box<Cloud>)>,
+}
+
+/// What becomes of a call on its way there.
+enum Way {
+    Through,
+    /// Refused, and AWS did nothing.
+    Refused(Refusal),
+    /// The connection was reset: AWS did not see it.
+    Reset,
+    Killed,
+}
+
+impl Process {
+    /// A process that no fault meets.
+    pub fn new(world: &Arc<World>) -> Arc<Self> {
+        Self::with(world, None, 0)
+    }
+
+    /// A process whose mutating call of this number meets a fault.
+    pub fn disturbed(world: &Arc<World>, fault: Fault, at: usize) -> Arc<Self> {
+        Self::with(world, Some(fault), at)
+    }
+
+    fn with(world: &Arc<World>, fault: Option<Fault>, at: usize) -> Arc<Self> {
+        let stop = StopSource::default();
+        let token = stop.token();
+        Arc::new(Self {
+            world: world.clone(),
+            at,
+            fault,
+            progress: Mutex::default(),
+            killed: Notify::new(),
+            abandoned: Notify::new(),
+            stop,
+            token,
+        })
+    }
+
+    /// The outside of a provider that runs in this process.
+    pub fn outside(self: &Arc<Self>) -> Outside {
+        Outside {
+            carrier: Some(SharedHttpConnector::new(Carrier(self.clone()))),
+            engine: Some(Arc::new(Carrier(self.clone()))),
+            clock: Some(virtual_time),
+        }
+    }
+
+    /// The stop token of its operations.
+    pub fn token(&self) -> StopToken {
+        self.token.clone()
+    }
+
+    /// Where it finds AWS.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.world.endpoint
+    }
+
+    /// Whether its Terraform ended without saving anything.
+    pub fn terraform_is_gone(&self) -> bool {
+        self.fired() && matches!(self.fault, Some(Fault::StateLost | Fault::StopTwice))
+    }
+
+    /// Whether the fault met a call.
+    pub fn fired(&self) -> bool {
+        self.progress().fired
+    }
+
+    /// The mutating calls so far.
+    pub fn calls(&self) -> Vec<String> {
+        self.progress().calls.clone()
+    }
+
+    /// How many calls each service got.
+    pub fn made(&self) -> BTreeMap<String, usize> {
+        self.progress().made.clone()
+    }
+
+    /// Waits for work, unless the process dies over it.
+    pub async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let abandoned = async {
+            self.abandoned.notified().await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            self.die();
+        };
+        tokio::select! {
+            done = work => Some(done),
+            () = self.killed.notified() => None,
+            () = abandoned => None,
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the process. Of what it had sent, some arrives.
+    fn die(&self) {
+        let mut progress = self.progress();
+        progress.dead = true;
+        for (_, call) in std::mem::take(&mut progress.wire) {
+            if self.world.chance(fastrand::Rng::bool) {
+                let _ = self.world.cloud().call(&call);
+            }
+        }
+        self.killed.notify_one();
+    }
+
+    /// A call sets off; its number among the mutating ones is decided here.
+    fn send(&self, call: &Call) -> (usize, Way) {
+        let mut progress = self.progress();
+        if progress.dead {
+            return (0, Way::Killed);
+        }
+        *progress.made.entry(call.service.clone()).or_default() += 1;
+        if let Some((left, service, operation, refusal)) = &mut progress.refusing
+            && *service == call.service
+            && (operation.is_empty() || *operation == call.operation)
+        {
+            let refusal = refusal.clone();
+            *left -= 1;
+            if *left == 0 {
+                progress.refusing = None;
+            }
+            return (0, Way::Refused(refusal));
+        }
+        if !fault::is_mutating(&call.operation) {
+            return (0, Way::Through);
+        }
+        progress.calls.push(format!("{}:{}", call.service, call.operation));
+        if progress.calls.len() != self.at || progress.fired {
+            return (self.put_on_wire(&mut progress, call), Way::Through);
+        }
+        let Some(fault) = self.fault else { return (self.put_on_wire(&mut progress, call), Way::Through) };
+        let way = match fault {
+            Fault::KillBefore => {
+                progress.fired = true;
+                drop(progress);
+                self.die();
+                return (0, Way::Killed);
+            }
+            Fault::ResetBefore => Way::Reset,
+            // Its state is lost at the end.
+            Fault::StateLost => Way::Through,
+            Fault::Stop | Fault::StopTwice => {
+                self.stop.stop();
+                if fault == Fault::StopTwice {
+                    self.abandoned.notify_one();
+                }
+                Way::Through
+            }
+            fault => match fault.refusal(&call.service, &call.operation) {
+                Some((times, operation, refusal)) => {
+                    if times > 1 {
+                        let repeated = (times - 1, call.service.clone(), operation, refusal.clone());
+                        progress.refusing = Some(repeated);
+                    }
+                    Way::Refused(refusal)
+                }
+                // What happens on the way back.
+                None => return (self.put_on_wire(&mut progress, call) | MARKED, Way::Through),
+            },
+        };
+        progress.fired = true;
+        match way {
+            Way::Through => (self.put_on_wire(&mut progress, call), way),
+            way => (0, way),
+        }
+    }
+
+    fn put_on_wire(&self, progress: &mut Progress, call: &Call) -> usize {
+        progress.sent += 1;
+        let ticket = progress.sent;
+        progress.wire.insert(ticket, call.clone());
+        ticket
+    }
+
+    /// A call arrives; `None` when nobody waits for its answer any more.
+    fn arrive(&self, ticket: usize, call: &Call) -> Option<Result<Answer, ConnectorError>> {
+        let mut progress = self.progress();
+        if progress.dead {
+            return None;
+        }
+        progress.wire.remove(&(ticket & !MARKED));
+        if ticket == 0
+            && let Some((left, service, before)) = &mut progress.stale
+            && *service == call.service
+        {
+            before.now = self.world.start.elapsed();
+            let answer = before.call(call);
+            *left -= 1;
+            if *left == 0 {
+                progress.stale = None;
+            }
+            return Some(Ok(answer));
+        }
+        let mut cloud = self.world.cloud();
+        let marked = ticket & MARKED != 0;
+        let before = (marked && self.fault == Some(Fault::Stale)).then(|| Box::new(cloud.clone()));
+        let answer = cloud.call(call);
+        drop(cloud);
+        if !marked {
+            return Some(Ok(answer));
+        }
+        progress.fired = true;
+        match self.fault {
+            Some(Fault::KillAfter) => {
+                drop(progress);
+                self.die();
+                None
+            }
+            Some(Fault::AnswerLost) => Some(Err(reset())),
+            _ => {
+                progress.stale = before.map(|before| (fault::STALE_READS, call.service.clone(), before));
+                Some(Ok(answer))
+            }
+        }
+    }
+
+    /// Carries a call there and back.
+    async fn carry(&self, call: &Call) -> Result<Answer, ConnectorError> {
+        let (ticket, way) = self.send(call);
+        match way {
+            Way::Killed => std::future::pending().await,
+            Way::Reset => {
+                self.world.travel().await;
+                Err(reset())
+            }
+            Way::Refused(refusal) => {
+                self.world.travel().await;
+                Ok(Err(refusal))
+            }
+            Way::Through => {
+                self.world.travel().await;
+                if ticket & MARKED != 0 && self.fault == Some(Fault::Delay) {
+                    tokio::time::sleep(fault::DELAY).await;
+                }
+                let Some(answer) = self.arrive(ticket, call) else { return std::future::pending().await };
+                self.world.travel().await;
+                if self.progress().dead {
+                    return std::future::pending().await;
+                }
+                answer
+            }
+        }
+    }
+}
+
+/// The time of day in virtual time, which the leases of two processes in it must share.
+fn virtual_time() -> SystemTime {
+    thread_local!(static START: (SystemTime, Instant) = (SystemTime::now(), Instant::now()));
+    START.with(|(day, start)| *day + start.elapsed())
+}
+
+/// Marks the ticket of the call that meets its fault where it arrives.
+const MARKED: usize = 1 << (usize::BITS - 1);
+
+fn reset() -> ConnectorError {
+    ConnectorError::io(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)))
+}
+
+struct Carrier(Arc<Process>);
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carrier")
+    }
+}
+
+impl HttpConnector for Carrier {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let process = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let read: Read = wire::read(&request);
+            let answer = process.carry(&read.call).await?;
+            Ok(wire::write(&read, &answer))
+        })
+    }
+}
+
+#[async_trait]
+impl ContainerEngine for Carrier {
+    /// Pushes without building: one call that changes a registry.
+    async fn build_and_push(
+        &self,
+        _recipe: &Recipe,
+        repository: &str,
+        tag: &str,
+        _login: &Login,
+    ) -> Result<(), Failed> {
+        let name = repository.split_once('/').map_or(repository, |(_, name)| name);
+        let call = Call {
+            service: "ecr".to_owned(),
+            operation: "Push".to_owned(),
+            input: serde_json::json!({ "repositoryName": name, "imageTag": tag }),
+        };
+        let failed = |message: String| Failed { doing: "pushing the image", message };
+        let answer = self.0.carry(&call).await.map_err(|error| failed(error.to_string()))?;
+        answer.map(|_| ()).map_err(|refusal| failed(format!("{}: {}", refusal.code, refusal.message)))
+    }
+}

@@ -1,0 +1,253 @@
+//! EventBridge: rules on the default bus, and their targets.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, refuse, tag_pairs, text, text_list,
+    unknown,
+};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    rules: BTreeMap<String, Rule>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rule {
+    /// What DescribeRule answers.
+    described: Json,
+    /// The targets as they were put, by id.
+    targets: BTreeMap<String, Json>,
+    tags: Tags,
+}
+
+/// The one bus.
+const BUS: &str = "default";
+/// How many targets a rule may have.
+const MOST_TARGETS: usize = 5;
+/// What the state of a rule may be.
+const STATES: [&str; 3] = ["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"];
+
+fn arn(name: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}")
+}
+
+impl State {
+    pub(super) fn items(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (name, rule) in &self.rules {
+            items.push(Item { kind: "rule", name: name.clone(), tags: Some(rule.tags.clone()) });
+            for id in rule.targets.keys() {
+                items.push(Item { kind: "target", name: format!("{name}:{id}"), tags: None });
+            }
+        }
+        items
+    }
+}
+
+/// A member that is missing or not as it must be.
+fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
+    let message =
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
+    refuse("ValidationException", message)
+}
+
+/// A name or id, which must be given.
+fn name<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
+    let name = text(input, member);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    invalid(member, name)
+}
+
+fn missing<T>(name: &str) -> Result<T, Refusal> {
+    refuse("ResourceNotFoundException", format!("Rule {name} does not exist on EventBus {BUS}."))
+}
+
+/// The rule that this member names.
+fn rule<'a>(cloud: &'a mut Cloud, input: &Json, member: &str) -> Result<&'a mut Rule, Refusal> {
+    let name = name(input, member)?;
+    match cloud.events.rules.get_mut(name) {
+        Some(rule) => Ok(rule),
+        None => missing(name),
+    }
+}
+
+/// The rule whose tags are meant.
+fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Rule, Refusal> {
+    let given = text(input, "ResourceARN");
+    let Some(name) = given.strip_prefix(&arn("")) else {
+        return refuse(
+            "ValidationException",
+            "Parameter ResourceARN is not valid. Reason: Provided Arn is not in correct format.",
+        );
+    };
+    match cloud.events.rules.get_mut(name) {
+        Some(rule) => Ok(rule),
+        None => missing(name),
+    }
+}
+
+/// What is wrong with an event pattern.
+fn fault(pattern: &str) -> Option<String> {
+    match serde_json::from_str::<Json>(pattern) {
+        Ok(Json::Object(fields)) => fault_of(&fields),
+        Ok(_) => Some("Filter is not an object".to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn fault_of(fields: &Map<String, Json>) -> Option<String> {
+    if fields.is_empty() {
+        return Some("Empty objects are not allowed".to_owned());
+    }
+    fields.iter().find_map(|(name, value)| match value {
+        Json::Object(fields) => fault_of(fields),
+        Json::Array(choices) if choices.is_empty() => Some("Empty arrays are not allowed".to_owned()),
+        Json::Array(_) => None,
+        _ => Some(format!("\"{name}\" must be an object or an array")),
+    })
+}
+
+/// A rule as it is put: what is left out is not kept from before.
+fn described(name: &str, input: &Json) -> Answer {
+    let (pattern, schedule) = (text(input, "EventPattern"), text(input, "ScheduleExpression"));
+    if pattern.is_empty() && schedule.is_empty() {
+        return refuse(
+            "ValidationException",
+            "Parameter(s) EventPattern or ScheduleExpression must be specified.",
+        );
+    }
+    if !pattern.is_empty()
+        && let Some(fault) = fault(pattern)
+    {
+        return refuse(
+            "InvalidEventPatternException",
+            format!("Event pattern is not valid. Reason: {fault}"),
+        );
+    }
+    let state = input["State"].as_str().unwrap_or("ENABLED");
+    if !STATES.contains(&state) {
+        return invalid("State", state);
+    }
+    Ok(json!({
+        "Name": name,
+        "Arn": arn(name),
+        "EventBusName": BUS,
+        "Description": input["Description"],
+        "EventPattern": input["EventPattern"],
+        "RoleArn": input["RoleArn"],
+        "ScheduleExpression": input["ScheduleExpression"],
+        "State": state,
+    }))
+}
+
+/// Targets of a call, by their ids.
+fn targets(input: &Json) -> Result<BTreeMap<String, Json>, Refusal> {
+    let mut targets = BTreeMap::new();
+    for target in input["Targets"].as_array().into_iter().flatten() {
+        let arn = text(target, "Arn");
+        if !arn.starts_with("arn:") || arn.split(':').count() < 6 {
+            let message =
+                format!("Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.");
+            return refuse("ValidationException", message);
+        }
+        targets.insert(name(target, "Id")?.to_owned(), target.clone());
+    }
+    if targets.is_empty() {
+        return invalid("Targets", "");
+    }
+    Ok(targets)
+}
+
+/// Takes targets from a rule; what it does not have is told one by one.
+fn remove_targets(rule: &mut Rule, ids: &[String]) -> Json {
+    let mut failed = Vec::new();
+    for id in ids {
+        if rule.targets.remove(id).is_none() {
+            failed.push(json!({
+                "TargetId": id,
+                "ErrorCode": "ResourceNotFoundException",
+                "ErrorMessage": format!("Rule does not have a target with the Id {id}."),
+            }));
+        }
+    }
+    json!({ "FailedEntryCount": failed.len(), "FailedEntries": failed })
+}
+
+pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
+    let bus = text(input, "EventBusName");
+    if !bus.is_empty() && last(bus) != BUS {
+        return refuse("ResourceNotFoundException", format!("Event bus {} does not exist.", last(bus)));
+    }
+    match operation {
+        "PutRule" => {
+            let name = name(input, "Name")?;
+            let described = described(name, input)?;
+            // Tags count only for a rule that is new.
+            let tags = || tag_pairs(&input["Tags"], "Key", "Value");
+            let rules = &mut cloud.events.rules;
+            let rule =
+                rules.entry(name.to_owned()).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
+            rule.described = described;
+            Ok(json!({ "RuleArn": arn(name) }))
+        }
+        "DescribeRule" => Ok(rule(cloud, input, "Name")?.described.clone()),
+        "ListRules" => {
+            let prefix = text(input, "NamePrefix");
+            let rules = cloud.events.rules.iter().filter(|(name, _)| name.starts_with(prefix));
+            Ok(json!({ "Rules": rules.map(|(_, rule)| &rule.described).collect::<Vec<_>>() }))
+        }
+        "DeleteRule" => {
+            let name = name(input, "Name")?;
+            if cloud.events.rules.get(name).is_some_and(|rule| !rule.targets.is_empty()) {
+                return refuse("ValidationException", "Rule can't be deleted since it has targets.");
+            }
+            // One that does not exist is no error.
+            cloud.events.rules.remove(name);
+            Ok(json!({}))
+        }
+        "ListTargetsByRule" => {
+            let rule = rule(cloud, input, "Rule")?;
+            Ok(json!({ "Targets": rule.targets.values().collect::<Vec<_>>() }))
+        }
+        "PutTargets" => {
+            let given = targets(input)?;
+            let rule = rule(cloud, input, "Rule")?;
+            let mut targets = rule.targets.clone();
+            targets.extend(given);
+            if targets.len() > MOST_TARGETS {
+                return refuse(
+                    "LimitExceededException",
+                    "The requested resource exceeds the maximum number allowed.",
+                );
+            }
+            rule.targets = targets;
+            Ok(json!({ "FailedEntryCount": 0, "FailedEntries": [] }))
+        }
+        "RemoveTargets" => {
+            let ids = text_list(&input["Ids"]);
+            if ids.is_empty() {
+                return invalid("Ids", "");
+            }
+            Ok(remove_targets(rule(cloud, input, "Rule")?, &ids))
+        }
+        "ListTagsForResource" => {
+            Ok(json!({ "Tags": pair_list(&tagged(cloud, input)?.tags, "Key", "Value") }))
+        }
+        "TagResource" => {
+            tagged(cloud, input)?.tags.extend(tag_pairs(&input["Tags"], "Key", "Value"));
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            let keys = text_list(&input["TagKeys"]);
+            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
+        other => unknown("events", other),
+    }
+}

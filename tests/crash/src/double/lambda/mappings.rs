@@ -1,0 +1,237 @@
+//! Event source mappings: queues that functions read.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    ACCOUNT, Answer, BUSY, Cloud, Function, Item, MISSING, REGION, Refusal, Tags, conflict, iam, impossible,
+    last, missing, name_of, refuse, required, sqs, text, text_map, within,
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    /// What it is said to be, without its state.
+    configuration: Json,
+    enabled: bool,
+    tags: Tags,
+    /// What was last begun on it, and when: `Creating`.
+    change: &'static str,
+    since: Duration,
+}
+
+const DELETING: &str = "Deleting";
+
+/// What a mapping holds as calls give it.
+const GIVEN: [&str; 3] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes"];
+
+impl Mapping {
+    /// One that is being deleted counts no more.
+    pub(super) fn item(&self) -> Option<Item> {
+        let name = format!("{}<-{}", self.function(), self.source());
+        let item = Item { kind: "event source mapping", name, tags: Some(self.tags.clone()) };
+        (self.change != DELETING).then_some(item)
+    }
+
+    fn function(&self) -> &str {
+        name_of(text(&self.configuration, "FunctionArn"))
+    }
+
+    fn source(&self) -> &str {
+        text(&self.configuration, "EventSourceArn")
+    }
+
+    fn is_busy(&self, now: Duration) -> bool {
+        now < self.since + BUSY
+    }
+
+    fn described(&self, now: Duration) -> Json {
+        let rest = if self.enabled { "Enabled" } else { "Disabled" };
+        let mut described = self.configuration.clone();
+        described["State"] = if self.is_busy(now) { self.change } else { rest }.into();
+        described
+    }
+
+    /// Takes over what a call gives; what it does not give stays.
+    fn configure(&mut self, input: &Json) {
+        for member in GIVEN {
+            if !input[member].is_null() {
+                self.configuration[member] = input[member].clone();
+            }
+        }
+        self.enabled = input["Enabled"].as_bool().unwrap_or(self.enabled);
+    }
+
+    /// Lambda refuses batches that it would not wait for.
+    fn fits(&self) -> Result<(), Refusal> {
+        let number = |member: &str| self.configuration[member].as_u64().unwrap_or_default();
+        if number("BatchSize") > 10 && number("MaximumBatchingWindowInSeconds") == 0 {
+            return impossible(
+                "Maximum batch window in seconds must be greater than 0 if maximum batch size is \
+                 greater than 10",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Mappings whose delete has ended are gone.
+pub(super) fn finish_deletes(cloud: &mut Cloud) {
+    let now = cloud.now;
+    cloud.lambda.mappings.retain(|_, mapping| mapping.change != DELETING || mapping.is_busy(now));
+}
+
+pub(super) fn tags<'a>(cloud: &'a mut Cloud, uuid: &str) -> Result<&'a mut Tags, Refusal> {
+    match cloud.lambda.mappings.get_mut(uuid) {
+        Some(mapping) => Ok(&mut mapping.tags),
+        None => missing(MISSING),
+    }
+}
+
+fn mapping<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Mapping, Refusal> {
+    match cloud.lambda.mappings.get_mut(required(input, "UUID")?) {
+        Some(mapping) => Ok(mapping),
+        None => missing(MISSING),
+    }
+}
+
+/// A mapping that nothing is at work on; `what` the call wants to do.
+fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json, what: &str) -> Result<&'a mut Mapping, Refusal> {
+    let now = cloud.now;
+    let mapping = mapping(cloud, input)?;
+    if mapping.is_busy(now) {
+        return refuse(
+            "ResourceInUseException",
+            format!("Cannot {what} the event source mapping because it is in use."),
+        );
+    }
+    Ok(mapping)
+}
+
+/// The function that a mapping is for. Lambda does not say of it that it is not found.
+fn function<'a>(cloud: &'a Cloud, name: &str) -> Result<&'a Function, Refusal> {
+    match cloud.lambda.functions.get(name) {
+        Some(function) => Ok(function),
+        None => impossible("Function does not exist"),
+    }
+}
+
+/// Lambda tries to read the queue with the function's role.
+fn readable(cloud: &mut Cloud, name: &str, source: &str) -> Result<(), Refusal> {
+    let function = function(cloud, name)?;
+    let timeout = function.configuration["Timeout"].as_u64().unwrap_or_default();
+    if !source.starts_with("arn:aws:sqs:") {
+        return impossible("Unrecognized event source.");
+    }
+    if !iam::allows(cloud, function.role(), "sqs:ReceiveMessage") {
+        return impossible(
+            "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+        );
+    }
+    let queue = sqs::call(cloud, "GetQueueAttributes", &json!({ "QueueUrl": last(source) }));
+    let attributes = queue.map(|answer| text_map(&answer["Attributes"])).unwrap_or_default();
+    if attributes.get("QueueArn").is_none_or(|arn| arn != source) {
+        return impossible(
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. \
+             SQS Error Message: The specified queue does not exist.",
+        );
+    }
+    let visibility = attributes.get("VisibilityTimeout").and_then(|seconds| seconds.parse::<u64>().ok());
+    match visibility {
+        Some(visibility) if visibility < timeout => impossible(format!(
+            "Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn sized(input: &Json) -> Result<(), Refusal> {
+    within(input, "BatchSize", 1..=10_000)?;
+    within(input, "MaximumBatchingWindowInSeconds", 0..=300)
+}
+
+pub(super) fn create(cloud: &mut Cloud, input: &Json) -> Answer {
+    let name = name_of(required(input, "FunctionName")?);
+    let source = required(input, "EventSourceArn")?;
+    sized(input)?;
+    let function = function(cloud, name)?;
+    function.active(cloud.now)?;
+    let function_arn = function.arn().to_owned();
+    let mut others = cloud.lambda.mappings.iter();
+    let twin = others.find(|(_, other)| other.function() == name && other.source() == source);
+    if let Some((uuid, _)) = twin {
+        return conflict(format!(
+            "An event source mapping with SQS arn (\" {source} \") and function (\" {name} \") already \
+             exists. Please update or delete the existing mapping with UUID {uuid}"
+        ));
+    }
+    let uuid = cloud.uuid();
+    let mut mapping = Mapping {
+        configuration: json!({
+            "UUID": uuid,
+            "EventSourceMappingArn": format!("arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{uuid}"),
+            "EventSourceArn": source,
+            "FunctionArn": function_arn,
+            "BatchSize": 10,
+            "MaximumBatchingWindowInSeconds": 0,
+            "FunctionResponseTypes": [],
+            "StateTransitionReason": "USER_INITIATED",
+        }),
+        enabled: true,
+        tags: text_map(&input["Tags"]),
+        change: "Creating",
+        since: cloud.now,
+    };
+    mapping.configure(input);
+    mapping.fits()?;
+    readable(cloud, name, source)?;
+    let answer = mapping.described(cloud.now);
+    cloud.lambda.mappings.insert(uuid, mapping);
+    Ok(answer)
+}
+
+pub(super) fn get(cloud: &mut Cloud, input: &Json) -> Answer {
+    let now = cloud.now;
+    Ok(mapping(cloud, input)?.described(now))
+}
+
+pub(super) fn update(cloud: &mut Cloud, input: &Json) -> Answer {
+    let now = cloud.now;
+    sized(input)?;
+    let mut changed = at_rest(cloud, input, "update")?.clone();
+    let was_enabled = changed.enabled;
+    changed.configure(input);
+    changed.fits()?;
+    let given = name_of(text(input, "FunctionName"));
+    let name = if given.is_empty() { changed.function() } else { given }.to_owned();
+    readable(cloud, &name, changed.source())?;
+    changed.configuration["FunctionArn"] = super::arn(&name).into();
+    changed.change = match (was_enabled, changed.enabled) {
+        (false, true) => "Enabling",
+        (true, false) => "Disabling",
+        _ => "Updating",
+    };
+    changed.since = now;
+    let answer = changed.described(now);
+    *mapping(cloud, input)? = changed;
+    Ok(answer)
+}
+
+pub(super) fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
+    let now = cloud.now;
+    let mapping = at_rest(cloud, input, "delete")?;
+    mapping.change = DELETING;
+    mapping.since = now;
+    Ok(mapping.described(now))
+}
+
+/// All of them, or those of a function or a source: of functions that are gone, too.
+pub(super) fn list(cloud: &Cloud, input: &Json) -> Json {
+    let (function, source) = (name_of(text(input, "FunctionName")), text(input, "EventSourceArn"));
+    let mappings = cloud.lambda.mappings.values().filter(|mapping| {
+        (function.is_empty() || mapping.function() == function)
+            && (source.is_empty() || mapping.source() == source)
+    });
+    let described: Vec<Json> = mappings.map(|mapping| mapping.described(cloud.now)).collect();
+    json!({ "EventSourceMappings": described })
+}

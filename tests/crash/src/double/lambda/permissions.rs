@@ -1,0 +1,123 @@
+//! Statements of functions' resource policies.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    ACCOUNT, Answer, Cloud, Item, conflict, function, impossible, missing, name_of, named, required, text,
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Permission {
+    sid: String,
+    statement: Json,
+    added: Duration,
+}
+
+impl Permission {
+    pub(super) fn item(&self, function: &str) -> Item {
+        Item { kind: "permission", name: format!("{function}:{}", self.sid), tags: None }
+    }
+
+    /// Whether a service may invoke the function for an object, and knows that it may.
+    pub(super) fn allows(&self, cloud: &Cloud, principal: &str, source_arn: &str) -> bool {
+        let action = text(&self.statement, "Action");
+        let condition = |operator: &str, key: &str| self.statement["Condition"][operator][key].as_str();
+        cloud.settled(self.added)
+            && matches!(action, "lambda:InvokeFunction" | "lambda:*" | "*")
+            && self.statement["Principal"]["Service"] == principal
+            && condition("ArnLike", "AWS:SourceArn").is_none_or(|pattern| like(pattern, source_arn))
+            && condition("StringEquals", "AWS:SourceAccount").is_none_or(|account| account == ACCOUNT)
+    }
+}
+
+/// Whether a text fits a pattern, in which `*` is any text.
+fn like(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    text.strip_prefix(start)
+        .is_some_and(|tail| tail.char_indices().any(|(at, _)| like(rest, &tail[at..])) || like(rest, ""))
+}
+
+/// A principal as a policy names it.
+fn principal(given: &str) -> Result<Json, super::Refusal> {
+    if given.ends_with(".amazonaws.com") {
+        return Ok(json!({ "Service": given }));
+    }
+    if given == "*" {
+        return Ok(given.into());
+    }
+    if given.starts_with("arn:aws:iam::") {
+        return Ok(json!({ "AWS": given }));
+    }
+    if given.len() == ACCOUNT.len() && given.chars().all(|one| one.is_ascii_digit()) {
+        return Ok(json!({ "AWS": format!("arn:aws:iam::{given}:root") }));
+    }
+    impossible("The provided principal was invalid. Please check the principal and try again.")
+}
+
+fn condition(input: &Json) -> Option<Json> {
+    let (arn, account) = (text(input, "SourceArn"), text(input, "SourceAccount"));
+    let mut condition = Map::new();
+    if !arn.is_empty() {
+        condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
+    }
+    if !account.is_empty() {
+        condition.insert("StringEquals".to_owned(), json!({ "AWS:SourceAccount": account }));
+    }
+    (!condition.is_empty()).then(|| condition.into())
+}
+
+pub(super) fn add(cloud: &mut Cloud, input: &Json) -> Answer {
+    let now = cloud.now;
+    named(input, "StatementId", 100)?;
+    let sid = text(input, "StatementId");
+    let action = required(input, "Action")?;
+    let principal = principal(required(input, "Principal")?)?;
+    let function = function(cloud, input)?;
+    if function.permissions.iter().any(|permission| permission.sid == sid) {
+        return conflict(format!(
+            "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove \
+             the existing statement."
+        ));
+    }
+    let mut statement = json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": action,
+        "Resource": function.arn(),
+    });
+    if let Some(condition) = condition(input) {
+        statement["Condition"] = condition;
+    }
+    let answer = json!({ "Statement": statement.to_string() });
+    function.permissions.push(Permission { sid: sid.to_owned(), statement, added: now });
+    Ok(answer)
+}
+
+pub(super) fn remove(cloud: &mut Cloud, input: &Json) -> Answer {
+    let sid = required(input, "StatementId")?;
+    let permissions = &mut function(cloud, input)?.permissions;
+    if permissions.is_empty() {
+        return missing("No policy is associated with the given resource.");
+    }
+    let before = permissions.len();
+    permissions.retain(|permission| permission.sid != sid);
+    if permissions.len() == before {
+        return missing(format!("Statement {sid} is not found in resource policy."));
+    }
+    Ok(Json::Null)
+}
+
+/// The whole policy. One without statements does not exist, and so for a function that does not.
+pub(super) fn policy(cloud: &Cloud, input: &Json) -> Answer {
+    let function = cloud.lambda.functions.get(name_of(required(input, "FunctionName")?));
+    let permissions = function.into_iter().flat_map(|function| &function.permissions);
+    let statements: Vec<&Json> = permissions.map(|permission| &permission.statement).collect();
+    if statements.is_empty() {
+        return missing(super::MISSING);
+    }
+    let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements });
+    Ok(json!({ "Policy": policy.to_string() }))
+}

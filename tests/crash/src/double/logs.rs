@@ -1,0 +1,165 @@
+//! CloudWatch Logs: log groups, without what is logged.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, refuse, text, text_list, text_map, unknown,
+};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) groups: BTreeMap<String, Group>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    /// For how many days it keeps what it has: for ever when that is not set.
+    retention: Option<u64>,
+    key: Option<String>,
+    tags: Tags,
+}
+
+/// The retentions that there are.
+const RETENTIONS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// How many groups DescribeLogGroups answers at once.
+const PAGE: usize = 50;
+
+/// The ARN, as the calls for tags take it.
+fn arn(name: &str) -> String {
+    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
+}
+
+impl State {
+    pub(super) fn items(&self) -> Vec<Item> {
+        let groups = self.groups.iter();
+        groups
+            .map(|(name, group)| Item {
+                kind: "log group",
+                name: name.clone(),
+                tags: Some(group.tags.clone()),
+            })
+            .collect()
+    }
+}
+
+/// A member that is missing or not as it must be.
+fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
+    let message =
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
+    refuse("InvalidParameterException", message)
+}
+
+/// The name of the group that is meant.
+fn name(input: &Json) -> Result<&str, Refusal> {
+    let name = text(input, "logGroupName");
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte);
+    if (1..=512).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    invalid("logGroupName", name)
+}
+
+/// The key of a group, which must be given.
+fn key(input: &Json) -> Result<String, Refusal> {
+    match text(input, "kmsKeyId") {
+        "" => invalid("kmsKeyId", ""),
+        key => Ok(key.to_owned()),
+    }
+}
+
+fn named<'a>(cloud: &'a mut Cloud, name: &str) -> Result<&'a mut Group, Refusal> {
+    match cloud.logs.groups.get_mut(name) {
+        Some(group) => Ok(group),
+        None => refuse("ResourceNotFoundException", "The specified log group does not exist."),
+    }
+}
+
+fn group<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Group, Refusal> {
+    named(cloud, name(input)?)
+}
+
+/// The group whose tags are meant. Its ARN must not end as DescribeLogGroups has it.
+fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Group, Refusal> {
+    match text(input, "resourceArn").strip_prefix(&arn("")) {
+        Some(name) if !name.is_empty() && !name.contains(':') => named(cloud, name),
+        _ => refuse("ValidationException", "Invalid resourceArn"),
+    }
+}
+
+/// The groups with a prefix, in pages; a page's token is its last name.
+fn describe(cloud: &Cloud, prefix: &str, token: &str) -> Json {
+    let groups = cloud.logs.groups.iter();
+    let groups = groups.filter(|(name, _)| name.starts_with(prefix) && name.as_str() > token);
+    let mut page: Vec<_> = groups.take(PAGE + 1).collect();
+    let more = page.len() > PAGE;
+    page.truncate(PAGE);
+    let next = page.last().filter(|_| more).map(|(name, _)| name);
+    let described = page.iter().map(|(name, group)| {
+        json!({
+            "logGroupName": name,
+            "arn": format!("{}:*", arn(name)),
+            "logGroupArn": arn(name),
+            "logGroupClass": "STANDARD",
+            "retentionInDays": group.retention,
+            "kmsKeyId": group.key,
+        })
+    });
+    json!({ "logGroups": described.collect::<Vec<_>>(), "nextToken": next })
+}
+
+pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
+    match operation {
+        "CreateLogGroup" => {
+            let name = name(input)?;
+            if cloud.logs.groups.contains_key(name) {
+                return refuse("ResourceAlreadyExistsException", "The specified log group already exists");
+            }
+            let key = input["kmsKeyId"].as_str().map(ToOwned::to_owned);
+            let group = Group { retention: None, key, tags: text_map(&input["tags"]) };
+            cloud.logs.groups.insert(name.to_owned(), group);
+            Ok(json!({}))
+        }
+        "DescribeLogGroups" => {
+            Ok(describe(cloud, text(input, "logGroupNamePrefix"), text(input, "nextToken")))
+        }
+        "PutRetentionPolicy" => {
+            let days = &input["retentionInDays"];
+            let Some(days) = days.as_u64().filter(|days| RETENTIONS.contains(days)) else {
+                return invalid("retentionInDays", &days.to_string());
+            };
+            group(cloud, input)?.retention = Some(days);
+            Ok(json!({}))
+        }
+        "DeleteRetentionPolicy" => {
+            group(cloud, input)?.retention = None;
+            Ok(json!({}))
+        }
+        "AssociateKmsKey" => {
+            group(cloud, input)?.key = Some(key(input)?);
+            Ok(json!({}))
+        }
+        "DisassociateKmsKey" => {
+            group(cloud, input)?.key = None;
+            Ok(json!({}))
+        }
+        "DeleteLogGroup" => {
+            group(cloud, input)?;
+            cloud.logs.groups.remove(name(input)?);
+            Ok(json!({}))
+        }
+        "ListTagsForResource" => Ok(json!({ "tags": tagged(cloud, input)?.tags })),
+        "TagResource" => {
+            tagged(cloud, input)?.tags.extend(text_map(&input["tags"]));
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            let keys = text_list(&input["tagKeys"]);
+            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
+        other => unknown("logs", other),
+    }
+}

@@ -1,0 +1,209 @@
+//! AWS in memory: as strict as AWS is known to be, where the provider must cope with it.
+//!
+//! It stands where HTTPS would carry the calls, so that the SDK, the drivers and what they make of
+//! errors are the real ones. A call is read from its protocol ([`wire`]), carried out by its service on
+//! the [`Cloud`], and its answer written back. Objects are made by create-only calls, immutable fields
+//! are refused, and what AWS lets others see only later ([`SETTLE`]) is seen later here: in virtual time.
+
+mod cloudwatch;
+mod ec2;
+mod ecr;
+mod ecs;
+mod events;
+mod iam;
+mod lambda;
+mod logs;
+mod s3;
+mod scheduler;
+mod sqs;
+mod sts;
+pub(crate) mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+/// The one account.
+pub const ACCOUNT: &str = "123456789012";
+/// The one region.
+pub const REGION: &str = "eu-central-1";
+
+/// How long what one service was told takes to be seen by another.
+pub(crate) const SETTLE: Duration = Duration::from_secs(3);
+
+/// Tags of an object.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// Everything that exists. A copy of it is AWS as it was.
+#[derive(Clone, Debug, Default)]
+pub struct Cloud {
+    /// The time, since the beginning.
+    pub(crate) now: Duration,
+    /// The last number given to something that AWS names by itself.
+    serial: u64,
+    cloudwatch: cloudwatch::State,
+    ec2: ec2::State,
+    ecr: ecr::State,
+    ecs: ecs::State,
+    events: events::State,
+    iam: iam::State,
+    lambda: lambda::State,
+    logs: logs::State,
+    s3: s3::State,
+    scheduler: scheduler::State,
+    sqs: sqs::State,
+}
+
+/// A call, freed of its protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The service, as the signature names it: `lambda`.
+    pub(crate) service: String,
+    /// The operation: `CreateFunction`.
+    pub(crate) operation: String,
+    /// Its members, those of path and query as well, by their names in the service's model.
+    pub(crate) input: Json,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The status of HTTP.
+    pub(crate) status: u16,
+    /// The error's code.
+    pub(crate) code: String,
+    /// What AWS says.
+    pub(crate) message: String,
+}
+
+/// What a call answers: its output's members, by their names in the service's model.
+pub(crate) type Answer = Result<Json, Refusal>;
+
+/// A refusal with the status that most errors have.
+pub(crate) fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, Refusal> {
+    refuse_with(400, code, message)
+}
+
+/// A refusal.
+pub(crate) fn refuse_with<T>(status: u16, code: &str, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal { status, code: code.to_owned(), message: message.into() })
+}
+
+/// One object, for the count of what exists.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// The kind: `role`, `notification`.
+    pub kind: &'static str,
+    /// What names it for us: what the client chose, or what it is for, never what AWS chose.
+    pub name: String,
+    /// Its tags; `None` for what carries none.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl Cloud {
+    /// Carries out a call.
+    pub(crate) fn call(&mut self, call: &Call) -> Answer {
+        let (operation, input) = (call.operation.as_str(), &call.input);
+        match call.service.as_str() {
+            "monitoring" => cloudwatch::call(self, operation, input),
+            "ec2" => ec2::call(self, operation, input),
+            "ecr" => ecr::call(self, operation, input),
+            "ecs" => ecs::call(self, operation, input),
+            "events" => events::call(self, operation, input),
+            "iam" => iam::call(self, operation, input),
+            "lambda" => lambda::call(self, operation, input),
+            "logs" => logs::call(self, operation, input),
+            "s3" => s3::call(self, operation, input),
+            "scheduler" => scheduler::call(self, operation, input),
+            "sqs" => sqs::call(self, operation, input),
+            "sts" => sts::call(operation),
+            other => unknown(other, operation),
+        }
+    }
+
+    /// Everything that exists, things that stand twice included.
+    pub fn everything(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        items.extend(self.cloudwatch.items());
+        items.extend(self.ec2.items());
+        items.extend(self.ecr.items());
+        items.extend(self.ecs.items());
+        items.extend(self.events.items());
+        items.extend(self.iam.items());
+        items.extend(self.lambda.items());
+        items.extend(self.logs.items());
+        items.extend(self.s3.items());
+        items.extend(self.scheduler.items());
+        items.extend(self.sqs.items());
+        items.sort();
+        items
+    }
+
+    /// A number that was never given before.
+    fn next(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// A UUID that was never given before.
+    fn uuid(&mut self) -> String {
+        format!("00000000-0000-4000-8000-{:012x}", self.next())
+    }
+
+    /// Whether what was done at this time is seen everywhere.
+    fn settled(&self, since: Duration) -> bool {
+        self.now >= since + SETTLE
+    }
+}
+
+/// What the double does not know: a test that needs it adds it.
+fn unknown(service: &str, operation: &str) -> Answer {
+    refuse_with(501, "NotImplementedByTheDouble", format!("{service} {operation:?}"))
+}
+
+/// A text of an input; empty when it is not given.
+fn text<'a>(input: &'a Json, member: &str) -> &'a str {
+    input[member].as_str().unwrap_or_default()
+}
+
+/// A map of texts of an input.
+fn text_map(value: &Json) -> BTreeMap<String, String> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// Tags given as a list of pairs, whose members are called so.
+fn tag_pairs(list: &Json, key: &str, value: &str) -> Tags {
+    let pairs = list.as_array().into_iter().flatten();
+    pairs.map(|pair| (text(pair, key).to_owned(), text(pair, value).to_owned())).collect()
+}
+
+/// Tags as a list of pairs, whose members are called so.
+fn pair_list(tags: &Tags, key: &str, value: &str) -> Json {
+    let pairs = tags.iter().map(|(name, text)| {
+        Json::from(serde_json::Map::from_iter([
+            (key.to_owned(), name.as_str().into()),
+            (value.to_owned(), text.as_str().into()),
+        ]))
+    });
+    pairs.collect()
+}
+
+/// A list of texts of an input.
+fn text_list(value: &Json) -> Vec<String> {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
+}
+
+/// What follows the last colon or slash of an ARN.
+fn last(arn: &str) -> &str {
+    arn.rsplit([':', '/']).next().unwrap_or_default()
+}

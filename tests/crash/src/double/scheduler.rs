@@ -1,0 +1,388 @@
+//! EventBridge Scheduler: groups of schedules, and schedules.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::wire::Route;
+use super::{
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, pair_list, refuse, refuse_with, tag_pairs,
+    text, text_list, unknown,
+};
+
+pub(super) const ROUTES: &[Route] = &[
+    ("POST", "/schedule-groups/{Name}", "CreateScheduleGroup"),
+    ("GET", "/schedule-groups/{Name}", "GetScheduleGroup"),
+    ("DELETE", "/schedule-groups/{Name}", "DeleteScheduleGroup"),
+    ("GET", "/schedule-groups", "ListScheduleGroups"),
+    ("POST", "/schedules/{Name}", "CreateSchedule"),
+    ("GET", "/schedules/{Name}", "GetSchedule"),
+    ("PUT", "/schedules/{Name}", "UpdateSchedule"),
+    ("DELETE", "/schedules/{Name}", "DeleteSchedule"),
+    ("GET", "/schedules", "ListSchedules"),
+    ("GET", "/tags/{ResourceArn}", "ListTagsForResource"),
+    ("POST", "/tags/{ResourceArn}", "TagResource"),
+    ("DELETE", "/tags/{ResourceArn}", "UntagResource"),
+];
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// The token of the call that made it.
+    token: String,
+    tags: Tags,
+    /// When it was deleted: it goes some time later, and its schedules with it.
+    deleted: Option<Duration>,
+    schedules: BTreeMap<String, Schedule>,
+}
+
+#[derive(Clone, Debug)]
+struct Schedule {
+    /// The token of the call that made it.
+    token: String,
+    /// What GetSchedule answers.
+    described: Json,
+}
+
+/// The group that always exists.
+const DEFAULT: &str = "default";
+/// How long a group is being deleted.
+const LINGERS: Duration = Duration::from_secs(2);
+/// What a rate may count in.
+const UNITS: [&str; 6] = ["minute", "minutes", "hour", "hours", "day", "days"];
+
+fn group_arn(name: &str) -> String {
+    format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{name}")
+}
+
+fn schedule_arn(group: &str, name: &str) -> String {
+    format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{group}/{name}")
+}
+
+impl State {
+    /// Those being deleted are not counted, nor are their schedules: nobody has to delete them.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (name, group) in self.groups.iter().filter(|(_, group)| group.deleted.is_none()) {
+            if name != DEFAULT {
+                items.push(Item {
+                    kind: "schedule group",
+                    name: name.clone(),
+                    tags: Some(group.tags.clone()),
+                });
+            }
+            for schedule in group.schedules.keys() {
+                items.push(Item { kind: "schedule", name: format!("{name}/{schedule}"), tags: None });
+            }
+        }
+        items
+    }
+
+    /// The groups at this time: what was deleted long enough ago is gone.
+    fn at(&mut self, now: Duration) -> &mut BTreeMap<String, Group> {
+        self.groups.entry(DEFAULT.to_owned()).or_default();
+        self.groups.retain(|_, group| group.deleted.is_none_or(|at| now < at + LINGERS));
+        &mut self.groups
+    }
+}
+
+impl Group {
+    fn described(&self, name: &str) -> Json {
+        let state = if self.deleted.is_some() { "DELETING" } else { "ACTIVE" };
+        json!({ "Name": name, "Arn": group_arn(name), "State": state })
+    }
+}
+
+impl Schedule {
+    /// What ListSchedules tells of it.
+    fn summary(&self) -> Json {
+        let described = &self.described;
+        json!({
+            "Name": described["Name"],
+            "GroupName": described["GroupName"],
+            "Arn": described["Arn"],
+            "State": described["State"],
+            "Target": { "Arn": described["Target"]["Arn"] },
+        })
+    }
+}
+
+fn conflict<T>(message: String) -> Result<T, Refusal> {
+    refuse_with(409, "ConflictException", message)
+}
+
+/// What is no longer there, or never was: `Schedule group jobs`.
+fn missing<T>(what: &str) -> Result<T, Refusal> {
+    refuse_with(404, "ResourceNotFoundException", format!("{what} does not exist."))
+}
+
+/// A member that is missing or not as it must be.
+fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
+    let message =
+        format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
+    refuse("ValidationException", message)
+}
+
+/// The name of what is meant, which must be given.
+fn name(input: &Json) -> Result<&str, Refusal> {
+    let name = text(input, "Name");
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(name);
+    }
+    invalid("name", name)
+}
+
+/// The group that this member names: when it does not, the default one.
+fn group_name<'a>(input: &'a Json, member: &str) -> &'a str {
+    match text(input, member) {
+        "" => DEFAULT,
+        name => name,
+    }
+}
+
+fn group<'a>(cloud: &'a mut Cloud, name: &str) -> Result<&'a mut Group, Refusal> {
+    let now = cloud.now;
+    match cloud.scheduler.at(now).get_mut(name) {
+        Some(group) => Ok(group),
+        None => missing(&format!("Schedule group {name}")),
+    }
+}
+
+/// A group that is not being deleted.
+fn active<'a>(cloud: &'a mut Cloud, name: &str) -> Result<&'a mut Group, Refusal> {
+    let group = group(cloud, name)?;
+    if group.deleted.is_some() {
+        return conflict(format!("Schedule group {name} is being deleted."));
+    }
+    Ok(group)
+}
+
+/// The name of the group whose tags are meant: schedules have none.
+fn tagged(input: &Json) -> Result<&str, Refusal> {
+    let arn = text(input, "ResourceArn");
+    match arn.strip_prefix(&group_arn("")) {
+        Some(name) => Ok(name),
+        None => invalid("resourceArn", arn),
+    }
+}
+
+fn create_group(cloud: &mut Cloud, input: &Json) -> Answer {
+    let (name, token) = (name(input)?, text(input, "ClientToken"));
+    let now = cloud.now;
+    let made = json!({ "ScheduleGroupArn": group_arn(name) });
+    if cloud.scheduler.at(now).contains_key(name) {
+        // The same call again carries the token of the first.
+        let same = active(cloud, name)?.token == token && !token.is_empty();
+        return if same { Ok(made) } else { conflict(format!("Schedule group {name} already exists.")) };
+    }
+    let tags = tag_pairs(&input["Tags"], "Key", "Value");
+    let group = Group { token: token.to_owned(), tags, ..Group::default() };
+    cloud.scheduler.groups.insert(name.to_owned(), group);
+    Ok(made)
+}
+
+fn delete_group(cloud: &mut Cloud, input: &Json) -> Answer {
+    let name = name(input)?;
+    if name == DEFAULT {
+        return refuse("ValidationException", "The default schedule group cannot be deleted.");
+    }
+    let now = cloud.now;
+    active(cloud, name)?.deleted = Some(now);
+    Ok(json!({}))
+}
+
+/// Whether an expression is one.
+fn is_expression(expression: &str) -> bool {
+    let Some((kind, inner)) = expression.strip_suffix(')').and_then(|rest| rest.split_once('(')) else {
+        return false;
+    };
+    match kind {
+        "rate" => inner.split_once(' ').is_some_and(|(value, unit)| {
+            value.parse::<u32>().is_ok_and(|value| value > 0) && UNITS.contains(&unit)
+        }),
+        // One of the two fields for days is a question mark.
+        "cron" => match inner.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, _, of_month, _, of_week, _] => (of_month == "?") != (of_week == "?"),
+            _ => false,
+        },
+        "at" => inner.len() == "2030-01-01T00:00:00".len(),
+        _ => false,
+    }
+}
+
+/// A number of an input, which must lie between these; when it is not given, this one.
+fn number(value: &Json, member: &str, low: u64, high: u64, default: u64) -> Result<u64, Refusal> {
+    match value.as_u64() {
+        None if value.is_null() => Ok(default),
+        Some(number) if (low..=high).contains(&number) => Ok(number),
+        _ => invalid(member, &value.to_string()),
+    }
+}
+
+/// The target of a schedule, with what AWS fills in.
+fn target(input: &Json) -> Answer {
+    let mut target = input["Target"].clone();
+    for (member, name) in [("Arn", "target.arn"), ("RoleArn", "target.roleArn")] {
+        if !text(&target, member).starts_with("arn:") {
+            return invalid(name, text(&target, member));
+        }
+    }
+    let retry = &target["RetryPolicy"];
+    let retry = json!({
+        "MaximumEventAgeInSeconds":
+            number(&retry["MaximumEventAgeInSeconds"], "maximumEventAgeInSeconds", 60, 86400, 86400)?,
+        "MaximumRetryAttempts": number(&retry["MaximumRetryAttempts"], "maximumRetryAttempts", 0, 185, 185)?,
+    });
+    target["RetryPolicy"] = retry;
+    Ok(target)
+}
+
+/// Checks a window; minutes belong to a flexible one, and to no other.
+fn window(input: &Json) -> Answer {
+    let window = &input["FlexibleTimeWindow"];
+    let minutes = &window["MaximumWindowInMinutes"];
+    let fits = match text(window, "Mode") {
+        "OFF" => minutes.is_null(),
+        "FLEXIBLE" => minutes.as_u64().is_some_and(|minutes| (1..=1440).contains(&minutes)),
+        _ => false,
+    };
+    if fits { Ok(window.clone()) } else { invalid("flexibleTimeWindow", &window.to_string()) }
+}
+
+/// A schedule as it is created or updated, with what AWS fills in: what is left out is not kept from
+/// before.
+fn described(group: &str, name: &str, input: &Json) -> Answer {
+    let expression = text(input, "ScheduleExpression");
+    if !is_expression(expression) {
+        return refuse("ValidationException", format!("Invalid Schedule Expression {expression}."));
+    }
+    let state = input["State"].as_str().unwrap_or("ENABLED");
+    if !["ENABLED", "DISABLED"].contains(&state) {
+        return invalid("state", state);
+    }
+    Ok(json!({
+        "Name": name,
+        "GroupName": group,
+        "Arn": schedule_arn(group, name),
+        "ActionAfterCompletion": input["ActionAfterCompletion"].as_str().unwrap_or("NONE"),
+        "Description": input["Description"],
+        "EndDate": input["EndDate"],
+        "FlexibleTimeWindow": window(input)?,
+        "KmsKeyArn": input["KmsKeyArn"],
+        "ScheduleExpression": expression,
+        "ScheduleExpressionTimezone": input["ScheduleExpressionTimezone"].as_str().unwrap_or("UTC"),
+        "StartDate": input["StartDate"],
+        "State": state,
+        "Target": target(input)?,
+    }))
+}
+
+/// Checks that the scheduler can work in the role of a target.
+fn check_role(cloud: &Cloud, schedule: &Json) -> Result<(), Refusal> {
+    if iam::assumable(cloud, text(&schedule["Target"], "RoleArn"), "scheduler.amazonaws.com") {
+        return Ok(());
+    }
+    refuse(
+        "ValidationException",
+        "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+    )
+}
+
+fn create_schedule(cloud: &mut Cloud, input: &Json) -> Answer {
+    let (name, group, token) = (name(input)?, group_name(input, "GroupName"), text(input, "ClientToken"));
+    let described = described(group, name, input)?;
+    let made = json!({ "ScheduleArn": schedule_arn(group, name) });
+    if let Some(existing) = active(cloud, group)?.schedules.get(name) {
+        // The same call again carries the token of the first.
+        let same = !token.is_empty() && existing.token == token && existing.described == described;
+        return if same { Ok(made) } else { conflict(format!("Schedule {name} already exists.")) };
+    }
+    check_role(cloud, &described)?;
+    let schedule = Schedule { token: token.to_owned(), described };
+    active(cloud, group)?.schedules.insert(name.to_owned(), schedule);
+    Ok(made)
+}
+
+fn update_schedule(cloud: &mut Cloud, input: &Json) -> Answer {
+    let (name, group) = (name(input)?, group_name(input, "GroupName"));
+    let described = described(group, name, input)?;
+    if !active(cloud, group)?.schedules.contains_key(name) {
+        return missing(&format!("Schedule {name}"));
+    }
+    check_role(cloud, &described)?;
+    if let Some(schedule) = active(cloud, group)?.schedules.get_mut(name) {
+        schedule.described = described;
+    }
+    Ok(json!({ "ScheduleArn": schedule_arn(group, name) }))
+}
+
+fn list_schedules(cloud: &mut Cloud, input: &Json) -> Answer {
+    let (of_group, prefix, state) =
+        (text(input, "ScheduleGroup"), text(input, "NamePrefix"), text(input, "State"));
+    if !of_group.is_empty() {
+        group(cloud, of_group)?;
+    }
+    let now = cloud.now;
+    let groups = cloud.scheduler.at(now).iter();
+    let groups = groups.filter(|(name, _)| of_group.is_empty() || name.as_str() == of_group);
+    let schedules = groups.flat_map(|(_, group)| &group.schedules);
+    let schedules = schedules.filter(|(name, schedule)| {
+        name.starts_with(prefix) && (state.is_empty() || schedule.described["State"] == state)
+    });
+    Ok(json!({ "Schedules": schedules.map(|(_, schedule)| schedule.summary()).collect::<Vec<_>>() }))
+}
+
+pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
+    match operation {
+        "CreateScheduleGroup" => create_group(cloud, input),
+        "GetScheduleGroup" => {
+            let name = name(input)?;
+            Ok(group(cloud, name)?.described(name))
+        }
+        "DeleteScheduleGroup" => delete_group(cloud, input),
+        "ListScheduleGroups" => {
+            let (now, prefix) = (cloud.now, text(input, "NamePrefix"));
+            let groups = cloud.scheduler.at(now).iter().filter(|(name, _)| name.starts_with(prefix));
+            let groups = groups.map(|(name, group)| group.described(name));
+            Ok(json!({ "ScheduleGroups": groups.collect::<Vec<_>>() }))
+        }
+        "CreateSchedule" => create_schedule(cloud, input),
+        "GetSchedule" => {
+            let (name, group_name) = (name(input)?, group_name(input, "groupName"));
+            match group(cloud, group_name)?.schedules.get(name) {
+                Some(schedule) => Ok(schedule.described.clone()),
+                None => missing(&format!("Schedule {name}")),
+            }
+        }
+        "UpdateSchedule" => update_schedule(cloud, input),
+        "DeleteSchedule" => {
+            let (name, group_name) = (name(input)?, group_name(input, "groupName"));
+            match group(cloud, group_name)?.schedules.remove(name) {
+                Some(_) => Ok(json!({})),
+                None => missing(&format!("Schedule {name}")),
+            }
+        }
+        "ListSchedules" => list_schedules(cloud, input),
+        "ListTagsForResource" => {
+            let tags = &group(cloud, tagged(input)?)?.tags;
+            Ok(json!({ "Tags": pair_list(tags, "Key", "Value") }))
+        }
+        "TagResource" => {
+            let tags = tag_pairs(&input["Tags"], "Key", "Value");
+            active(cloud, tagged(input)?)?.tags.extend(tags);
+            Ok(json!({}))
+        }
+        "UntagResource" => {
+            let keys = text_list(&input["TagKeys"]);
+            active(cloud, tagged(input)?)?.tags.retain(|key, _| !keys.contains(key));
+            Ok(json!({}))
+        }
+        other => unknown("scheduler", other),
+    }
+}

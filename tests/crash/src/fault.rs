@@ -1,0 +1,176 @@
+//! What can go wrong with a call, or with whoever makes it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::double::Refusal;
+
+/// A fault, at one mutating call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The provider is killed, and AWS has not seen the call.
+    KillBefore,
+    /// The provider is killed, and AWS has carried the call out.
+    KillAfter,
+    /// Terraform is killed: the provider ends what it does, and nobody saves the state.
+    StateLost,
+    /// One Ctrl-C: Terraform asks the provider to stop.
+    Stop,
+    /// Two: Terraform leaves at once, and the provider is killed two seconds later.
+    StopTwice,
+    /// The call arrives late.
+    Delay,
+    /// The service finds that there are too many calls, longer than the SDK tries by itself.
+    Throttled,
+    /// The service fails three times.
+    ServerError,
+    /// The connection is reset before AWS has seen the call.
+    ResetBefore,
+    /// AWS has carried the call out, and the connection is reset before its answer.
+    AnswerLost,
+    /// The call may not be made.
+    Denied,
+    /// The next reads of the service are answered as if the call had not been made.
+    Stale,
+    /// The service does not know yet that it may take on the role.
+    RoleUnknown,
+}
+
+/// How many reads are answered with what was.
+pub const STALE_READS: usize = 3;
+
+/// How late a late call is.
+pub const DELAY: Duration = Duration::from_secs(45);
+
+/// More than the SDK's ten tries.
+const THROTTLED: usize = 12;
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 13] = [
+        Self::KillBefore,
+        Self::KillAfter,
+        Self::StateLost,
+        Self::Stop,
+        Self::StopTwice,
+        Self::Delay,
+        Self::Throttled,
+        Self::ServerError,
+        Self::ResetBefore,
+        Self::AnswerLost,
+        Self::Denied,
+        Self::Stale,
+        Self::RoleUnknown,
+    ];
+
+    /// Whether a call can meet it.
+    pub fn fits(self, call: &str) -> bool {
+        match self {
+            Self::RoleUnknown => role_unknown(call.rsplit(':').next().unwrap_or_default()).is_some(),
+            // What is pushed goes through a registry's own protocol.
+            Self::Throttled | Self::ServerError | Self::ResetBefore | Self::AnswerLost => call != "ecr:Push",
+            _ => true,
+        }
+    }
+
+    /// How it refuses a call: how often, which operation of the service (all, when empty), and with what.
+    pub(crate) fn refusal(self, service: &str, operation: &str) -> Option<(usize, String, Refusal)> {
+        let refusal = |status, code: &str, message: &str| Refusal {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        };
+        match self {
+            Self::Throttled => {
+                let (status, code) = throttled(service);
+                Some((THROTTLED, String::new(), refusal(status, code, "Rate exceeded")))
+            }
+            Self::ServerError => {
+                let code = match service {
+                    "s3" | "ec2" => "InternalError",
+                    "lambda" => "ServiceException",
+                    "ecs" | "ecr" => "ServerException",
+                    "scheduler" => "InternalServerException",
+                    "events" => "InternalException",
+                    "logs" => "ServiceUnavailableException",
+                    "iam" => "ServiceFailure",
+                    _ => "InternalFailure",
+                };
+                let of_call = operation.to_owned();
+                Some((3, of_call, refusal(500, code, "We encountered an internal error. Please try again.")))
+            }
+            Self::Denied => {
+                let code = match service {
+                    "s3" | "iam" => "AccessDenied",
+                    "ec2" => "UnauthorizedOperation",
+                    _ => "AccessDeniedException",
+                };
+                let message = format!("User is not authorized to perform: {service}:{operation}");
+                Some((1, operation.to_owned(), refusal(403, code, &message)))
+            }
+            Self::RoleUnknown => {
+                let (code, message) = role_unknown(operation)?;
+                Some((4, operation.to_owned(), refusal(400, code, message)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How a service says that there are too many calls.
+fn throttled(service: &str) -> (u16, &'static str) {
+    match service {
+        "iam" | "monitoring" => (400, "Throttling"),
+        "lambda" => (429, "TooManyRequestsException"),
+        "scheduler" => (429, "ThrottlingException"),
+        "s3" => (503, "SlowDown"),
+        "sqs" => (403, "RequestThrottled"),
+        "ec2" => (503, "RequestLimitExceeded"),
+        _ => (400, "ThrottlingException"),
+    }
+}
+
+/// How an operation says that a role is not known yet.
+fn role_unknown(operation: &str) -> Option<(&'static str, &'static str)> {
+    match operation {
+        "CreateFunction" | "UpdateFunctionConfiguration" => Some((
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+        )),
+        "CreateEventSourceMapping" => Some((
+            "InvalidParameterValueException",
+            "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+        )),
+        "CreateSchedule" | "UpdateSchedule" => Some((
+            "ValidationException",
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a call changes something.
+pub fn is_mutating(operation: &str) -> bool {
+    const READS: [&str; 4] = ["Get", "List", "Describe", "Head"];
+    !READS.iter().any(|read| operation.starts_with(read))
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KillBefore => "provider killed before the call",
+            Self::KillAfter => "provider killed after the call",
+            Self::StateLost => "Terraform killed, state lost",
+            Self::Stop => "Ctrl-C",
+            Self::StopTwice => "Ctrl-C twice",
+            Self::Delay => "call delayed",
+            Self::Throttled => "throttled",
+            Self::ServerError => "internal errors",
+            Self::ResetBefore => "connection reset before the call",
+            Self::AnswerLost => "answer lost",
+            Self::Denied => "access denied",
+            Self::Stale => "stale reads",
+            Self::RoleUnknown => "role not known yet",
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! `crash-matrix`: runs the matrix, or a sample of it, and says how it went.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tandem_crash::matrix::{self, Case, in_virtual_time};
+use tandem_crash::report::{Report, Results};
+use tandem_model::composites;
+
+/// Every composite, operation, mutating call and fault with each other, against AWS in memory.
+#[derive(Parser)]
+#[command(after_help = "Examples:\n  \
+    crash-matrix --sample 500\n  \
+    crash-matrix --results matrix.jsonl --report docs/reliability.md\n  \
+    crash-matrix --only thumbnailer/Create/KillAfter/ --verbose")]
+struct Arguments {
+    /// Run this many cases, chosen by the seed, in place of all
+    #[arg(long, value_name = "CASES")]
+    sample: Option<usize>,
+    /// What the sample and the latencies follow from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only cases whose name begins like this: COMPOSITE/OPERATION/FAULT/CALL
+    #[arg(long, value_name = "NAME", default_value = "")]
+    only: String,
+    /// Keep results here, and go on from what is in it
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
+    /// Write the matrix here, as Markdown
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// How many cases run at a time; as many as there are cores when not given
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print the calls of each undisturbed operation, and run nothing
+    #[arg(long)]
+    calls: bool,
+    /// Print each case as it ends
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<usize, String> {
+    eprintln!("counting the calls of undisturbed runs");
+    let mut cases: Vec<Case> = Vec::new();
+    for definition in composites::ALL {
+        cases.extend(in_virtual_time(matrix::cases(definition.type_name)));
+    }
+    cases.retain(|case| case.to_string().starts_with(&arguments.only));
+    if arguments.calls {
+        print_calls(&cases);
+        return Ok(0);
+    }
+    if let Some(count) = arguments.sample {
+        fastrand::Rng::with_seed(arguments.seed).shuffle(&mut cases);
+        cases.truncate(count);
+    }
+    eprintln!("{} runs", cases.len());
+    let results = Results::open(arguments.results.as_deref(), arguments.seed)?;
+    let threads =
+        arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let outcomes = matrix::run_all(&cases, arguments.seed, threads, &results, arguments.verbose);
+    let report = Report::of(&outcomes);
+    print!("{}", report.table());
+    for (case, wrong) in &report.failures {
+        println!("\nFAILED {case}\n{wrong}");
+    }
+    if let Some(path) = &arguments.report {
+        std::fs::write(
+            path,
+            report
+                .markdown(&composites::ALL.iter().map(|definition| definition.type_name).collect::<Vec<_>>()),
+        )
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    }
+    println!("{}", report.last_line());
+    Ok(report.failures.len())
+}
+
+fn print_calls(cases: &[Case]) {
+    let operations: std::collections::BTreeSet<_> =
+        cases.iter().map(|case| (case.composite, case.operation)).collect();
+    for (composite, operation) in operations {
+        let Some(run) = in_virtual_time(matrix::undisturbed(composite, operation)) else { continue };
+        println!("{composite}, {operation}");
+        for (number, call) in run.calls.iter().enumerate() {
+            println!("  {:3} {call}", number + 1);
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Terraform's rules, in process: what it asks the provider for in a command, and what it keeps of the
+//! answers when something goes wrong on the way (as the real one was seen to do).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use tandem_model::composite::Definition;
+use tfplugin::provider::{ApplyRequest, ConfigureRequest, Context, PlanRequest, ReadRequest, Resource};
+use tfplugin::schema::{Block, Nesting, Schema};
+use tfplugin::{Diagnostic, Provider, Value};
+
+use crate::carrier::Process;
+use crate::double::{ACCOUNT, REGION};
+
+/// A folder with one resource and its state.
+#[derive(Clone)]
+pub struct Terraform {
+    definition: &'static Definition,
+    /// The project of the provider's configuration.
+    pub project: String,
+    /// Whether the provider takes over what matches.
+    pub adopt: bool,
+    state: Option<Stored>,
+}
+
+/// A resource in the state.
+#[derive(Clone)]
+struct Stored {
+    value: Value,
+    tainted: bool,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did all that it should.
+    Done,
+    /// It failed and said this.
+    Failed(String),
+    /// It was killed, or killed its provider.
+    Killed,
+}
+
+/// The resource of a provider that was started for one command.
+struct Session {
+    resource: Arc<dyn Resource>,
+    schema: Schema,
+    context: Context,
+}
+
+type Command<T> = Result<T, End>;
+
+fn failed(diagnostics: &[Diagnostic]) -> End {
+    let texts = diagnostics.iter().map(|found| format!("{}\n\n{}", found.summary, found.detail));
+    End::Failed(texts.collect::<Vec<_>>().join("\n\n"))
+}
+
+fn check(diagnostics: &[Diagnostic]) -> Command<()> {
+    if diagnostics.iter().any(Diagnostic::is_error) { Err(failed(diagnostics)) } else { Ok(()) }
+}
+
+impl Terraform {
+    /// A folder for one resource of this composite, without a state.
+    pub fn new(definition: &'static Definition) -> Self {
+        Self { definition, project: "test".to_owned(), adopt: false, state: None }
+    }
+
+    /// Another folder with the same configuration, and no state.
+    pub fn beside(&self) -> Self {
+        Self { state: None, ..self.clone() }
+    }
+
+    /// The state of the resource; null without one.
+    pub fn state(&self) -> &Value {
+        self.state.as_ref().map_or(&Value::Null, |stored| &stored.value)
+    }
+
+    /// Whether the state marks the resource as tainted.
+    pub fn is_tainted(&self) -> bool {
+        self.state.as_ref().is_some_and(|stored| stored.tainted)
+    }
+
+    /// `terraform untaint`
+    pub fn untaint(&mut self) {
+        if let Some(stored) = &mut self.state {
+            stored.tainted = false;
+        }
+    }
+
+    /// Loses the state.
+    pub fn forget(&mut self) {
+        self.state = None;
+    }
+
+    /// Puts another value in place of the state.
+    pub fn replace_state(&mut self, value: Value) {
+        self.state = Some(Stored { value, tainted: false });
+    }
+
+    async fn session(&self, process: &Arc<Process>) -> Command<Session> {
+        let provider = terraform_provider_tandem::provider(process.outside());
+        let config = serde_json::json!({
+            "project": self.project,
+            "region": REGION,
+            "access_key": ACCOUNT,
+            "secret_key": "secret",
+            "endpoint": process.endpoint(),
+            "adopt": if self.adopt { "matching" } else { "never" },
+        });
+        let config = value(&config, &provider.schema());
+        let configured =
+            provider.configure(ConfigureRequest { config, terraform_version: "1.11.4".to_owned() });
+        check(&configured.await)?;
+        let wanted = format!("tandem_{}", self.definition.type_name);
+        let resource = provider.resources().into_iter().find(|resource| resource.type_name() == wanted);
+        let resource = resource.expect("a resource of every composite");
+        let schema = resource.schema();
+        Ok(Session { resource, schema, context: Context { stop: process.token() } })
+    }
+
+    /// `terraform apply` of a configuration, by a provider in this process.
+    pub async fn apply(&mut self, process: &Arc<Process>, inputs: &Json) -> End {
+        let mut kept = self.clone();
+        let end = process.live(kept.try_apply(process, inputs)).await;
+        self.keep(process, kept, end)
+    }
+
+    /// `terraform destroy`
+    pub async fn destroy(&mut self, process: &Arc<Process>) -> End {
+        let mut kept = self.clone();
+        let end = process.live(kept.try_destroy(process)).await;
+        self.keep(process, kept, end)
+    }
+
+    /// `terraform import`, and the apply that goes with an `import` block.
+    pub async fn import(&mut self, process: &Arc<Process>, id: &str) -> End {
+        let mut kept = self.clone();
+        let end = process.live(kept.try_import(process, id)).await;
+        self.keep(process, kept, end)
+    }
+
+    /// Says what an apply would change: nothing, when this is empty.
+    pub async fn plan(&self, process: &Arc<Process>, inputs: &Json) -> Result<Vec<String>, End> {
+        let mut kept = self.clone();
+        let session = kept.session(process).await?;
+        kept.refresh(&session).await?;
+        let prior = kept.state().clone();
+        let config = value(inputs, &session.schema);
+        let planned = plan(&session, &prior, &config).await?.0;
+        if kept.is_tainted() {
+            return Ok(vec!["it is tainted".to_owned()]);
+        }
+        Ok(differences(&prior, &planned))
+    }
+
+    /// What a provider did before it was killed is saved; Terraform itself saves nothing when it is.
+    fn keep(&mut self, process: &Process, kept: Self, end: Option<Command<()>>) -> End {
+        if process.terraform_is_gone() {
+            return End::Killed;
+        }
+        *self = kept;
+        match end {
+            None => End::Killed,
+            Some(end) => end.err().unwrap_or(End::Done),
+        }
+    }
+
+    async fn refresh(&mut self, session: &Session) -> Command<()> {
+        let Some(stored) = self.state.clone() else { return Ok(()) };
+        let request = ReadRequest { state: stored.value.clone(), private: Vec::new() };
+        let read = session.resource.read(request, session.context.clone()).await;
+        self.state = match &read.state {
+            Value::Null => None,
+            value => Some(Stored { value: value.clone(), ..stored }),
+        };
+        check(&read.diagnostics)
+    }
+
+    async fn try_apply(&mut self, process: &Arc<Process>, inputs: &Json) -> Command<()> {
+        let session = self.session(process).await?;
+        let config = value(inputs, &session.schema);
+        check(&session.resource.validate(config.clone()).await)?;
+        self.refresh(&session).await?;
+        let prior = self.state().clone();
+        let (planned, replace) = if self.is_tainted() {
+            (plan(&session, &Value::Null, &config).await?.0, true)
+        } else {
+            plan(&session, &prior, &config).await?
+        };
+        if !replace && differences(&prior, &planned).is_empty() {
+            return Ok(());
+        }
+        if !replace {
+            return self.change(&session, prior, planned, config).await;
+        }
+        self.delete(&session).await?;
+        let planned = plan(&session, &Value::Null, &config).await?.0;
+        self.change(&session, Value::Null, planned, config).await
+    }
+
+    /// Creates or updates, and keeps of the answer what Terraform keeps.
+    async fn change(
+        &mut self,
+        session: &Session,
+        prior: Value,
+        planned: Value,
+        config: Value,
+    ) -> Command<()> {
+        let create = prior.is_null();
+        let request = ApplyRequest { prior, planned: planned.clone(), config, private: Vec::new() };
+        let answer = session.resource.apply(request, session.context.clone()).await;
+        let result = check(&answer.diagnostics);
+        self.state = match answer.state {
+            Value::Null => None,
+            value => Some(Stored { tainted: create && result.is_err(), value }),
+        };
+        if result.is_ok() {
+            let inconsistent = inconsistencies(&planned, self.state(), "");
+            if !inconsistent.is_empty() {
+                return Err(End::Failed(format!(
+                    "Provider produced inconsistent result after apply: {}",
+                    inconsistent.join("; ")
+                )));
+            }
+        }
+        result
+    }
+
+    async fn delete(&mut self, session: &Session) -> Command<()> {
+        let Some(stored) = &self.state else { return Ok(()) };
+        let request = ApplyRequest {
+            prior: stored.value.clone(),
+            planned: Value::Null,
+            config: Value::Null,
+            private: Vec::new(),
+        };
+        let tainted = stored.tainted;
+        let answer = session.resource.apply(request, session.context.clone()).await;
+        self.state = match answer.state {
+            Value::Null => None,
+            value => Some(Stored { value, tainted }),
+        };
+        check(&answer.diagnostics)
+    }
+
+    async fn try_destroy(&mut self, process: &Arc<Process>) -> Command<()> {
+        let session = self.session(process).await?;
+        self.refresh(&session).await?;
+        self.delete(&session).await
+    }
+
+    async fn try_import(&mut self, process: &Arc<Process>, id: &str) -> Command<()> {
+        let session = self.session(process).await?;
+        let imported = session.resource.import(id.to_owned(), session.context.clone()).await;
+        let imported = imported.map_err(|diagnostics| failed(&diagnostics))?;
+        self.state = Some(Stored { value: imported.state, tainted: false });
+        self.refresh(&session).await
+    }
+}
+
+/// Plans twice, as Terraform does in an apply: both must say the same.
+async fn plan(session: &Session, prior: &Value, config: &Value) -> Command<(Value, bool)> {
+    let request = PlanRequest {
+        prior: prior.clone(),
+        proposed: config.clone(),
+        config: config.clone(),
+        private: Vec::new(),
+    };
+    let first = session.resource.plan(request.clone(), session.context.clone()).await;
+    check(&first.diagnostics)?;
+    let second = session.resource.plan(request, session.context.clone()).await;
+    check(&second.diagnostics)?;
+    let changed = inconsistencies(&first.planned, &second.planned, "");
+    if !changed.is_empty() {
+        let text = format!("Provider produced inconsistent final plan: {}", changed.join("; "));
+        return Err(End::Failed(text));
+    }
+    Ok((second.planned, !second.requires_replace.is_empty() && !prior.is_null()))
+}
+
+/// Where a value is not what was promised of it.
+fn inconsistencies(promised: &Value, value: &Value, at: &str) -> Vec<String> {
+    match (promised, value) {
+        (Value::Unknown(_), _) => Vec::new(),
+        (Value::Map(promised), Value::Map(entries)) => {
+            let keys: BTreeSet<&String> = promised.keys().chain(entries.keys()).collect();
+            let of = |entries: &BTreeMap<String, Value>, key: &String| {
+                entries.get(key).cloned().unwrap_or_default()
+            };
+            keys.into_iter()
+                .flat_map(|key| {
+                    inconsistencies(&of(promised, key), &of(entries, key), &format!("{at}.{key}"))
+                })
+                .collect()
+        }
+        (promised, value) if promised == value => Vec::new(),
+        (promised, value) => vec![format!("{at} was {promised:?}, and is {value:?}")],
+    }
+}
+
+/// What a plan would change.
+fn differences(prior: &Value, planned: &Value) -> Vec<String> {
+    if prior.is_null() && !planned.is_null() {
+        return vec!["it would be created".to_owned()];
+    }
+    changes(prior, planned, "")
+}
+
+fn changes(prior: &Value, planned: &Value, at: &str) -> Vec<String> {
+    match (prior, planned) {
+        (Value::Map(before), Value::Map(after)) => {
+            let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            let of = |entries: &BTreeMap<String, Value>, key: &String| {
+                entries.get(key).cloned().unwrap_or_default()
+            };
+            keys.into_iter()
+                .flat_map(|key| changes(&of(before, key), &of(after, key), &format!("{at}.{key}")))
+                .collect()
+        }
+        (prior, planned) if prior == planned => Vec::new(),
+        (prior, planned) => vec![format!("{at}: {prior:?} becomes {planned:?}")],
+    }
+}
+
+/// A configuration of JSON as a value: what is not given is null, and blocks are empty lists.
+pub fn value(json: &Json, schema: &Schema) -> Value {
+    let mut value = tfplugin::json::decode(json, &schema.ty()).expect("a configuration of the schema");
+    fill(&mut value, &schema.block);
+    value
+}
+
+fn fill(value: &mut Value, block: &Block) {
+    for nested in &block.blocks {
+        let inner = value.get(&nested.name).clone();
+        let filled = match (nested.nesting, inner) {
+            (Nesting::Single | Nesting::Group, Value::Null) => Value::Null,
+            (Nesting::Single | Nesting::Group, mut one) => {
+                fill(&mut one, &nested.block);
+                one
+            }
+            (_, Value::List(mut items)) => {
+                items.iter_mut().for_each(|item| fill(item, &nested.block));
+                Value::List(items)
+            }
+            (_, _) => Value::List(Vec::new()),
+        };
+        value.set(&nested.name, filled);
+    }
+}
