@@ -154,6 +154,8 @@ pub struct Outside {
     pub engine: Option<Arc<dyn ContainerEngine>>,
     /// What tells the time of day, in place of the system.
     pub clock: Option<fn() -> SystemTime>,
+    /// Access key and secret key, in place of those of the environment.
+    pub credentials: Option<(String, String)>,
 }
 
 /// The configuration as far as it is known, and what follows from it.
@@ -209,12 +211,13 @@ impl Shared {
             }
             None => None,
         };
+        let credentials = &self.outside.credentials;
         let mut connection = Connection {
             carrier: self.outside.carrier.clone(),
             region: text(&read.region),
             profile: text(&read.profile),
-            access_key: text(&read.access_key),
-            secret_key: text(&read.secret_key),
+            access_key: text(&read.access_key).or_else(|| credentials.clone().map(|(key, _)| key)),
+            secret_key: text(&read.secret_key).or_else(|| credentials.clone().map(|(_, secret)| secret)),
             token: text(&read.token),
             endpoint: text(&read.endpoint),
             assume_role: read.assume_role.as_ref().map(|role| AssumeRole {

@@ -577,15 +577,38 @@ impl Run<'_> {
         let taken = self.job.call(|| driver.tag(&found.id, &set, &[])).await;
         taken.map_err(|failure| Problem::failed("Taking over", key, &failure))?;
         if self.is_anchor(key) {
-            // Two applies may have found the same lease run out: the last to stamp it goes on.
-            let now = self.job.call(|| driver.observe(&found.id)).await;
-            let now = now.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
-            if now.as_ref().and_then(|now| now.tags.get(INSTANCE)) != Some(&self.prior.instance) {
-                return Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment"));
-            }
+            self.confirm(object, driver, &found.id).await?;
         }
         self.shared().resumed.push(key.clone());
         Ok(())
+    }
+
+    /// Two applies may have found the same lease run out, and stamped the anchor one after the other: the
+    /// last goes on. Whoever looked before our stamp has written its own by the end of the pause.
+    async fn confirm(&self, anchor: &Object, driver: &dyn Driver, id: &str) -> Result<(), Problem> {
+        tokio::time::sleep(self.job.lease / 10).await;
+        let ours = self.still_ours(driver, id).await;
+        match ours.map_err(|failure| Problem::failed("Looking at", &anchor.key, &failure))? {
+            true => Ok(()),
+            false => Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment")),
+        }
+    }
+
+    /// Whether the anchor carries our instance. A read may lag behind: before it is given up, it is looked
+    /// at again for a while.
+    async fn still_ours(&self, driver: &dyn Driver, id: &str) -> Result<bool, Failure> {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            let found = self.job.call(|| driver.observe(id)).await?;
+            if found.is_some_and(|found| is_ours(&found, &self.prior.instance)) {
+                return Ok(true);
+            }
+            if pause > Duration::from_secs(2) || !self.job.go_on() {
+                return Ok(false);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     /// Whether everything that is wanted exists as it is wanted.
@@ -629,15 +652,16 @@ impl Run<'_> {
                     "This apply ended while it waited for the lease of an earlier one. Apply again.",
                 ));
             }
-            let again = self.job.call(|| driver.observe(&found.id)).await;
-            let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
-            *found = again.ok_or_else(|| {
-                Problem::error(
-                    format!("{key} is being deleted"),
-                    "It was there a moment ago: somebody else is at work on it. Apply again when they are done.",
-                )
-            })?;
         }
+        // The last look before it is stamped: what was seen so far may be long ago.
+        let again = self.job.call(|| driver.observe(&found.id)).await;
+        let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
+        *found = again.ok_or_else(|| {
+            Problem::error(
+                format!("{key} is being deleted"),
+                "It was there a moment ago: somebody else is at work on it. Apply again when they are done.",
+            )
+        })?;
         match Status::of(&found.tags) {
             Status::Complete { .. } if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
             Status::Complete { .. } => return Err(self.complete_elsewhere(object, found)),
@@ -704,6 +728,18 @@ impl Run<'_> {
             return;
         }
         let driver = self.job.drivers.driver(anchor.kind);
+        match self.still_ours(driver, &id).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.shared().lost = true;
+                return;
+            }
+            Err(failure) => {
+                let problem = Problem::failed("Looking at", &anchor.key, &failure);
+                self.shared().problems.push(problem);
+                return;
+            }
+        }
         let tags = status.tag();
         if let Err(failure) = self.job.call(|| driver.tag(&id, &tags, &[])).await {
             let problem = Problem::failed("Marking as complete", &anchor.key, &failure);

@@ -102,15 +102,15 @@ pub(crate) async fn delete_one(
     }
     // What makes it again looks for it first, and must not find what only seems to be there still.
     let gone = || async {
-        match driver.observe(id).await? {
-            None => Ok(()),
-            Some(_) => Err(Failure {
-                class: Class::Passing(LINGERS),
-                operation: format!("deleting {}", kind.title),
-                code: String::new(),
-                message: format!("`{id}` is still there"),
-            }),
+        if driver.is_gone(id).await? {
+            return Ok(());
         }
+        Err(Failure {
+            class: Class::Passing(LINGERS),
+            operation: format!("deleting {}", kind.title),
+            code: String::new(),
+            message: format!("`{id}` is still there"),
+        })
     };
     job.call(gone).await
 }

@@ -61,6 +61,11 @@ pub trait Driver: Send + Sync {
     /// Deletes an object. No error when it is gone.
     async fn delete(&self, id: &str) -> Result<(), Failure>;
 
+    /// Whether a deleted object is not seen any more.
+    async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
+        Ok(self.observe(id).await?.is_none())
+    }
+
     /// Deletes a part of what an object of a data kind holds, when it cannot be deleted otherwise;
     /// whether there may be more.
     async fn empty(&self, _id: &str) -> Result<bool, Failure> {

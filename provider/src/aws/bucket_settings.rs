@@ -198,6 +198,11 @@ impl Driver for BucketSettings {
         self.put(id, settings).await
     }
 
+    /// Every bucket is encrypted: without a setting of one's own there is AWS's.
+    async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
+        Ok(matches!(self.setting, Setting::Encryption) || self.get(id).await?.is_none())
+    }
+
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         match self.setting {
             Setting::PublicAccessBlock => {

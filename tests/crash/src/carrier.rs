@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::double::wire::{self, Read};
-use crate::double::{Answer, Call, Cloud, Refusal};
+use crate::double::{ACCOUNT, Answer, Call, Cloud, Refusal};
 use crate::fault::{self, Fault};
 
 /// AWS in memory, and what is on the wire to it.
@@ -30,6 +30,9 @@ pub struct World {
     start: Instant,
     /// Where it is, for locks: two worlds are two places.
     pub(crate) endpoint: String,
+    /// How many calls a second each service takes, and how many it has left of them since when.
+    limit: Mutex<Option<f64>>,
+    left: Mutex<BTreeMap<String, (f64, Instant)>>,
 }
 
 impl World {
@@ -40,7 +43,29 @@ impl World {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             start: Instant::now(),
             endpoint: format!("http://{}-{seed:x}.double", std::process::id()),
+            limit: Mutex::default(),
+            left: Mutex::default(),
         })
+    }
+
+    /// Lets each service take so many calls a second, and refuse the rest.
+    pub fn limit(&self, per_second: f64) {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = Some(per_second);
+    }
+
+    /// How a service refuses a call that is one too many.
+    fn too_many(&self, service: &str) -> Option<Refusal> {
+        let per_second = (*self.limit.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (left, since) = all.entry(service.to_owned()).or_insert((per_second, now));
+        *left = (*left + (now - *since).as_secs_f64() * per_second).min(per_second);
+        *since = now;
+        if *left >= 1.0 {
+            *left -= 1.0;
+            return None;
+        }
+        Some(fault::too_many(service))
     }
 
     /// What exists.
@@ -73,7 +98,14 @@ pub struct Process {
     abandoned: Notify,
     stop: StopSource,
     token: StopToken,
+    /// Whether it runs on another machine than others.
+    elsewhere: bool,
+    /// What somebody else does just before a call of this name is carried out.
+    rival: Mutex<Option<Rival>>,
 }
+
+/// The name of a call, and what somebody else does then.
+type Rival = (String, Box<dyn FnOnce(&mut Cloud) + Send>);
 
 #[derive(Default)]
 struct Progress {
@@ -81,8 +113,10 @@ struct Progress {
     fired: bool,
     /// Names of the mutating calls so far, those that the SDK repeats included.
     calls: Vec<String>,
-    /// All calls by service, and those that were refused for being too many.
+    /// All calls by service.
     made: BTreeMap<String, usize>,
+    /// Calls that were refused for being too many.
+    wasted: usize,
     /// What has been sent and has not arrived.
     wire: BTreeMap<usize, Call>,
     sent: usize,
@@ -105,15 +139,20 @@ enum Way {
 impl Process {
     /// A process that no fault meets.
     pub fn new(world: &Arc<World>) -> Arc<Self> {
-        Self::with(world, None, 0)
+        Self::with(world, None, 0, false)
+    }
+
+    /// A process on another machine: it shares no lock with those here.
+    pub fn elsewhere(world: &Arc<World>) -> Arc<Self> {
+        Self::with(world, None, 0, true)
     }
 
     /// A process whose mutating call of this number meets a fault.
     pub fn disturbed(world: &Arc<World>, fault: Fault, at: usize) -> Arc<Self> {
-        Self::with(world, Some(fault), at)
+        Self::with(world, Some(fault), at, false)
     }
 
-    fn with(world: &Arc<World>, fault: Option<Fault>, at: usize) -> Arc<Self> {
+    fn with(world: &Arc<World>, fault: Option<Fault>, at: usize, elsewhere: bool) -> Arc<Self> {
         let stop = StopSource::default();
         let token = stop.token();
         Arc::new(Self {
@@ -125,6 +164,8 @@ impl Process {
             abandoned: Notify::new(),
             stop,
             token,
+            elsewhere,
+            rival: Mutex::default(),
         })
     }
 
@@ -134,6 +175,7 @@ impl Process {
             carrier: Some(SharedHttpConnector::new(Carrier(self.clone()))),
             engine: Some(Arc::new(Carrier(self.clone()))),
             clock: Some(virtual_time),
+            credentials: Some((ACCOUNT.to_owned(), "secret".to_owned())),
         }
     }
 
@@ -143,8 +185,19 @@ impl Process {
     }
 
     /// Where it finds AWS.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.world.endpoint
+    pub fn endpoint(&self) -> String {
+        format!("{}{}", self.world.endpoint, if self.elsewhere { ".elsewhere" } else { "" })
+    }
+
+    /// Lets somebody else act just before the next call of this name (`s3:PutObject`) is carried out.
+    pub fn before(&self, call: &str, act: impl FnOnce(&mut Cloud) + Send + 'static) {
+        let mut rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner);
+        *rival = Some((call.to_owned(), Box::new(act)));
+    }
+
+    /// How many of its calls were refused for being too many.
+    pub fn wasted(&self) -> usize {
+        self.progress().wasted
     }
 
     /// Whether its Terraform ended without saving anything.
@@ -285,7 +338,18 @@ impl Process {
             }
             return Some(Ok(answer));
         }
+        if let Some(refusal) = self.world.too_many(&call.service) {
+            progress.wasted += 1;
+            return Some(Ok(Err(refusal)));
+        }
         let mut cloud = self.world.cloud();
+        let mut rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner);
+        if rival.as_ref().is_some_and(|(name, _)| *name == format!("{}:{}", call.service, call.operation))
+            && let Some((_, act)) = rival.take()
+        {
+            act(&mut cloud);
+        }
+        drop(rival);
         let marked = ticket & MARKED != 0;
         let before = (marked && self.fault == Some(Fault::Stale)).then(|| Box::new(cloud.clone()));
         let answer = cloud.call(call);

@@ -81,10 +81,7 @@ impl Fault {
             message: message.to_owned(),
         };
         match self {
-            Self::Throttled => {
-                let (status, code) = throttled(service);
-                Some((THROTTLED, String::new(), refusal(status, code, "Rate exceeded")))
-            }
+            Self::Throttled => Some((THROTTLED, String::new(), too_many(service))),
             Self::ServerError => {
                 let code = match service {
                     "s3" | "ec2" => "InternalError",
@@ -115,6 +112,12 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// How a service refuses a call when there are too many.
+pub(crate) fn too_many(service: &str) -> Refusal {
+    let (status, code) = throttled(service);
+    Refusal { status, code: code.to_owned(), message: "Rate exceeded".to_owned() }
 }
 
 /// How a service says that there are too many calls.

@@ -101,16 +101,20 @@ pub enum Verdict {
 }
 
 /// A composite in a world of its own.
-struct Scene {
-    fixture: Fixture,
-    world: Arc<World>,
-    terraform: Terraform,
+pub struct Scene {
+    /// Its fixture.
+    pub fixture: Fixture,
+    /// The world.
+    pub world: Arc<World>,
+    /// A folder with its configuration.
+    pub terraform: Terraform,
     /// What existed before.
-    before: Vec<Item>,
+    pub before: Vec<Item>,
 }
 
 impl Scene {
-    async fn new(composite: &str, seed: u64) -> Self {
+    /// With what its fixture says must exist beside it.
+    pub async fn new(composite: &str, seed: u64) -> Self {
         enter_folder();
         let fixture = Fixture::named(composite);
         let world = World::new(seed);
@@ -214,7 +218,7 @@ impl Scene {
     }
 
     /// What exists beyond what did before.
-    fn made(&self) -> Vec<Item> {
+    pub fn made(&self) -> Vec<Item> {
         let mut made = self.world.cloud().everything();
         for item in &self.before {
             if let Some(place) = made.iter().position(|other| other == item) {
@@ -225,7 +229,7 @@ impl Scene {
     }
 
     /// What is wrong with what exists, when it should be what an undisturbed run makes.
-    fn compare(&self, expected: &[Item]) -> Result<(), String> {
+    pub fn compare(&self, expected: &[Item]) -> Result<(), String> {
         let made = self.made();
         let (now, wanted) = (counts(&made), counts(expected));
         let mut wrong = Vec::new();
@@ -416,7 +420,7 @@ fn list(items: &[Item]) -> String {
 }
 
 /// Does what a message says, and nothing else; whether it said something to do beside applying again.
-async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
+pub async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
     if message.contains("terraform state rm ADDRESS") {
         scene.terraform.forget();
         return Ok(true);
@@ -438,7 +442,7 @@ async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
 }
 
 /// The folder in which everything runs: what the fixtures' paths name is in it.
-fn enter_folder() {
+pub fn enter_folder() {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");

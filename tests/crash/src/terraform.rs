@@ -11,7 +11,7 @@ use tfplugin::schema::{Block, Nesting, Schema};
 use tfplugin::{Diagnostic, Provider, Value};
 
 use crate::carrier::Process;
-use crate::double::{ACCOUNT, REGION};
+use crate::double::REGION;
 
 /// A folder with one resource and its state.
 #[derive(Clone)]
@@ -98,13 +98,12 @@ impl Terraform {
         self.state = Some(Stored { value, tainted: false });
     }
 
-    async fn session(&self, process: &Arc<Process>) -> Command<Session> {
+    /// Starts a provider in a process, as Terraform does once for a command.
+    pub async fn start(&self, process: &Arc<Process>) -> Result<Box<dyn Provider>, End> {
         let provider = terraform_provider_tandem::provider(process.outside());
         let config = serde_json::json!({
             "project": self.project,
             "region": REGION,
-            "access_key": ACCOUNT,
-            "secret_key": "secret",
             "endpoint": process.endpoint(),
             "adopt": if self.adopt { "matching" } else { "never" },
         });
@@ -112,17 +111,77 @@ impl Terraform {
         let configured =
             provider.configure(ConfigureRequest { config, terraform_version: "1.11.4".to_owned() });
         check(&configured.await)?;
+        Ok(Box::new(provider))
+    }
+
+    fn session_of(&self, provider: &dyn Provider, process: &Process) -> Session {
         let wanted = format!("tandem_{}", self.definition.type_name);
         let resource = provider.resources().into_iter().find(|resource| resource.type_name() == wanted);
         let resource = resource.expect("a resource of every composite");
         let schema = resource.schema();
-        Ok(Session { resource, schema, context: Context { stop: process.token() } })
+        Session { resource, schema, context: Context { stop: process.token() } }
+    }
+
+    async fn session(&self, process: &Arc<Process>) -> Command<Session> {
+        let provider = self.start(process).await?;
+        Ok(self.session_of(&*provider, process))
+    }
+
+    /// `terraform apply` by a provider that others share.
+    pub async fn apply_with(
+        &mut self,
+        provider: &dyn Provider,
+        process: &Arc<Process>,
+        inputs: &Json,
+    ) -> End {
+        let mut kept = self.clone();
+        let session = self.session_of(provider, process);
+        let end = process.live(kept.try_apply(&session, inputs)).await;
+        self.keep(process, kept, end)
+    }
+
+    /// Forgets what is recorded of all objects but these.
+    pub fn keep_only(&mut self, keep: impl Fn(&str) -> bool) {
+        let Some(stored) = &mut self.state else { return };
+        for name in ["components", "ids", "record"] {
+            let Value::Map(mut entries) = stored.value.get(name).clone() else { continue };
+            entries.retain(|key, _| keep(key));
+            stored.value.set(name, Value::Map(entries));
+        }
+    }
+
+    /// The state as a file of Terraform's.
+    pub fn state_file(&self) -> String {
+        let instances: Vec<Json> = self
+            .state
+            .iter()
+            .map(|stored| serde_json::json!({ "schema_version": 0, "attributes": json(&stored.value) }))
+            .collect();
+        serde_json::json!({
+            "version": 4,
+            "terraform_version": "1.11.4",
+            "serial": 1,
+            "lineage": "00000000-0000-0000-0000-000000000000",
+            "outputs": {},
+            "resources": [{
+                "mode": "managed",
+                "type": format!("tandem_{}", self.definition.type_name),
+                "name": "it",
+                "provider": "provider[\"registry.terraform.io/tandem/tandem\"]",
+                "instances": instances,
+            }],
+        })
+        .to_string()
     }
 
     /// `terraform apply` of a configuration, by a provider in this process.
     pub async fn apply(&mut self, process: &Arc<Process>, inputs: &Json) -> End {
         let mut kept = self.clone();
-        let end = process.live(kept.try_apply(process, inputs)).await;
+        let work = async {
+            let session = kept.session(process).await?;
+            kept.try_apply(&session, inputs).await
+        };
+        let end = process.live(work).await;
         self.keep(process, kept, end)
     }
 
@@ -177,26 +236,25 @@ impl Terraform {
         check(&read.diagnostics)
     }
 
-    async fn try_apply(&mut self, process: &Arc<Process>, inputs: &Json) -> Command<()> {
-        let session = self.session(process).await?;
+    async fn try_apply(&mut self, session: &Session, inputs: &Json) -> Command<()> {
         let config = value(inputs, &session.schema);
         check(&session.resource.validate(config.clone()).await)?;
-        self.refresh(&session).await?;
+        self.refresh(session).await?;
         let prior = self.state().clone();
         let (planned, replace) = if self.is_tainted() {
-            (plan(&session, &Value::Null, &config).await?.0, true)
+            (plan(session, &Value::Null, &config).await?.0, true)
         } else {
-            plan(&session, &prior, &config).await?
+            plan(session, &prior, &config).await?
         };
         if !replace && differences(&prior, &planned).is_empty() {
             return Ok(());
         }
         if !replace {
-            return self.change(&session, prior, planned, config).await;
+            return self.change(session, prior, planned, config).await;
         }
-        self.delete(&session).await?;
-        let planned = plan(&session, &Value::Null, &config).await?.0;
-        self.change(&session, Value::Null, planned, config).await
+        self.delete(session).await?;
+        let planned = plan(session, &Value::Null, &config).await?.0;
+        self.change(session, Value::Null, planned, config).await
     }
 
     /// Creates or updates, and keeps of the answer what Terraform keeps.
@@ -320,6 +378,21 @@ fn changes(prior: &Value, planned: &Value, at: &str) -> Vec<String> {
         }
         (prior, planned) if prior == planned => Vec::new(),
         (prior, planned) => vec![format!("{at}: {prior:?} becomes {planned:?}")],
+    }
+}
+
+/// A value of a state as JSON.
+fn json(value: &Value) -> Json {
+    match value {
+        Value::Null | Value::Unknown(_) => Json::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => serde_json::from_str(&number.to_string()).unwrap_or_default(),
+        Value::String(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => {
+            Json::Object(entries.iter().map(|(key, value)| (key.clone(), json(value))).collect())
+        }
+        Value::Dynamic(inner) => json(&inner.1),
     }
 }
 

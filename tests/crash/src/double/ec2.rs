@@ -131,7 +131,13 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, Refusal> {
 fn passes(input: &Json, value: impl Fn(&str) -> Result<Option<String>, Refusal>) -> Result<bool, Refusal> {
     for filter in input["Filter"].as_array().into_iter().flatten() {
         let wanted = text_list(&filter["Value"]);
-        if value(text(filter, "Name"))?.is_none_or(|value| !wanted.contains(&value)) {
+        // A star at the end stands for anything.
+        let fits = |value: &str, wanted: &str| match wanted.strip_suffix('*') {
+            Some(start) => value.starts_with(start),
+            None => value == wanted,
+        };
+        let value = value(text(filter, "Name"))?;
+        if value.is_none_or(|value| !wanted.iter().any(|wanted| fits(&value, wanted))) {
             return Ok(false);
         }
     }

@@ -90,6 +90,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "RegisterTaskDefinition" => register(cloud, input),
         "DescribeTaskDefinition" => describe_task_definition(cloud, input),
         "ListTaskDefinitions" => Ok(list_task_definitions(&cloud.ecs, input)),
+        "ListTaskDefinitionFamilies" => Ok(list_families(&cloud.ecs, input)),
         "DeregisterTaskDefinition" => deregister(cloud, input),
         "DeleteTaskDefinitions" => delete_task_definitions(cloud, input),
         "ListTagsForResource" => {
@@ -376,6 +377,17 @@ fn list_task_definitions(state: &State, input: &Json) -> Json {
         arns.reverse();
     }
     json!({ "taskDefinitionArns": arns })
+}
+
+/// Families by the beginning of their names; without a status, whatever that of their revisions is.
+fn list_families(state: &State, input: &Json) -> Json {
+    let status = text(input, "status");
+    let any = status.is_empty() || status == "ALL";
+    let families = state.families.iter().filter(|(name, revisions)| {
+        name.starts_with(text(input, "familyPrefix"))
+            && revisions.iter().any(|revision| any || revision.status == status)
+    });
+    json!({ "families": families.map(|(name, _)| name).collect::<Vec<_>>() })
 }
 
 fn deregister(cloud: &mut Cloud, input: &Json) -> Answer {

@@ -24,6 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use tandem_model::ownership::{INSTANCE, OWNER};
 
 /// The one account.
 pub const ACCOUNT: &str = "123456789012";
@@ -145,6 +146,26 @@ impl Cloud {
         items.extend(self.sqs.items());
         items.sort();
         items
+    }
+
+    /// Puts a document of notifications in place of a bucket's, as somebody else would.
+    pub fn put_notifications(&mut self, bucket: &str, document: &str) {
+        self.s3.put_notifications(bucket, document);
+    }
+
+    /// Puts a log group there that says whose it is.
+    pub fn put_log_group(&mut self, name: &str, owner: &str, instance: &str) {
+        let input = serde_json::json!({
+            "logGroupName": name,
+            "tags": { OWNER: owner, INSTANCE: instance },
+        });
+        let made = logs::call(self, "CreateLogGroup", &input);
+        made.expect("a new log group");
+    }
+
+    /// Puts an object into a bucket, as a user would.
+    pub fn put_object(&mut self, bucket: &str, key: &str) {
+        self.s3.put_object(bucket, key);
     }
 
     /// A number that was never given before.

@@ -110,6 +110,13 @@ impl State {
         items
     }
 
+    /// Puts a document of notifications in place of a bucket's.
+    pub(super) fn put_notifications(&mut self, bucket: &str, document: &str) {
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            bucket.documents.insert("notification".to_owned(), document.to_owned());
+        }
+    }
+
     /// Puts an object into a bucket, as a user would.
     pub(super) fn put_object(&mut self, bucket: &str, key: &str) {
         if let Some(bucket) = self.buckets.get_mut(bucket) {

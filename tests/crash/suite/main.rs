@@ -1,0 +1,56 @@
+//! What breaks, and what comes of it, against AWS in memory and in virtual time.
+
+mod matrix;
+mod races;
+mod sweep;
+mod throttled;
+mod upgrades;
+
+use std::collections::BTreeMap;
+
+use tandem_crash::carrier::Process;
+use tandem_crash::double::Item;
+use tandem_crash::matrix::{Operation, Scene, in_virtual_time, undisturbed};
+use tandem_crash::terraform::End;
+use tandem_model::composites;
+
+/// How many seeds a test tries: more of them with `TANDEM_FULL=1`.
+fn seeds() -> std::ops::Range<u64> {
+    1..if full() { 501 } else { 9 }
+}
+
+fn full() -> bool {
+    std::env::var_os("TANDEM_FULL").is_some()
+}
+
+/// The types of all composites.
+fn types() -> Vec<&'static str> {
+    composites::ALL.iter().map(|definition| definition.type_name).collect()
+}
+
+/// What an undisturbed create of a composite makes.
+async fn made(composite: &'static str) -> Vec<Item> {
+    undisturbed(composite, Operation::Create).await.expect("every composite can be created").made
+}
+
+/// How many there are of each item.
+fn counts(items: &[Item]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    items.iter().for_each(|item| *counts.entry(item.to_string()).or_default() += 1);
+    counts
+}
+
+/// The plan of what is in the state is empty, what exists is what an undisturbed create makes, and a
+/// destroy leaves nothing.
+async fn expect_good(scene: &mut Scene, composite: &'static str, said: &str) {
+    let inputs = scene.fixture.inputs(tandem_crash::double::ACCOUNT);
+    let process = Process::new(&scene.world);
+    let changes =
+        scene.terraform.plan(&process, &inputs).await.unwrap_or_else(|end| panic!("{said}: {end:?}"));
+    assert!(changes.is_empty(), "{said}: {changes:?}");
+    if let Err(wrong) = scene.compare(&made(composite).await) {
+        panic!("{said}: {wrong}");
+    }
+    assert_eq!(scene.terraform.destroy(&process).await, End::Done, "{said}");
+    assert_eq!(counts(&scene.made()), BTreeMap::new(), "{said}");
+}

@@ -1,0 +1,54 @@
+//! An account that allows few calls.
+
+use serde_json::json;
+use tandem_crash::carrier::{Process, World};
+use tandem_crash::terraform::{End, Terraform};
+use tandem_model::composite::Definition;
+
+use crate::in_virtual_time;
+
+/// How many composites.
+const COMPOSITES: usize = 100;
+/// How many of them Terraform works on at a time.
+const PARALLELISM: usize = 50;
+/// How many calls a second each service takes.
+const LIMIT: f64 = 20.0;
+
+#[test]
+fn a_hundred_composites_waste_few_calls() {
+    in_virtual_time(async {
+        let world = World::new(1);
+        world.limit(LIMIT);
+        // One process: Terraform starts one provider for all of them.
+        let process = Process::new(&world);
+        let definition = Definition::find("event_function").expect("a composite");
+        tandem_crash::matrix::enter_folder();
+        let provider = Terraform::new(definition).start(&process).await;
+        let provider = provider.unwrap_or_else(|end| panic!("{end:?}"));
+        let turns = tokio::sync::Semaphore::new(PARALLELISM);
+        let applies = (0..COMPOSITES).map(|number| {
+            let (process, provider, turns) = (&process, &provider, &turns);
+            async move {
+                let _turn = turns.acquire().await.expect("open");
+                let inputs = json!({
+                    "name": format!("worker-{number}"),
+                    "code": { "bootstrap": "bootstrap" },
+                    "on": [{ "schedule": "rate(5 minutes)" }],
+                });
+                let mut terraform = Terraform::new(definition);
+                terraform.apply_with(&**provider, process, &inputs).await
+            }
+        });
+        // All at once, as far as the turns allow.
+        for end in futures_util::future::join_all(applies).await {
+            assert_eq!(end, End::Done);
+        }
+        let (calls, wasted) = (process.made().values().sum::<usize>(), process.wasted());
+        println!("{calls} calls, {wasted} of them throttled");
+        assert!(wasted > 0, "the account never said that there were too many calls");
+        assert!(wasted * 10 < calls, "{wasted} of {calls} calls were wasted");
+        let functions = world.cloud().everything();
+        let functions = functions.iter().filter(|item| item.kind == "function").count();
+        assert_eq!(functions, COMPOSITES);
+    });
+}
