@@ -21,7 +21,7 @@ use crate::convert;
 
 /// How long an apply that shows no sign of life counts as alive. `TANDEM_LEASE_SECONDS` sets another
 /// time, for tests.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(90);
 
 /// Inputs of the `provider` block.
 #[derive(Debug, Default, Inputs)]

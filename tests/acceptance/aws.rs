@@ -42,6 +42,10 @@ impl Aws {
         self.runtime.block_on(call)
     }
 
+    pub(crate) fn drivers(&self) -> &Drivers {
+        &self.drivers
+    }
+
     fn driver(&self, kind: &str) -> &dyn Driver {
         self.drivers.driver(kinds::find(kind).expect("a kind"))
     }

@@ -7,8 +7,8 @@ use tandem_engine::canonical;
 use tandem_model::kind::Role;
 use tandem_model::kinds;
 
-use crate::fixture::Fixture;
 use crate::stage::{On, Stage, moto_cannot_judge};
+use tandem_crash::fixture::Fixture;
 
 /// Another valid value for a field. A field that no line covers fails the test.
 fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {

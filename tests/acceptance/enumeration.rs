@@ -9,8 +9,8 @@ use tandem_model::composite::Settings;
 use tandem_model::input::{Body, Field, Shape};
 use tandem_model::kinds;
 
-use crate::fixture::{Fixture, set};
 use crate::stage::{On, Stage, moto_cannot_judge};
+use tandem_crash::fixture::{Fixture, set};
 
 /// Every input by its path, without the numbers of blocks; those that replace are marked.
 fn inputs(fields: &[Field], prefix: &str, found: &mut BTreeMap<String, bool>) {

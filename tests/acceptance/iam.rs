@@ -17,9 +17,9 @@ use tandem_model::value::Value;
 use tandem_tests::emulator::{Emulator, Settings};
 use terraform_provider_tandem::aws::{Clients, Connection};
 
-use crate::fixture::Fixture;
 use crate::proxy::Proxy;
 use crate::stage::{REGION, Stage};
+use tandem_crash::fixture::Fixture;
 
 /// A function in Python, which is on every machine that tests run on: it answers with its credentials.
 const PROBE: &str = r#"

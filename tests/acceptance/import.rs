@@ -1,7 +1,7 @@
 //! Import: the next apply changes nothing in AWS, and then the plan is empty.
 
-use crate::fixture::Fixture;
 use crate::stage::{On, Stage};
+use tandem_crash::fixture::Fixture;
 
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {

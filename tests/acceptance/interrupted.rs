@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::fixture::Fixture;
 use crate::proxy::Phase;
 use crate::stage::{On, Stage};
+use tandem_crash::fixture::Fixture;
 
 /// What the provider logs when it hears a Stop.
 const STOP: &str = "asked to stop";

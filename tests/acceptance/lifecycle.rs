@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::fixture::Fixture;
 use crate::stage::{On, Stage};
+use tandem_crash::fixture::Fixture;
 
 fn lifecycle(on: On) {
     for fixture in Fixture::all() {

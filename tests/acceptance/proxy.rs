@@ -1,7 +1,10 @@
 //! Between provider and emulator: counts calls that change something, and lets a test act on them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -10,7 +13,10 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tandem_crash::fault::Fault;
 use tokio::net::TcpListener;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +27,29 @@ pub(crate) enum Phase {
     After,
 }
 
-/// Says of a call before it is made whether AWS is to see it.
-type Hook = Arc<dyn Fn(Phase, usize, &str) -> bool + Send + Sync>;
+/// What becomes of a call, or of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// It goes on.
+    Pass,
+    /// AWS does not see it, and an answer says so.
+    Lose,
+    /// The connection is reset.
+    Reset,
+    /// AWS does not see it, and it is refused as its service would.
+    Refuse(Fault),
+    /// It goes on later.
+    Late(Duration),
+}
+
+impl From<bool> for Act {
+    fn from(pass: bool) -> Self {
+        if pass { Self::Pass } else { Self::Lose }
+    }
+}
+
+/// Says what becomes of a call: its number among those that change something from 1, and its name.
+type Hook = Arc<dyn Fn(Phase, usize, &str) -> Act + Send + Sync>;
 
 /// Is told of a call by name, and what it sends.
 type Watch = Arc<dyn Fn(&str, &[u8]) + Send + Sync>;
@@ -31,30 +58,67 @@ type Watch = Arc<dyn Fn(&str, &[u8]) + Send + Sync>;
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     mutating: Arc<Mutex<Vec<String>>>,
+    limit: Arc<Limit>,
+}
+
+/// How many calls a second each service takes.
+#[derive(Default)]
+struct Limit {
+    per_second: Mutex<Option<f64>>,
+    /// What is left of them, since when.
+    left: Mutex<BTreeMap<String, (f64, Instant)>>,
+    calls: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Limit {
+    /// Whether a call is one too many.
+    fn refuses(&self, parts: &hyper::http::request::Parts) -> bool {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let Some(per_second) = *self.per_second.lock().unwrap_or_else(PoisonError::into_inner) else {
+            return false;
+        };
+        let signature = parts.headers.get(hyper::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let service = signature.and_then(|signature| signature.split('/').nth(3)).unwrap_or_default();
+        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (left, since) = all.entry(service.to_owned()).or_insert((per_second, now));
+        *left = (*left + (now - *since).as_secs_f64() * per_second).min(per_second);
+        *since = now;
+        let refuses = *left < 1.0;
+        if refuses {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        } else {
+            *left -= 1.0;
+        }
+        refuses
+    }
 }
 
 impl Proxy {
     /// Starts one. The hook is told of every mutating call: its number from 1, and its name.
     ///
     /// Requests to the registry carry no account: the host that they are made to says it.
-    pub(crate) fn start(
+    pub(crate) fn start<A: Into<Act>>(
         upstream: &str,
         registry: &str,
-        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+        hook: impl Fn(Phase, usize, &str) -> A + Send + Sync + 'static,
     ) -> Self {
         Self::with(upstream, registry, hook, |_, _| {})
     }
 
-    fn with(
+    fn with<A: Into<Act>>(
         upstream: &str,
         registry: &str,
-        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+        hook: impl Fn(Phase, usize, &str) -> A + Send + Sync + 'static,
         watch: impl Fn(&str, &[u8]) + Send + Sync + 'static,
     ) -> Self {
         let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
+        let limit: Arc<Limit> = Arc::default();
+        let limits = limit.clone();
         let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
         let (upstream, registry, calls) = (upstream.to_owned(), registry.to_owned(), mutating.clone());
-        let hook: Hook = Arc::new(hook);
+        let hook: Hook = Arc::new(move |phase, number, name| hook(phase, number, name).into());
         let watch: Watch = Arc::new(watch);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -66,13 +130,13 @@ impl Proxy {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (client, upstream, calls, hook) =
                         (client.clone(), upstream.clone(), calls.clone(), hook.clone());
-                    let (registry, watch) = (registry.clone(), watch.clone());
+                    let (registry, watch, limits) = (registry.clone(), watch.clone(), limits.clone());
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         if request.uri().path().starts_with("/v2/") {
                             let host = registry.parse().expect("a host");
                             request.headers_mut().insert(hyper::header::HOST, host);
                         }
-                        let acts = (hook.clone(), watch.clone());
+                        let acts = (hook.clone(), watch.clone(), limits.clone());
                         forward(request, client.clone(), upstream.clone(), calls.clone(), acts)
                     });
                     tokio::spawn(
@@ -83,12 +147,23 @@ impl Proxy {
             });
         });
         let address = receiver.recv().expect("the proxy's address");
-        Self { endpoint: format!("http://{address}"), mutating }
+        Self { endpoint: format!("http://{address}"), mutating, limit }
     }
 
     /// Starts one that is told of every call that changes something, with its body, and lets it pass.
     pub(crate) fn watching(upstream: &str, watch: impl Fn(&str, &[u8]) + Send + Sync + 'static) -> Self {
         Self::with(upstream, "", |_, _, _| true, watch)
+    }
+
+    /// Lets each service take so many calls a second from now on, and refuse the rest.
+    pub(crate) fn limit(&self, per_second: f64) {
+        *self.limit.per_second.lock().unwrap_or_else(PoisonError::into_inner) = Some(per_second);
+        self.limit.calls.store(0, Ordering::SeqCst);
+    }
+
+    /// How many calls there were since, and how many of them were refused.
+    pub(crate) fn limited(&self) -> (usize, usize) {
+        (self.limit.calls.load(Ordering::SeqCst), self.limit.refused.load(Ordering::SeqCst))
     }
 
     /// Names of the mutating calls so far.
@@ -108,22 +183,34 @@ async fn forward(
     client: Client<HttpConnector, Full<Bytes>>,
     upstream: String,
     calls: Arc<Mutex<Vec<String>>>,
-    (hook, watch): (Hook, Watch),
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    (hook, watch, limit): (Hook, Watch, Arc<Limit>),
+) -> Result<Response<Full<Bytes>>, BoxError> {
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let name = operation(&parts, &body);
+    if !parts.uri.path().starts_with("/v2/") && limit.refuses(&parts) {
+        return Ok(refused(&parts, &body, Fault::Throttled));
+    }
     let number = is_mutating(&parts.method, &name).then(|| {
         let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
         watch(&name, &body);
         calls.push(name.clone());
         calls.len()
     });
-    let act = |phase| number.is_none_or(|number| tokio::task::block_in_place(|| hook(phase, number, &name)));
-    if !act(Phase::Before) {
-        let mut lost = Response::new(Full::new(Bytes::new()));
-        *lost.status_mut() = StatusCode::BAD_GATEWAY;
-        return Ok(lost);
+    let act = |phase| match number {
+        Some(number) => tokio::task::block_in_place(|| hook(phase, number, &name)),
+        None => Act::Pass,
+    };
+    match act(Phase::Before) {
+        Act::Pass => {}
+        Act::Late(time) => tokio::time::sleep(time).await,
+        Act::Reset => return Err(reset()),
+        Act::Refuse(fault) => return Ok(refused(&parts, &body, fault)),
+        Act::Lose => {
+            let mut lost = Response::new(Full::new(Bytes::new()));
+            *lost.status_mut() = StatusCode::BAD_GATEWAY;
+            return Ok(lost);
+        }
     }
     // As where TLS ends before AWS: a policy that refuses requests without it must see one.
     parts.headers.insert("x-forwarded-proto", hyper::header::HeaderValue::from_static("https"));
@@ -146,8 +233,26 @@ async fn forward(
             failed
         }
     };
-    act(Phase::After);
+    match act(Phase::After) {
+        Act::Late(time) => tokio::time::sleep(time).await,
+        Act::Reset => return Err(reset()),
+        _ => {}
+    }
     Ok(answer)
+}
+
+fn reset() -> BoxError {
+    std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
+}
+
+/// The refusal of a call, in its service's protocol.
+fn refused(parts: &hyper::http::request::Parts, body: &Bytes, fault: Fault) -> Response<Full<Bytes>> {
+    let mut request = hyper::http::Request::builder().method(&parts.method).uri(&parts.uri);
+    for (name, value) in &parts.headers {
+        request = request.header(name, value);
+    }
+    let answer = fault.answer(request.body(body.to_vec()).expect("the request once more"));
+    answer.expect("a fault that refuses").map(|body| Full::new(Bytes::from(body)))
 }
 
 /// The name of a call, in whichever of AWS's protocols it is made.

@@ -12,8 +12,8 @@ use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
 
 use crate::aws::Aws;
-use crate::fixture::Fixture;
-use crate::proxy::{Phase, Proxy};
+use crate::proxy::{Act, Phase, Proxy};
+use tandem_crash::fixture::Fixture;
 
 pub(crate) const REGION: &str = "eu-central-1";
 
@@ -105,9 +105,9 @@ impl Stage {
     }
 
     /// A stage on an emulator, with a proxy in between.
-    pub(crate) fn proxied(
+    pub(crate) fn proxied<A: Into<Act>>(
         on: On,
-        hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static,
+        hook: impl Fn(Phase, usize, &str) -> A + Send + Sync + 'static,
     ) -> (Self, Proxy) {
         match on {
             On::MiniStack => {
@@ -121,7 +121,9 @@ impl Stage {
 
     /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: each stage has
     /// servers of its own, and alarms are a MiniStack's.
-    fn on_moto(hook: impl Fn(Phase, usize, &str) -> bool + Send + Sync + 'static) -> (Self, Proxy) {
+    fn on_moto<A: Into<Act>>(
+        hook: impl Fn(Phase, usize, &str) -> A + Send + Sync + 'static,
+    ) -> (Self, Proxy) {
         let moto = Emulator::moto(&log("moto")).expect("moto");
         let alarms = Emulator::ministack(&log("alarms"), &Settings::default()).expect("MiniStack");
         let proxy = Proxy::start(&moto.endpoint, &registry("123456789012"), hook);

@@ -56,7 +56,7 @@ pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
 /// The platform of containers in demo and tests.
 const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
-pub(crate) fn run(filter: Option<&str>) -> Result {
+pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     setup::everything()?;
     if filter.is_none() {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
@@ -79,7 +79,13 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         })?;
     }
+    if full && filter.is_none() {
+        crate::crash::defects()?;
+    }
     let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    if full {
+        test.env("TANDEM_FULL", "1");
+    }
     // Its own shape of output, whatever the caller's terminal: the last line counts.
     loud(test.args(filter))
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod crash;
 mod demo;
 mod docs;
 mod install;
@@ -39,7 +40,14 @@ enum Command {
     Test {
         /// Only tests whose name contains this
         filter: Option<String>,
+        /// Everything where tests take a sample otherwise, the whole crash matrix, and its defects: hours
+        #[arg(long)]
+        full: bool,
     },
+    /// Break every call of every operation of every composite, and write `docs/reliability.md`: an interrupted run goes on where it was
+    CrashReport,
+    /// Plant defects into a copy of the engine: the crash matrix must see each
+    Defects,
     /// Install the emulators that demo and tests need into the private folder
     Setup,
     /// Build the provider for release into a filesystem mirror, and print the CLI configuration for it
@@ -63,7 +71,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { example, keep } => demo::run(example, keep),
-        Command::Test { filter } => check::run(filter.as_deref()),
+        Command::Test { filter, full } => check::run(filter.as_deref(), full),
+        Command::CrashReport => crash::report(),
+        Command::Defects => crash::defects(),
         Command::Setup => setup::everything(),
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),

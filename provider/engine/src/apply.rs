@@ -12,20 +12,22 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key, Object};
-use tandem_model::ownership::{INSTANCE, OWNER, Owner};
+use tandem_model::kind::Kind;
+use tandem_model::ownership::{OWNER, Owner, STATUS};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::canonical::{self, TAGS};
-use crate::delete::{delete_objects, delete_one, is_ours, of_others};
+use crate::delete::{delete_objects, delete_one};
 use crate::driver::{Class, Driver, Failure, Observed, Tags};
 use crate::import;
 use crate::job::{Job, Outcome, Problem};
 use crate::order;
-use crate::ownership::{self, Status};
+use crate::ownership::{self, Status, is_ours, of_others};
 use crate::plan::{mutable, replaced};
 use crate::read;
-use crate::record::{Entry, Record};
+use crate::record::{self, Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
 /// Makes a graph real. The record is what the state holds; an empty one with a fresh instance makes
@@ -83,7 +85,7 @@ impl Run<'_> {
         }
         let objects = self.graph.objects();
         let Some(anchor) = objects.first() else { return self.finish() };
-        if !self.survey().await || !self.begin(anchor).await {
+        if !self.survey().await || !self.catch_up(anchor).await {
             return self.finish();
         }
         let again = replaced(self.graph, self.job.context, &self.prior);
@@ -94,7 +96,11 @@ impl Run<'_> {
         for key in &again {
             self.seen.insert(key.clone(), None);
         }
-        if !self.step(anchor).await {
+        if !self.job.go_on() {
+            self.interrupted(objects.len());
+            return self.finish();
+        }
+        if !self.announce(anchor, &again).await || !self.step(anchor).await {
             return self.finish();
         }
         if self.creating && !self.shared().resumed.is_empty() {
@@ -117,10 +123,14 @@ impl Run<'_> {
         let left = if complete {
             work.await
         } else {
-            tokio::select! {
-                left = work => left,
-                never = self.renew_lease(anchor) => never,
-            }
+            // A renewal that is under way ends before the anchor says `complete`.
+            let done = Notify::new();
+            let work = async {
+                let left = work.await;
+                done.notify_one();
+                left
+            };
+            tokio::join!(work, self.renew_lease(anchor, &done)).0
         };
         if left.is_empty() && !self.failed() && !self.shared().lost && self.remove(&late).await {
             self.complete(anchor).await;
@@ -129,17 +139,19 @@ impl Run<'_> {
             let problem = taken_over(&self.job.owner, "It was taken over while this apply was at work");
             self.shared().problems.push(problem);
         } else if !left.is_empty() && !self.failed() {
-            let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
-            self.shared().problems.push(Problem::error(
-                "The apply was interrupted",
-                format!(
-                    "It {why} before {} of {} objects were made; what was made is in the state.",
-                    left.len(),
-                    objects.len()
-                ),
-            ));
+            self.interrupted(left.len());
         }
         self.finish()
+    }
+
+    /// Says that so many objects were not made.
+    fn interrupted(&self, left: usize) {
+        let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
+        let all = self.graph.objects().len();
+        self.shared().problems.push(Problem::error(
+            "The apply was interrupted",
+            format!("It {why} before {left} of {all} objects were made; what was made is in the state."),
+        ));
     }
 
     fn failed(&self) -> bool {
@@ -182,23 +194,25 @@ impl Run<'_> {
             .objects
             .iter()
             .map(|(key, entry)| async move { (key, entry, read::look(job, entry).await) });
-        let (mut problems, mut others) = (Vec::new(), Vec::new());
+        let (mut problems, mut others, mut ours) = (Vec::new(), Vec::new(), false);
         let mut seen = BTreeMap::new();
         for (key, entry, found) in join_all(looks).await {
             match found {
                 Ok(found) => {
-                    if let Some(found) = &found
-                        && entry.kind().is_some_and(|kind| kind.tags)
-                        && !is_ours(found, &self.prior.instance)
+                    if let Some(found) = found.as_ref().filter(|_| entry.kind().is_some_and(|kind| kind.tags))
                     {
-                        others.push((key.clone(), found.clone()));
+                        if is_ours(found, &self.prior.instance) {
+                            ours = true;
+                        } else {
+                            others.push((key.clone(), found.clone()));
+                        }
                     }
                     seen.insert(key.clone(), found);
                 }
                 Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
             }
         }
-        problems.extend(of_others(job, &others, &self.prior.instance));
+        problems.extend(of_others(&job.owner, &self.prior.instance, &others, ours));
         self.seen = seen;
         let good = problems.is_empty();
         let mut shared = self.shared();
@@ -212,36 +226,48 @@ impl Run<'_> {
         good
     }
 
-    /// Before an update: what an earlier apply made that did not end comes into the record, and an
-    /// update that makes objects says so at the anchor, so that the next apply looks for them if this
-    /// one does not end either. Whether work may begin.
-    async fn begin(&mut self, anchor: &Object) -> bool {
-        let Some(Some(found)) = self.seen.get(&anchor.key).cloned() else { return true };
+    /// The anchor as it is recorded, or as it is wanted where none is.
+    fn recorded_anchor(&self, wanted: &Object) -> (Key, Option<&'static Kind>) {
+        match self.prior.anchor() {
+            Some((key, entry)) => (key.clone(), entry.kind()),
+            None => (wanted.key.clone(), Some(wanted.kind)),
+        }
+    }
+
+    /// Before an update: what an earlier apply made that did not end, or whose state was not saved, comes
+    /// into the record. Whether work may begin.
+    async fn catch_up(&mut self, anchor: &Object) -> bool {
+        let (key, _) = self.recorded_anchor(anchor);
+        let Some(Some(found)) = self.seen.get(&key) else { return true };
         let status = Status::of(&found.tags);
-        if !status.is_complete() {
-            return self.gather().await;
+        if status.is_complete() && !status.is_of_another(&self.prior) {
+            return true;
         }
-        if status.is_of_another(&self.prior) && !self.gather().await {
-            return false;
-        }
-        let again = replaced(self.graph, self.job.context, &self.prior);
+        self.gather().await
+    }
+
+    /// An update that makes objects says so at the anchor, so that the next apply looks for them if this
+    /// one does not end. Whether work may begin.
+    async fn announce(&mut self, anchor: &Object, again: &BTreeSet<Key>) -> bool {
+        let (key, kind) = self.recorded_anchor(anchor);
+        let (Some(Some(found)), Some(kind)) = (self.seen.get(&key).cloned(), kind) else { return true };
         let makes = |object: &Object| {
             again.contains(&object.key) || !matches!(self.seen.get(&object.key), Some(Some(_)))
         };
-        if again.contains(&anchor.key) || !self.graph.objects().iter().any(makes) {
+        if !Status::of(&found.tags).is_complete() || !self.graph.objects().iter().any(makes) {
             return true;
         }
         let lease = self.job.new_lease().tag();
-        let driver = self.job.drivers.driver(anchor.kind);
+        let driver = self.job.drivers.driver(kind);
         match self.job.call(|| driver.tag(&found.id, &lease, &[])).await {
             Ok(()) => {
-                if let Some(Some(found)) = self.seen.get_mut(&anchor.key) {
+                if let Some(Some(found)) = self.seen.get_mut(&key) {
                     found.tags.extend(lease);
                 }
                 true
             }
             Err(failure) => {
-                self.shared().problems.push(Problem::failed("Tagging", &anchor.key, &failure));
+                self.shared().problems.push(Problem::failed("Tagging", &key, &failure));
                 false
             }
         }
@@ -262,7 +288,7 @@ impl Run<'_> {
                 continue;
             }
             info!(%key, "left by an apply that did not end, and not wanted");
-            if kind.tags && observed.tags.get(INSTANCE) != Some(&self.prior.instance) {
+            if kind.tags && !is_ours(&observed, &self.prior.instance) {
                 let ours = ownership::tags(&self.job.owner, &self.prior.instance);
                 let driver = self.job.drivers.driver(kind);
                 if let Err(failure) = self.job.call(|| driver.tag(&observed.id, &ours, &[])).await {
@@ -347,11 +373,12 @@ impl Run<'_> {
             |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
 
         let existing = match self.seen.get(&object.key) {
-            Some(seen) => seen.clone(),
-            None if !object.kind.exclusive => {
+            Some(Some(seen)) => Some(seen.clone()),
+            // Its create call would overwrite what somebody else made in its place.
+            _ if !object.kind.exclusive => {
                 self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?
             }
-            None => None,
+            _ => None,
         };
         if let Some(existing) = existing {
             return self.converge(object, driver, settings, existing).await;
@@ -390,7 +417,7 @@ impl Run<'_> {
         resolver: &Resolver<'_>,
     ) {
         let Ok(Some(found)) = self.find(driver, object, settings, resolver).await else { return };
-        if !object.kind.tags || found.tags.get(INSTANCE) == Some(&self.prior.instance) {
+        if !object.kind.tags || is_ours(&found, &self.prior.instance) {
             self.keep(object, found.id, settings, found.attributes);
         }
     }
@@ -426,7 +453,7 @@ impl Run<'_> {
             .filter(|field| !self.left_alone(object, field, &wanted, recorded))
             .collect();
         if object.kind.tags {
-            if recorded.is_none() {
+            if recorded.is_none() || !is_ours(&found, &self.prior.instance) {
                 self.claim(object, driver, &found, differing.is_empty()).await?;
             } else if self.is_anchor(key) {
                 let status = Status::of(&found.tags);
@@ -562,7 +589,7 @@ impl Run<'_> {
             }
             other => return Err(stranger(object, &found, other)),
         }
-        if found.tags.get(INSTANCE) == Some(&self.prior.instance) {
+        if is_ours(&found, &self.prior.instance) {
             return Ok(());
         }
         if self.is_anchor(key) {
@@ -584,7 +611,8 @@ impl Run<'_> {
     }
 
     /// Two applies may have found the same lease run out, and stamped the anchor one after the other: the
-    /// last goes on. Whoever looked before our stamp has written its own by the end of the pause.
+    /// last goes on. Whoever looked before our stamp has most likely written its own by the end of the
+    /// pause; who is later still is seen when the lease is renewed, or before the anchor says `complete`.
     async fn confirm(&self, anchor: &Object, driver: &dyn Driver, id: &str) -> Result<(), Problem> {
         tokio::time::sleep(self.job.lease / 10).await;
         let ours = self.still_ours(driver, id).await;
@@ -609,6 +637,11 @@ impl Run<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+
+    /// The digest of which objects are wanted.
+    fn wanted_digest(&self) -> String {
+        record::digest(self.graph.objects().iter().map(|object| &object.key))
     }
 
     /// Whether everything that is wanted exists as it is wanted.
@@ -663,7 +696,11 @@ impl Run<'_> {
             )
         })?;
         match Status::of(&found.tags) {
-            Status::Complete { .. } if self.job.adopt && as_wanted && self.all_as_wanted().await => {}
+            Status::Complete { of }
+                if self.job.adopt
+                    && as_wanted
+                    && of.as_ref().is_none_or(|of| *of == self.wanted_digest())
+                    && self.all_as_wanted().await => {}
             Status::Complete { .. } => return Err(self.complete_elsewhere(object, found)),
             now if now == first => {}
             Status::Creating { by, .. } => {
@@ -696,24 +733,29 @@ impl Run<'_> {
         )
     }
 
-    /// Keeps the lease alive for as long as work goes on, and sees when somebody else has taken the
-    /// composite over (this process may have slept); never returns.
-    async fn renew_lease(&self, anchor: &Object) -> BTreeSet<Key> {
+    /// Keeps the lease alive until the work is done, and sees when somebody else has taken the composite
+    /// over (this process may have slept).
+    async fn renew_lease(&self, anchor: &Object, done: &Notify) {
         let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
+        let Some(id) = id else { return };
         let driver = self.job.drivers.driver(anchor.kind);
         loop {
-            tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))).await;
-            let Some(id) = &id else { continue };
+            tokio::select! {
+                () = done.notified() => return,
+                () = tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))) => {}
+            }
             // A renewal that fails is made up for by the next; the lease is three times as long.
             let renewal = async {
-                let found = driver.observe(id).await.ok().flatten()?;
-                if found.tags.get(INSTANCE) != Some(&self.prior.instance) {
+                if !self.still_ours(driver, &id).await? {
                     self.shared().lost = true;
-                    return None;
+                    return Ok(());
                 }
-                driver.tag(id, &self.job.new_lease().tag(), &[]).await.ok()
+                driver.tag(&id, &self.job.new_lease().tag(), &[]).await
             };
-            let _ = tokio::time::timeout(self.job.lease / 3, renewal).await;
+            let _: Result<Result<(), Failure>, _> = tokio::time::timeout(self.job.lease / 3, renewal).await;
+            if self.shared().lost {
+                return;
+            }
         }
     }
 
@@ -744,6 +786,18 @@ impl Run<'_> {
         if let Err(failure) = self.job.call(|| driver.tag(&id, &tags, &[])).await {
             let problem = Problem::failed("Marking as complete", &anchor.key, &failure);
             self.shared().problems.push(problem);
+            return;
+        }
+        let (old, kind) = self.recorded_anchor(anchor);
+        let stays = self.shared().record.objects.get(&old).map(|entry| entry.id.clone());
+        if old != anchor.key
+            && let (Some(id), Some(kind)) = (stays, kind)
+        {
+            let driver = self.job.drivers.driver(kind);
+            let (none, status) = (Tags::new(), [STATUS.to_owned()]);
+            if let Err(failure) = self.job.call(|| driver.tag(&id, &none, &status)).await {
+                self.shared().problems.push(Problem::failed("Tagging", &old, &failure));
+            }
         }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tandem_model::graph::Key;
 use tandem_model::kind::Kind;
-use tandem_model::ownership::{INSTANCE, OWNER};
 
 use crate::driver::{Class, Failure, Observed};
 use crate::job::{Job, Outcome, Problem};
 use crate::order;
+use crate::ownership::{is_ours, of_others};
 use crate::read::look;
 use crate::record::{Entry, Record};
 
@@ -34,14 +34,15 @@ pub(crate) async fn delete_objects(
     // Everything is checked before anything is deleted: a refusal must not leave half a composite.
     let chosen = record.objects.iter().filter(|(key, _)| keys.contains(*key));
     let checks = chosen.map(|(key, entry)| check(job, key, entry, &record.instance, content));
-    let (mut refusals, mut others) = (Vec::new(), Vec::new());
-    for refusal in join_all(checks).await.into_iter().filter_map(Result::err) {
-        match refusal {
-            Refusal::Problem(problem) => refusals.push(problem),
-            Refusal::OfOthers(key, found) => others.push((key, *found)),
+    let (mut refusals, mut others, mut ours) = (Vec::new(), Vec::new(), false);
+    for checked in join_all(checks).await {
+        match checked {
+            Ok(carries_instance) => ours |= carries_instance,
+            Err(Refusal::Problem(problem)) => refusals.push(problem),
+            Err(Refusal::OfOthers(key, found)) => others.push((key, *found)),
         }
     }
-    refusals.extend(of_others(job, &others, &record.instance));
+    refusals.extend(of_others(&job.owner, &record.instance, &others, ours));
     if !refusals.is_empty() {
         return Outcome { record, problems: refusals };
     }
@@ -96,13 +97,11 @@ pub(crate) async fn delete_one(
             return Err(Failure::local("emptying", "it was asked to stop, or ran out of time; some is left"));
         }
     }
-    job.call(|| driver.delete(id)).await?;
-    if kind.exclusive {
-        return Ok(());
-    }
-    // What makes it again looks for it first, and must not find what only seems to be there still.
-    let gone = || async {
-        if driver.is_gone(id).await? {
+    // Deleted until it is not seen any more: what makes it again looks for it first, and must not find
+    // what only seems to be there still. A create call that refuses what exists needs no such care.
+    let delete = || async {
+        driver.delete(id).await?;
+        if kind.exclusive || driver.is_gone(id).await? {
             return Ok(());
         }
         Err(Failure {
@@ -112,7 +111,7 @@ pub(crate) async fn delete_one(
             message: format!("`{id}` is still there"),
         })
     };
-    job.call(gone).await
+    job.call(delete).await
 }
 
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {
@@ -132,27 +131,28 @@ enum Refusal {
     OfOthers(Key, Box<Observed>),
 }
 
-/// Whether an object may be deleted: it must be this state's, and empty unless its content goes too.
+/// Whether an object may be deleted: it must be this state's, and empty unless its content goes too. Answers
+/// whether it carries this state's instance: what has no tags does not.
 async fn check(
     job: &Job<'_>,
     key: &Key,
     entry: &Entry,
     instance: &str,
     content: bool,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let failed = |doing, failure: Failure| Refusal::Problem(Problem::failed(doing, key, &failure));
     let found = look(job, entry).await.map_err(|failure| failed("Looking at", failure))?;
-    let (Some(kind), Some(found)) = (entry.kind(), found) else { return Ok(()) };
+    let (Some(kind), Some(found)) = (entry.kind(), found) else { return Ok(false) };
     if kind.tags && !is_ours(&found, instance) {
         return Err(Refusal::OfOthers(key.clone(), Box::new(found)));
     }
     if !kind.data || content {
-        return Ok(());
+        return Ok(kind.tags);
     }
     let driver = job.drivers.driver(kind);
     let held = job.call(|| driver.content(&entry.id)).await;
     match held.map_err(|failure| failed("Looking into", failure))? {
-        None => Ok(()),
+        None => Ok(kind.tags),
         Some(held) => Err(Refusal::Problem(Problem::error(
             format!("{key} is not empty"),
             format!(
@@ -162,45 +162,4 @@ async fn check(
             ),
         ))),
     }
-}
-
-/// Whether an object carries this state's instance.
-pub(crate) fn is_ours(found: &Observed, instance: &str) -> bool {
-    found.tags.get(INSTANCE).is_some_and(|tag| tag == instance)
-}
-
-/// The error for objects that do not carry this state's instance; none when there are no such objects.
-pub(crate) fn of_others(job: &Job<'_>, found: &[(Key, Observed)], instance: &str) -> Option<Problem> {
-    let (key, first) = found.first()?;
-    let list: Vec<String> = found
-        .iter()
-        .map(|(key, found)| {
-            let tag = found.tags.get(INSTANCE);
-            let tag = tag.map_or_else(|| "none".to_owned(), |tag| format!("`{tag}`"));
-            format!("- {key}: `{}`, `{INSTANCE}` is {tag}", found.id)
-        })
-        .collect();
-    let list = list.join("\n");
-    let owner = job.owner.to_string();
-    if found.iter().all(|(_, found)| found.tags.get(OWNER) == Some(&owner)) {
-        return Some(Problem::error(
-            format!("`{owner}` was made again, and this state does not know it"),
-            format!(
-                "This state is `{instance}`, and these objects carry another `{INSTANCE}`:\n{list}\n\nEither a \
-                 replacement was cut off before its state was saved, or another state holds them. Nothing was \
-                 touched. If no other state holds them, make this one forget what it recorded, with the address \
-                 that Terraform prints above:\n\n  terraform state rm ADDRESS\n\nand apply again: that completes \
-                 what is incomplete, and prints the `import` block for what is complete."
-            ),
-        ));
-    }
-    Some(Problem::error(
-        format!("{key} belongs to somebody else"),
-        format!(
-            "This state is `{instance}`, and these objects were made or taken over by another:\n{list}\n\nThey are \
-             not touched. If they are yours, set their tag `{INSTANCE}` to `{instance}` (the first is `{}`); if \
-             not, remove the resource from this state with `terraform state rm`.",
-            first.id
-        ),
-    ))
 }

@@ -9,12 +9,12 @@ use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
-use tandem_model::ownership::{INSTANCE, OWNER};
+use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 
 use crate::canonical;
 use crate::driver::Observed;
 use crate::job::{Job, Problem};
-use crate::ownership::Status;
+use crate::ownership::{Status, is_ours};
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
@@ -34,10 +34,18 @@ pub(crate) type Objects = BTreeMap<Key, (&'static Kind, Observed)>;
 /// Looks for a composite with the help of a graph that has all objects whose names can be told.
 pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
     let mut found = named(job, seed).await?;
-    let anchor = seed.objects().first().map(|object| object.key.clone());
+    // Which object is the anchor depends on the inputs, which nobody knows yet: it says so itself.
+    let owner = job.owner.to_string();
+    let says = |key: &&Key| {
+        found.get(*key).is_some_and(|(_, observed)| {
+            observed.tags.get(OWNER) == Some(&owner) && observed.tags.contains_key(STATUS)
+        })
+    };
+    let keys = || seed.objects().iter().map(|object| &object.key);
+    let anchor = keys().find(says).or_else(|| keys().next()).cloned();
     let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
-    found.retain(|_, (kind, observed)| !kind.tags || observed.tags.get(INSTANCE) == Some(&instance));
     add_belonging(job, &mut found).await?;
+    found.retain(|_, (kind, observed)| !kind.tags || is_ours(observed, &instance));
     let mut record = Record { instance, objects: BTreeMap::new() };
     let mut settings = BTreeMap::new();
     for (key, (kind, observed)) in found {

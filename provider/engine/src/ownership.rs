@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tandem_model::graph::Key;
 use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
 
-use crate::driver::Tags;
+use crate::driver::{Observed, Tags};
+use crate::job::Problem;
 use crate::record::Record;
 
 /// How far two clocks can be apart when AWS takes requests of both.
@@ -91,6 +93,51 @@ impl Status {
             Self::Creating { until, .. } => until.saturating_add(CLOCKS.as_secs()) > seconds(now),
         }
     }
+}
+
+/// Whether an object carries a state's instance.
+pub fn is_ours(found: &Observed, instance: &str) -> bool {
+    found.tags.get(INSTANCE).is_some_and(|tag| tag == instance)
+}
+
+/// The error for objects that do not carry this state's instance; none when there are no such objects.
+/// With `some_are_ours` other objects of the record do carry it.
+pub(crate) fn of_others(
+    owner: &Owner,
+    instance: &str,
+    found: &[(Key, Observed)],
+    some_are_ours: bool,
+) -> Option<Problem> {
+    let (key, first) = found.first()?;
+    let list = found.iter().map(|(key, found)| {
+        let tag = found.tags.get(INSTANCE).map_or_else(|| "not set".to_owned(), |tag| format!("`{tag}`"));
+        format!("- {key}: `{}`, `{INSTANCE}` is {tag}", found.id)
+    });
+    let list = list.collect::<Vec<_>>().join("\n");
+    let name = owner.to_string();
+    let of_owner =
+        |found: &Observed| found.tags.get(OWNER) == Some(&name) && found.tags.contains_key(INSTANCE);
+    if !some_are_ours && found.iter().all(|(_, found)| of_owner(found)) {
+        return Some(Problem::error(
+            format!("`{owner}` was made again, and this state does not know it"),
+            format!(
+                "This state is `{instance}`, and these objects carry another `{INSTANCE}`:\n{list}\n\nEither a \
+                 replacement was cut off before its state was saved, or another state holds them. Nothing was \
+                 touched. If no other state holds them, make this one forget what it recorded, with the address \
+                 that Terraform prints above:\n\n  terraform state rm ADDRESS\n\nand apply again: that completes \
+                 what is incomplete, and prints the `import` block for what is complete."
+            ),
+        ));
+    }
+    Some(Problem::error(
+        format!("{key} belongs to somebody else"),
+        format!(
+            "This state is `{instance}`, and these objects were made or taken over by another:\n{list}\n\nThey are \
+             not touched. If they are yours, set their tag `{INSTANCE}` to `{instance}` (the first is `{}`); if \
+             not, remove the resource from this state with `terraform state rm`.",
+            first.id
+        ),
+    ))
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -85,7 +85,7 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         .filter(|field| !job.ignores(key, field))
         .map(|field| describe(kind, key, field, wanted.get(field), now.get(field)))
         .collect();
-    if kind.tags && found.tags.get(INSTANCE).map(String::as_str) != Some(instance) {
+    if kind.tags && !ownership::is_ours(found, instance) {
         drift.push(format!("{key}: the tag {INSTANCE} is not {instance}, so it may belong to another state"));
     }
     if entry.anchor {
@@ -93,9 +93,7 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         if !status.is_complete() {
             drift.push(format!("{key}: its tag {STATUS} says that the apply that made all this did not end"));
         } else if status.is_of_another(record) {
-            drift.push(format!(
-                "{key}: its tag {STATUS} says that an apply whose state was not saved changed it"
-            ));
+            drift.push(format!("{key}: its tag {STATUS} tells of other objects than this state records"));
         }
     }
     drift

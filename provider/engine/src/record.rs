@@ -1,6 +1,6 @@
 //! What a composite owns, object by object: the record that the state holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
@@ -70,12 +70,17 @@ impl Entry {
 impl Record {
     /// A digest of which objects are recorded, whatever their settings.
     pub fn digest(&self) -> String {
-        let keys: Vec<&str> = self.objects.keys().map(Key::as_str).collect();
-        names::hash(&keys.join("\n"))
+        digest(self.objects.keys())
     }
 
     /// The anchor and its key.
     pub fn anchor(&self) -> Option<(&Key, &Entry)> {
         self.objects.iter().find(|(_, entry)| entry.anchor)
     }
+}
+
+/// A digest of keys, in whatever order.
+pub(crate) fn digest<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
+    let keys: BTreeSet<&str> = keys.map(Key::as_str).collect();
+    names::hash(&keys.into_iter().collect::<Vec<_>>().join("\n"))
 }

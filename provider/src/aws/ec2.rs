@@ -335,7 +335,7 @@ impl Driver for SecurityGroups {
         let rules = now.and_then(|now| now.settings.get("ingress")?.as_array().cloned()).unwrap_or_default();
         let mut parameters = vec![group_id(id)];
         parameters.extend(rules.iter().zip(1..).flat_map(|(rule, number)| revoke(rule, number)));
-        self.0.call("RevokeSecurityGroupIngress", &parameters).await.map(|_| ())
+        gone(self.0.call("RevokeSecurityGroupIngress", &parameters).await)
     }
 
     async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {

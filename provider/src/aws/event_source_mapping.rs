@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
-use tandem_model::ownership::INSTANCE;
+use tandem_model::ownership::OWNER;
 
 use super::failure::{call, found, gone, not_yet};
 use super::{number, pages, settings, text, texts};
@@ -183,7 +183,8 @@ impl Driver for EventSourceMappings {
                 let source = mapping.event_source_arn().unwrap_or_default();
                 let role = names::role(&format!("{on}_{}", source.rsplit(':').next().unwrap_or_default()));
                 let observed = self.with_tags(&mapping).await?;
-                if observed.tags.get(INSTANCE) == function.tags.get(INSTANCE) {
+                // Of the same owner: an apply that resumed the function may not have come to the mapping.
+                if observed.tags.get(OWNER) == function.tags.get(OWNER) {
                     belonging.push((role, observed));
                 }
             }

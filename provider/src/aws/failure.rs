@@ -36,7 +36,6 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("ClusterContainsTasksException", "", 5 * MINUTE),
     // The network interface of a task that just ended holds its security group.
     ("DependencyViolation", "", 10 * MINUTE),
-    ("RequestLimitExceeded", "", MINUTE),
     // A queue's name is free again 60 seconds after its delete.
     ("AWS.SimpleQueueService.QueueDeletedRecently", "", 90),
     ("QueueDeletedRecently", "", 90),
@@ -45,6 +44,7 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("Throttling", "", 5 * MINUTE),
     ("TooManyRequestsException", "", 5 * MINUTE),
     ("RequestLimitExceeded", "", 5 * MINUTE),
+    ("RequestThrottled", "", 5 * MINUTE),
     ("SlowDown", "", 5 * MINUTE),
     ("ServiceUnavailable", "", MINUTE),
     ("ServiceException", "", MINUTE),
@@ -70,6 +70,7 @@ const NOT_FOUND: &[&str] = &[
     "ImageNotFoundException",
     "ClusterNotFoundException",
     "InvalidGroup.NotFound",
+    "InvalidPermission.NotFound",
     "InvalidSubnetID.NotFound",
 ];
 

@@ -58,12 +58,18 @@ struct Rate {
     changed: Instant,
     /// Whether the service has throttled.
     limited: bool,
+    /// Whether a call had to wait since then: only what is used can be found too small.
+    waited: bool,
 }
+
+/// How long a call waits for its turn at the most: it is signed already, and a signature grows old. It counts
+/// as one without an answer, and is signed and made again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Default for Rate {
     fn default() -> Self {
         let now = Instant::now();
-        Self { per_second: FIRST, ready: FIRST, filled: now, changed: now, limited: false }
+        Self { per_second: FIRST, ready: FIRST, filled: now, changed: now, limited: false, waited: false }
     }
 }
 
@@ -77,6 +83,7 @@ impl Rate {
             self.ready -= 1.0;
             return None;
         }
+        self.waited = true;
         // A timer counts milliseconds: a shorter wait would be none.
         let wait = Duration::from_secs_f64((1.0 - self.ready) / self.per_second);
         Some(wait.max(Duration::from_millis(1)))
@@ -92,10 +99,11 @@ impl Rate {
             }
             self.limited = true;
             self.ready = self.ready.min(0.0);
-        } else if now - self.changed >= Duration::from_secs(1) {
+        } else if self.waited && now - self.changed >= Duration::from_secs(1) {
             let more = if self.limited { GROWTH } else { self.per_second };
             self.per_second = (self.per_second + more).min(MOST);
             self.changed = now;
+            self.waited = false;
         }
     }
 }
@@ -135,7 +143,12 @@ impl HttpConnector for Limited {
         let service = self.limits.service(&name);
         let connector = self.connector.clone();
         HttpConnectorFuture::new(async move {
-            service.take().await;
+            if tokio::time::timeout(PATIENCE, service.take()).await.is_err() {
+                return Err(ConnectorError::timeout(
+                    format!("{name} takes no more calls than it gets: this one waited for {PATIENCE:?}")
+                        .into(),
+                ));
+            }
             let sent = Instant::now();
             let answer = connector.call(request).await?;
             let (answer, throttled) = judge(answer).await?;

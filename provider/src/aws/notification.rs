@@ -27,6 +27,8 @@ use super::{lock_directory, optional, settings, split, text, texts};
 
 /// How long a writer waits before it tries again whether it is its turn.
 const TURN: Duration = Duration::from_millis(50);
+/// How often it does, before the call is given up and made again: a Stop is heard then.
+const TURNS: usize = 100;
 
 pub(super) struct Notifications {
     pub(super) s3: Client,
@@ -202,13 +204,15 @@ impl Notifications {
         let name = names::hash(&format!("{}/{bucket}", self.place));
         let path = lock_directory().map_err(fail)?.join(name);
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(fail)?;
-        loop {
+        for _ in 0..TURNS {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN).await,
                 Err(TryLockError::Error(error)) => return Err(fail(error)),
             }
         }
+        let message = format!("another process of this machine writes the notifications of `{bucket}`");
+        Err(not_yet("locking the bucket's notifications", message))
     }
 }
 

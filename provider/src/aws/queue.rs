@@ -10,7 +10,7 @@ use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
 
-use super::failure::{call, found, gone, not_yet};
+use super::failure::{call, found, gone};
 use super::{pages, parse_policy, policy_text, settings, text};
 
 /// Fields and the attributes that hold them. Numbers and booleans are texts to SQS.
@@ -137,12 +137,7 @@ impl Driver for Queues {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(()) };
-        gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))?;
-        // A queue can be seen for up to a minute after its delete.
-        match self::url(&self.0, Self::name(id)).await? {
-            None => Ok(()),
-            Some(_) => Err(not_yet("sqs:DeleteQueue", format!("the queue `{id}` is still being deleted"))),
-        }
+        gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {

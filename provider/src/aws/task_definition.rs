@@ -177,6 +177,11 @@ impl Driver for TaskDefinitions {
             self.ecs.describe_task_definition().task_definition(latest).include(TaskDefinitionField::Tags);
         let Some(described) = found(call!("ecs:DescribeTaskDefinition", request))? else { return Ok(None) };
         let Some(now) = described.task_definition else { return Ok(None) };
+        if now.status() == Some(&TaskDefinitionStatus::Inactive) {
+            // Somebody else deregistered what this process had registered.
+            self.registered().retain(|_, arn| arn != latest);
+            return Ok(None);
+        }
         let container = now.container_definitions().first();
         let whole = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
         let architecture = now.runtime_platform().and_then(RuntimePlatform::cpu_architecture);

@@ -10,7 +10,8 @@ use crate::types::Type;
 use crate::value::{Number, Value};
 
 /// Reads stored state. An attribute that the type does not have is dropped, one that is missing
-/// becomes null: this is how a state of an earlier provider becomes one of today's.
+/// becomes null: this is how a state of an earlier provider becomes one of today's. Only of a dynamic
+/// value, whose type was stored with it, is every attribute there.
 pub fn decode(json: &Json, ty: &Type) -> Result<Value, DecodeError> {
     read(json, ty, Written::Earlier)
 }
@@ -104,5 +105,20 @@ mod tests {
         assert_eq!(value.get("dropped"), &Value::Null);
         let wrong = serde_json::from_str(r#"{"name":["a"]}"#).unwrap();
         assert_eq!(decode(&wrong, &ty).unwrap_err().path.to_string(), "name");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_not_filled_up() {
+        let tuple = Type::Tuple(vec![Type::String, Type::Bool]);
+        for (ty, text, fits) in [
+            (&tuple, r#"["a",true]"#, true),
+            (&tuple, r#"["a"]"#, false),
+            (&tuple, r#"["a",true,null]"#, false),
+            (&Type::Dynamic, r#"{"type":["object",{"a":"string"}],"value":{"a":null}}"#, true),
+            (&Type::Dynamic, r#"{"type":["object",{"a":"string"}],"value":{}}"#, false),
+            (&Type::Dynamic, r#"{"type":["object",{"a":"string"}],"value":{"a":null,"b":1}}"#, false),
+        ] {
+            assert_eq!(decode(&serde_json::from_str(text).unwrap(), ty).is_ok(), fits, "{text}");
+        }
     }
 }

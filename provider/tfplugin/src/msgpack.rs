@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         Ok(Item::Number(signed.into()))
     }
 
-    fn float(&self, value: f64) -> Result<Item<'a>, DecodeError> {
+    fn float(value: f64) -> Result<Item<'a>, DecodeError> {
         let number = Number::from_f64(value);
         number.map(Item::Number).ok_or_else(|| DecodeError::here("a number is not finite"))
     }
@@ -134,11 +134,11 @@ impl<'a> Reader<'a> {
             Marker::I64 => self.int(8)?,
             Marker::F32 => {
                 let bits = u32::try_from(self.uint(4)?).unwrap_or_default();
-                self.float(f64::from(f32::from_bits(bits)))?
+                Self::float(f64::from(f32::from_bits(bits)))?
             }
             Marker::F64 => {
                 let bits = self.uint(8)?;
-                self.float(f64::from_bits(bits))?
+                Self::float(f64::from_bits(bits))?
             }
             Marker::FixStr(length) => self.str(length.into())?,
             Marker::Str8 => self.length(1).and_then(|length| self.str(length))?,

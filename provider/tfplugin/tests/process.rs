@@ -91,3 +91,55 @@ fn debug_prints_how_to_reattach_and_ends_on_interrupt() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(ended(&mut child));
 }
+
+/// Says something on a new connection, and tells how it is answered: the first byte, or the end.
+fn answer_on(socket: &PathBuf, said: &[u8]) -> Option<u8> {
+    let mut connection = UnixStream::connect(socket).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    connection.write_all(said).unwrap();
+    let mut byte = [0];
+    // A refused connection may be reset.
+    let length = connection.read(&mut byte).or_else(|error| match error.kind() {
+        std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => Ok(0),
+        _ => Err(error),
+    });
+    (length.unwrap() > 0).then_some(byte[0])
+}
+
+#[test]
+fn with_a_certificate_announced_nothing_but_tls_is_spoken() {
+    const ALERT: u8 = 0x15;
+    let certificate = include_str!("p521.pem");
+    let mut child = example().env(COOKIE.0, COOKIE.1).env("PLUGIN_CLIENT_CERT", certificate).spawn().unwrap();
+    let line = first_line(&mut child);
+    let parts: Vec<&str> = line.split('|').collect();
+    assert!(parts.len() == 6 && !parts[5].is_empty(), "no certificate: {line}");
+    let socket = PathBuf::from(parts[3]);
+    // A record of TLS that holds no handshake, and one that announces more than there may be.
+    let said: [&[u8]; 5] = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+        b"\x16\x03\x01\x00\x04\xff\xff\xff\xff",
+        b"\x16\x03\x01\xff\xff",
+        b"\x17\x03\x03\x00\x01\x00",
+        &[0xff; 100],
+    ];
+    for said in said {
+        let answer = answer_on(&socket, said);
+        assert!(matches!(answer, None | Some(ALERT)), "{said:?} is answered with {answer:?}");
+        assert!(child.try_wait().unwrap().is_none(), "{said:?} ended the provider");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let _ = std::fs::remove_dir_all(socket.parent().unwrap());
+}
+
+#[test]
+fn what_is_no_certificate_ends_it_and_nothing_is_served() {
+    for certificate in ["hello", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        let output =
+            example().env(COOKIE.0, COOKIE.1).env("PLUGIN_CLIENT_CERT", certificate).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("PLUGIN_CLIENT_CERT"));
+    }
+}

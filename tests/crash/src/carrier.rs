@@ -88,9 +88,8 @@ impl World {
 /// One process: its calls are counted, and one of them meets a fault.
 pub struct Process {
     world: Arc<World>,
-    /// The number of the mutating call that meets the fault, from 1.
-    at: usize,
-    fault: Option<Fault>,
+    /// What meets the mutating call of this name.
+    script: Option<(Fault, String)>,
     progress: Mutex<Progress>,
     /// Told when the process is killed.
     killed: Notify,
@@ -111,8 +110,10 @@ type Rival = (String, Box<dyn FnOnce(&mut Cloud) + Send>);
 struct Progress {
     dead: bool,
     fired: bool,
-    /// Names of the mutating calls so far, those that the SDK repeats included.
+    /// Names of the mutating calls that AWS carried out, and of all services' reads: `iam:CreateRole role #1`.
     calls: Vec<String>,
+    /// How often each mutating call was carried out, without its number.
+    carried_out: BTreeMap<String, usize>,
     /// All calls by service.
     made: BTreeMap<String, usize>,
     /// Calls that were refused for being too many.
@@ -120,15 +121,24 @@ struct Progress {
     /// What has been sent and has not arrived.
     wire: BTreeMap<usize, Call>,
     sent: usize,
-    /// What is still refused: how often, by which service, which operation, and with what.
-    refusing: Option<(usize, String, String, Refusal)>,
+    /// What is still refused: how often, which call, and with what.
+    refusing: Option<(usize, String, Refusal)>,
     /// Reads that are still answered as before a call: how many, of which service, and the state then.
     stale: Option<(usize, String, Box<Cloud>)>,
 }
 
-/// What becomes of a call on its way there.
+/// A call on its way there.
+#[derive(Clone, Copy)]
+struct Sent {
+    /// Its number among what is on the wire.
+    ticket: usize,
+    /// Whether it is the one that meets the fault, where it arrives.
+    meets_fault: bool,
+}
+
+/// What becomes of a call.
 enum Way {
-    Through,
+    Through(Sent),
     /// Refused, and AWS did nothing.
     Refused(Refusal),
     /// The connection was reset: AWS did not see it.
@@ -139,26 +149,25 @@ enum Way {
 impl Process {
     /// A process that no fault meets.
     pub fn new(world: &Arc<World>) -> Arc<Self> {
-        Self::with(world, None, 0, false)
+        Self::with(world, None, false)
     }
 
     /// A process on another machine: it shares no lock with those here.
     pub fn elsewhere(world: &Arc<World>) -> Arc<Self> {
-        Self::with(world, None, 0, true)
+        Self::with(world, None, true)
     }
 
-    /// A process whose mutating call of this number meets a fault.
-    pub fn disturbed(world: &Arc<World>, fault: Fault, at: usize) -> Arc<Self> {
-        Self::with(world, Some(fault), at, false)
+    /// A process whose mutating call of this name meets a fault.
+    pub fn disturbed(world: &Arc<World>, fault: Fault, at: &str) -> Arc<Self> {
+        Self::with(world, Some((fault, at.to_owned())), false)
     }
 
-    fn with(world: &Arc<World>, fault: Option<Fault>, at: usize, elsewhere: bool) -> Arc<Self> {
+    fn with(world: &Arc<World>, script: Option<(Fault, String)>, elsewhere: bool) -> Arc<Self> {
         let stop = StopSource::default();
         let token = stop.token();
         Arc::new(Self {
             world: world.clone(),
-            at,
-            fault,
+            script,
             progress: Mutex::default(),
             killed: Notify::new(),
             abandoned: Notify::new(),
@@ -202,7 +211,16 @@ impl Process {
 
     /// Whether its Terraform ended without saving anything.
     pub fn terraform_is_gone(&self) -> bool {
-        self.fired() && matches!(self.fault, Some(Fault::StateLost | Fault::StopTwice))
+        self.fired() && matches!(self.fault(), Some(Fault::StateLost | Fault::StateGone | Fault::StopTwice))
+    }
+
+    /// Whether its Terraform left an empty file in place of the state.
+    pub fn state_is_gone(&self) -> bool {
+        self.fired() && self.fault() == Some(Fault::StateGone)
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.script.as_ref().map(|(fault, _)| *fault)
     }
 
     /// Whether the fault met a call.
@@ -210,7 +228,7 @@ impl Process {
         self.progress().fired
     }
 
-    /// The mutating calls so far.
+    /// The mutating calls that AWS carried out so far, by name, and the reads by service.
     pub fn calls(&self) -> Vec<String> {
         self.progress().calls.clone()
     }
@@ -250,83 +268,87 @@ impl Process {
         self.killed.notify_one();
     }
 
-    /// A call sets off; its number among the mutating ones is decided here.
-    fn send(&self, call: &Call) -> (usize, Way) {
+    /// A call sets off: whether it is the one that meets the fault is decided here.
+    fn send(&self, call: &Call) -> Way {
         let mut progress = self.progress();
         if progress.dead {
-            return (0, Way::Killed);
+            return Way::Killed;
         }
         *progress.made.entry(call.service.clone()).or_default() += 1;
-        if let Some((left, service, operation, refusal)) = &mut progress.refusing
-            && *service == call.service
-            && (operation.is_empty() || *operation == call.operation)
+        if !fault::is_mutating(&call.operation) {
+            progress.calls.push(format!("{}:read", call.service));
+            return Way::Through(Sent { ticket: 0, meets_fault: false });
+        }
+        let name = call.name();
+        if let Some((left, refused, refusal)) = &mut progress.refusing
+            && *refused == name
         {
             let refusal = refusal.clone();
             *left -= 1;
             if *left == 0 {
                 progress.refusing = None;
             }
-            return (0, Way::Refused(refusal));
+            return Way::Refused(refusal);
         }
-        if !fault::is_mutating(&call.operation) {
-            return (0, Way::Through);
-        }
-        progress.calls.push(format!("{}:{}", call.service, call.operation));
-        if progress.calls.len() != self.at || progress.fired {
-            return (self.put_on_wire(&mut progress, call), Way::Through);
-        }
-        let Some(fault) = self.fault else { return (self.put_on_wire(&mut progress, call), Way::Through) };
-        let way = match fault {
+        let number = progress.carried_out.get(&name).copied().unwrap_or_default() + 1;
+        let fault = match &self.script {
+            Some((fault, at)) if !progress.fired && *at == format!("{name} #{number}") => *fault,
+            _ => return Way::Through(self.put_on_wire(&mut progress, call, false)),
+        };
+        match fault {
             Fault::KillBefore => {
                 progress.fired = true;
                 drop(progress);
                 self.die();
-                return (0, Way::Killed);
+                Way::Killed
             }
-            Fault::ResetBefore => Way::Reset,
-            // Its state is lost at the end.
-            Fault::StateLost => Way::Through,
+            Fault::ResetBefore => {
+                progress.fired = true;
+                Way::Reset
+            }
+            // Their state is lost at the end.
+            Fault::StateLost | Fault::StateGone => {
+                progress.fired = true;
+                Way::Through(self.put_on_wire(&mut progress, call, false))
+            }
             Fault::Stop | Fault::StopTwice => {
+                progress.fired = true;
                 self.stop.stop();
                 if fault == Fault::StopTwice {
                     self.abandoned.notify_one();
                 }
-                Way::Through
+                Way::Through(self.put_on_wire(&mut progress, call, false))
             }
             fault => match fault.refusal(&call.service, &call.operation) {
-                Some((times, operation, refusal)) => {
+                Some((times, refusal)) => {
+                    progress.fired = true;
                     if times > 1 {
-                        let repeated = (times - 1, call.service.clone(), operation, refusal.clone());
-                        progress.refusing = Some(repeated);
+                        progress.refusing = Some((times - 1, name, refusal.clone()));
                     }
                     Way::Refused(refusal)
                 }
-                // What happens on the way back.
-                None => return (self.put_on_wire(&mut progress, call) | MARKED, Way::Through),
+                // What happens where it arrives, or on the way back.
+                None => Way::Through(self.put_on_wire(&mut progress, call, true)),
             },
-        };
-        progress.fired = true;
-        match way {
-            Way::Through => (self.put_on_wire(&mut progress, call), way),
-            way => (0, way),
         }
     }
 
-    fn put_on_wire(&self, progress: &mut Progress, call: &Call) -> usize {
+    fn put_on_wire(&self, progress: &mut Progress, call: &Call, meets_fault: bool) -> Sent {
         progress.sent += 1;
         let ticket = progress.sent;
         progress.wire.insert(ticket, call.clone());
-        ticket
+        Sent { ticket, meets_fault }
     }
 
     /// A call arrives; `None` when nobody waits for its answer any more.
-    fn arrive(&self, ticket: usize, call: &Call) -> Option<Result<Answer, ConnectorError>> {
+    fn arrive(&self, sent: Sent, call: &Call) -> Option<Result<Answer, ConnectorError>> {
         let mut progress = self.progress();
         if progress.dead {
             return None;
         }
-        progress.wire.remove(&(ticket & !MARKED));
-        if ticket == 0
+        progress.wire.remove(&sent.ticket);
+        let reads = sent.ticket == 0;
+        if reads
             && let Some((left, service, before)) = &mut progress.stale
             && *service == call.service
         {
@@ -336,6 +358,7 @@ impl Process {
             if *left == 0 {
                 progress.stale = None;
             }
+            progress.fired = true;
             return Some(Ok(answer));
         }
         if let Some(refusal) = self.world.too_many(&call.service) {
@@ -350,15 +373,23 @@ impl Process {
             act(&mut cloud);
         }
         drop(rival);
-        let marked = ticket & MARKED != 0;
-        let before = (marked && self.fault == Some(Fault::Stale)).then(|| Box::new(cloud.clone()));
+        let stale = sent.meets_fault && self.fault() == Some(Fault::Stale);
+        let before = stale.then(|| Box::new(cloud.clone()));
         let answer = cloud.call(call);
         drop(cloud);
-        if !marked {
+        if !reads && answer.is_ok() {
+            let count = progress.carried_out.entry(call.name()).or_default();
+            *count += 1;
+            let name = format!("{} #{count}", call.name());
+            progress.calls.push(name);
+        }
+        // A call that AWS refused by itself meets its fault when it is made again.
+        if !sent.meets_fault || answer.is_err() {
             return Some(Ok(answer));
         }
-        progress.fired = true;
-        match self.fault {
+        // Stale reads fire with the first of them.
+        progress.fired = !stale;
+        match self.fault() {
             Some(Fault::KillAfter) => {
                 drop(progress);
                 self.die();
@@ -374,8 +405,7 @@ impl Process {
 
     /// Carries a call there and back.
     async fn carry(&self, call: &Call) -> Result<Answer, ConnectorError> {
-        let (ticket, way) = self.send(call);
-        match way {
+        match self.send(call) {
             Way::Killed => std::future::pending().await,
             Way::Reset => {
                 self.world.travel().await;
@@ -385,12 +415,12 @@ impl Process {
                 self.world.travel().await;
                 Ok(Err(refusal))
             }
-            Way::Through => {
+            Way::Through(sent) => {
                 self.world.travel().await;
-                if ticket & MARKED != 0 && self.fault == Some(Fault::Delay) {
+                if sent.meets_fault && self.fault() == Some(Fault::Delay) {
                     tokio::time::sleep(fault::DELAY).await;
                 }
-                let Some(answer) = self.arrive(ticket, call) else { return std::future::pending().await };
+                let Some(answer) = self.arrive(sent, call) else { return std::future::pending().await };
                 self.world.travel().await;
                 if self.progress().dead {
                     return std::future::pending().await;
@@ -406,9 +436,6 @@ fn virtual_time() -> SystemTime {
     thread_local!(static START: (SystemTime, Instant) = (SystemTime::now(), Instant::now()));
     START.with(|(day, start)| *day + start.elapsed())
 }
-
-/// Marks the ticket of the call that meets its fault where it arrives.
-const MARKED: usize = 1 << (usize::BITS - 1);
 
 fn reset() -> ConnectorError {
     ConnectorError::io(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)))

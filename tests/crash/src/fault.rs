@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::double::Refusal;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+
+use crate::double::{Refusal, wire};
 
 /// A fault, at one mutating call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,8 +15,10 @@ pub enum Fault {
     KillBefore,
     /// The provider is killed, and AWS has carried the call out.
     KillAfter,
-    /// Terraform is killed: the provider ends what it does, and nobody saves the state.
+    /// Terraform is killed: the provider ends what it does, and the state stays as it was before.
     StateLost,
+    /// Terraform is killed while it writes the state: the provider ends what it does, and the state is empty.
+    StateGone,
     /// One Ctrl-C: Terraform asks the provider to stop.
     Stop,
     /// Two: Terraform leaves at once, and the provider is killed two seconds later.
@@ -47,10 +52,11 @@ const THROTTLED: usize = 12;
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::KillBefore,
         Self::KillAfter,
         Self::StateLost,
+        Self::StateGone,
         Self::Stop,
         Self::StopTwice,
         Self::Delay,
@@ -63,25 +69,41 @@ impl Fault {
         Self::RoleUnknown,
     ];
 
-    /// Whether a call can meet it.
-    pub fn fits(self, call: &str) -> bool {
+    /// Whether a call can meet it; `after` are the calls that follow.
+    pub fn fits(self, call: &str, after: &[String]) -> bool {
+        let (operation, _) = call.split_once(' ').unwrap_or((call, ""));
+        let (service, verb) = operation.split_once(':').unwrap_or((operation, ""));
         match self {
-            Self::RoleUnknown => role_unknown(call.rsplit(':').next().unwrap_or_default()).is_some(),
+            Self::RoleUnknown => role_unknown(verb).is_some(),
             // What is pushed goes through a registry's own protocol.
-            Self::Throttled | Self::ServerError | Self::ResetBefore | Self::AnswerLost => call != "ecr:Push",
+            Self::Throttled | Self::ServerError | Self::ResetBefore | Self::AnswerLost => verb != "Push",
+            // With room for another order of calls.
+            Self::Stale => {
+                let read = format!("{service}:read");
+                after.iter().filter(|call| **call == read).count() >= STALE_READS
+            }
             _ => true,
         }
     }
 
-    /// How it refuses a call: how often, which operation of the service (all, when empty), and with what.
-    pub(crate) fn refusal(self, service: &str, operation: &str) -> Option<(usize, String, Refusal)> {
+    /// How a service answers a request that meets this fault; `None` for a fault that is no refusal.
+    pub fn answer(self, request: http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
+        let request = HttpRequest::try_from(request.map(SdkBody::from)).ok()?;
+        let read = wire::read(&request);
+        let (_, refusal) = self.refusal(&read.call.service, &read.call.operation)?;
+        let answer = wire::write(&read, &Err(refusal)).try_into_http1x().ok()?;
+        Some(answer.map(|body| body.bytes().unwrap_or_default().to_vec()))
+    }
+
+    /// How it refuses a call: how often, and with what.
+    pub(crate) fn refusal(self, service: &str, operation: &str) -> Option<(usize, Refusal)> {
         let refusal = |status, code: &str, message: &str| Refusal {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
         };
         match self {
-            Self::Throttled => Some((THROTTLED, String::new(), too_many(service))),
+            Self::Throttled => Some((THROTTLED, too_many(service))),
             Self::ServerError => {
                 let code = match service {
                     "s3" | "ec2" => "InternalError",
@@ -93,8 +115,7 @@ impl Fault {
                     "iam" => "ServiceFailure",
                     _ => "InternalFailure",
                 };
-                let of_call = operation.to_owned();
-                Some((3, of_call, refusal(500, code, "We encountered an internal error. Please try again.")))
+                Some((3, refusal(500, code, "We encountered an internal error. Please try again.")))
             }
             Self::Denied => {
                 let code = match service {
@@ -103,11 +124,11 @@ impl Fault {
                     _ => "AccessDeniedException",
                 };
                 let message = format!("User is not authorized to perform: {service}:{operation}");
-                Some((1, operation.to_owned(), refusal(403, code, &message)))
+                Some((1, refusal(403, code, &message)))
             }
             Self::RoleUnknown => {
                 let (code, message) = role_unknown(operation)?;
-                Some((4, operation.to_owned(), refusal(400, code, message)))
+                Some((4, refusal(400, code, message)))
             }
             _ => None,
         }
@@ -163,7 +184,8 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Self::KillBefore => "provider killed before the call",
             Self::KillAfter => "provider killed after the call",
-            Self::StateLost => "Terraform killed, state lost",
+            Self::StateLost => "Terraform killed, state as before",
+            Self::StateGone => "Terraform killed, state empty",
             Self::Stop => "Ctrl-C",
             Self::StopTwice => "Ctrl-C twice",
             Self::Delay => "call delayed",

@@ -45,6 +45,11 @@ impl Fixture {
         Self { definition, text }
     }
 
+    /// The fixture as it is written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The type of the resource.
     pub fn resource_type(&self) -> String {
         format!("tandem_{}", self.definition.type_name)

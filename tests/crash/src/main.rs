@@ -36,6 +36,9 @@ struct Arguments {
     /// Print the calls of each undisturbed operation, and run nothing
     #[arg(long)]
     calls: bool,
+    /// End at the first failure
+    #[arg(long)]
+    fail_fast: bool,
     /// Print each case as it ends
     #[arg(long)]
     verbose: bool,
@@ -72,7 +75,13 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
     let results = Results::open(arguments.results.as_deref(), arguments.seed)?;
     let threads =
         arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
-    let outcomes = matrix::run_all(&cases, arguments.seed, threads, &results, arguments.verbose);
+    let how = matrix::How {
+        seed: arguments.seed,
+        threads,
+        fail_fast: arguments.fail_fast,
+        verbose: arguments.verbose,
+    };
+    let outcomes = matrix::run_all(&cases, &how, &results);
     let report = Report::of(&outcomes);
     print!("{}", report.table());
     for (case, wrong) in &report.failures {
@@ -96,8 +105,6 @@ fn print_calls(cases: &[Case]) {
     for (composite, operation) in operations {
         let Some(run) = in_virtual_time(matrix::undisturbed(composite, operation)) else { continue };
         println!("{composite}, {operation}");
-        for (number, call) in run.calls.iter().enumerate() {
-            println!("  {:3} {call}", number + 1);
-        }
+        run.calls.iter().filter(|call| !call.ends_with(":read")).for_each(|call| println!("  {call}"));
     }
 }

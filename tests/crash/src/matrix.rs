@@ -1,9 +1,9 @@
 //! Every composite, operation, mutating call and fault with each other: after the fault the next apply
 //! ends with exactly one of everything and an empty plan, and a destroy leaves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value as Json;
@@ -12,7 +12,7 @@ use tandem_engine::driver::{Drivers as _, Tags};
 use tandem_engine::ownership::user_tags;
 use tandem_model::kind::Role;
 use tandem_model::kinds;
-use tandem_model::ownership::{INSTANCE, STATUS};
+use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 use terraform_provider_tandem::aws::{Aws, Connection};
 
 use crate::carrier::{Process, World};
@@ -77,8 +77,8 @@ pub struct Case {
     pub operation: Operation,
     /// With what.
     pub fault: Fault,
-    /// At which mutating call, from 1.
-    pub at: usize,
+    /// At which mutating call, by its name and how often it was carried out: `iam:CreateRole role #1`.
+    pub at: String,
 }
 
 impl fmt::Display for Case {
@@ -112,27 +112,27 @@ pub struct Scene {
     pub before: Vec<Item>,
 }
 
+/// What somebody else has on a bucket.
+const FOREIGN: &str = "<NotificationConfiguration><QueueConfiguration><Id>theirs</Id>\
+    <Queue>arn:aws:sqs:eu-central-1:123456789012:theirs</Queue><Event>s3:ObjectRestore:*</Event>\
+    </QueueConfiguration></NotificationConfiguration>";
+
 impl Scene {
     /// With what its fixture says must exist beside it.
     pub async fn new(composite: &str, seed: u64) -> Self {
         enter_folder();
         let fixture = Fixture::named(composite);
         let world = World::new(seed);
-        let process = Process::new(&world);
-        let connection = Connection {
-            region: Some(REGION.to_owned()),
-            access_key: Some(ACCOUNT.to_owned()),
-            secret_key: Some("secret".to_owned()),
-            endpoint: Some(world.endpoint.clone()),
-            carrier: process.outside().carrier,
-            ..Connection::default()
-        };
-        let aws = Aws::new(&connection.clients().await.expect("clients"));
+        let aws = drivers(&world).await;
         for existing in fixture.existing(ACCOUNT) {
             let kind = kinds::find(existing["kind"].as_str().unwrap_or_default()).expect("a kind");
             let settings = existing["settings"].as_object().expect("settings").clone().into_iter().collect();
             aws.driver(kind).create(&settings, &Tags::new()).await.expect("what exists beside");
         }
+        // Others have something in the same buckets.
+        let buckets = fixture.existing(ACCOUNT);
+        let buckets = buckets.iter().filter_map(|existing| existing["settings"]["bucket"].as_str());
+        buckets.for_each(|bucket| world.cloud().put_notifications(bucket, FOREIGN));
         let before = world.cloud().everything();
         let terraform = Terraform::new(fixture.definition);
         Self { fixture, world, terraform, before }
@@ -187,7 +187,8 @@ impl Scene {
             Operation::UpdateThenBack => self.terraform.apply(&process, &last).await,
             Operation::Tainted => {
                 // Somewhere in the middle something is refused for good.
-                let process = Process::disturbed(&self.world, Fault::Denied, 6);
+                let at = self.middle(&first).await;
+                let process = Process::disturbed(&self.world, Fault::Denied, &at);
                 let end = self.terraform.apply(&process, &first).await;
                 if !matches!(end, End::Failed(_)) || !self.terraform.is_tainted() {
                     return Err(format!("a create that is refused in the middle is not tainted: {end:?}"));
@@ -196,6 +197,16 @@ impl Scene {
             }
         };
         if end == End::Done { Ok(()) } else { Err(format!("an undisturbed set-up fails: {end:?}")) }
+    }
+
+    /// A call in the middle of a create, when most that it builds on is made.
+    async fn middle(&self, inputs: &Json) -> String {
+        let scene = Box::pin(Scene::new(self.fixture.definition.type_name, 1)).await;
+        let (mut terraform, process) = (scene.terraform, Process::new(&scene.world));
+        terraform.apply(&process, inputs).await;
+        let calls: Vec<String> =
+            process.calls().into_iter().filter(|call| !call.ends_with(":read")).collect();
+        calls[calls.len() / 2].clone()
     }
 
     /// The operation itself.
@@ -233,20 +244,20 @@ impl Scene {
         let made = self.made();
         let (now, wanted) = (counts(&made), counts(expected));
         let mut wrong = Vec::new();
-        for (item, count) in &now {
-            let of_wanted = wanted.get(item).copied().unwrap_or_default();
-            if *count > of_wanted {
-                wrong.push(format!("{item}: {count}, should be {of_wanted}"));
+        let all: BTreeSet<&String> = now.keys().chain(wanted.keys()).collect();
+        for item in all {
+            let (is, should) = (now.get(item).unwrap_or(&0), wanted.get(item).unwrap_or(&0));
+            if is != should {
+                wrong.push(format!("{item}: {is}, should be {should}"));
             }
         }
-        for (item, count) in &wanted {
-            if !now.contains_key(item) {
-                wrong.push(format!("{item}: none, should be {count}"));
-            }
-        }
-        let instance = self.terraform.state().get("instance").as_str().unwrap_or_default().to_owned();
+        let of_state = |name: &str| self.terraform.state().get(name).as_str().unwrap_or_default().to_owned();
+        let (instance, owner) = (of_state("instance"), of_state("id"));
         for item in &made {
             let Some(tags) = &item.tags else { continue };
+            if tags.get(OWNER) != Some(&owner) {
+                wrong.push(format!("{item} is of owner {:?}, and the state is {owner}", tags.get(OWNER)));
+            }
             if tags.get(INSTANCE) != Some(&instance) {
                 wrong.push(format!(
                     "{item} is of instance {:?}, and the state is {instance}",
@@ -261,15 +272,71 @@ impl Scene {
     }
 }
 
-/// Items by what they are and which tags the user gave them.
+/// Items by what they are, which tags the user gave them, and their settings.
 fn counts(items: &[Item]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for item in items {
         let tags = item.tags.clone().unwrap_or_default();
         let tags: Vec<String> = user_tags(&tags).map(|(key, value)| format!("{key}={value}")).collect();
-        *counts.entry(format!("{item} [{}]", tags.join(","))).or_default() += 1;
+        let settings = normal(&item.settings.to_string());
+        *counts.entry(format!("{item} [{}] {settings}", tags.join(","))).or_default() += 1;
     }
     counts
+}
+
+/// A text without what differs between two runs: the host of the world, and what AWS numbers.
+fn normal(text: &str) -> String {
+    let mut normal = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(".double") {
+        let (before, after) = rest.split_at(start);
+        let host = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '-').map_or(0, |at| at + 1);
+        normal.push_str(&before[..host]);
+        normal.push_str("HOST");
+        rest = &after[".double".len()..];
+    }
+    normal.push_str(rest);
+    for (start, kept) in [("sg-", "sg-"), (":task-definition/", ":task-definition/")] {
+        normal = without_numbers(&normal, start, kept);
+    }
+    normal
+}
+
+/// A text in which what follows a start, as far as it is a number of AWS's, is left out.
+fn without_numbers(text: &str, start: &str, kept: &str) -> String {
+    let mut parts = text.split(start);
+    let mut normal = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        normal.push_str(kept);
+        if start == "sg-" {
+            normal.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+        } else {
+            // `family:7`
+            let end =
+                part.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:".contains(c)).unwrap_or(part.len());
+            let (name, rest) = part.split_at(end);
+            let name = name
+                .rsplit_once(':')
+                .filter(|(_, number)| number.parse::<u64>().is_ok())
+                .map_or(name, |(name, _)| name);
+            normal.push_str(name);
+            normal.push_str(rest);
+        }
+    }
+    normal
+}
+
+/// The drivers of every kind, in a world.
+pub async fn drivers(world: &Arc<World>) -> Aws {
+    let connection = Connection {
+        region: Some(REGION.to_owned()),
+        access_key: Some(ACCOUNT.to_owned()),
+        secret_key: Some("secret".to_owned()),
+        endpoint: Some(world.endpoint.clone()),
+        carrier: Process::new(world).outside().carrier,
+        ..Connection::default()
+    };
+    Aws::new(&connection.clients().await.expect("clients"))
 }
 
 /// Whether a changed field of a fixture makes an object again.
@@ -287,7 +354,7 @@ fn replaces(field: &str) -> bool {
 pub struct Undisturbed {
     /// What exists at the end.
     pub made: Vec<Item>,
-    /// The calls of the operation itself.
+    /// The calls of the operation itself: those that AWS carried out, and that something was read.
     pub calls: Vec<String>,
 }
 
@@ -330,12 +397,12 @@ pub async fn cases(composite: &'static str) -> Vec<Case> {
     for operation in Operation::ALL {
         let Some(run) = undisturbed(composite, operation).await else { continue };
         for fault in Fault::ALL {
-            for (number, call) in run.calls.iter().enumerate() {
-                let once = fault == Fault::StateLost && number > 0;
-                if fault.fits(call) && !once {
-                    cases.push(Case { composite, operation, fault, at: number + 1 });
-                }
-            }
+            let calls = run.calls.iter().enumerate().filter(|(_, call)| !call.ends_with(":read"));
+            let fitting = calls.filter(|(number, call)| fault.fits(call, &run.calls[number + 1..]));
+            // What becomes of the state does not depend on the call.
+            let once = matches!(fault, Fault::StateLost | Fault::StateGone);
+            let fitting = fitting.take(if once { 1 } else { usize::MAX });
+            cases.extend(fitting.map(|(_, call)| Case { composite, operation, fault, at: call.clone() }));
         }
     }
     cases
@@ -359,7 +426,7 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     };
     let mut scene = Scene::new(case.composite, seed).await;
     scene.set_up(operation).await?;
-    let process = Process::disturbed(&scene.world, case.fault, case.at);
+    let process = Process::disturbed(&scene.world, case.fault, &case.at);
     let mut end = scene.operate(operation, &process).await;
     if !process.fired() {
         return Ok(Verdict::NotFired);
@@ -377,7 +444,13 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
             return Err(format!("it does not converge: {}", said.join("\n-- then --\n")));
         }
         if let End::Failed(message) = &end {
-            instructed |= follow(&mut scene, message).await?;
+            let followed = follow(&mut scene, message).await?;
+            instructed |= followed;
+            // Undisturbed, it fails only to say what to do.
+            if round > 0 && !followed && !message.contains("pply again") {
+                return Err(format!("it fails undisturbed: {}", said.join("\n-- then --\n")));
+            }
+            instructed |= round > 0;
         }
         end = scene.again(operation, &Process::new(&scene.world)).await;
         let now = format!("{end:?}");
@@ -422,11 +495,11 @@ fn list(items: &[Item]) -> String {
 /// Does what a message says, and nothing else; whether it said something to do beside applying again.
 pub async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
     if message.contains("terraform state rm ADDRESS") {
-        scene.terraform.forget();
+        scene.terraform.forget().map_err(|wrong| format!("{wrong}, and this was printed:\n{message}"))?;
         return Ok(true);
     }
     if message.contains("terraform untaint ADDRESS") {
-        scene.terraform.untaint();
+        scene.terraform.untaint().map_err(|wrong| format!("{wrong}, and this was printed:\n{message}"))?;
         return Ok(true);
     }
     if let Some((_, rest)) = message.split_once("id = \"") {
@@ -468,38 +541,50 @@ pub fn enter_folder() {
     });
 }
 
-/// Runs cases on threads, those without a known result; outcomes come in the order of the cases.
-pub fn run_all(
-    cases: &[Case],
-    seed: u64,
-    threads: usize,
-    results: &Results,
-    verbose: bool,
-) -> Vec<(Case, Verdict)> {
+/// How cases are run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// What latencies follow from.
+    pub seed: u64,
+    /// How many run at a time.
+    pub threads: usize,
+    /// Whether the first failure ends it.
+    pub fail_fast: bool,
+    /// Whether each case is printed as it ends.
+    pub verbose: bool,
+}
+
+/// Runs cases, those without a known result; outcomes come in the order of the cases.
+pub fn run_all(cases: &[Case], how: &How, results: &Results) -> Vec<(Case, Verdict)> {
     let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
     let outcomes: Mutex<BTreeMap<usize, Verdict>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(number) else { break };
-                    let verdict = results.get(case).unwrap_or_else(|| {
-                        let verdict = in_virtual_time(run(case, seed_of(case, seed)));
-                        results.keep(case, &verdict);
-                        if verbose {
-                            eprintln!("{case}: {verdict:?}");
-                        }
-                        verdict
-                    });
-                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-                    outcomes.insert(number, verdict);
-                    if outcomes.len().is_multiple_of(100) {
-                        eprintln!("{} of {} runs", outcomes.len(), cases.len());
-                    }
+    let work = || {
+        while !(how.fail_fast && failed.load(Ordering::Relaxed)) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(number) else { break };
+            let verdict = results.get(case).unwrap_or_else(|| {
+                let verdict = in_virtual_time(run(case, seed_of(case, how.seed)));
+                results.keep(case, &verdict);
+                if how.verbose {
+                    eprintln!("{case}: {verdict:?}");
                 }
+                verdict
             });
+            if matches!(verdict, Verdict::Failed(_) | Verdict::NotFired) {
+                failed.store(true, Ordering::Relaxed);
+            }
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.insert(number, verdict);
+            if outcomes.len().is_multiple_of(100) {
+                eprintln!("{} of {} runs", outcomes.len(), cases.len());
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        (0..how.threads.max(1)).for_each(|_| {
+            scope.spawn(work);
+        });
     });
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.into_iter().map(|(number, verdict)| (cases[number].clone(), verdict)).collect()

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
+use crate::fixture::Fixture;
 use crate::matrix::{Case, Operation, Verdict};
 
 /// Results by the names of their cases, kept in a file as they come.
@@ -62,11 +63,13 @@ impl Results {
     }
 }
 
-/// What results hold for: this program, and this seed.
+/// What results hold for: this program, the fixtures, and this seed.
 fn fingerprint(seed: u64) -> Result<String, String> {
     let program = std::env::current_exe().and_then(std::fs::read);
-    let program = program.map_err(|error| format!("this program cannot be read: {error}"))?;
-    Ok(format!("{} seed {seed}", hex::encode(Sha256::digest(program))))
+    let mut digest = Sha256::new();
+    digest.update(program.map_err(|error| format!("this program cannot be read: {error}"))?);
+    Fixture::all().iter().for_each(|fixture| digest.update(fixture.text()));
+    Ok(format!("{} seed {seed}", hex::encode(digest.finalize())))
 }
 
 /// A line of the file; one that was cut off counts as none.
@@ -197,7 +200,7 @@ Written by `cargo xtask crash-report`. Each run makes one composite with every i
 one fault meet one call that changes something, and applies again. A run is good when exactly one of every object \
 exists then, all of them of this state, the plan is empty, what belongs to others is untouched, and a destroy \
 leaves nothing. `converged` needed only the same command again, or nothing; `as printed` needed what a message said \
-to do (`terraform untaint`, an `import` block), and nothing else.
+to do (`terraform untaint`, an `import` block, `terraform state rm`, to apply again), and nothing else.
 
 The runs are of the provider's own code, from planning to the AWS SDK, against AWS in memory: with calls that only \
 create, names that are not free at once after a delete, roles that are not known at once, conflicts of deletes, and \

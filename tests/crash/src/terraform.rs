@@ -81,16 +81,20 @@ impl Terraform {
         self.state.as_ref().is_some_and(|stored| stored.tainted)
     }
 
-    /// `terraform untaint`
-    pub fn untaint(&mut self) {
-        if let Some(stored) = &mut self.state {
-            stored.tainted = false;
+    /// `terraform untaint`: fails on what is not tainted.
+    pub fn untaint(&mut self) -> Result<(), String> {
+        match &mut self.state {
+            Some(stored) if stored.tainted => {
+                stored.tainted = false;
+                Ok(())
+            }
+            _ => Err("the resource is not tainted".to_owned()),
         }
     }
 
-    /// Loses the state.
-    pub fn forget(&mut self) {
-        self.state = None;
+    /// `terraform state rm`: fails when there is no such resource.
+    pub fn forget(&mut self) -> Result<(), String> {
+        self.state.take().map(drop).ok_or_else(|| "no such resource in the state".to_owned())
     }
 
     /// Puts another value in place of the state.
@@ -216,6 +220,9 @@ impl Terraform {
     /// What a provider did before it was killed is saved; Terraform itself saves nothing when it is.
     fn keep(&mut self, process: &Process, kept: Self, end: Option<Command<()>>) -> End {
         if process.terraform_is_gone() {
+            if process.state_is_gone() {
+                self.state = None;
+            }
             return End::Killed;
         }
         *self = kept;
@@ -253,6 +260,9 @@ impl Terraform {
             return self.change(session, prior, planned, config).await;
         }
         self.delete(session).await?;
+        if session.context.stop.is_stopped() {
+            return Err(End::Failed("Interrupted: Terraform begins nothing new".to_owned()));
+        }
         let planned = plan(session, &Value::Null, &config).await?.0;
         self.change(session, Value::Null, planned, config).await
     }

@@ -33,6 +33,13 @@ async fn made(composite: &'static str) -> Vec<Item> {
     undisturbed(composite, Operation::Create).await.expect("every composite can be created").made
 }
 
+/// The mutating call of this number in an undisturbed create, from 1.
+async fn call(composite: &'static str, number: usize) -> String {
+    let run = undisturbed(composite, Operation::Create).await.expect("every composite can be created");
+    let mut calls = run.calls.into_iter().filter(|call| !call.ends_with(":read"));
+    calls.nth(number - 1).expect("so many calls")
+}
+
 /// How many there are of each item.
 fn counts(items: &[Item]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();

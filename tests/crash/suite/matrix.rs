@@ -1,6 +1,6 @@
 //! A sample of the crash matrix; all of it with `TANDEM_FULL=1`, and with `cargo xtask crash-report`.
 
-use tandem_crash::matrix::{Case, cases, run_all};
+use tandem_crash::matrix::{Case, How, cases, run_all};
 use tandem_crash::report::{Report, Results};
 
 use crate::{full, in_virtual_time, types};
@@ -20,7 +20,8 @@ fn whatever_breaks_the_next_apply_ends_with_exactly_one_of_everything() {
     }
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
     let results = Results::open(None, 1).expect("no file");
-    let report = Report::of(&run_all(&all, 1, threads, &results, false));
+    let how = How { seed: 1, threads, ..How::default() };
+    let report = Report::of(&run_all(&all, &how, &results));
     let failures = report.failures.iter().map(|(case, wrong)| format!("{case}\n{wrong}"));
     let failures: Vec<String> = failures.collect();
     assert!(failures.is_empty(), "{}\n{}", failures.join("\n\n"), report.last_line());

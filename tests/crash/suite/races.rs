@@ -11,7 +11,7 @@ use tandem_crash::matrix::{Scene, follow};
 use tandem_crash::terraform::{End, Terraform};
 use tandem_model::composite::Definition;
 
-use crate::{counts, expect_good, in_virtual_time, made, seeds, types};
+use crate::{call, counts, expect_good, in_virtual_time, made, seeds, types};
 
 /// Applies until it is good, doing what is printed and nothing else.
 async fn settle(scene: &mut Scene, mut end: End, said: &str) {
@@ -66,7 +66,7 @@ fn of_two_that_resume_one_wins() {
                 let said = format!("{composite}, seed {seed}");
                 let mut scene = Scene::new(composite, seed).await;
                 let inputs = scene.fixture.inputs(ACCOUNT);
-                let killed = Process::disturbed(&scene.world, Fault::KillAfter, 5);
+                let killed = Process::disturbed(&scene.world, Fault::KillAfter, &call(composite, 5).await);
                 assert_eq!(scene.terraform.apply(&killed, &inputs).await, End::Killed, "{said}");
                 let (mut one, mut other) = (scene.terraform.clone(), scene.terraform.beside());
                 let (first, second) = (Process::new(&scene.world), Process::elsewhere(&scene.world));
@@ -93,7 +93,7 @@ fn a_live_apply_is_not_resumed() {
             let mut scene = Scene::new(composite, 7).await;
             let inputs = scene.fixture.inputs(ACCOUNT);
             // It hangs for longer than a lease lasts, and lives.
-            let slow = Process::disturbed(&scene.world, Fault::Delay, 4);
+            let slow = Process::disturbed(&scene.world, Fault::Delay, &call(composite, 4).await);
             let mut other = scene.terraform.beside();
             let late = Process::elsewhere(&scene.world);
             let ends = tokio::join!(scene.terraform.apply(&slow, &inputs), async {

@@ -107,9 +107,7 @@ impl Mutation {
         };
         match self {
             Self::Set(at, byte) => {
-                if let Some(target) = bytes.get_mut(at.index(usize::MAX) % 4096) {
-                    *target = *byte;
-                } else if !bytes.is_empty() {
+                if !bytes.is_empty() {
                     let at = at.index(bytes.len());
                     bytes[at] = *byte;
                 }
@@ -198,10 +196,25 @@ fn survives(value: &Value, ty: &Type) -> Verdict {
     }
 }
 
+/// A value has the bytes that it has, not one more or less.
+fn ends_where_it_ends(bytes: &[u8], ty: &Type) -> Verdict {
+    let longer = [bytes, &[0xc0]].concat();
+    if msgpack::decode(&longer, ty).is_ok() || msgpack::decode(&bytes[..bytes.len() - 1], ty).is_ok() {
+        return Err("it decodes with a byte more or less, too".to_owned());
+    }
+    Ok(())
+}
+
 /// A value or an error, at a cost that the bytes are worth; and a value is one that can be sent on.
 fn decodes(input: &Input) -> Verdict {
     let (ty, decoded) = match input {
-        Input::Msgpack(ty, bytes) => (ty, cost::bounded(bytes.len(), || msgpack::decode(bytes, ty))?),
+        Input::Msgpack(ty, bytes) => {
+            let decoded = cost::bounded(bytes.len(), || msgpack::decode(bytes, ty))?;
+            if decoded.is_ok() {
+                ends_where_it_ends(bytes, ty)?;
+            }
+            (ty, decoded)
+        }
         Input::Json(ty, bytes) => {
             let Ok(parsed) = serde_json::from_slice::<Json>(bytes) else { return Ok(()) };
             (ty, cost::bounded(bytes.len(), || json::decode(&parsed, ty))?)

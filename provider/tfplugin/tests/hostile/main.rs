@@ -1,7 +1,8 @@
 //! Hostile input: whatever bytes arrive, the answer is a value or an error, never a dead process.
 //!
 //! Ten thousand cases of each property, a million with `TANDEM_FULL` set. What failed once is in
-//! `tests/corpus` and is tried first. `TANDEM_SEED` repeats a run.
+//! `tests/corpus` and is tried on every run. A failure prints its seed, for `TANDEM_SEED`, and a file
+//! for the corpus; of a process that dies, that file is `target/tmp/hostile-*.txt`.
 
 mod bytes;
 mod cost;

@@ -128,7 +128,7 @@ impl Values {
 /// Some of these, drawn once: a value of the schema is large, and many requests have several.
 fn drawn(strategy: impl Strategy<Value = Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
     let mut runner = run::runner();
-    let count = runner.config().cases / 20;
+    let count = (runner.config().cases / 20).min(10_000);
     let draw = |_| strategy.new_tree(&mut runner).expect("a value").current();
     select((0..count).map(draw).collect::<Vec<_>>()).boxed()
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -83,12 +84,16 @@ pub(crate) fn replay(check: impl Fn(&Input) -> Verdict) {
         folder.read_dir().expect("the corpus").map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "the corpus is empty");
-    for file in files {
-        let input = Input::parse(&fs::read_to_string(&file).expect("text"));
-        if let Err(message) = check(&input) {
-            panic!("{}: {message}", file.display());
-        }
-    }
+    let wrong: Vec<String> = files
+        .iter()
+        .filter_map(|file| {
+            let input = Input::parse(&fs::read_to_string(file).expect("text"));
+            let verdict = catch_unwind(AssertUnwindSafe(|| check(&input)));
+            let message = verdict.unwrap_or_else(|_| Err("a panic".to_owned())).err()?;
+            Some(format!("{}: {message}", file.display()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn full() -> bool {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, refuse, refuse_with, tag_pairs, text,
-    text_list, unknown,
+    text_list, unknown, without,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,7 @@ impl State {
             kind: "alarm",
             name: name.clone(),
             tags: Some(alarm.tags.clone()),
+            settings: without(alarm.description.clone().into(), &["AlarmArn", "StateValue", "StateReason"]),
         });
         items.collect()
     }

@@ -1,8 +1,12 @@
 //! EC2: two VPCs that are there from the beginning, and security groups.
 
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+
+use network::{VPCS, describe_subnets, describe_vpcs, vpc};
 
 use super::{
     ACCOUNT, Answer, Cloud, Item, Refusal, Tags, pair_list, refuse, tag_pairs, text, text_list, unknown,
@@ -33,23 +37,6 @@ struct Rule {
     kind: usize,
     source: String,
 }
-
-struct Vpc {
-    id: &'static str,
-    block: &'static str,
-    default: bool,
-    /// The id of the group that came with it.
-    group: &'static str,
-}
-
-static VPCS: [Vpc; 2] = [
-    Vpc { id: "vpc-default", block: "172.31.0.0/16", default: true, group: "sg-f0000000000000001" },
-    Vpc { id: "vpc-other", block: "10.0.0.0/16", default: false, group: "sg-f0000000000000002" },
-];
-
-/// Subnets, and the VPC of each.
-const SUBNETS: [(&str, &str); 3] =
-    [("subnet-1", "vpc-default"), ("subnet-2", "vpc-default"), ("subnet-3", "vpc-other")];
 
 /// Where something may come from: the list and its member, as given and as answered. Groups are the
 /// list whose name on the wire is not that of the SDKs.
@@ -86,10 +73,27 @@ impl State {
         let made = self.groups.values().filter(|group| group.name != DEFAULT);
         let items = made.map(|group| Item {
             kind: "security group",
-            name: format!("{}:{}", group.vpc, group.name),
+            name: group.full_name(),
             tags: Some(group.tags.clone()),
+            settings: json!({
+                "groupDescription": group.description,
+                "vpcId": group.vpc,
+                "ipPermissions": permissions(&group.ingress),
+            }),
         });
         items.collect()
+    }
+
+    /// The names of groups, by their ids.
+    pub(super) fn names(&self) -> BTreeMap<String, String> {
+        let made = self.groups.iter().filter(|(_, group)| group.name != DEFAULT);
+        made.map(|(id, group)| (id.clone(), group.full_name())).collect()
+    }
+}
+
+impl Group {
+    fn full_name(&self) -> String {
+        format!("{}:{}", self.vpc, self.name)
     }
 }
 
@@ -152,57 +156,6 @@ fn no_filter<T>(name: &str) -> Result<T, Refusal> {
 fn other_than(input: &Json, member: &str, id: &str) -> bool {
     let given = text_list(&input[member]);
     !given.is_empty() && !given.iter().any(|given| given == id)
-}
-
-fn describe_vpcs(input: &Json) -> Answer {
-    for id in text_list(&input["VpcId"]) {
-        vpc(&id)?;
-    }
-    let mut set = Vec::new();
-    for vpc in &VPCS {
-        let passes = passes(input, |name| match name {
-            "vpc-id" => Ok(Some(vpc.id.to_owned())),
-            "is-default" | "isDefault" => Ok(Some(vpc.default.to_string())),
-            other => no_filter(other),
-        })?;
-        if passes && !other_than(input, "VpcId", vpc.id) {
-            set.push(json!({
-                "vpcId": vpc.id,
-                "ownerId": ACCOUNT,
-                "state": "available",
-                "cidrBlock": vpc.block,
-                "isDefault": vpc.default,
-            }));
-        }
-    }
-    Ok(json!({ "vpcSet": set }))
-}
-
-fn vpc(id: &str) -> Result<&'static Vpc, Refusal> {
-    match VPCS.iter().find(|vpc| vpc.id == id) {
-        Some(vpc) => Ok(vpc),
-        None => refuse("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")),
-    }
-}
-
-fn describe_subnets(input: &Json) -> Answer {
-    for id in text_list(&input["SubnetId"]) {
-        if !SUBNETS.iter().any(|(subnet, _)| *subnet == id) {
-            return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"));
-        }
-    }
-    let mut set = Vec::new();
-    for (id, vpc) in SUBNETS {
-        let passes = passes(input, |name| match name {
-            "subnet-id" => Ok(Some(id.to_owned())),
-            "vpc-id" => Ok(Some(vpc.to_owned())),
-            other => no_filter(other),
-        })?;
-        if passes && !other_than(input, "SubnetId", id) {
-            set.push(json!({ "subnetId": id, "vpcId": vpc, "ownerId": ACCOUNT, "state": "available" }));
-        }
-    }
-    Ok(json!({ "subnetSet": set }))
 }
 
 fn no_group<T>(id: &str) -> Result<T, Refusal> {

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, refuse, tag_pairs, text, text_list,
-    unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, parsed, refuse, tag_pairs, text,
+    text_list, unknown,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -41,12 +41,22 @@ impl State {
         let mut items = Vec::new();
         for (name, repository) in &self.repositories {
             let tags = Some(repository.tags.clone());
-            items.push(Item { kind: "repository", name: name.clone(), tags });
-            if repository.lifecycle_policy.is_some() {
-                items.push(Item { kind: "lifecycle policy", name: name.clone(), tags: None });
+            let settings = json!({
+                "imageTagMutability": repository.mutability,
+                "imageScanningConfiguration": { "scanOnPush": repository.scan_on_push },
+                "encryptionConfiguration": repository.encryption,
+            });
+            items.push(Item { kind: "repository", name: name.clone(), tags, settings });
+            if let Some(policy) = &repository.lifecycle_policy {
+                let settings = parsed(policy);
+                items.push(Item { kind: "lifecycle policy", name: name.clone(), tags: None, settings });
             }
-            let images = repository.images.keys();
-            items.extend(images.map(|tag| Item { kind: "image", name: format!("{name}:{tag}"), tags: None }));
+            items.extend(repository.images.keys().map(|tag| Item {
+                kind: "image",
+                name: format!("{name}:{tag}"),
+                tags: None,
+                settings: Json::Null,
+            }));
         }
         items
     }

@@ -1,15 +1,18 @@
 //! ECS: clusters with the tasks that run in them, and task definitions.
 
 mod check;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use tasks::{list_tasks, run_task, stop_task};
+
 use super::{
     ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, refuse, tag_pairs, text, text_list,
-    unknown,
+    unknown, without,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,10 @@ impl State {
             kind: "cluster",
             name: name.clone(),
             tags: Some(cluster.tags.clone()),
+            settings: json!({
+                "capacityProviders": cluster.capacity_providers,
+                "defaultCapacityProviderStrategy": cluster.default_strategy,
+            }),
         });
         // AWS keeps inactive revisions for good: only active ones are somebody's.
         let revisions = self.families.iter().flat_map(|(family, revisions)| {
@@ -65,6 +72,7 @@ impl State {
                 kind: "task definition",
                 name: family.clone(),
                 tags: Some(revision.tags.clone()),
+                settings: without(revision.definition.clone(), &["taskDefinitionArn", "revision"]),
             })
         });
         clusters.chain(revisions).collect()
@@ -240,54 +248,6 @@ fn delete_cluster(cloud: &mut Cloud, input: &Json) -> Answer {
     let cluster = live_cluster(cloud, name)?;
     cluster.deleted = true;
     Ok(json!({ "cluster": described_cluster(name, cluster, true) }))
-}
-
-fn task(cluster: &str, id: &str, stopped: bool) -> Json {
-    json!({
-        "taskArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{cluster}/{id}"),
-        "clusterArn": cluster_arn(cluster),
-        "desiredStatus": if stopped { "STOPPED" } else { "RUNNING" },
-    })
-}
-
-/// Tasks run until they are told to stop: what they do is nothing to the double.
-fn run_task(cloud: &mut Cloud, input: &Json) -> Answer {
-    let cluster = cluster_name(text(input, "cluster"));
-    live_cluster(cloud, cluster)?;
-    match revision(cloud, text(input, "taskDefinition")) {
-        Some(revision) if revision.status == ACTIVE => {}
-        Some(_) => return client("TaskDefinition is inactive"),
-        None => return client("TaskDefinition not found."),
-    }
-    let mut tasks = Vec::new();
-    for _ in 0..input["count"].as_u64().unwrap_or(1) {
-        let id = cloud.uuid().replace('-', "");
-        tasks.push(task(cluster, &id, false));
-        live_cluster(cloud, cluster)?.tasks.insert(id, None);
-    }
-    Ok(json!({ "tasks": tasks, "failures": [] }))
-}
-
-fn list_tasks(cloud: &mut Cloud, input: &Json) -> Answer {
-    let name = cluster_name(text(input, "cluster"));
-    let stopped = text(input, "desiredStatus") == "STOPPED";
-    let cluster = live_cluster(cloud, name)?;
-    let tasks = cluster.tasks.iter().filter(|(_, at)| at.is_some() == stopped);
-    let arns: Json = tasks.map(|(id, _)| task(name, id, stopped)["taskArn"].take()).collect();
-    Ok(json!({ "taskArns": arns }))
-}
-
-fn stop_task(cloud: &mut Cloud, input: &Json) -> Answer {
-    let name = cluster_name(text(input, "cluster"));
-    let now = cloud.now;
-    let id = last(text(input, "task"));
-    match live_cluster(cloud, name)?.tasks.get_mut(id) {
-        Some(stopped) => {
-            stopped.get_or_insert(now);
-            Ok(json!({ "task": task(name, id, true) }))
-        }
-        None => refuse(INVALID, "The referenced task was not found."),
-    }
 }
 
 fn client<T>(message: impl Into<String>) -> Result<T, Refusal> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, refuse, tag_pairs, text, text_list,
-    unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, parse, refuse, tag_pairs, text,
+    text_list, unknown, without,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -38,9 +38,13 @@ impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, rule) in &self.rules {
-            items.push(Item { kind: "rule", name: name.clone(), tags: Some(rule.tags.clone()) });
-            for id in rule.targets.keys() {
-                items.push(Item { kind: "target", name: format!("{name}:{id}"), tags: None });
+            let mut settings = without(rule.described.clone(), &["Arn"]);
+            parse(&mut settings, "EventPattern");
+            items.push(Item { kind: "rule", name: name.clone(), tags: Some(rule.tags.clone()), settings });
+            for (id, target) in &rule.targets {
+                let mut settings = target.clone();
+                parse(&mut settings, "Input");
+                items.push(Item { kind: "target", name: format!("{name}:{id}"), tags: None, settings });
             }
         }
         items

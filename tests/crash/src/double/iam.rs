@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, Refusal, Tags, last, pair_list, refuse, refuse_with, tag_pairs, text,
-    text_list, unknown,
+    ACCOUNT, Answer, Cloud, Item, Refusal, Tags, last, pair_list, parsed, refuse, refuse_with, tag_pairs,
+    text, text_list, unknown,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -49,16 +49,34 @@ impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, role) in &self.roles {
-            items.push(Item { kind: "role", name: name.clone(), tags: Some(role.tags.clone()) });
-            let child = |kind, child: &String| Item { kind, name: format!("{name}:{child}"), tags: None };
-            items.extend(role.policies.keys().map(|policy| child("role policy", policy)));
-            items.extend(role.attached.iter().map(|arn| child("attached role policy", arn)));
+            let (tags, settings) = (Some(role.tags.clone()), role.settings());
+            items.push(Item { kind: "role", name: name.clone(), tags, settings });
+            let child = |kind, child: &String, settings| {
+                let name = format!("{name}:{child}");
+                Item { kind, name, tags: None, settings }
+            };
+            let policies = role.policies.iter();
+            items.extend(
+                policies.map(|(policy, (document, _))| child("role policy", policy, parsed(document))),
+            );
+            items.extend(role.attached.iter().map(|arn| child("attached role policy", arn, Json::Null)));
         }
         items
     }
 }
 
 impl Role {
+    /// What was chosen for it.
+    fn settings(&self) -> Json {
+        json!({
+            "Path": self.path,
+            "AssumeRolePolicyDocument": parsed(&self.trust_policy),
+            "Description": self.description,
+            "MaxSessionDuration": self.session,
+            "PermissionsBoundary": self.boundary,
+        })
+    }
+
     /// What lists of roles show of it.
     fn listed(&self) -> Json {
         json!({

@@ -18,7 +18,7 @@ use checks::{invalid, named, required, within};
 use super::wire::Route;
 use super::{
     ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, last, refuse, refuse_with, sqs, text,
-    text_list, text_map, unknown,
+    text_list, text_map, unknown, without,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -90,10 +90,12 @@ impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, function) in &self.functions {
-            items.push(Item { kind: "function", name: name.clone(), tags: Some(function.tags.clone()) });
+            let (tags, settings) = (Some(function.tags.clone()), function.settings());
+            items.push(Item { kind: "function", name: name.clone(), tags, settings });
             items.extend(function.permissions.iter().map(|permission| permission.item(name)));
-            if function.event_invoke_config.is_some() {
-                items.push(Item { kind: "event invoke config", name: name.clone(), tags: None });
+            if let Some(config) = &function.event_invoke_config {
+                let settings = config.clone();
+                items.push(Item { kind: "event invoke config", name: name.clone(), tags: None, settings });
             }
         }
         items.extend(self.mappings.values().filter_map(mappings::Mapping::item));
@@ -185,6 +187,13 @@ impl Function {
 
     fn is_image(&self) -> bool {
         text(&self.configuration, "PackageType") == "Image"
+    }
+
+    /// What was chosen for it.
+    fn settings(&self) -> Json {
+        let mut settings = without(self.configuration.clone(), &["FunctionArn"]);
+        settings["ImageUri"] = json!(self.image_uri);
+        settings
     }
 
     fn arn(&self) -> &str {

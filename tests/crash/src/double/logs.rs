@@ -40,6 +40,7 @@ impl State {
                 kind: "log group",
                 name: name.clone(),
                 tags: Some(group.tags.clone()),
+                settings: json!({ "retentionInDays": group.retention, "kmsKeyId": group.key }),
             })
             .collect()
     }

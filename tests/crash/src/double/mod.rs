@@ -68,6 +68,50 @@ pub(crate) struct Call {
     pub(crate) input: Json,
 }
 
+/// Members that say what a call is about, and that no two runs name differently.
+const SUBJECTS: [&str; 25] = [
+    "RoleName",
+    "PolicyName",
+    "FunctionName",
+    "StatementId",
+    "QueueName",
+    "QueueUrl",
+    "logGroupName",
+    "resourceArn",
+    "ResourceArn",
+    "ResourceARN",
+    "Resource",
+    "Bucket",
+    "Name",
+    "Rule",
+    "GroupName",
+    "repositoryName",
+    "imageTag",
+    "clusterName",
+    "cluster",
+    "family",
+    "taskDefinition",
+    "AlarmName",
+    "AlarmNames",
+    "EventSourceArn",
+    "GroupDescription",
+];
+
+impl Call {
+    /// What it is called: service, operation, and what it is about.
+    pub(crate) fn name(&self) -> String {
+        let subjects = SUBJECTS.iter().filter_map(|member| match &self.input[*member] {
+            Json::String(text) => Some(text.clone()),
+            Json::Array(items) => Some(items.first()?.as_str()?.to_owned()),
+            _ => None,
+        });
+        // What AWS numbers by itself, or names by a random text, is nothing to go by.
+        let subjects = subjects.filter(|text| !text.contains("event-source-mapping:"));
+        let subjects: Vec<String> = subjects.collect();
+        format!("{}:{} {}", self.service, self.operation, subjects.join(" "))
+    }
+}
+
 /// Why a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -93,7 +137,7 @@ pub(crate) fn refuse_with<T>(status: u16, code: &str, message: impl Into<String>
 }
 
 /// One object, for the count of what exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The kind: `role`, `notification`.
     pub kind: &'static str,
@@ -101,6 +145,9 @@ pub struct Item {
     pub name: String,
     /// Its tags; `None` for what carries none.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Everything else that AWS would tell of it, so that two runs can be compared; what AWS chose itself
+    /// (ids, revisions, times, states that pass) is left out.
+    pub settings: Json,
 }
 
 impl fmt::Display for Item {
@@ -144,7 +191,14 @@ impl Cloud {
         items.extend(self.s3.items());
         items.extend(self.scheduler.items());
         items.extend(self.sqs.items());
-        items.sort();
+        // Ids that AWS chose stand in the settings of others: there they are the names of what they are of.
+        let names = self.ec2.names();
+        for item in &mut items {
+            rename(&mut item.settings, &names);
+        }
+        items.sort_by_cached_key(|item| {
+            (item.kind, item.name.clone(), item.settings.to_string(), item.tags.clone())
+        });
         items
     }
 
@@ -216,6 +270,42 @@ fn pair_list(tags: &Tags, key: &str, value: &str) -> Json {
         ]))
     });
     pairs.collect()
+}
+
+/// A document as JSON, so that the order of its members does not count; what is none stays a text.
+fn parsed(document: &str) -> Json {
+    serde_json::from_str(document).unwrap_or_else(|_| document.into())
+}
+
+/// Has a member that is a document as JSON.
+fn parse(object: &mut Json, member: &str) {
+    if let Some(document) = object[member].as_str() {
+        object[member] = parsed(document);
+    }
+}
+
+/// What is left of an object without these members.
+fn without(mut object: Json, members: &[&str]) -> Json {
+    if let Some(object) = object.as_object_mut() {
+        object.retain(|name, _| !members.contains(&name.as_str()));
+    }
+    object
+}
+
+/// Puts names in the place of ids, wherever a text has one.
+fn rename(settings: &mut Json, names: &BTreeMap<String, String>) {
+    match settings {
+        Json::String(text) => {
+            for (id, name) in names {
+                if text.contains(id) {
+                    *text = text.replace(id, name);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| rename(item, names)),
+        Json::Object(members) => members.values_mut().for_each(|member| rename(member, names)),
+        _ => {}
+    }
 }
 
 /// A list of texts of an input.

@@ -9,7 +9,7 @@ use roxmltree::{Document, Node};
 use serde_json::{Value as Json, json};
 
 use super::wire::escape;
-use super::{Answer, Cloud, Item, Refusal, Tags, lambda, refuse, refuse_with, text, unknown};
+use super::{Answer, Cloud, Item, Refusal, Tags, lambda, parsed, refuse, refuse_with, text, unknown};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -87,11 +87,15 @@ impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, bucket) in &self.buckets {
-            items.push(Item { kind: "bucket", name: name.clone(), tags: Some(bucket.tags.clone()) });
+            let tags = Some(bucket.tags.clone());
+            items.push(Item { kind: "bucket", name: name.clone(), tags, settings: Json::Null });
             for (subresource, _, kind, _) in SUBRESOURCES {
                 let document = bucket.documents.get(subresource);
-                if document.is_some_and(|document| subresource != "encryption" || document != ENCRYPTION) {
-                    items.push(Item { kind, name: name.clone(), tags: None });
+                let told = |document: &&String| subresource != "encryption" || *document != ENCRYPTION;
+                if let Some(document) = document.filter(told) {
+                    // A policy is JSON, the rest XML.
+                    let settings = parsed(document);
+                    items.push(Item { kind, name: name.clone(), tags: None, settings });
                 }
             }
             if let Some(document) = bucket.documents.get("notification") {
@@ -100,10 +104,12 @@ impl State {
                     kind: "notification",
                     name: format!("{name}:{}", value(entry, "Id")),
                     tags: None,
+                    settings: plain(entry).into(),
                 }));
-                if document.descendants().any(|node| node.tag_name().name() == "EventBridgeConfiguration") {
-                    let name = format!("{name}:EventBridge");
-                    items.push(Item { kind: "notification", name, tags: None });
+                let is_bridge = |node: &Node<'_, '_>| node.tag_name().name() == "EventBridgeConfiguration";
+                if let Some(entry) = document.descendants().find(is_bridge) {
+                    let (name, settings) = (format!("{name}:EventBridge"), plain(entry).into());
+                    items.push(Item { kind: "notification", name, tags: None, settings });
                 }
             }
         }
@@ -129,6 +135,17 @@ impl State {
 fn entries<'a>(document: &'a Document<'a>) -> impl Iterator<Item = Node<'a, 'a>> {
     let names = ["CloudFunctionConfiguration", "QueueConfiguration", "TopicConfiguration"];
     document.root_element().children().filter(move |node| names.contains(&node.tag_name().name()))
+}
+
+/// The XML of an entry; its elements are sorted, as their order means nothing.
+fn plain(node: Node<'_, '_>) -> String {
+    if let Some(text) = node.text().filter(|_| node.is_text()) {
+        return escape(text.trim());
+    }
+    let mut inner: Vec<String> = node.children().map(plain).collect();
+    inner.sort();
+    let name = node.tag_name().name();
+    format!("<{name}>{}</{name}>", inner.concat())
 }
 
 fn child<'a>(node: Node<'a, 'a>, name: &str) -> Option<Node<'a, 'a>> {

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::wire::Route;
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, pair_list, refuse, refuse_with, tag_pairs,
-    text, text_list, unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, pair_list, parse, refuse, refuse_with,
+    tag_pairs, text, text_list, unknown, without,
 };
 
 pub(super) const ROUTES: &[Route] = &[
@@ -74,10 +74,14 @@ impl State {
                     kind: "schedule group",
                     name: name.clone(),
                     tags: Some(group.tags.clone()),
+                    settings: Json::Null,
                 });
             }
-            for schedule in group.schedules.keys() {
-                items.push(Item { kind: "schedule", name: format!("{name}/{schedule}"), tags: None });
+            for (schedule, Schedule { described, .. }) in &group.schedules {
+                let mut settings = without(described.clone(), &["Arn"]);
+                parse(&mut settings["Target"], "Input");
+                let name = format!("{name}/{schedule}");
+                items.push(Item { kind: "schedule", name, tags: None, settings });
             }
         }
         items

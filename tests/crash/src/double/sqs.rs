@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{ACCOUNT, Answer, Cloud, Item, REGION, Tags, refuse, text, text_list, text_map, unknown};
+use super::{ACCOUNT, Answer, Cloud, Item, REGION, Tags, parsed, refuse, text, text_list, text_map, unknown};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -45,12 +45,29 @@ impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, queue) in &self.queues {
-            items.push(Item { kind: "queue", name: name.clone(), tags: Some(queue.tags.clone()) });
-            if queue.attributes.get("Policy").is_some_and(|policy| !policy.is_empty()) {
-                items.push(Item { kind: "queue policy", name: name.clone(), tags: None });
+            let (tags, settings) = (Some(queue.tags.clone()), queue.settings());
+            items.push(Item { kind: "queue", name: name.clone(), tags, settings });
+            if let Some(policy) = queue.attributes.get("Policy").filter(|policy| !policy.is_empty()) {
+                let settings = parsed(policy);
+                items.push(Item { kind: "queue policy", name: name.clone(), tags: None, settings });
             }
         }
         items
+    }
+}
+
+impl Queue {
+    /// Its attributes, without its policy, which is an item of its own.
+    fn settings(&self) -> Json {
+        let attributes = self
+            .attributes
+            .iter()
+            .filter(|(name, value)| !matches!(name.as_str(), "Policy" | "QueueArn") && !value.is_empty());
+        let told = attributes.map(|(name, value)| {
+            let value = if name.ends_with("Policy") { parsed(value) } else { value.as_str().into() };
+            (name.clone(), value)
+        });
+        told.collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     ACCOUNT, Answer, BUSY, Cloud, Function, Item, MISSING, REGION, Refusal, Tags, conflict, iam, impossible,
-    last, missing, name_of, refuse, required, sqs, text, text_map, within,
+    last, missing, name_of, refuse, required, sqs, text, text_map, within, without,
 };
 
 #[derive(Clone, Debug)]
@@ -29,7 +29,10 @@ impl Mapping {
     /// One that is being deleted counts no more.
     pub(super) fn item(&self) -> Option<Item> {
         let name = format!("{}<-{}", self.function(), self.source());
-        let item = Item { kind: "event source mapping", name, tags: Some(self.tags.clone()) };
+        let own = ["UUID", "EventSourceMappingArn", "StateTransitionReason"];
+        let mut settings = without(self.configuration.clone(), &own);
+        settings["Enabled"] = self.enabled.into();
+        let item = Item { kind: "event source mapping", name, tags: Some(self.tags.clone()), settings };
         (self.change != DELETING).then_some(item)
     }
 

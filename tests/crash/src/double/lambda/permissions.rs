@@ -17,7 +17,8 @@ pub(super) struct Permission {
 
 impl Permission {
     pub(super) fn item(&self, function: &str) -> Item {
-        Item { kind: "permission", name: format!("{function}:{}", self.sid), tags: None }
+        let name = format!("{function}:{}", self.sid);
+        Item { kind: "permission", name, tags: None, settings: self.statement.clone() }
     }
 
     /// Whether a service may invoke the function for an object, and knows that it may.

@@ -1,0 +1,36 @@
+//! An account that allows few calls, under the real Terraform.
+
+use serde_json::{Map, json};
+
+use crate::stage::{On, Stage};
+
+/// How many composites.
+const COMPOSITES: usize = 100;
+/// How many calls a second each service takes.
+const LIMIT: f64 = 20.0;
+
+#[test]
+fn a_hundred_composites_are_made_with_few_wasted_calls() {
+    let (stage, proxy) = Stage::proxied(On::MiniStack, |_, _, _| true);
+    let before = stage.aws.everything();
+    let function = |number: usize| {
+        let inputs = json!({
+            "name": format!("worker-{number}"),
+            "code": { "bootstrap": "bootstrap" },
+            "on": [{ "schedule": "rate(1 hour)" }],
+        });
+        (format!("worker_{number}"), inputs)
+    };
+    let functions: Map<_, _> = (0..COMPOSITES).map(function).collect();
+    stage.configure_with(json!({ "tandem_event_function": functions }));
+    proxy.limit(LIMIT);
+    let parallel = ["-auto-approve", "-no-color", "-input=false", "-parallelism=50"];
+    for command in ["apply", "destroy"] {
+        stage.terraform.run(&[&[command], &parallel[..]].concat()).expect_success();
+        let (calls, refused) = proxy.limited();
+        println!("{command}: {refused} of {calls} calls were refused so far");
+        assert!(refused > 0, "the account never said that there were too many calls");
+        assert!(refused * 10 < calls, "{refused} of {calls} calls were wasted");
+    }
+    assert_eq!(stage.aws.everything(), before);
+}

@@ -1,0 +1,95 @@
+//! The crash matrix, and whether it sees what it should.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value as Json;
+use tandem_tests::environment::{private, root};
+
+use crate::step::{Result, loud, quiet, step};
+
+/// Runs the whole matrix, or what is left of it, and writes `docs/reliability.md`.
+pub(crate) fn report() -> Result {
+    let results = private().join("crash-matrix.jsonl");
+    let page = root().join("docs/reliability.md");
+    step("Building the crash matrix (several minutes when cold)", || quiet(&mut build(&root(), None)))?;
+    let mut run = Command::new(env!("CARGO"));
+    run.current_dir(root()).args(["run", "--quiet", "--locked", "-p", "tandem-crash", "--"]);
+    loud(run.arg("--results").arg(results).arg("--report").arg(page))
+}
+
+fn build(folder: &Path, target: Option<&Path>) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(folder).args(["build", "--locked", "-p", "tandem-crash", "--bin", "crash-matrix"]);
+    if let Some(target) = target {
+        cargo.env("CARGO_TARGET_DIR", target);
+    }
+    cargo
+}
+
+/// Plants each defect of a list into a copy of the project: the cases that it names must fail over it.
+pub(crate) fn defects() -> Result {
+    let list = std::fs::read_to_string(root().join("tests/crash/defects.json"))?;
+    let list: Vec<Json> = serde_json::from_str(&list)?;
+    let (folder, target) = (private().join("defects/project"), private().join("defects/target"));
+    copy(&folder)?;
+    step("Building a copy without defects (minutes when cold)", || {
+        quiet(&mut build(&folder, Some(&target)))
+    })?;
+    for defect in &list {
+        let cases = defect["cases"].as_str().unwrap_or_default();
+        step(&format!("Without a defect: {cases}"), || quiet(&mut matrix(&folder, &target, cases)))?;
+    }
+    let mut unseen = Vec::new();
+    for defect in &list {
+        let text = |name: &str| defect[name].as_str().unwrap_or_default().to_owned();
+        let (name, path) = (text("defect"), folder.join(text("file")));
+        let whole = std::fs::read_to_string(&path)?;
+        if whole.matches(&text("find")).count() != 1 {
+            let file = text("file");
+            return Err(format!(
+                "`{name}`: the place for it is not in {file} once; mend tests/crash/defects.json"
+            )
+            .into());
+        }
+        std::fs::write(&path, whole.replace(&text("find"), &text("replace")))?;
+        let seen = step(&name, || {
+            quiet(&mut build(&folder, Some(&target)))?;
+            let mut matrix = matrix(&folder, &target, &text("cases"));
+            Ok(!matrix.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
+        });
+        std::fs::write(&path, whole)?;
+        if !seen? {
+            unseen.push(format!("  {name}"));
+        }
+    }
+    if unseen.is_empty() {
+        println!("defects: {} planted, {} seen", list.len(), list.len());
+        return Ok(());
+    }
+    Err(format!("the matrix does not see these defects:\n{}", unseen.join("\n")).into())
+}
+
+fn matrix(folder: &Path, target: &Path, cases: &str) -> Command {
+    let mut command = Command::new(target.join("debug/crash-matrix"));
+    command.current_dir(folder).args(["--fail-fast", "--only", cases]);
+    command
+}
+
+/// Brings the project's files as they are now into a folder, and takes out what is not the project's.
+fn copy(folder: &Path) -> Result {
+    let mut git = Command::new("git");
+    git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = quiet(&mut git)?;
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    for path in listed.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from) {
+        let (from, to) = (root().join(&path), folder.join(&path));
+        if from.is_file() {
+            std::fs::create_dir_all(to.parent().unwrap_or(folder))?;
+            std::fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
+}
