@@ -158,7 +158,7 @@ fn normal(
         for bucket in &buckets {
             text = text.replace(bucket.as_str(), "BUCKET");
         }
-        let text = text.replace(account, "ACCOUNT");
+        let text = without_ids(&text.replace(account, "ACCOUNT").replace(ACCOUNT, "ACCOUNT"));
         // An image: the host of its registry, and the digest of what was pushed.
         match text.split_once("@sha256:") {
             Some((image, _)) => format!("image {}", image.split_once('/').map_or(image, |(_, name)| name)),
@@ -168,10 +168,38 @@ fn normal(
     settings
         .iter()
         .map(|(key, settings)| {
-            let fields = settings.iter().map(|(field, value)| (field.clone(), normal(value)));
-            (key.clone(), fields.collect())
+            // Functions have other code, and images are made of other files.
+            let fields =
+                settings.iter().filter(|(field, _)| !["source_code_hash", "tag"].contains(&field.as_str()));
+            let fields = fields.map(|(field, value)| (field.clone(), normal(value)));
+            (normal_key(key, account), fields.collect())
         })
         .collect()
+}
+
+/// A key without an account, and without the hash at the end of an image's.
+fn normal_key(key: &str, account: &str) -> String {
+    let key = key.replace(account, "ACCOUNT");
+    match key.rsplit_once('_') {
+        Some((rest, hash)) if hash.len() == 16 && key.starts_with("ecr_image.") => format!("{rest}_*"),
+        _ => key,
+    }
+}
+
+/// A text without what follows the beginning of an id that AWS chose.
+fn without_ids(text: &str) -> String {
+    let mut text = text.to_owned();
+    for start in ["sg-", "vpc-", "subnet-"] {
+        let mut parts = text.split(start);
+        let mut normal = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            normal.push_str(start);
+            normal.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+        }
+        text = normal;
+    }
+    // How many there are is the emulator's, too.
+    text.replace(",subnet-", "")
 }
 
 /// What both say of settings, kind by kind and field by field.

@@ -158,6 +158,10 @@ impl QueuePolicies {
         let url = url(&self.0, queue).await?;
         let url =
             url.ok_or_else(|| Failure::local("sqs:GetQueueUrl", format!("the queue `{queue}` is gone")))?;
+        self.put_at(url, policy).await
+    }
+
+    async fn put_at(&self, url: String, policy: String) -> Result<(), Failure> {
         let request = self.0.set_queue_attributes().queue_url(url).attributes(Name::Policy, policy);
         call!("sqs:SetQueueAttributes", request).map(|_| ())
     }
@@ -186,9 +190,15 @@ impl Driver for QueuePolicies {
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        if url(&self.0, id).await?.is_none() {
-            return Ok(());
+        let Some(url) = url(&self.0, id).await? else { return Ok(()) };
+        match self.put_at(url, String::new()).await {
+            // A queue that was just deleted has a URL for a while.
+            Err(failure)
+                if failure.code.contains("NonExistentQueue") || failure.code == "QueueDoesNotExist" =>
+            {
+                Ok(())
+            }
+            result => result,
         }
-        gone(self.put(id, String::new()).await)
     }
 }
