@@ -250,8 +250,8 @@ fn less(fixture: &Fixture, inputs: &Json) -> Json {
 
 /// What a create that nobody disturbs makes.
 fn undisturbed(type_name: &str, scenario: Scenario) -> Vec<String> {
-    let of_less = matches!(scenario, Scenario::CreateThenLess | Scenario::UpdateThenBack);
     static MADE: Mutex<BTreeMap<(String, bool), Vec<String>>> = Mutex::new(BTreeMap::new());
+    let of_less = matches!(scenario, Scenario::CreateThenLess | Scenario::UpdateThenBack);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = made.entry((type_name.to_owned(), of_less)).or_insert_with(|| {
         let fixture = Fixture::named(type_name);

@@ -616,10 +616,10 @@ impl Run<'_> {
     async fn confirm(&self, anchor: &Object, driver: &dyn Driver, id: &str) -> Result<(), Problem> {
         tokio::time::sleep(self.job.lease / 10).await;
         let ours = self.still_ours(driver, id).await;
-        match ours.map_err(|failure| Problem::failed("Looking at", &anchor.key, &failure))? {
-            true => Ok(()),
-            false => Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment")),
+        if ours.map_err(|failure| Problem::failed("Looking at", &anchor.key, &failure))? {
+            return Ok(());
         }
+        Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment"))
     }
 
     /// Whether the anchor carries our instance. A read may lag behind: before it is given up, it is looked

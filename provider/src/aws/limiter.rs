@@ -170,7 +170,7 @@ async fn judge(mut answer: HttpResponse) -> Result<(HttpResponse, bool), Connect
         return Ok((answer, false));
     }
     let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
-    let bytes = body.collect().await.map_err(|error| ConnectorError::io(error))?.to_bytes();
+    let bytes = body.collect().await.map_err(ConnectorError::io)?.to_bytes();
     let text = String::from_utf8_lossy(&bytes);
     let header = answer.headers().get("x-amzn-errortype").unwrap_or_default();
     let says = |part: &str| header.contains(part) || text.contains(part);

@@ -127,6 +127,15 @@ struct Progress {
     stale: Option<(usize, String, Box<Cloud>)>,
 }
 
+impl Progress {
+    fn put_on_wire(&mut self, call: &Call, meets_fault: bool) -> Sent {
+        self.sent += 1;
+        let ticket = self.sent;
+        self.wire.insert(ticket, call.clone());
+        Sent { ticket, meets_fault }
+    }
+}
+
 /// A call on its way there.
 #[derive(Clone, Copy)]
 struct Sent {
@@ -293,7 +302,7 @@ impl Process {
         let number = progress.carried_out.get(&name).copied().unwrap_or_default() + 1;
         let fault = match &self.script {
             Some((fault, at)) if !progress.fired && *at == format!("{name} #{number}") => *fault,
-            _ => return Way::Through(self.put_on_wire(&mut progress, call, false)),
+            _ => return Way::Through(progress.put_on_wire(call, false)),
         };
         match fault {
             Fault::KillBefore => {
@@ -309,7 +318,7 @@ impl Process {
             // Their state is lost at the end.
             Fault::StateLost | Fault::StateGone => {
                 progress.fired = true;
-                Way::Through(self.put_on_wire(&mut progress, call, false))
+                Way::Through(progress.put_on_wire(call, false))
             }
             Fault::Stop | Fault::StopTwice => {
                 progress.fired = true;
@@ -317,7 +326,7 @@ impl Process {
                 if fault == Fault::StopTwice {
                     self.abandoned.notify_one();
                 }
-                Way::Through(self.put_on_wire(&mut progress, call, false))
+                Way::Through(progress.put_on_wire(call, false))
             }
             fault => match fault.refusal(&call.service, &call.operation) {
                 Some((times, refusal)) => {
@@ -328,16 +337,9 @@ impl Process {
                     Way::Refused(refusal)
                 }
                 // What happens where it arrives, or on the way back.
-                None => Way::Through(self.put_on_wire(&mut progress, call, true)),
+                None => Way::Through(progress.put_on_wire(call, true)),
             },
         }
-    }
-
-    fn put_on_wire(&self, progress: &mut Progress, call: &Call, meets_fault: bool) -> Sent {
-        progress.sent += 1;
-        let ticket = progress.sent;
-        progress.wire.insert(ticket, call.clone());
-        Sent { ticket, meets_fault }
     }
 
     /// A call arrives; `None` when nobody waits for its answer any more.

@@ -151,8 +151,7 @@ impl Scene {
         };
         match operation {
             Operation::Create | Operation::Delete | Operation::Tainted => Some((all.clone(), all)),
-            Operation::CreateThenLess => Some((all.clone(), less()?)),
-            Operation::UpdateThenBack => Some((all.clone(), less()?)),
+            Operation::CreateThenLess | Operation::UpdateThenBack => Some((all.clone(), less()?)),
             Operation::Update => Some((all.clone(), self.changed(all, |replaces| !replaces)?)),
             Operation::Replace => Some((all.clone(), self.changed(all, |replaces| replaces)?)),
         }

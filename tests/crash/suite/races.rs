@@ -72,10 +72,9 @@ fn of_two_that_resume_one_wins() {
                 let (first, second) = (Process::new(&scene.world), Process::elsewhere(&scene.world));
                 let ends = tokio::join!(one.apply(&first, &inputs), other.apply(&second, &inputs));
                 let (winner, end) = match &ends {
-                    (End::Done, End::Failed(_)) => (one, ends.0),
                     (End::Failed(_), End::Done) => (other, ends.1),
                     // Both may stand back: the next apply completes it.
-                    (End::Failed(_), End::Failed(_)) => (one, ends.0),
+                    (End::Done | End::Failed(_), End::Failed(_)) => (one, ends.0),
                     both => panic!("{said}: {both:?}"),
                 };
                 scene.terraform = winner;

@@ -312,11 +312,13 @@ fn xml(value: &Json, item: &str) -> String {
         Json::Null => String::new(),
         Json::String(text) => escape(text),
         Json::Array(items) => {
-            items.iter().map(|value| format!("<{item}>{}</{item}>", xml(value, item))).collect()
+            let items = items.iter().map(|value| format!("<{item}>{}</{item}>", xml(value, item)));
+            items.collect::<Vec<_>>().concat()
         }
         Json::Object(members) => {
             let given = members.iter().filter(|(_, value)| !value.is_null());
-            given.map(|(name, value)| format!("<{name}>{}</{name}>", xml(value, item))).collect()
+            let members = given.map(|(name, value)| format!("<{name}>{}</{name}>", xml(value, item)));
+            members.collect::<Vec<_>>().concat()
         }
         other => other.to_string(),
     }
