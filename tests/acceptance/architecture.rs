@@ -15,7 +15,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tfplugin", &["tfplugin"]),
     ("terraform-provider-tandem", &["tandem-engine", "tandem-model", "tfplugin"]),
     ("tandem", &["tandem-model"]),
-    ("tandem-tests", &["tandem", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"]),
+    ("tandem-crash", &["tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"]),
+    (
+        "tandem-tests",
+        &["tandem", "tandem-crash", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"],
+    ),
     ("xtask", &["tandem-tests"]),
 ];
 
@@ -60,7 +64,7 @@ fn each_crate_knows_only_its_own_world() {
             assert_eq!(knows("tonic"), None, "only tfplugin knows tonic, not {name}");
             assert_eq!(knows("prost"), None, "only tfplugin knows prost, not {name}");
         }
-        if !["terraform-provider-tandem", "tandem-tests"].contains(&name.as_str()) {
+        if !["terraform-provider-tandem", "tandem-crash", "tandem-tests"].contains(&name.as_str()) {
             assert_eq!(knows("aws-"), None, "only the provider knows AWS, not {name}");
         }
         if name.starts_with("tandem-model") {

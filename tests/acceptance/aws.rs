@@ -77,10 +77,6 @@ impl Aws {
 
     pub(crate) fn recreate(&self, kind: &str, id: &str, settings: &Settings, tags: &Tags) {
         self.delete(kind, id);
-        self.create_again(kind, settings, tags);
-    }
-
-    pub(crate) fn create_again(&self, kind: &str, settings: &Settings, tags: &Tags) {
         self.settle(|| self.driver(kind).create(settings, tags)).expect("a new object");
     }
 

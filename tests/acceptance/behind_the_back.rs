@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use tandem_engine::canonical;
+use tandem_engine::driver::Tags;
 use tandem_model::kind::Role;
 use tandem_model::kinds;
 
@@ -147,7 +148,7 @@ fn change(stage: &Stage, target: &Target) {
     if field == canonical::TAGS {
         stage.aws.tag(kind, id, &[("behind", "x")]);
     } else if field == "active_revisions" {
-        stage.aws.create_again(kind, &now.settings, &now.tags);
+        register_again(stage, id, &now.tags);
     } else if field == "source_code_hash" || field == "architectures" {
         now.settings.insert("source_code_hash".into(), hash_of(stage, "bootstrap2"));
         let path = stage.terraform.path().join("bootstrap2");
@@ -164,6 +165,25 @@ fn change(stage: &Stage, target: &Target) {
             stage.aws.recreate(kind, id, &now.settings, &now.tags);
         }
     }
+}
+
+/// Registers a second revision of a task definition, equal to the first.
+fn register_again(stage: &Stage, family: &str, tags: &Tags) {
+    let call = |operation: &str, input: &Json| {
+        let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+        stage.account.json("ecs", &target, input).expect("an answer")
+    };
+    let described = call("DescribeTaskDefinition", &json!({ "taskDefinition": family }));
+    let mut definition = described["taskDefinition"].clone();
+    // What AWS adds by itself.
+    let added =
+        ["taskDefinitionArn", "revision", "status", "compatibilities", "requiresAttributes", "registeredAt"];
+    let members = definition.as_object_mut().expect("a definition");
+    members
+        .retain(|name, value| !added.contains(&name.as_str()) && name != "registeredBy" && !value.is_null());
+    let tags = tags.iter().map(|(key, value)| json!({ "key": key, "value": value }));
+    definition["tags"] = tags.collect();
+    call("RegisterTaskDefinition", &definition);
 }
 
 /// One field of each object at a time; what changes with others, by itself.

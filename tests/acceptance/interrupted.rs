@@ -75,7 +75,7 @@ fn timeouts_end_an_operation_and_leave_its_work_in_the_state() {
         let slow = late.clone();
         let (stage, _proxy) = Stage::proxied(On::MiniStack, move |at, _, _| {
             if at == Phase::After && slow.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(1200));
+                std::thread::sleep(Duration::from_millis(4500));
             }
             true
         });
@@ -83,7 +83,7 @@ fn timeouts_end_an_operation_and_leave_its_work_in_the_state() {
         let mut inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();
         late.store(true, Ordering::SeqCst);
-        inputs["timeouts"] = json!({ "create": "1s", "delete": "1s" });
+        inputs["timeouts"] = json!({ "create": "4s", "delete": "4s" });
         stage.configure(&fixture, &inputs);
         stage.terraform.apply().expect_failure(&["The apply was interrupted", "ran out of time"]);
         late.store(false, Ordering::SeqCst);
