@@ -8,4 +8,5 @@ pub mod fault;
 pub mod fixture;
 pub mod matrix;
 pub mod report;
+pub mod scene;
 pub mod terraform;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use tandem_crash::carrier::Process;
 use tandem_crash::double::Item;
-use tandem_crash::matrix::{Operation, Scene, in_virtual_time, undisturbed};
+use tandem_crash::matrix::{Operation, in_virtual_time, undisturbed};
+use tandem_crash::scene::Scene;
 use tandem_crash::terraform::End;
 use tandem_model::composites;
 

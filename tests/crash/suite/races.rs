@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use tandem_crash::carrier::{Process, World};
 use tandem_crash::double::{ACCOUNT, Cloud};
 use tandem_crash::fault::Fault;
-use tandem_crash::matrix::{Scene, follow};
+use tandem_crash::matrix::follow;
+use tandem_crash::scene::Scene;
 use tandem_crash::terraform::{End, Terraform};
 use tandem_model::composite::Definition;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tandem_crash::carrier::Process;
 use tandem_crash::double::{ACCOUNT, REGION};
 use tandem_crash::fault::Fault;
-use tandem_crash::matrix::{Operation, Scene, undisturbed};
+use tandem_crash::matrix::{Operation, undisturbed};
+use tandem_crash::scene::Scene;
 use tandem_crash::terraform::End;
 use terraform_provider_tandem::sweep::{Arguments, Report, sweep};
 

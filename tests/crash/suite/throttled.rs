@@ -22,7 +22,7 @@ fn a_hundred_composites_waste_few_calls() {
         // One process: Terraform starts one provider for all of them.
         let process = Process::new(&world);
         let definition = Definition::find("event_function").expect("a composite");
-        tandem_crash::matrix::enter_folder();
+        tandem_crash::scene::enter_folder();
         let provider = Terraform::new(definition).start(&process).await;
         let provider = provider.unwrap_or_else(|end| panic!("{end:?}"));
         let turns = tokio::sync::Semaphore::new(PARALLELISM);

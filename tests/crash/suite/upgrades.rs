@@ -2,7 +2,7 @@
 
 use tandem_crash::carrier::Process;
 use tandem_crash::double::ACCOUNT;
-use tandem_crash::matrix::Scene;
+use tandem_crash::scene::Scene;
 use tandem_crash::terraform::End;
 use tfplugin::Value;
 
