@@ -204,7 +204,8 @@ impl Process {
 
     /// Where it finds AWS.
     pub fn endpoint(&self) -> String {
-        format!("{}{}", self.world.endpoint, if self.elsewhere { ".elsewhere" } else { "" })
+        let here = self.world.endpoint.as_str();
+        if self.elsewhere { here.replace("://", "://elsewhere-") } else { here.to_owned() }
     }
 
     /// Lets somebody else act just before the next call of this name (`s3:PutObject`) is carried out.
