@@ -24,8 +24,8 @@ const MOST: f64 = 1000.0;
 const LEAST: f64 = 1.0;
 /// What is left of the calls per second after a throttled call.
 const CUT: f64 = 0.7;
-/// Calls per second that each second adds, once there is a limit.
-const GROWTH: f64 = 1.0;
+/// What part of the calls per second each second adds, once there is a limit.
+const GROWTH: f64 = 0.05;
 
 /// The limits of every service, as far as they are known.
 #[derive(Clone, Debug, Default)]
@@ -100,8 +100,8 @@ impl Rate {
             self.limited = true;
             self.ready = self.ready.min(0.0);
         } else if self.waited && now - self.changed >= Duration::from_secs(1) {
-            let more = if self.limited { GROWTH } else { self.per_second };
-            self.per_second = (self.per_second + more).min(MOST);
+            let more = if self.limited { GROWTH } else { 1.0 };
+            self.per_second = (self.per_second * (1.0 + more)).min(MOST);
             self.changed = now;
             self.waited = false;
         }
