@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -38,11 +39,16 @@ pub struct World {
 impl World {
     /// A world in which nothing exists; latencies follow from the seed.
     pub fn new(seed: u64) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             cloud: Mutex::default(),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             start: Instant::now(),
-            endpoint: format!("http://{}-{seed:x}.double", std::process::id()),
+            endpoint: format!(
+                "http://{}-{}.double",
+                std::process::id(),
+                NEXT.fetch_add(1, Ordering::Relaxed)
+            ),
             limit: Mutex::default(),
             left: Mutex::default(),
         })

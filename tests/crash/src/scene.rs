@@ -108,7 +108,7 @@ impl Scene {
                 let process = Process::disturbed(&self.world, Fault::Denied, &at);
                 let end = self.terraform.apply(&process, &first).await;
                 if !matches!(end, End::Failed(_)) || !self.terraform.is_tainted() {
-                    return Err(format!("a create that is refused in the middle is not tainted: {end:?}"));
+                    return Err(format!("a create that is refused at {at} is not tainted: {end:?}"));
                 }
                 return Ok(());
             }
