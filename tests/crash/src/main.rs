@@ -59,7 +59,11 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<usize, String> {
     eprintln!("counting the calls of undisturbed runs");
     let mut cases: Vec<Case> = Vec::new();
-    for definition in composites::ALL {
+    let wanted = |name: &str| {
+        let begins = format!("{name}/");
+        begins.starts_with(&arguments.only) || arguments.only.starts_with(&begins)
+    };
+    for definition in composites::ALL.iter().filter(|definition| wanted(definition.type_name)) {
         cases.extend(in_virtual_time(matrix::cases(definition.type_name)));
     }
     cases.retain(|case| case.to_string().starts_with(&arguments.only));
