@@ -57,6 +57,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<usize, String> {
+    // The cases run in a folder of their own.
+    let here = |path: &Option<PathBuf>| {
+        let absolute = path.as_ref().map(std::path::absolute).transpose();
+        absolute.map_err(|error| format!("this folder cannot be told: {error}"))
+    };
+    let (results, report_to) = (here(&arguments.results)?, here(&arguments.report)?);
     eprintln!("counting the calls of undisturbed runs");
     let mut cases: Vec<Case> = Vec::new();
     let wanted = |name: &str| {
@@ -76,7 +82,7 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
         cases.truncate(count);
     }
     eprintln!("{} runs", cases.len());
-    let results = Results::open(arguments.results.as_deref(), arguments.seed)?;
+    let results = Results::open(results.as_deref(), arguments.seed)?;
     let threads =
         arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let how = matrix::How {
@@ -91,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
     for (case, wrong) in &report.failures {
         println!("\nFAILED {case}\n{wrong}");
     }
-    if let Some(path) = &arguments.report {
+    if let Some(path) = &report_to {
         std::fs::write(
             path,
             report
