@@ -80,7 +80,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
         })?;
     }
     if full && filter.is_none() {
-        crate::crash::defects()?;
+        crate::crash::defects(None)?;
     }
     let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     if full {

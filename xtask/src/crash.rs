@@ -29,9 +29,14 @@ fn build(folder: &Path, target: Option<&Path>) -> Command {
 }
 
 /// Plants each defect of a list into a copy of the project: the cases that it names must fail over it.
-pub(crate) fn defects() -> Result {
+pub(crate) fn defects(filter: Option<&str>) -> Result {
     let list = std::fs::read_to_string(root().join("tests/crash/defects.json"))?;
-    let list: Vec<Json> = serde_json::from_str(&list)?;
+    let mut list: Vec<Json> = serde_json::from_str(&list)?;
+    let wanted = |defect: &Json| {
+        let name = defect["defect"].as_str().unwrap_or_default();
+        filter.is_none_or(|filter| name.contains(filter))
+    };
+    list.retain(wanted);
     let folder = private().join("defects");
     // What others wrote is built already, and the same.
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);

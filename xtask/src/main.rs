@@ -47,7 +47,10 @@ enum Command {
     /// Break every call of every operation of every composite, and write `docs/reliability.md`: an interrupted run goes on where it was
     CrashReport,
     /// Plant defects into a copy of the engine: the crash matrix must see each
-    Defects,
+    Defects {
+        /// Only those whose description contains this
+        filter: Option<String>,
+    },
     /// Install the emulators that demo and tests need into the private folder
     Setup,
     /// Build the provider for release into a filesystem mirror, and print the CLI configuration for it
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
         Command::Demo { example, keep } => demo::run(example, keep),
         Command::Test { filter, full } => check::run(filter.as_deref(), full),
         Command::CrashReport => crash::report(),
-        Command::Defects => crash::defects(),
+        Command::Defects { filter } => crash::defects(filter.as_deref()),
         Command::Setup => setup::everything(),
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),
