@@ -1,12 +1,18 @@
 //! Rust handlers: what is generated around them, and how the user's part is read.
 
+mod resources;
+mod signatures;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
-use tandem_model::graph::{Graph, Object};
+use tandem_model::graph::{Key, Object};
+use tandem_model::input::Reference;
 
+pub use self::resources::{Kind, Resource};
+use self::signatures::{brings, find, misfit};
 use crate::diagnostic::Diagnostic;
 use crate::spec::{App, Entry, bootstrap};
 use crate::templates::{Error, Templates};
@@ -20,10 +26,12 @@ pub struct Function {
     pub events: BTreeSet<Event>,
     /// Types of events that none reach it of any more, and that its `handler.rs` still has a function for.
     pub kept: BTreeSet<Event>,
-    /// Whether it tells a queue which messages of a batch failed.
+    /// Whether it tells a queue or stream which messages or records of a batch failed.
     pub partial: bool,
     /// Whether it may start tasks.
     pub launches: bool,
+    /// What else it uses.
+    pub resources: Vec<Resource>,
 }
 
 /// A type of events.
@@ -35,68 +43,137 @@ pub enum Event {
     Message,
     /// The clock.
     Schedule,
-    /// A call by hand.
+    /// Requests over HTTPS.
+    Request,
+    /// Records of a Kinesis stream.
+    Record,
+    /// Changes of a table's items.
+    Change,
+    /// Messages of a topic.
+    Notification,
+    /// Events of EventBridge.
+    Bus,
+    /// A call by hand, by a workflow, another function, or a schedule that says with what.
     Invoke,
+}
+
+/// What is known of a type of events.
+struct Facts {
+    /// What templates call it.
+    flag: &'static str,
+    /// The function of `handler.rs` that gets them.
+    function: &'static str,
+    /// Name and type of its first argument.
+    argument: (&'static str, &'static str),
+    returns: &'static str,
+    /// The feature of `aws_lambda_events` with the types of the record.
+    feature: Option<&'static str>,
 }
 
 impl Event {
     /// Every type.
-    const ALL: [Event; 4] = [Event::Object, Event::Message, Event::Schedule, Event::Invoke];
+    pub(crate) const ALL: [Event; 9] = [
+        Event::Object,
+        Event::Message,
+        Event::Schedule,
+        Event::Request,
+        Event::Record,
+        Event::Change,
+        Event::Notification,
+        Event::Bus,
+        Event::Invoke,
+    ];
 
     /// What makes a function get such events: a kind of object, and its field that names the function.
     const SOURCES: &[(&'static str, &'static str, Event)] = &[
         ("s3_bucket_notification", "lambda_function_arn", Event::Object),
         ("lambda_event_source_mapping", "function_name", Event::Message),
         ("scheduler_schedule", "target_arn", Event::Schedule),
+        ("apigatewayv2_integration", "integration_uri", Event::Request),
+        ("lambda_function_url", "function_name", Event::Request),
+        ("sns_topic_subscription", "endpoint", Event::Notification),
+        ("cloudwatch_event_target", "arn", Event::Bus),
     ];
 
+    fn facts(self) -> Facts {
+        const NOTHING: &str = "Result<(), Error>";
+        let (flag, function, argument, returns, feature) = match self {
+            Self::Object => ("object", "on_object", ("object", "Object"), NOTHING, Some("s3")),
+            Self::Message => ("message", "on_message", ("message", "Message"), NOTHING, Some("sqs")),
+            Self::Schedule => ("schedule", "on_schedule", ("tick", "Tick"), NOTHING, Some("eventbridge")),
+            Self::Request => {
+                let returns = "Result<Response, Error>";
+                ("request", "on_request", ("request", "Request"), returns, Some("apigw"))
+            }
+            Self::Record => ("record", "on_record", ("record", "Record"), NOTHING, Some("kinesis")),
+            Self::Change => ("change", "on_change", ("change", "Change"), NOTHING, Some("dynamodb")),
+            Self::Notification => {
+                let argument = ("notification", "Notification");
+                ("notification", "on_notification", argument, NOTHING, Some("sns"))
+            }
+            Self::Bus => ("event", "on_event", ("event", "Event"), NOTHING, Some("eventbridge")),
+            Self::Invoke => ("invoke", "on_invoke", ("payload", "Value"), "Result<Value, Error>", None),
+        };
+        Facts { flag, function, argument, returns, feature }
+    }
+
     fn flag(self) -> &'static str {
-        match self {
-            Self::Object => "object",
-            Self::Message => "message",
-            Self::Schedule => "schedule",
-            Self::Invoke => "invoke",
-        }
+        self.facts().flag
     }
 
     /// The function of `handler.rs` that gets them.
     pub fn function(self) -> &'static str {
-        match self {
-            Self::Object => "on_object",
-            Self::Message => "on_message",
-            Self::Schedule => "on_schedule",
-            Self::Invoke => "on_invoke",
-        }
+        self.facts().function
     }
 
     /// The type of its first argument.
     fn argument(self) -> &'static str {
-        match self {
-            Self::Object => "Object",
-            Self::Message => "Message",
-            Self::Schedule => "Tick",
-            Self::Invoke => "Value",
-        }
+        self.facts().argument.1
     }
 
     fn returns(self) -> &'static str {
-        if self == Self::Invoke { "Result<Value, Error>" } else { "Result<(), Error>" }
+        self.facts().returns
+    }
+
+    /// The feature of `aws_lambda_events` that it takes.
+    pub(crate) fn feature(self) -> Option<&'static str> {
+        self.facts().feature
     }
 
     /// How the function is declared.
     fn signature(self) -> String {
-        let name = match self {
-            Self::Object => "object",
-            Self::Message => "message",
-            Self::Schedule => "tick",
-            Self::Invoke => "payload",
-        };
-        format!(
-            "pub async fn {}({name}: {}, context: &Context) -> {}",
-            self.function(),
-            self.argument(),
-            self.returns()
-        )
+        let Facts { function, argument: (name, argument), returns, .. } = self.facts();
+        format!("pub async fn {function}({name}: {argument}, context: &Context) -> {returns}")
+    }
+
+    /// The type of events that an object brings to a function of an entry, if it brings some.
+    fn of(object: &Object, function: &Key, entry: &Entry, app: &App) -> Option<Self> {
+        let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if key == function);
+        let (.., event) = Self::SOURCES.iter().find(|(kind, field, _)| {
+            object.kind.name == *kind && object.fields.get(field).is_some_and(names)
+        })?;
+        Some(match event {
+            Self::Message if object.fields.contains_key("starting_position") => {
+                if reads_table(object, entry, app) { Self::Change } else { Self::Record }
+            }
+            // The function is given what the spec says, and no event around it.
+            Self::Schedule if object.fields.contains_key("input") => Self::Invoke,
+            event => *event,
+        })
+    }
+}
+
+/// Whether a mapping reads changes of a table, and no stream of Kinesis.
+fn reads_table(mapping: &Object, entry: &Entry, app: &App) -> bool {
+    match mapping.fields.get("event_source_arn") {
+        Some(Expr::Literal(arn)) => arn.as_str().and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb"),
+        Some(Expr::Input(variable)) => {
+            let target = entry.references.get(variable);
+            let made = target.and_then(|target| app.entries.iter().find(|made| made.name == target.entry));
+            made.is_some_and(|made| made.definition.type_name == Reference::TABLE_STREAM.composite)
+        }
+        Some(Expr::Attribute(key, _)) => key.as_str().starts_with("dynamodb_table."),
+        _ => false,
     }
 }
 
@@ -111,44 +188,49 @@ pub fn functions(app: &App) -> Vec<Function> {
                 matches!(source, Some(Expr::Literal(source)) if source["path"] == path.as_str())
             };
             let Some(object) = entry.graph.objects().iter().find(runs) else { continue };
-            functions.push(function(handler, object, &entry.graph));
+            functions.push(function(handler, object, entry, app));
         }
     }
     functions
 }
 
-fn function(name: &str, function: &Object, graph: &Graph) -> Function {
+fn function(name: &str, function: &Object, entry: &Entry, app: &App) -> Function {
     let mut events = BTreeSet::new();
     let mut partial = false;
-    for object in graph.objects() {
-        for (kind, field, event) in Event::SOURCES {
-            let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if *key == function.key);
-            if object.kind.name == *kind && object.fields.get(field).is_some_and(names) {
-                events.insert(*event);
-                partial |= in_part(object);
-            }
+    for object in entry.graph.objects() {
+        if let Some(event) = Event::of(object, &function.key, entry, app) {
+            events.insert(event);
+            partial |= in_part(object);
         }
     }
-    if events.is_empty() {
+    let mut targets = app.entries.iter().flat_map(|other| other.references.values());
+    let output = Reference::FUNCTION.output;
+    let called = targets.any(|target| target.entry == entry.name && target.output == output);
+    if called || events.is_empty() {
         events.insert(Event::Invoke);
     }
-    let mut launches = false;
-    if let Some(environment) = function.fields.get("environment") {
-        launches = sets(environment, "TANDEM_LAUNCHES");
+    let environment = function.fields.get("environment");
+    let variable = |name: &str| environment.and_then(|environment| variable(environment, name));
+    Function {
+        name: name.to_owned(),
+        events,
+        kept: BTreeSet::new(),
+        partial,
+        launches: variable("TANDEM_LAUNCHES").is_some(),
+        resources: resources::read(variable("TANDEM_RESOURCES"), entry, app),
     }
-    Function { name: name.to_owned(), events, kept: BTreeSet::new(), partial, launches }
 }
 
-/// Whether an environment sets a variable.
-fn sets(environment: &Expr, name: &str) -> bool {
+/// A variable that an environment sets.
+fn variable<'a>(environment: &'a Expr, name: &str) -> Option<&'a Expr> {
     match environment {
-        Expr::Map(entries) => entries.contains_key(name),
-        Expr::Merge(parts) => parts.iter().any(|part| sets(part, name)),
-        _ => false,
+        Expr::Map(entries) => entries.get(name),
+        Expr::Merge(parts) => parts.iter().rev().find_map(|part| variable(part, name)),
+        _ => None,
     }
 }
 
-/// Whether a function is to answer some of its queues in part and others not.
+/// Whether a function is to answer some of its queues and streams in part and others not.
 pub(crate) fn answers_differ(entry: &Entry) -> bool {
     let mappings =
         entry.graph.objects().iter().filter(|object| object.kind.name == "lambda_event_source_mapping");
@@ -160,7 +242,7 @@ pub(crate) fn answers_differ(entry: &Entry) -> bool {
     !entry.handlers.is_empty() && answers.values().any(|answers| answers.len() > 1)
 }
 
-/// Whether a function tells a queue which messages failed.
+/// Whether a function tells a queue or stream what failed.
 fn in_part(mapping: &Object) -> bool {
     matches!(mapping.fields.get("function_response_types"), Some(Expr::List(types)) if !types.is_empty())
 }
@@ -172,14 +254,37 @@ impl Function {
             "partial": self.partial,
             "launches": self.launches,
             "kept": !self.kept.is_empty(),
+            "resources": self.resources.iter().map(Resource::data).collect::<Vec<_>>(),
         });
         for event in Event::ALL {
             data[event.function()] = self.events.contains(&event).into();
-            data[event.flag()] = (self.events.contains(&event) || self.kept.contains(&event)).into();
+            data[event.flag()] = self.takes(event).into();
         }
-        data["typed"] =
-            Event::ALL.iter().any(|event| *event != Event::Invoke && data[event.flag()] == true).into();
+        let typed = || Event::ALL.into_iter().filter(|event| *event != Event::Invoke);
+        let any = |events: &[Event]| events.iter().any(|event| self.takes(*event));
+        data["typed"] = typed().any(|event| self.takes(event)).into();
+        data["told_apart"] = typed().any(|event| self.events.contains(&event)).into();
+        data["of_event_bridge"] = any(&[Event::Schedule, Event::Bus]).into();
+        data["of_streams"] = any(&[Event::Record, Event::Change]).into();
+        data["with_maps"] = any(&[Event::Request, Event::Notification]).into();
+        for kind in Kind::ALL {
+            data[format!("uses_{}", kind.noun())] = self.uses(kind).into();
+        }
+        data["with_json"] =
+            [Kind::Table, Kind::Function, Kind::Workflow].iter().any(|kind| self.uses(*kind)).into();
+        let sdk = self.resources.first().map(|resource| resource.kind.package().replace('-', "_"));
+        data["sdk"] = sdk.into();
         data
+    }
+
+    /// Whether types of such events are generated for it.
+    pub(crate) fn takes(&self, event: Event) -> bool {
+        self.events.contains(&event) || self.kept.contains(&event)
+    }
+
+    /// Whether it uses something of this kind.
+    pub(crate) fn uses(&self, kind: Kind) -> bool {
+        self.resources.iter().any(|resource| resource.kind == kind)
     }
 
     /// Looks which functions a `handler.rs` still has: the types that they take are generated on, so that it
@@ -196,6 +301,7 @@ impl Function {
     pub fn generated(&self, templates: &Templates) -> Result<BTreeMap<String, String>, Error> {
         let mut names = vec!["main", "event"];
         names.extend(self.launches.then_some("tasks"));
+        names.extend((!self.resources.is_empty()).then_some("resources"));
         let data = self.data();
         let render = |name: &str| {
             let text = templates.rust(&format!("handler/{name}.rs"), &data)?;
@@ -216,6 +322,7 @@ impl Function {
             .filter(|event| **event != Event::Invoke)
             .map(|event| event.argument())
             .collect();
+        uses.extend(self.events.contains(&Event::Request).then_some("Response"));
         uses.sort_unstable();
         data["uses"] = match &uses[..] {
             [] => Json::Null,
@@ -294,6 +401,8 @@ impl Function {
         for (name, path) in [
             (format!(": {}", event.argument()), format!(": {argument}")),
             (format!("Result<{}", event.argument()), format!("Result<{argument}")),
+            ("Result<Response".to_owned(), "Result<crate::event::Response".to_owned()),
+            ("(Response::".to_owned(), "(crate::event::Response::".to_owned()),
             ("&Context".to_owned(), "&crate::Context".to_owned()),
             (" Error>".to_owned(), " lambda_runtime::Error>".to_owned()),
             (" json!".to_owned(), " serde_json::json!".to_owned()),
@@ -304,77 +413,84 @@ impl Function {
     }
 }
 
-/// The function of a `handler.rs` that gets a type of events.
-fn find(file: &syn::File, event: Event) -> Option<&syn::ItemFn> {
-    file.items.iter().find_map(|item| match item {
-        syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),
-        _ => None,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+    use crate::spec;
 
-/// What does not fit about a signature.
-fn misfit(event: Event, function: &syn::ItemFn) -> Option<String> {
-    let (name, signature) = (event.function(), &function.sig);
-    if matches!(function.vis, syn::Visibility::Inherited) {
-        return Some(format!("`{name}` is private, and `event.rs` calls it"));
+    const AROUND: &str = "app: a\nbuckets: { b: {} }\nqueues: { q: {} }\nstreams: { s: {} }\ntopics: { n: {} }\n\
+                          tables: { t: { key: id, stream: KEYS_ONLY } }\n";
+
+    /// The function `f` of these functions.
+    fn read(functions: &str) -> Function {
+        let text = format!("{AROUND}functions: {{ {functions} }}\n");
+        let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text });
+        let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        super::functions(&app).into_iter().find(|function| function.name == "f").unwrap()
     }
-    if function.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
-        return Some(format!("`{name}` is there under a condition only"));
-    }
-    if signature.asyncness.is_none() {
-        return Some(format!("`{name}` is not `async`"));
-    }
-    if signature.inputs.len() != 2 {
-        return Some(format!("`{name}` takes {} arguments, and is given two", signature.inputs.len()));
-    }
-    let type_of = |index: usize| match &signature.inputs[index] {
-        syn::FnArg::Typed(argument) => last_name(&argument.ty),
-        syn::FnArg::Receiver(_) => None,
-    };
-    for (index, expected) in [(0, event.argument()), (1, "Context")] {
-        // A name of the user's own, or a generic type, is for the compiler to judge.
-        if let Some(found) = type_of(index)
-            && KNOWN.contains(&found.as_str())
-            && found != expected
-        {
-            return Some(format!("`{name}` takes a `{found}`, and is given a `{expected}`"));
+
+    #[test]
+    fn triggers_say_which_events_come() {
+        for (functions, expected) in [
+            ("f: {}", "on_invoke"),
+            ("f: { on: { bucket: b } }", "on_object"),
+            ("f: { on: { queue: q } }", "on_message"),
+            ("f: { on: { schedule: rate(1 day) } }", "on_schedule"),
+            ("f: { on: { schedule: rate(1 day), input: '{}' } }", "on_invoke"),
+            (
+                "f: { on: [{ schedule: rate(1 day), input: '{}' }, { schedule: rate(2 days) }] }",
+                "on_schedule on_invoke",
+            ),
+            ("f: { on: { http: api, auth: none } }", "on_request"),
+            ("f: { on: { http: url, auth: iam } }", "on_request"),
+            ("f: { on: { stream: s } }", "on_record"),
+            ("f: { on: { stream: 'arn:aws:kinesis:eu-central-1:123456789012:stream/s' } }", "on_record"),
+            ("f: { on: { table: t } }", "on_change"),
+            (
+                "f: { on: { table: 'arn:aws:dynamodb:eu-central-1:123456789012:table/t/stream/2026' } }",
+                "on_change",
+            ),
+            ("f: { on: { topic: n } }", "on_notification"),
+            ("f: { on: { event_pattern: '{}' } }", "on_event"),
+            ("f: { on: { topic: n } }, g: { invokes: { function: f } }", "on_notification on_invoke"),
+        ] {
+            let function = read(functions);
+            let events: Vec<&str> = function.events.iter().map(|event| event.function()).collect();
+            assert_eq!(events.join(" "), expected, "{functions}");
         }
     }
-    if matches!(signature.output, syn::ReturnType::Default) {
-        return Some(format!("`{name}` returns nothing, and must return `{}`", event.returns()));
-    }
-    None
-}
 
-const KNOWN: &[&str] = &["Object", "Message", "Tick", "Value", "Context"];
-
-fn last_name(ty: &syn::Type) -> Option<String> {
-    match ty {
-        syn::Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
-        syn::Type::Reference(reference) => last_name(&reference.elem),
-        _ => None,
+    #[test]
+    fn what_is_used_has_one_field_each() {
+        let arn = |rest: &str| format!("'arn:aws:{rest}'");
+        let inputs = format!(
+            "on: {{ stream: s }}, reads: [{{ bucket: b }}, {{ table: t }}], writes: [{{ table: t }}, \
+             {{ table: {} }}, {{ stream: s }}], sends_to: [{{ queue: q }}, {{ queue: {} }}, {{ queue: {} }}, \
+             {{ topic: {} }}], invokes: {{ function: {} }}",
+            arn("dynamodb:eu-central-1:123456789012:table/tasks"),
+            arn("sqs:eu-central-1:123456789012:2026-q.fifo"),
+            arn("sqs:eu-central-1:123456789012:self"),
+            arn("sns:eu-central-1:123456789012:n"),
+            arn("lambda:eu-central-1:123456789012:function:n:live"),
+        );
+        let function = read(&format!("f: {{ {inputs} }}"));
+        let fields: Vec<(usize, &str, Kind)> = function
+            .resources
+            .iter()
+            .map(|resource| (resource.index, resource.field.as_str(), resource.kind))
+            .collect();
+        let expected = [
+            (0, "b", Kind::Bucket),
+            (1, "t", Kind::Table),
+            (3, "tasks_table", Kind::Table),
+            (4, "s", Kind::Stream),
+            (5, "q", Kind::Queue),
+            (6, "queue_2026_q_fifo", Kind::Queue),
+            (7, "self_queue", Kind::Queue),
+            (8, "n", Kind::Topic),
+            (9, "n_function", Kind::Function),
+        ];
+        assert_eq!(fields, expected);
     }
-}
-
-/// Whether a file imports a name or declares it.
-fn brings(file: &syn::File, name: &str) -> bool {
-    fn tree(tree: &syn::UseTree, name: &str) -> bool {
-        match tree {
-            syn::UseTree::Path(path) => tree_of(&path.tree, name),
-            syn::UseTree::Name(used) => used.ident == name,
-            syn::UseTree::Rename(used) => used.rename == name,
-            // What that brings, the compiler knows.
-            syn::UseTree::Glob(_) => true,
-            syn::UseTree::Group(group) => group.items.iter().any(|item| tree_of(item, name)),
-        }
-    }
-    fn tree_of(inner: &syn::UseTree, name: &str) -> bool {
-        tree(inner, name)
-    }
-    file.items.iter().any(|item| match item {
-        syn::Item::Use(used) => tree(&used.tree, name),
-        syn::Item::Struct(item) => item.ident == name,
-        syn::Item::Type(item) => item.ident == name,
-        _ => false,
-    })
 }

@@ -20,6 +20,8 @@ pub enum Hcl {
     Template(Vec<Hcl>),
     /// A call of a function.
     Call(&'static str, Vec<Hcl>),
+    /// The entry of a map, by its key.
+    Entry(Box<Hcl>, Box<Hcl>),
     /// A list.
     List(Vec<Hcl>),
     /// A map.
@@ -179,6 +181,7 @@ impl Hcl {
                     arguments.iter().map(|argument| argument.render(depth)).collect();
                 format!("{name}({})", arguments.join(", "))
             }
+            Self::Entry(map, key) => format!("{}[{}]", map.render(depth), key.render(depth)),
             Self::List(items) if items.is_empty() => "[]".to_owned(),
             Self::List(items) => {
                 let rendered: Vec<String> = items.iter().map(|item| item.render(depth + 1)).collect();

@@ -3,9 +3,11 @@
 
 mod expressions;
 mod resources;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key, Object};
@@ -25,6 +27,11 @@ pub(crate) const NOTIFICATIONS: &str = "bucket_notifications";
 pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module, String> {
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
     let (graph, variables) = expand(entry, &context)?;
+    if let Some(other) = hears_of(app, entry) {
+        return Err(format!(
+            "the bucket tells EventBridge, and `{other}` hears of it: hashicorp/aws says both in one document"
+        ));
+    }
     let mut printer = Printer {
         entry,
         graph: &graph,
@@ -60,6 +67,22 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
         main.block("resource", &[&ty, &name], body);
     }
     Ok(Module { main, variables: printer.variables, outputs })
+}
+
+/// Another entry that hears of the bucket of this one, where that tells EventBridge, too.
+fn hears_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a str> {
+    entry.graph.objects().iter().find(|object| object.kind.name == "s3_bucket_eventbridge")?;
+    let hears = |other: &&Entry| {
+        let objects = other.graph.objects().iter();
+        let mut notifications = objects.filter(|object| object.kind.name == "s3_bucket_notification");
+        notifications.any(|object| match object.fields.get("bucket") {
+            Some(Expr::Input(variable)) => {
+                other.references.get(variable).is_some_and(|target| target.entry == entry.name)
+            }
+            _ => false,
+        })
+    };
+    app.entries.iter().find(hears).map(|other| other.name.as_str())
 }
 
 /// The graph with variables in it. An input that decides what a policy says, such as the ARNs of secrets,
@@ -155,7 +178,8 @@ fn role(key: &Key) -> &str {
 }
 
 /// A field of an object in JSON text, beside policies.
-const JSON: &[&str] = &["event_pattern"];
+const JSON: &[&str] =
+    &["definition", "event_pattern", "filter_policy", "input", "redrive_allow_policy", "redrive_policy"];
 
 impl Printer<'_> {
     fn print(&mut self) -> Result<(), String> {
@@ -171,6 +195,7 @@ impl Printer<'_> {
                 // Pushed by the user: Terraform has no builder of images.
                 "ecr_image" => {}
                 "s3_bucket_notification" => self.notification(object),
+                "s3_bucket_eventbridge" => self.event_bridge(object)?,
                 _ => {
                     let body = self.object(object);
                     self.add(object.kind.name, role(&object.key), body);
@@ -184,12 +209,25 @@ impl Printer<'_> {
         self.resources.push((format!("aws_{kind}"), name.to_owned(), body));
     }
 
+    /// The address of the resource that has an object in it.
+    fn resource(&self, key: &Key) -> String {
+        let in_document =
+            |object: &&Object| matches!(object.kind.name, "s3_bucket_eventbridge" | "s3_bucket_notification");
+        let bucket = self.graph.get(key).filter(in_document).and_then(|object| object.fields.get("bucket"));
+        match bucket {
+            Some(Expr::Attribute(bucket, _)) => format!("aws_s3_bucket_notification.{}", role(bucket)),
+            _ => address(key),
+        }
+    }
+
     fn object(&mut self, object: &Object) -> Body {
         let mut fields: BTreeMap<&str, Hcl> = BTreeMap::new();
         for (name, expr) in &object.fields {
             let form = object.kind.field(name).map_or(Form::Plain, |field| field.form);
-            let json = form == Form::Policy || JSON.contains(name);
-            let json = json && !matches!(expr, Expr::Literal(serde_json::Value::String(_)));
+            let json = match form {
+                Form::Policy => !matches!(expr, Expr::Literal(Json::String(_))),
+                _ => JSON.contains(name),
+            };
             let value = self.expr(expr);
             fields.insert(name, if json { Hcl::Call("jsonencode", vec![value]) } else { value });
         }
@@ -206,7 +244,7 @@ impl Printer<'_> {
             body.set("tags", self.expr(&self.graph.tags.clone()));
         }
         body.items.extend(blocks.items);
-        let after: Vec<Hcl> = object.after.iter().map(|key| Hcl::code(address(key))).collect();
+        let after: Vec<Hcl> = object.after.iter().map(|key| Hcl::code(self.resource(key))).collect();
         if !after.is_empty() {
             let mut depends = Body::default();
             depends.set("depends_on", Hcl::List(after));

@@ -57,7 +57,7 @@ pub struct Target {
 /// The section of a spec that holds a type of composite: `functions` for `event_function`.
 pub fn section(definition: &Definition) -> String {
     let last = definition.type_name.rsplit('_').next().unwrap_or_default();
-    format!("{last}s")
+    definition.section.map_or_else(|| format!("{last}s"), ToOwned::to_owned)
 }
 
 /// Where `tandem build` puts the code of a handler, from the folder of the handlers on.

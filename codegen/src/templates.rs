@@ -18,10 +18,16 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("handler/main.rs", include_str!("../templates/handler/main.rs.hbs")),
     ("handler/event.rs", include_str!("../templates/handler/event.rs.hbs")),
     ("handler/tasks.rs", include_str!("../templates/handler/tasks.rs.hbs")),
+    ("handler/resources.rs", include_str!("../templates/handler/resources.rs.hbs")),
     ("handler/handler.rs", include_str!("../templates/handler/handler.rs.hbs")),
     ("handler/on_object.rs", include_str!("../templates/handler/on_object.rs.hbs")),
     ("handler/on_message.rs", include_str!("../templates/handler/on_message.rs.hbs")),
     ("handler/on_schedule.rs", include_str!("../templates/handler/on_schedule.rs.hbs")),
+    ("handler/on_request.rs", include_str!("../templates/handler/on_request.rs.hbs")),
+    ("handler/on_record.rs", include_str!("../templates/handler/on_record.rs.hbs")),
+    ("handler/on_change.rs", include_str!("../templates/handler/on_change.rs.hbs")),
+    ("handler/on_notification.rs", include_str!("../templates/handler/on_notification.rs.hbs")),
+    ("handler/on_event.rs", include_str!("../templates/handler/on_event.rs.hbs")),
     ("handler/on_invoke.rs", include_str!("../templates/handler/on_invoke.rs.hbs")),
 ];
 

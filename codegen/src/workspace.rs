@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use crate::handlers::{Event, Function};
+use crate::handlers::{Event, Function, Kind, Resource};
 
 /// The workspace that handlers belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,12 +107,10 @@ fn covers(pattern: &str, member: &str) -> bool {
 
 /// What a handler needs: crate, version, features beside none, or all of its defaults.
 fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
-    let mut events = Vec::new();
-    for (event, feature) in [(Event::Object, "s3"), (Event::Message, "sqs"), (Event::Schedule, "eventbridge")]
-    {
-        let typed = function.events.contains(&event) || function.kept.contains(&event);
-        events.extend(typed.then_some(feature));
-    }
+    let typed = Event::ALL.into_iter().filter(|event| function.takes(*event));
+    let mut events: Vec<&str> = typed.filter_map(Event::feature).collect();
+    events.sort_unstable();
+    events.dedup();
     let mut needed = vec![
         ("lambda_runtime", "1.5", vec![], false),
         ("serde_json", "1", vec![], true),
@@ -121,15 +119,20 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     if !events.is_empty() {
         needed.push(("aws_lambda_events", "1.2", events, false));
     }
-    let objects = function.events.contains(&Event::Object) || function.kept.contains(&Event::Object);
-    if objects {
+    let objects = function.takes(Event::Object);
+    if objects || function.uses(Kind::Bucket) {
         needed.push(("percent-encoding", "2", vec![], true));
     }
-    if function.launches {
+    if function.launches || !function.resources.is_empty() {
         needed.push(("aws-config", "1", vec!["rt-tokio"], false));
-        needed.push(("aws-sdk-ecs", "1", vec!["rt-tokio"], false));
         needed.push(("aws-smithy-http-client", "1", vec!["rustls-ring"], false));
+    }
+    if function.launches {
+        needed.push(("aws-sdk-ecs", "1", vec!["rt-tokio"], false));
         needed.push(("serde", "1", vec!["derive"], true));
+    }
+    for kind in Kind::ALL.into_iter().filter(|kind| function.uses(*kind)) {
+        needed.push((kind.package(), "1", vec!["rt-tokio"], false));
     }
     if function.launches || objects {
         needed.push(("sha2", "0.11", vec![], true));
@@ -144,12 +147,14 @@ fn package_name(handler: &str) -> String {
     // Folders of cargo's own, and crates that every program or test has.
     const TAKEN: &[&str] =
         &["alloc", "build", "core", "deps", "examples", "incremental", "proc-macro", "std", "test"];
+    let resource = |kind| Resource { field: String::new(), name: String::new(), kind, index: 0 };
     let everything = Function {
         name: String::new(),
-        events: [Event::Object, Event::Message, Event::Schedule, Event::Invoke].into(),
+        events: Event::ALL.into(),
         kept: [].into(),
         partial: true,
         launches: true,
+        resources: Kind::ALL.map(resource).into(),
     };
     let dependency = |name: &str| name.replace('_', "-") == handler;
     let keyword = syn::parse_str::<syn::Ident>(&handler.replace('-', "_")).is_err() || handler == "gen";
@@ -247,6 +252,7 @@ mod tests {
             kept: [].into(),
             partial: false,
             launches: false,
+            resources: Vec::new(),
         };
         let own = "# mine\n[package]\nname = \"other\"\n\n[dependencies]\nanyhow = \"1\" # why\ntokio = { version = \"1\", features = [\"rt\"] }\n";
         let text = extend_member(own, &function).unwrap();

@@ -18,6 +18,15 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     ),
     ("message", "event", "body: record.body.clone().unwrap_or_default(),", "body: String::new(),"),
     ("clock", "event", "payload[\"time\"].as_str()", "payload[\"id\"].as_str()"),
+    ("request", "event", "body if encoded && body.is_string()", "body if encoded && body.is_null()"),
+    ("request", "event", "name.to_ascii_lowercase()", "name"),
+    ("record", "event", "data: record.kinesis.data.0.clone(),", "data: Vec::new(),"),
+    ("change", "event", ".map(item)", ".cloned()"),
+    ("change", "event", "\"N\" => number(value),", ""),
+    ("change", "event", "\"L\" => items.map(plain).collect(),", ""),
+    ("notification", "event", ".or_else(|| record[\"EventSource\"].as_str())", ""),
+    ("bus", "event", "kind: event.detail_type.clone(),", "kind: event.source.clone(),"),
+    ("everything", "event", " && payload[\"detail-type\"] != \"Scheduled Event\"", ""),
     // Partial batch responses.
     ("message", "event", "response.batch_item_failures.push(failure);", "drop(failure);"),
     (
@@ -32,11 +41,27 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         "if !(ordered && !response.batch_item_failures.is_empty())",
         "if !(false && ordered)",
     ),
+    ("record", "event", "            break;\n", ""),
+    ("change", "event", "            break;\n", ""),
+    ("record", "event", "record.record.kinesis.sequence_number.clone()", "record.token.clone()"),
+    (
+        "change",
+        "event",
+        "change.record.change.sequence_number.clone().unwrap_or_default()",
+        "change.token.clone()",
+    ),
+    // Answers to requests.
+    ("request", "event", "\"statusCode\": self.status", "\"status\": self.status"),
     // Idempotency.
     ("object", "event", ", &of.sequencer]", "]"),
     ("object", "event", "&of.key, ", ""),
     ("message", "event", "token: record.message_id.clone().unwrap_or_default(),", "token: String::new(),"),
     ("clock", "event", "token: event.id.clone().unwrap_or_default()", "token: String::new()"),
+    ("request", "event", "token: text(&around[\"requestId\"]),", "token: String::new(),"),
+    ("record", "event", "token: record.event_id.clone().unwrap_or_default(),", "token: String::new(),"),
+    ("change", "event", "token: record.event_id.clone()", "token: String::new()"),
+    ("notification", "event", "token: record.sns.message_id.clone(),", "token: String::new(),"),
+    ("bus", "event", "token: event.id.clone().unwrap_or_default(),", "token: String::new(),"),
     ("object", "tasks", "for part in [token, task]", "for part in [task, task]"),
     (
         "object",
@@ -44,6 +69,16 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         ".client_token(client_token(token, &handle.name))",
         ".client_token(handle.name.as_str())",
     ),
+    // What functions use.
+    (
+        "table-user",
+        "resources",
+        "AttributeValue::N(number.to_string()),",
+        "AttributeValue::S(number.to_string()),",
+    ),
+    ("bucket-user", "resources", ".remove(b'~')", ".remove(b'+')"),
+    ("queue-user", "resources", "if partition == \"aws-cn\"", "if partition == \"aws\""),
+    ("workflow-user", "resources", "\"-_.\".contains(c)", "\"-_.:\".contains(c)"),
 ];
 
 #[test]

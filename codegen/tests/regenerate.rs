@@ -90,6 +90,37 @@ fn edits_stand_whatever_happens_to_the_spec() {
 }
 
 #[test]
+fn handlers_follow_what_functions_use_and_who_calls_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let before = "app: shop\n\ntables:\n  items: { key: id }\n\nfunctions:\n  nightly:\n    \
+                  on: { schedule: rate(1 day) }\n    reads: { table: items }\n";
+    write(at, "tandem.yaml", before);
+    tandem(at, &["generate", "--only", "handlers"]).expect(0);
+    let [main, event, handler, resources] =
+        ["main", "event", "handler", "resources"].map(|name| format!("nightly/src/{name}.rs"));
+    let handlers = at.join("handlers");
+    assert!(read(&handlers, &main).contains("pub items: resources::Table,"));
+    assert!(read(&handlers, &resources).contains("pub struct Table"));
+    assert!(read(&handlers, "nightly/Cargo.toml").contains("aws-sdk-dynamodb"));
+    let own = read(&handlers, &handler);
+
+    // Nothing is read any more, and another function calls it.
+    let after = before
+        .replace("reads: { table: items }\n", "timeout: 60\n  caller:\n    invokes: { function: nightly }\n");
+    write(at, "tandem.yaml", &after);
+    let check = tandem(at, &["generate", "--check"]).expect(1);
+    assert!(check.stderr.contains("`on_invoke` is missing"), "{}", check.stderr);
+    tandem(at, &["generate", "--fix"]).expect(0);
+    tandem(at, &["generate", "--check"]).expect(0);
+    assert!(!handlers.join(&resources).exists() && !read(&handlers, &main).contains("resources"));
+    assert!(read(&handlers, &event).contains("_ => handler::on_invoke(payload, context).await"));
+    let fixed = read(&handlers, &handler);
+    assert!(fixed.starts_with(own.trim_end()) && fixed.contains("pub async fn on_invoke("), "{fixed}");
+    assert!(read(&handlers, "caller/src/main.rs").contains("pub nightly: resources::Function,"));
+}
+
+#[test]
 fn handlers_join_the_workspace_that_is_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();

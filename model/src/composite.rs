@@ -18,6 +18,8 @@ pub trait Composite {
     type Inputs: Inputs;
     /// Its type, without the provider's prefix: `event_function`.
     const TYPE: &'static str;
+    /// The section of a spec that holds it, where that is not the last word of its type with an `s`.
+    const SECTION: Option<&'static str> = None;
     /// What it is, in Markdown; the first line stands alone.
     const DOC: &'static str;
     /// What it gives to others: name and documentation.
@@ -30,6 +32,11 @@ pub trait Composite {
     /// import looks for first.
     fn seed(name: &str) -> Value;
 
+    /// More such inputs, where one graph cannot have all of these objects.
+    fn other_seeds(_name: &str) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// Inputs read back from the settings of existing objects, by key: as far as AWS can tell.
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value;
 }
@@ -37,13 +44,27 @@ pub trait Composite {
 /// The settings of an object, by field.
 pub type Settings = BTreeMap<String, Json>;
 
-/// An output of a composite; always a text.
+/// An output of a composite: a text, or a map of texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// Its name.
     pub name: &'static str,
     /// Its documentation, in Markdown.
     pub doc: &'static str,
+    /// Whether it is a map.
+    pub map: bool,
+}
+
+impl Output {
+    /// A text.
+    pub const fn text(name: &'static str, doc: &'static str) -> Self {
+        Self { name, doc, map: false }
+    }
+
+    /// A map of texts.
+    pub const fn map(name: &'static str, doc: &'static str) -> Self {
+        Self { name, doc, map: true }
+    }
 }
 
 /// A composite without its types, for readers that know none by name.
@@ -51,6 +72,8 @@ pub struct Output {
 pub struct Definition {
     /// See [`Composite::TYPE`].
     pub type_name: &'static str,
+    /// See [`Composite::SECTION`].
+    pub section: Option<&'static str>,
     /// See [`Composite::DOC`].
     pub doc: &'static str,
     /// See [`Composite::OUTPUTS`].
@@ -60,6 +83,7 @@ pub struct Definition {
     expand: fn(&Value, &Context) -> Expansion,
     /// See [`Composite::seed`].
     pub seed: fn(&str) -> Value,
+    other_seeds: fn(&str) -> Vec<Value>,
     /// See [`Composite::recover`].
     pub recover: fn(&str, &BTreeMap<String, Settings>) -> Value,
 }
@@ -78,11 +102,13 @@ impl Definition {
     pub const fn of<C: Composite>() -> Self {
         Self {
             type_name: C::TYPE,
+            section: C::SECTION,
             doc: C::DOC,
             outputs: C::OUTPUTS,
             fields: C::Inputs::fields,
             expand: expand::<C>,
             seed: C::seed,
+            other_seeds: C::other_seeds,
             recover: C::recover,
         }
     }
@@ -90,6 +116,19 @@ impl Definition {
     /// The graph for these inputs.
     pub fn expand(&self, inputs: &Value, context: &Context) -> Expansion {
         (self.expand)(inputs, context)
+    }
+
+    /// Every object whose name follows from the composite's, in one graph.
+    pub fn expand_seed(&self, name: &str, context: &Context) -> Expansion {
+        let mut first = self.expand(&(self.seed)(name), context);
+        for seed in (self.other_seeds)(name) {
+            let other = self.expand(&seed, context);
+            first.findings.0.extend(other.findings.0);
+            if let (Some(graph), Some(other)) = (&mut first.graph, other.graph) {
+                graph.merge(other);
+            }
+        }
+        first
     }
 
     /// The inputs with every default filled in.

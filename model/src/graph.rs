@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::expr::{Expr, Place};
-use crate::kind::{Form, Kind};
+use crate::kind::{Form, Kind, Role};
 
 /// The key of an object in its graph: `kind.role`, such as `iam_role.function`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,14 @@ impl Object {
         let named = found.into_iter().map(|(key, _)| key.clone());
         named.chain(self.after.iter().cloned()).collect()
     }
+
+    /// The keys of the objects that this one hangs on, and goes with.
+    pub fn parents(&self) -> BTreeSet<Key> {
+        let fields = self.kind.fields.iter().filter(|field| field.role == Role::Parent);
+        let mut found = Vec::new();
+        fields.filter_map(|field| self.fields.get(field.name)).for_each(|value| value.references(&mut found));
+        found.into_iter().map(|(key, _)| key.clone()).collect()
+    }
 }
 
 /// What a composite expands to.
@@ -76,6 +84,8 @@ pub struct Graph {
     pub force_destroy: bool,
     /// Set when a key depends on a value that is not yet known, and may be another at apply.
     pub unstable: bool,
+    /// Set when inputs name objects, so that more may exist than a graph of other inputs has.
+    pub open: bool,
 }
 
 /// An object just added, to set its fields and to refer to it.
@@ -140,6 +150,7 @@ impl Graph {
             tags: Expr::Map(BTreeMap::new()),
             force_destroy,
             unstable: false,
+            open: false,
         }
     }
 
@@ -153,6 +164,15 @@ impl Graph {
         Added(self.objects.last_mut().expect("just pushed"))
     }
 
+    /// Adds the objects of another graph that this one does not have.
+    pub(crate) fn merge(&mut self, other: Graph) {
+        for object in other.objects {
+            if self.get(&object.key).is_none() {
+                self.objects.push(object);
+            }
+        }
+    }
+
     /// The objects, the anchor first; each stands after those that it needs.
     pub fn objects(&self) -> &[Object] {
         &self.objects
@@ -161,6 +181,11 @@ impl Graph {
     /// The object of that key.
     pub fn get(&self, key: &Key) -> Option<&Object> {
         self.objects.iter().find(|object| object.key == *key)
+    }
+
+    /// Whether there is an object of this kind in this role.
+    pub fn has(&self, kind: &Kind, role: &str) -> bool {
+        self.get(&Key::new(kind, role)).is_some()
     }
 
     /// Whether some field or output speaks of a place.

@@ -133,8 +133,22 @@ pub struct Reference {
 impl Reference {
     /// The name of a bucket.
     pub const BUCKET: Self = Self { composite: "bucket", output: "bucket" };
+    /// The ARN of a function.
+    pub const FUNCTION: Self = Self { composite: "event_function", output: "function_arn" };
     /// The handle of a task that may be started.
     pub const LAUNCH: Self = Self { composite: "container_task", output: "launch" };
+    /// The ARN of a queue.
+    pub const QUEUE: Self = Self { composite: "queue", output: "arn" };
+    /// The ARN of a Kinesis stream.
+    pub const STREAM: Self = Self { composite: "stream", output: "arn" };
+    /// The ARN of a table.
+    pub const TABLE: Self = Self { composite: "table", output: "arn" };
+    /// The ARN of the stream of a table's changes.
+    pub const TABLE_STREAM: Self = Self { composite: "table", output: "stream_arn" };
+    /// The ARN of a topic.
+    pub const TOPIC: Self = Self { composite: "topic", output: "arn" };
+    /// The ARN of a workflow's state machine.
+    pub const WORKFLOW: Self = Self { composite: "workflow", output: "arn" };
 }
 
 /// A struct of inputs.
@@ -241,7 +255,7 @@ impl Reader {
         let names: Vec<String> =
             variants.iter().map(|variant| format!("`{}`", variant.discriminator().name)).collect();
         let given: Vec<usize> = (0..variants.len())
-            .filter(|index| !value.get(variants[*index].discriminator().name).is_null())
+            .filter(|index| !value.get(variants[*index].discriminator().name).is_empty())
             .collect();
         let [index] = given[..] else {
             let message = if given.is_empty() {
@@ -257,7 +271,7 @@ impl Reader {
         let chosen = &variants[index];
         for field in &every {
             let foreign = chosen.fields.iter().all(|own| own.name != field.name);
-            if foreign && !value.get(field.name).is_null() {
+            if foreign && !value.get(field.name).is_empty() {
                 let path = self.path.join(Step::Field(field.name.to_owned()));
                 let message = format!("`{}` does not go with {}", field.name, names[index]);
                 self.findings.error(Code::Choice, path, message, format!("Remove `{}`.", field.name));
@@ -335,7 +349,7 @@ fn fill_body(block: &Value, body: &Body) -> Value {
         Body::Fields(fields) => fill_defaults(block, fields),
         Body::Choice(variants) => {
             let mut given =
-                variants.iter().filter(|variant| !block.get(variant.discriminator().name).is_null());
+                variants.iter().filter(|variant| !block.get(variant.discriminator().name).is_empty());
             match (given.next(), given.next()) {
                 (Some(variant), None) => fill_defaults(block, &variant.fields),
                 _ => block.clone(),

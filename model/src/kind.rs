@@ -76,6 +76,8 @@ pub struct KindField {
     pub form: Form,
     /// Whether leaving it out means that it must not be set; else AWS's default stands.
     pub optional: bool,
+    /// An attribute that a change of the field gives another value.
+    pub renews: Option<&'static str>,
 }
 
 /// How a field behaves.
@@ -107,7 +109,7 @@ pub enum Form {
 
 /// A field that can be changed in place.
 pub const fn field(name: &'static str) -> KindField {
-    KindField { name, role: Role::Mutable, form: Form::Plain, optional: false }
+    KindField { name, role: Role::Mutable, form: Form::Plain, optional: false, renews: None }
 }
 
 impl KindField {
@@ -124,6 +126,11 @@ impl KindField {
     /// The same, not set when it is left out.
     pub const fn optional(self) -> Self {
         Self { optional: true, ..self }
+    }
+
+    /// The same, giving an attribute another value.
+    pub const fn renews(self, attribute: &'static str) -> Self {
+        Self { renews: Some(attribute), ..self }
     }
 
     /// The same, in another form.

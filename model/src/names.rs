@@ -3,6 +3,7 @@
 
 use crate::context::Context;
 use crate::expr::{Expr, Place};
+use crate::ownership::Owner;
 use sha2::{Digest, Sha256};
 
 /// The longest name of a composite: with the project and a role it still reads well in AWS.
@@ -36,8 +37,12 @@ pub fn check_name(name: &str) -> Result<(), String> {
 
 /// The name of an object that is unique in its region.
 pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
-    let Some(project) = &context.project else { return Expr::Unknown };
-    shorten(&join(project, name, &[role]), limit).into()
+    regional_text(context, name, role, limit).map_or(Expr::Unknown, Expr::from)
+}
+
+/// The same as a text, when the project is known.
+pub fn regional_text(context: &Context, name: &str, role: &str, limit: usize) -> Option<String> {
+    context.project.as_ref().map(|project| shorten(&join(project, name, &[role]), limit))
 }
 
 /// The name of an object that is unique in its account (IAM): it says the region too.
@@ -60,6 +65,16 @@ pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
 /// project only as much as shortening leaves.
 pub fn prefix(project: &str) -> String {
     format!("{project}-").chars().take(LEAST_KEPT).collect()
+}
+
+/// The role of an object among those that inputs name, from its name: what follows that of the composite.
+pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
+    // The names of queues that keep the order end so.
+    let name = name.strip_suffix(".fifo").unwrap_or(name);
+    // What is unique in its account says the region.
+    let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
+    let rest = name.strip_prefix(&join(&owner.project, &owner.name, &[]))?;
+    if rest.is_empty() { Some("main".to_owned()) } else { rest.strip_prefix("--").map(slug) }
 }
 
 /// What names of folders begin with.
@@ -100,6 +115,14 @@ pub fn slug(text: &str) -> String {
         }
     }
     slug.trim_end_matches('_').to_owned()
+}
+
+/// What names the source of an event source mapping, from its ARN: the name of a queue, a stream, or the table
+/// that a stream is of.
+pub fn source(arn: &str) -> &str {
+    // The ARN of a table's stream ends in a time, with colons.
+    let rest = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    rest.split('/').nth(1).unwrap_or(rest)
 }
 
 /// What the roles of a function's triggers begin with, by the role of the function.

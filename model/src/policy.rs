@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::expr::{Expr, Place};
 
 /// An edge from a role to something that it uses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Grant {
     /// Writes to a log group (its ARN). Never creates it: a late write would bring it back.
     WriteLogs(Expr),
@@ -14,6 +14,30 @@ pub enum Grant {
     SendMessages(Expr),
     /// Reads a queue (its ARN) through an event source mapping.
     ConsumeQueue(Expr),
+    /// Reads a Kinesis stream (its ARN) through an event source mapping.
+    ConsumeStream(Expr),
+    /// Reads the stream of a table (the stream's ARN) through an event source mapping.
+    ConsumeTableStream(Expr),
+    /// Publishes to a topic (its ARN).
+    Publish(Expr),
+    /// Puts records into a stream (its ARN).
+    PutRecords(Expr),
+    /// Reads items of a table (its ARN).
+    ReadItems(Expr),
+    /// Writes items of a table (its ARN).
+    WriteItems(Expr),
+    /// Starts executions of a state machine (its ARN).
+    StartExecution(Expr),
+    /// Watches executions (the ARN of a state machine's executions, without their names) and ends them.
+    WatchExecutions(Expr),
+    /// Watches tasks of a cluster (its ARN) and ends them.
+    WatchTasks(Expr),
+    /// Has Step Functions hear of the ends of tasks.
+    TaskEvents,
+    /// Has its logs delivered: what that takes has no resource.
+    DeliverLogs,
+    /// Traces with X-Ray: what that takes has no resource.
+    Trace,
     /// Invokes a function (its ARN).
     InvokeFunction(Expr),
     /// Reads what a key (its ARN) encrypted, and encrypts with it.
@@ -22,6 +46,10 @@ pub enum Grant {
     ReadObjects(Expr, String),
     /// Writes objects (the ARN of a bucket, and a prefix of keys).
     WriteObjects(Expr, String),
+    /// Writes, tags and deletes objects (the ARN of a bucket, and a prefix of keys).
+    ChangeObjects(Expr, String),
+    /// Calls an action for which there is no resource to name.
+    Call(&'static str),
     /// Pulls images of a repository (its ARN).
     PullImages(Expr),
     /// Logs in to ECR: the token is the account's, so there is no resource to name.
@@ -37,7 +65,23 @@ pub enum Grant {
 }
 
 /// Actions for which IAM has no resource-level permission, so that `*` is right.
-pub const WITHOUT_RESOURCE: &[&str] = &["ecr:GetAuthorizationToken"];
+pub const WITHOUT_RESOURCE: &[&str] = &[
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "rekognition:DetectFaces",
+    "rekognition:DetectLabels",
+    "rekognition:DetectModerationLabels",
+    "rekognition:DetectText",
+    "xray:PutTraceSegments",
+];
+
+/// Those of them that a function may be given.
+pub const CALLS: &[&str] = &[
+    "rekognition:DetectFaces",
+    "rekognition:DetectLabels",
+    "rekognition:DetectModerationLabels",
+    "rekognition:DetectText",
+];
 
 impl Grant {
     fn statement(&self) -> Expr {
@@ -54,6 +98,85 @@ impl Grant {
                 &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
                 queue.clone(),
             ),
+            Self::ConsumeStream(stream) => (
+                "ConsumeStream",
+                &[
+                    "kinesis:DescribeStream",
+                    "kinesis:DescribeStreamSummary",
+                    "kinesis:GetRecords",
+                    "kinesis:GetShardIterator",
+                    "kinesis:ListShards",
+                    "kinesis:SubscribeToShard",
+                ],
+                stream.clone(),
+            ),
+            Self::ConsumeTableStream(stream) => (
+                "ConsumeTableStream",
+                &[
+                    "dynamodb:DescribeStream",
+                    "dynamodb:GetRecords",
+                    "dynamodb:GetShardIterator",
+                    "dynamodb:ListStreams",
+                ],
+                stream.clone(),
+            ),
+            Self::Publish(topic) => ("Publish", &["sns:Publish"], topic.clone()),
+            Self::PutRecords(stream) => {
+                ("PutRecords", &["kinesis:PutRecord", "kinesis:PutRecords"], stream.clone())
+            }
+            Self::ReadItems(table) => (
+                "ReadItems",
+                &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
+                table.clone(),
+            ),
+            Self::WriteItems(table) => (
+                "WriteItems",
+                &[
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
+                table.clone(),
+            ),
+            Self::StartExecution(machine) => ("StartExecution", &["states:StartExecution"], machine.clone()),
+            Self::WatchExecutions(executions) => (
+                "WatchExecutions",
+                &["states:DescribeExecution", "states:StopExecution"],
+                Expr::concat([executions.clone(), "/*".into()]),
+            ),
+            Self::WatchTasks(_) => {
+                ("WatchTasks", &["ecs:DescribeTasks", "ecs:StopTask"], Expr::arn("ecs", "task/*"))
+            }
+            Self::TaskEvents => (
+                "TaskEvents",
+                &["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+                Expr::arn("events", "rule/StepFunctionsGetEventsForECSTaskRule"),
+            ),
+            Self::DeliverLogs => (
+                "DeliverLogs",
+                &[
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeLogGroups",
+                    "logs:DescribeResourcePolicies",
+                    "logs:GetLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:UpdateLogDelivery",
+                ],
+                "*".into(),
+            ),
+            Self::Trace => (
+                "Trace",
+                &[
+                    "xray:GetSamplingRules",
+                    "xray:GetSamplingTargets",
+                    "xray:PutTelemetryRecords",
+                    "xray:PutTraceSegments",
+                ],
+                "*".into(),
+            ),
             Self::InvokeFunction(function) => {
                 ("InvokeFunction", &["lambda:InvokeFunction"], function.clone())
             }
@@ -62,6 +185,12 @@ impl Grant {
             Self::WriteObjects(bucket, prefix) => {
                 ("WriteObjects", &["s3:PutObject"], objects(bucket, prefix))
             }
+            Self::ChangeObjects(bucket, prefix) => (
+                "ChangeObjects",
+                &["s3:DeleteObject", "s3:PutObject", "s3:PutObjectTagging"],
+                objects(bucket, prefix),
+            ),
+            Self::Call(action) => ("Call", std::slice::from_ref(action), "*".into()),
             Self::PullImages(repository) => {
                 let pull: &[&str] = &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
                 ("PullImages", pull, repository.clone())
@@ -85,7 +214,9 @@ impl Grant {
             ("Resource", resource),
         ];
         let condition = match self {
-            Self::RunTask(_, cluster) => Some(("ArnEquals", "ecs:cluster", cluster.clone())),
+            Self::RunTask(_, cluster) | Self::WatchTasks(cluster) => {
+                Some(("ArnEquals", "ecs:cluster", cluster.clone()))
+            }
             Self::PassTaskRoles(_) => {
                 Some(("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com".into()))
             }
@@ -123,9 +254,18 @@ pub fn identity(grants: &[Grant]) -> Expr {
 /// The policy that lets a service take a role, for work of this account only where the service
 /// says for whom it works.
 pub fn trust(service: &str, source_account: bool) -> Expr {
+    trust_of(&[service], source_account)
+}
+
+/// The same for several services.
+pub fn trust_of(services: &[&str], source_account: bool) -> Expr {
+    let named = match services {
+        [service] => Expr::from(*service),
+        services => Expr::list(services.iter().copied()),
+    };
     let mut statement = vec![
         ("Effect", Expr::from("Allow")),
-        ("Principal", Expr::map([("Service", service)])),
+        ("Principal", Expr::map([("Service", named)])),
         ("Action", "sts:AssumeRole".into()),
     ];
     if source_account {
@@ -135,31 +275,53 @@ pub fn trust(service: &str, source_account: bool) -> Expr {
     document(vec![Expr::map(statement)])
 }
 
-/// The policy that refuses everything not sent over TLS.
-pub fn tls_only(service: &str, resources: Vec<Expr>) -> Expr {
-    document(vec![deny_insecure_transport(service, resources)])
+/// The policy of a bucket that refuses everything not sent over TLS.
+pub fn tls_only(resources: Vec<Expr>) -> Expr {
+    document(vec![deny_insecure_transport("s3:*", resources)])
 }
 
-/// The policy of a queue that a rule (its ARN) sends to, and that refuses what is not sent over TLS.
-pub fn queue_of_rule(queue: &Expr, rule: Expr) -> Expr {
-    let send = Expr::map([
-        ("Sid", Expr::from("SendFromRule")),
-        ("Effect", "Allow".into()),
-        ("Principal", Expr::map([("Service", "events.amazonaws.com")])),
-        ("Action", "sqs:SendMessage".into()),
-        ("Resource", queue.clone()),
-        ("Condition", Expr::map([("ArnEquals", Expr::map([("aws:SourceArn", rule)]))])),
-    ]);
-    document(vec![send, deny_insecure_transport("sqs", vec![queue.clone()])])
+/// For what a service may send.
+#[derive(Clone, Debug)]
+pub enum On {
+    /// For this source (its ARN).
+    Source(Expr),
+    /// For everything of this account.
+    Account,
 }
 
-fn deny_insecure_transport(service: &str, resources: Vec<Expr>) -> Expr {
+/// The policy of a queue (`sqs`) or a topic (`sns`): what services may send to it, and nothing that is not
+/// sent over TLS.
+pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr {
+    let action = if service == "sqs" { "sqs:SendMessage" } else { "sns:Publish" };
+    let mut statements: Vec<Expr> = Vec::new();
+    for (index, (sender, on)) in senders.iter().enumerate() {
+        let number = if index == 0 { String::new() } else { (index + 1).to_string() };
+        let condition = match on {
+            On::Source(source) => ("ArnEquals", Expr::map([("aws:SourceArn", source.clone())])),
+            On::Account => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
+        };
+        statements.push(Expr::map([
+            ("Sid", Expr::from(format!("Send{number}"))),
+            ("Effect", "Allow".into()),
+            ("Principal", Expr::map([("Service", *sender)])),
+            ("Action", action.into()),
+            ("Resource", receiver.clone()),
+            ("Condition", Expr::map([condition])),
+        ]));
+    }
+    // SNS takes no wildcard for actions.
+    let refused = if service == "sqs" { "sqs:*" } else { action };
+    statements.push(deny_insecure_transport(refused, vec![receiver.clone()]));
+    document(statements)
+}
+
+fn deny_insecure_transport(action: &str, resources: Vec<Expr>) -> Expr {
     let condition = Expr::map([("Bool", Expr::map([("aws:SecureTransport", "false")]))]);
     Expr::map([
         ("Sid", Expr::from("DenyInsecureTransport")),
         ("Effect", "Deny".into()),
         ("Principal", Expr::Literal(json!({ "AWS": "*" }))),
-        ("Action", format!("{service}:*").into()),
+        ("Action", action.into()),
         ("Resource", if resources.len() == 1 { resources[0].clone() } else { Expr::List(resources) }),
         ("Condition", condition),
     ])

@@ -37,6 +37,11 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// Whether nothing was given, or a list of nothing: a configuration without blocks has an empty list.
+    pub fn is_empty(&self) -> bool {
+        self.is_null() || matches!(self, Self::List(items) if items.is_empty())
+    }
+
     /// An entry of a map; null when this is none, or has none.
     pub fn get(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;

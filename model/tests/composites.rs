@@ -22,7 +22,7 @@ fn context() -> Context {
 
 /// The graph with every object whose name follows from the composite's.
 fn graph(definition: &Definition, name: &str) -> Graph {
-    let expansion = definition.expand(&(definition.seed)(name), &context());
+    let expansion = definition.expand_seed(name, &context());
     assert_eq!(expansion.findings, Findings::default());
     expansion.graph.expect("a graph")
 }
@@ -118,7 +118,7 @@ fn names_stay_within_awss_limits() {
     for definition in composites::ALL {
         let mut context = context();
         context.project = Some("p".repeat(64));
-        let graph = definition.expand(&(definition.seed)(&longest), &context).graph.expect("a graph");
+        let graph = definition.expand_seed(&longest, &context).graph.expect("a graph");
         let scope = Predict(&graph, context);
         for object in graph.objects() {
             for (field, limit) in
@@ -171,7 +171,7 @@ fn every_input_is_documented_and_every_default_obeys_its_own_rule() {
 #[test]
 fn what_is_unknown_stays_unknown_and_is_no_error() {
     for definition in composites::ALL {
-        let expansion = definition.expand(&(definition.seed)("it"), &Context::default());
+        let expansion = definition.expand_seed("it", &Context::default());
         assert_eq!(expansion.findings, Findings::default(), "{}", definition.type_name);
         assert!(expansion.graph.is_some());
         let unknown = tandem_model::value::Value::Unknown;

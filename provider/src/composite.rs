@@ -171,7 +171,7 @@ impl CompositeResource {
     /// The graph of everything whose name follows from the composite's, and the context for it.
     async fn seed(&self, session: &Session, name: &str) -> Result<(ModelContext, Graph), Vec<Diagnostic>> {
         let mut context = session.context.clone();
-        let mut seed = self.definition.expand(&(self.definition.seed)(name), &context);
+        let mut seed = self.definition.expand_seed(name, &context);
         look_around(&mut context, &mut seed, Some(session)).await;
         if seed.findings.any_error() || seed.graph.is_none() {
             let findings = seed.findings.0.iter().map(convert::diagnostic);
@@ -414,6 +414,10 @@ pub(crate) fn job<'a>(
 fn output(value: Option<&serde_json::Value>) -> Option<Value> {
     match value? {
         serde_json::Value::Null => Some(Value::Null),
+        serde_json::Value::Object(entries) => {
+            let texts = entries.iter().map(|(key, value)| (key, value.as_str().map(ToOwned::to_owned)));
+            Some(convert::text_map(texts))
+        }
         other => other.as_str().map(Value::from),
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         "What the composite owns, object by object: what updates and deletes work from.",
     );
     for output in definition.outputs {
-        attribute(output.name, Type::String, Mode::Computed, output.doc);
+        let ty = if output.map { Type::map(Type::String) } else { Type::String };
+        attribute(output.name, ty, Mode::Computed, output.doc);
     }
     block.blocks.push(NestedBlock {
         name: "timeouts".to_owned(),

@@ -75,6 +75,32 @@ fn each_crate_knows_only_its_own_world() {
 
 /// The actions of calls that IAM names another way.
 const ACTIONS: &[(&str, &[&str])] = &[
+    ("apigatewayv2:CreateApi", &["apigateway:POST"]),
+    ("apigatewayv2:CreateAuthorizer", &["apigateway:POST"]),
+    ("apigatewayv2:CreateIntegration", &["apigateway:POST"]),
+    ("apigatewayv2:CreateRoute", &["apigateway:POST"]),
+    ("apigatewayv2:CreateStage", &["apigateway:POST"]),
+    ("apigatewayv2:DeleteAccessLogSettings", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteApi", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteAuthorizer", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteCorsConfiguration", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteIntegration", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteRoute", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteStage", &["apigateway:DELETE"]),
+    ("apigatewayv2:GetApi", &["apigateway:GET"]),
+    ("apigatewayv2:GetApis", &["apigateway:GET"]),
+    ("apigatewayv2:GetAuthorizers", &["apigateway:GET"]),
+    ("apigatewayv2:GetIntegrations", &["apigateway:GET"]),
+    ("apigatewayv2:GetRoutes", &["apigateway:GET"]),
+    ("apigatewayv2:GetStage", &["apigateway:GET"]),
+    ("apigatewayv2:GetTags", &["apigateway:GET"]),
+    ("apigatewayv2:TagResource", &["apigateway:POST", "apigateway:PUT"]),
+    ("apigatewayv2:UntagResource", &["apigateway:DELETE"]),
+    ("apigatewayv2:UpdateApi", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateAuthorizer", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateIntegration", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateRoute", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateStage", &["apigateway:PATCH"]),
     ("s3:DeleteBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
     ("s3:DeleteBucketOwnershipControls", &["s3:PutBucketOwnershipControls"]),
@@ -92,7 +118,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Actions that AWS asks for behind the calls of drivers: roles that are given to services, keys that services
-/// use, and what the container engine does with the registry.
+/// use, logs that they deliver, and what the container engine does with the registry.
 const BEHIND: &[&str] = &[
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
@@ -103,6 +129,13 @@ const BEHIND: &[&str] = &[
     "ecr:InitiateLayerUpload",
     "ecr:PutImage",
     "ecr:UploadLayerPart",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
 ];
 
 /// The calls that the text of a driver names.

@@ -14,12 +14,14 @@ use tandem_crash::fixture::Fixture;
 /// Another valid value for a field. A field that no line covers fails the test.
 fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
     let arn = |service: &str, rest: &str| json!(format!("arn:aws:{service}:eu-central-1:{account}:{rest}"));
+    let other = |one: &str, two: &str| json!(if value == one { two } else { one });
     match (field, value) {
         ("retention_in_days", _) => json!(14),
         ("message_retention_seconds", _) => json!(86_400),
         ("kms_key_id" | "kms_key_arn" | "kms_master_key_id", _) => arn("kms", "key/behind"),
         ("permissions_boundary", _) => json!(format!("arn:aws:iam::{account}:policy/behind")),
-        ("role" | "target_role_arn", _) => json!(format!("arn:aws:iam::{account}:role/behind")),
+        ("role" | "role_arn" | "target_role_arn", _) => json!(format!("arn:aws:iam::{account}:role/behind")),
+        ("target_arn", Json::String(target)) if target.contains(":ecs:") => arn("ecs", "cluster/behind"),
         ("target_arn" | "lambda_function_arn", _) => arn("lambda", "function:behind"),
         ("on_failure" | "dead_letter_arn" | "arn", _) => arn("sqs", "jobs"),
         ("runtime", _) => json!("provided.al2"),
@@ -38,16 +40,59 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("state", _) => json!("DISABLED"),
         ("object_ownership", _) => json!("BucketOwnerPreferred"),
         ("sse_algorithm", _) => json!(if value == "AES256" { "aws:kms" } else { "AES256" }),
-        ("action", _) => json!("lambda:InvokeFunctionUrl"),
-        ("principal", _) => json!("sns.amazonaws.com"),
+        ("action", _) => other("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"),
+        ("principal", _) => other("sns.amazonaws.com", "s3.amazonaws.com"),
         ("source_arn", _) => json!("arn:aws:s3:::behind"),
         ("source_account", _) => json!("999999999999"),
         ("path", _) => json!("/behind/"),
-        ("command" | "entry_point", _) => json!(["behind"]),
+        ("command" | "entry_point" | "authorization_scopes" | "jwt_audience", _) => json!(["behind"]),
         ("capacity_providers", _) => json!(["FARGATE"]),
         ("cpu_architecture", _) => json!(if value == "arm64" { "x86_64" } else { "arm64" }),
         ("image_tag_mutability", _) => json!("MUTABLE"),
         ("event_pattern", _) => json!({ "source": ["behind"] }),
+        ("maximum_retry_attempts", _) => json!(if value == 1 { 2 } else { 1 }),
+        ("maximum_event_age_in_seconds" | "maximum_record_age_in_seconds", _) => {
+            json!(if value == 120 { 180 } else { 120 })
+        }
+        ("parallelization_factor", _) => json!(if value == 2 { 3 } else { 2 }),
+        ("receive_wait_time_seconds", _) => json!(if value == 5 { 6 } else { 5 }),
+        ("max_message_size", _) => json!(2048),
+        ("redrive_policy", Json::Object(policy)) if policy.contains_key("maxReceiveCount") => {
+            let mut policy = policy.clone();
+            policy["maxReceiveCount"] = json!(policy["maxReceiveCount"].as_i64().unwrap_or_default() + 1);
+            Json::Object(policy)
+        }
+        ("redrive_policy", _) => json!({ "deadLetterTargetArn": arn("sqs", "jobs") }),
+        ("redrive_allow_policy", _) => json!({ "redrivePermission": "denyAll" }),
+        ("filter_policy", _) => json!({ "behind": ["x"] }),
+        ("filter_policy_scope", _) => other("MessageBody", "MessageAttributes"),
+        ("protocol", _) => other("lambda", "sqs"),
+        ("billing_mode", _) => other("PROVISIONED", "PAY_PER_REQUEST"),
+        ("stream_view_type", _) => other("KEYS_ONLY", "NEW_IMAGE"),
+        ("stream_mode", _) => other("ON_DEMAND", "PROVISIONED"),
+        ("encryption_type", _) if kind == "kinesis_stream" => other("NONE", "KMS"),
+        ("log_level", _) => other("ERROR", "ALL"),
+        ("log_destination", _) => arn("logs", "log-group:behind:*"),
+        ("type", _) => other("EXPRESS", "STANDARD"),
+        ("definition", Json::Object(definition)) => {
+            let mut definition = definition.clone();
+            definition.insert("Comment".to_owned(), json!("behind"));
+            Json::Object(definition)
+        }
+        ("authorization_type" | "function_url_auth_type", _) => other("AWS_IAM", "NONE"),
+        ("identity_sources", _) => json!(["$request.header.Behind"]),
+        ("authorizer_type", _) => json!("REQUEST"),
+        ("integration_type", _) => json!("HTTP_PROXY"),
+        ("payload_format_version", _) => other("1.0", "2.0"),
+        ("timeout_milliseconds", _) => json!(if value == 7000 { 8000 } else { 7000 }),
+        ("access_log_destination_arn", _) => arn("logs", "log-group:behind"),
+        ("access_log_format", _) => json!("$context.requestId"),
+        ("cors_allow_origins", _) => json!(["https://behind.example"]),
+        ("cors_allow_methods", _) => json!(["PATCH"]),
+        ("cors_allow_headers", _) => json!(["x-behind"]),
+        ("input", _) => json!({ "behind": true }),
+        ("ecs_task_definition_arn", _) => arn("ecs", "task-definition/behind"),
+        ("ecs_capacity", _) => other("fargate_spot", "fargate"),
         ("secrets", _) => json!({ "BEHIND": arn("ssm", "parameter/behind") }),
         ("policy", Json::Object(policy)) if policy.contains_key("rules") => {
             let mut policy = policy.clone();
@@ -72,10 +117,10 @@ fn identifies(kind: &str, field: &str) -> bool {
     let kind = kinds::find(kind).expect("a kind");
     let in_id = kind.id.is_some_and(|template| template.contains(&format!("{{{field}}}")));
     // An event source mapping is another one when it is made again; a function's package type goes
-    // with its code.
+    // with its code, and whether a topic keeps an order with its name.
     in_id
         || kind.id.is_none() && kind.field(field).is_some_and(|field| field.role != Role::Mutable)
-        || field == "package_type"
+        || ["package_type", "fifo_topic"].contains(&field)
 }
 
 fn drift_lines(text: &str) -> Vec<String> {
@@ -115,7 +160,14 @@ impl Target {
 
     /// Whether another field, or what hangs on the object, changes with it.
     fn stands_alone(&self) -> bool {
-        let with_others = ["architectures", "source_code_hash", "active_revisions"];
+        let with_others = [
+            "architectures",
+            "source_code_hash",
+            "active_revisions",
+            // A stream without encryption has no key, and one that grows by itself no number of shards.
+            "encryption_type",
+            "stream_mode",
+        ];
         self.role().is_none_or(|role| role == Role::Mutable) && !with_others.contains(&self.field.as_str())
     }
 }

@@ -7,6 +7,7 @@ mod behind_the_back;
 mod containers;
 mod double;
 mod enumeration;
+mod examples;
 mod foreign;
 mod iam;
 mod import;

@@ -143,6 +143,9 @@ impl Made {
                 Value::string(known.unwrap_or_else(|| format!("{}-{attribute}-{name}", self.name)))
             }
             ("region", _) => Value::string(REGION),
+            ("api_endpoint" | "execution_arn" | "function_url" | "stream_arn", _) => {
+                Value::string(format!("https://{}.test/{attribute}/{name}", self.name))
+            }
             _ => Value::Null,
         }
     }

@@ -49,6 +49,25 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("scheduler_schedule", "maximum_retry_attempts", "/target/0/retry_policy/0/maximum_retry_attempts"),
     (
         "scheduler_schedule",
+        "maximum_event_age_in_seconds",
+        "/target/0/retry_policy/0/maximum_event_age_in_seconds",
+    ),
+    ("scheduler_schedule", "input", "/target/0/input"),
+    ("scheduler_schedule", "ecs_task_definition_arn", "/target/0/ecs_parameters/0/task_definition_arn"),
+    ("scheduler_schedule", "ecs_capacity", "/target/0/ecs_parameters/0/capacity_provider_strategy"),
+    ("scheduler_schedule", "ecs_subnets", "/target/0/ecs_parameters/0/network_configuration/0/subnets"),
+    (
+        "scheduler_schedule",
+        "ecs_security_groups",
+        "/target/0/ecs_parameters/0/network_configuration/0/security_groups",
+    ),
+    (
+        "scheduler_schedule",
+        "ecs_assign_public_ip",
+        "/target/0/ecs_parameters/0/network_configuration/0/assign_public_ip",
+    ),
+    (
+        "scheduler_schedule",
         "flexible_time_window_minutes",
         "/flexible_time_window/0/maximum_window_in_minutes",
     ),
@@ -67,6 +86,60 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("ecs_task_definition", "stop_timeout", "/container_definitions/0/stopTimeout"),
     ("ecs_task_definition", "readonly_root_filesystem", "/container_definitions/0/readonlyRootFilesystem"),
     ("ecs_task_definition", "scratch_path", "/container_definitions/0/mountPoints/0/containerPath"),
+    ("apigatewayv2_api", "cors_allow_origins", "/cors_configuration/0/allow_origins"),
+    ("apigatewayv2_api", "cors_allow_methods", "/cors_configuration/0/allow_methods"),
+    ("apigatewayv2_api", "cors_allow_headers", "/cors_configuration/0/allow_headers"),
+    ("apigatewayv2_api", "cors_max_age", "/cors_configuration/0/max_age"),
+    ("apigatewayv2_authorizer", "jwt_issuer", "/jwt_configuration/0/issuer"),
+    ("apigatewayv2_authorizer", "jwt_audience", "/jwt_configuration/0/audience"),
+    ("apigatewayv2_stage", "access_log_destination_arn", "/access_log_settings/0/destination_arn"),
+    ("apigatewayv2_stage", "access_log_format", "/access_log_settings/0/format"),
+    ("apigatewayv2_stage", "throttling_burst_limit", "/default_route_settings/0/throttling_burst_limit"),
+    ("apigatewayv2_stage", "throttling_rate_limit", "/default_route_settings/0/throttling_rate_limit"),
+    ("cloudwatch_event_target", "dead_letter_arn", "/dead_letter_config/0/arn"),
+    ("cloudwatch_event_target", "maximum_retry_attempts", "/retry_policy/0/maximum_retry_attempts"),
+    (
+        "cloudwatch_event_target",
+        "maximum_event_age_in_seconds",
+        "/retry_policy/0/maximum_event_age_in_seconds",
+    ),
+    ("dynamodb_table", "point_in_time_recovery", "/point_in_time_recovery/0/enabled"),
+    ("dynamodb_table", "ttl_attribute", "/ttl/0/attribute_name"),
+    ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/kms_key_arn"),
+    ("kinesis_stream", "stream_mode", "/stream_mode_details/0/stream_mode"),
+    ("lambda_event_source_mapping", "on_failure", "/destination_config/0/on_failure/0/destination_arn"),
+    ("lambda_function_url", "cors_allow_origins", "/cors/0/allow_origins"),
+    ("lambda_function_url", "cors_allow_methods", "/cors/0/allow_methods"),
+    ("lambda_function_url", "cors_allow_headers", "/cors/0/allow_headers"),
+    ("lambda_function_url", "cors_max_age", "/cors/0/max_age"),
+    ("sfn_state_machine", "log_level", "/logging_configuration/0/level"),
+    ("sfn_state_machine", "include_execution_data", "/logging_configuration/0/include_execution_data"),
+    ("sfn_state_machine", "log_destination", "/logging_configuration/0/log_destination"),
+    ("sfn_state_machine", "tracing_enabled", "/tracing_configuration/0/enabled"),
+    ("sfn_state_machine", "kms_key_id", "/encryption_configuration/0/kms_key_id"),
+];
+
+/// What the module says beside a field, where the graph has that, and where it has not: kind, field, pointer
+/// into the attributes, and the two values.
+const BESIDE: &[(&str, &str, &str, &str, &str)] = &[
+    ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/enabled", "true", "null"),
+    ("dynamodb_table", "stream_view_type", "/stream_enabled", "true", "null"),
+    ("dynamodb_table", "ttl_attribute", "/ttl/0/enabled", "true", "null"),
+    ("scheduler_schedule", "ecs_task_definition_arn", "/target/0/ecs_parameters/0/task_count", "1", "null"),
+    (
+        "scheduler_schedule",
+        "flexible_time_window_minutes",
+        "/flexible_time_window/0/mode",
+        "\"FLEXIBLE\"",
+        "\"OFF\"",
+    ),
+    (
+        "sfn_state_machine",
+        "kms_key_id",
+        "/encryption_configuration/0/type",
+        "\"CUSTOMER_MANAGED_KMS_KEY\"",
+        "null",
+    ),
 ];
 
 /// What the module says beside the graph: constants of Fargate, and what the engine does by itself.
@@ -91,7 +164,6 @@ const CONSTANTS: &[(&str, &str, &str)] = &[
     ),
     ("s3_bucket_lifecycle_configuration", "/rule/0/status", "\"Enabled\""),
     ("s3_bucket_lifecycle_configuration", "/rule/0/id", "\"abort-incomplete-uploads\""),
-    ("scheduler_schedule", "/flexible_time_window/0/mode", "\"OFF\""),
     ("security_group", "/egress/0/protocol", "\"-1\""),
     ("security_group", "/egress/0/cidr_blocks", "[\"0.0.0.0/0\"]"),
     ("security_group", "/egress/0/from_port", "0"),
@@ -117,7 +189,7 @@ fn resources(module: &Json, name: &str, state: &mut State) {
         // What AWS takes as JSON text is compared as JSON.
         for (name, value) in values.as_object_mut().into_iter().flatten() {
             if let (true, Some(text)) = (
-                name.contains("polic") || name.contains("definitions") || name == "event_pattern",
+                name.contains("polic") || name.contains("definition") || name == "event_pattern",
                 value.as_str(),
             ) && let Ok(parsed) = serde_json::from_str::<Json>(text)
                 && !parsed.is_null()
@@ -205,7 +277,10 @@ fn plain(value: &Json) -> Json {
                 .collect();
             if entries.is_empty() { Json::Null } else { Json::Object(entries) }
         }
-        Json::Number(number) => number.to_string().into(),
+        // Terraform writes 2.0 as 2.
+        Json::Number(number) => {
+            number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()).into()
+        }
         other => other.clone(),
     }
 }
@@ -220,6 +295,35 @@ fn as_map(pairs: &Json) -> Json {
         .map(|pair| (pair["name"].as_str().unwrap_or_default().to_owned(), value(pair)))
         .collect::<serde_json::Map<_, _>>()
         .into()
+}
+
+/// The documents of notifications of the bucket that an object is about.
+fn documents<'a>(made: &'a Made<'_>, object: &Object) -> Vec<&'a Json> {
+    let bucket = object.fields.get("bucket").and_then(|bucket| bucket.evaluate(made));
+    let all =
+        made.state.iter().filter(|((_, address), _)| address.starts_with("aws_s3_bucket_notification."));
+    all.map(|(_, document)| document)
+        .filter(|document| Some(&document["bucket"]) == bucket.as_ref())
+        .collect()
+}
+
+/// What runs the tasks of a schedule, by the graph's word for it.
+fn strategies(capacity: &str) -> Json {
+    let providers: &[&str] = match capacity {
+        "fargate" => &["FARGATE"],
+        "fargate_spot" => &["FARGATE_SPOT"],
+        "mixed" => &["FARGATE", "FARGATE_SPOT"],
+        other => panic!("{other} is no capacity"),
+    };
+    providers.iter().map(|provider| json!({ "capacity_provider": provider, "weight": 1 })).collect()
+}
+
+/// The type that a table says of one of its keys.
+fn type_of_key(table: &Json, key: &str) -> Json {
+    let mut attributes = table["attribute"].as_array().into_iter().flatten();
+    attributes
+        .find(|attribute| attribute["name"] == table[key])
+        .map_or(Json::Null, |attribute| attribute["type"].clone())
 }
 
 /// What differs between an object and the resource that was made of it.
@@ -237,21 +341,20 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     if kind == "s3_bucket_notification" {
         let value =
             |name: &str| object.fields.get(name).and_then(|expr| expr.evaluate(made)).unwrap_or_default();
-        let entries =
-            made.state.iter().filter(|((_, address), _)| address.starts_with("aws_s3_bucket_notification."));
-        let found = entries.filter(|(_, document)| document["bucket"] == value("bucket")).find_map(
-            |(_, document)| {
-                document["lambda_function"]
-                    .as_array()?
-                    .iter()
-                    .find(|entry| entry["id"] == value("id"))
-                    .cloned()
-            },
-        );
+        let documents = documents(made, object).into_iter();
+        let mut entries = documents.filter_map(|document| document["lambda_function"].as_array()).flatten();
+        let found = entries.find(|entry| entry["id"] == value("id"));
         let Some(found) = found else { return vec![format!("{} is not there", object.key)] };
         for name in ["lambda_function_arn", "events", "filter_prefix", "filter_suffix"] {
             compare(name, &value(name), &found[name]);
         }
+        return wrong;
+    }
+    if kind == "s3_bucket_eventbridge" {
+        // One document: a second would replace the first.
+        let documents = documents(made, object).into_iter();
+        let found: Vec<bool> = documents.map(|document| document["eventbridge"] == true).collect();
+        compare("eventbridge", &json!([true]), &json!(found));
         return wrong;
     }
     let attributes = made.attributes(&object.key);
@@ -273,7 +376,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
             compare("cluster_name", &attributes["name"], &made.state[&address]["cluster_name"]);
             continue;
         }
-        if (kind, field.name) == ("sqs_queue_policy", "queue") {
+        if ["sqs_queue_policy", "sqs_queue_redrive_allow_policy"].contains(&kind) && field.name == "queue" {
             let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") else { panic!("a queue") };
             compare("queue_url", &made.attribute(queue, "url").expect("a URL"), &attributes["queue_url"]);
             continue;
@@ -281,6 +384,18 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         let place = PLACES.iter().find(|place| (place.0, place.1) == (kind, field.name));
         let pointer = place.map_or_else(|| format!("/{}", field.name), |place| place.2.to_owned());
         let mut found = attributes.pointer(&pointer).cloned().unwrap_or_default();
+        let expected = match (field.name, expected.as_str()) {
+            ("ecs_capacity", Some(capacity)) => strategies(capacity),
+            ("ecs_subnets" | "ecs_security_groups", Some(ids)) => ids.split(',').collect(),
+            _ => expected,
+        };
+        match field.name {
+            "input" => found = found.as_str().map_or(Json::Null, |text| text.parse().expect("JSON")),
+            "hash_key_type" | "range_key_type" => {
+                found = type_of_key(attributes, field.name.trim_end_matches("_type"));
+            }
+            _ => {}
+        }
         if kind == "ecs_task_definition" && ["environment", "secrets"].contains(&field.name) {
             found = as_map(&found);
             // ECS takes nothing but texts.
@@ -304,6 +419,11 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     if let Some(found) = attributes.get("filename").filter(|_| object.fields.contains_key("source")) {
         compare("filename", &made.zip.display().to_string().into(), found);
     }
+    for (_, field, pointer, with, without) in BESIDE.iter().filter(|beside| beside.0 == kind) {
+        let expected = if object.fields.contains_key(field) { with } else { without };
+        let expected: Json = serde_json::from_str(expected).expect("JSON");
+        compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
+    }
     for (_, pointer, expected) in CONSTANTS.iter().filter(|constant| constant.0 == kind) {
         let expected: Json = serde_json::from_str(expected).expect("JSON");
         compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
@@ -316,7 +436,8 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
 /// What names an object that the module does not make is a variable there, and the names of resources come
 /// from it: a variable with its value here, too. Tags and environments are given by who calls the module.
 fn inputs(entry: &Entry) -> (Value, BTreeMap<String, Json>) {
-    let names = |name: &str| name.ends_with("queue") || is_given(name);
+    let sources = ["queue", "stream", "table", "topic"];
+    let names = |name: &str| sources.iter().any(|source| name.ends_with(source)) || is_given(name);
     let (_, all) = parametrize(entry, Absent::Maps, &BTreeSet::new());
     let literal = all.into_iter().map(|variable| variable.name).filter(|name| !names(name)).collect();
     let (inputs, variables) = parametrize(entry, Absent::Maps, &literal);

@@ -88,6 +88,16 @@ impl Account {
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
+    /// What an HTTP API answers to a GET. The emulator has APIs below a path of its own, since their names are
+    /// not known to any resolver.
+    pub fn http_api(&self, url: &str, path: &str) -> Result<String> {
+        let host = url.split_once("://").map_or(url, |(_, host)| host);
+        let id = host.split('.').next().unwrap_or_default();
+        let address = format!("{}/_aws/execute-api/{id}{path}", self.endpoint);
+        let request = ureq::get(address).header("authorization", self.authorization("execute-api"));
+        Ok(request.call()?.body_mut().read_to_string()?)
+    }
+
     /// The messages of a log group.
     pub fn log_messages(&self, group: &str) -> Result<Vec<String>> {
         let found = self.json("logs", "Logs_20140328.FilterLogEvents", &json!({ "logGroupName": group }))?;
@@ -156,6 +166,19 @@ impl Account {
         add("schedule group", names(&groups["ScheduleGroups"], "Name"));
         let schedules: Json = serde_json::from_str(&self.get("scheduler", "/schedules")?)?;
         add("schedule", names(&schedules["Schedules"], "Name"));
+        let tables = self.json("dynamodb", "DynamoDB_20120810.ListTables", &json!({}))?;
+        add("table", texts(&tables["TableNames"]));
+        // moto lists ten when it is not told how many.
+        let streams = self.json("kinesis", "Kinesis_20131202.ListStreams", &json!({ "Limit": 1000 }))?;
+        add("stream", texts(&streams["StreamNames"]));
+        let topics = self.query("sns", "Action=ListTopics&Version=2010-03-31")?;
+        add("topic", between(&topics, "<TopicArn>", "</TopicArn>"));
+        let subscriptions = self.query("sns", "Action=ListSubscriptions&Version=2010-03-31")?;
+        add("subscription", between(&subscriptions, "<SubscriptionArn>", "</SubscriptionArn>"));
+        let machines = self.json("states", "AWSStepFunctions.ListStateMachines", &json!({}))?;
+        add("state machine", names(&machines["stateMachines"], "name"));
+        let apis: Json = serde_json::from_str(&self.get("apigateway", "/v2/apis")?)?;
+        add("HTTP API", names(&apis["items"], "name"));
         Ok(found)
     }
 }

@@ -4,5 +4,6 @@ pub mod calls;
 pub mod emulator;
 pub mod engine;
 pub mod environment;
+pub mod examples;
 pub mod ffmpeg;
 pub mod terraform;

@@ -107,6 +107,14 @@ impl Terraform {
         run.text.lines().next().unwrap_or_default().trim().to_owned()
     }
 
+    /// Every output by name.
+    pub fn outputs(&self) -> Json {
+        let output = self.command(&["output", "-json", "-no-color"]).output().expect("terraform");
+        let outputs: Json = serde_json::from_slice(&output.stdout).expect("outputs");
+        let outputs = outputs.as_object().cloned().unwrap_or_default().into_iter();
+        outputs.map(|(name, output)| (name, output["value"].clone())).collect()
+    }
+
     /// A text among the attributes of a resource.
     pub fn output_of(&self, address: &str, name: &str) -> String {
         self.resource(address)[name].as_str().unwrap_or_else(|| panic!("{address} has no {name}")).to_owned()

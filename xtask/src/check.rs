@@ -30,13 +30,22 @@ fn foreign(folder: &Path, command: &str) -> Command {
     cargo
 }
 
+/// Handlers of all examples share what they depend on, and are built quickly in place of small.
+fn shared(command: &mut Command) -> &mut Command {
+    command
+        .env("CARGO_TARGET_DIR", root().join("target/handlers"))
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+}
+
 /// Builds (or tests and builds) the handlers of an example.
 pub(crate) fn handlers(example: &str, command: &str) -> Result {
     let spec = root().join("examples").join(example).join("tandem.yaml");
     step(&format!("Handlers of {example}: tandem {command} (minutes when cold)"), || {
         let mut tandem = cargo(&["run", "--quiet", "--locked", "-p", "tandem", "--", "build", "--locked"]);
         tandem.args((command == "test").then_some("--test")).arg("--file").arg(&spec);
-        quiet(tandem.env_remove("CARGO_TARGET_DIR"))
+        quiet(shared(&mut tandem))
     })?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tandem_model::expr::{Expr, Place};
-use tandem_model::graph::Object;
+use tandem_model::graph::{Key, Object};
 use tandem_model::input::{Rule, Shape};
 
 use super::expressions::address;
@@ -21,15 +21,6 @@ impl Printer<'_> {
         body: &mut Body,
         blocks: &mut Body,
     ) {
-        let nested = |pairs: Vec<(&str, Option<Hcl>)>| {
-            let mut body = Body::default();
-            for (name, value) in pairs {
-                if let Some(value) = value {
-                    body.set(name, value);
-                }
-            }
-            body
-        };
         let name = role(&object.key).to_owned();
         match object.kind.name {
             "s3_bucket" | "ecr_repository" => {
@@ -79,30 +70,16 @@ impl Printer<'_> {
                 blocks.block("rule", &[], rule);
             }
             "lambda_function" => self.function(object, fields, body, blocks),
-            "lambda_function_event_invoke_config" => {
+            "lambda_function_event_invoke_config" | "lambda_event_source_mapping" => {
                 if let Some(to) = fields.remove("on_failure") {
+                    let of_mapping = object.kind.name == "lambda_event_source_mapping";
+                    let attribute = if of_mapping { "destination_arn" } else { "destination" };
                     let mut destinations = Body::default();
-                    destinations.block("on_failure", &[], nested(vec![("destination", Some(to))]));
+                    destinations.block("on_failure", &[], nested(vec![(attribute, Some(to))]));
                     blocks.block("destination_config", &[], destinations);
                 }
             }
-            "scheduler_schedule" => {
-                let minutes = fields.remove("flexible_time_window_minutes");
-                let mode = if minutes.is_some() { "FLEXIBLE" } else { "OFF" };
-                let window = vec![("mode", Some(mode.into())), ("maximum_window_in_minutes", minutes)];
-                blocks.block("flexible_time_window", &[], nested(window));
-                let mut target = nested(vec![
-                    ("arn", fields.remove("target_arn")),
-                    ("role_arn", fields.remove("target_role_arn")),
-                ]);
-                if let Some(arn) = fields.remove("dead_letter_arn") {
-                    target.block("dead_letter_config", &[], nested(vec![("arn", Some(arn))]));
-                }
-                let retries = fields.remove("maximum_retry_attempts");
-                target.block("retry_policy", &[], nested(vec![("maximum_retry_attempts", retries)]));
-                blocks.block("target", &[], target);
-            }
-            "sqs_queue_policy" => {
+            "sqs_queue_policy" | "sqs_queue_redrive_allow_policy" => {
                 fields.remove("queue");
                 if let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") {
                     body.set("queue_url", Hcl::code(format!("{}.url", address(queue))));
@@ -137,7 +114,7 @@ impl Printer<'_> {
                     body.set("policy", Hcl::Call("jsonencode", vec![policy]));
                 }
             }
-            _ => {}
+            _ => self.special_of_service(object, fields, body, blocks),
         }
     }
 
@@ -315,37 +292,70 @@ impl Printer<'_> {
             let value = object.fields.get(name).map_or(Hcl::Null, |expr| self.expr(expr));
             entry.push((name.to_owned(), value));
         }
-        let bucket = self.expr(&own);
         let Expr::Attribute(made, _) = &own else {
-            entry.insert(0, ("bucket".to_owned(), bucket));
+            entry.insert(0, ("bucket".to_owned(), self.expr(&own)));
             self.notifications.push(Hcl::Map(entry));
             return;
         };
-        let name = role(made).to_owned();
         let mut lambda = Body::default();
         entry
             .into_iter()
             .filter(|(_, value)| *value != Hcl::Null)
             .for_each(|(name, value)| lambda.set(&name, value));
-        let after: Vec<String> = object.after.iter().map(address).collect();
-        let there =
-            self.resources.iter_mut().find(|(ty, own, _)| ty == "aws_s3_bucket_notification" && *own == name);
-        let body = if let Some((_, _, body)) = there {
-            body
-        } else {
-            let mut body = Body::default();
-            body.set("bucket", bucket);
-            body.set("depends_on", Hcl::List(Vec::new()));
-            self.add("s3_bucket_notification", &name, body);
-            &mut self.resources.last_mut().expect("just added").2
-        };
-        for item in &mut body.items {
-            if let Item::Attribute(name, Hcl::List(list)) = item
-                && name == "depends_on"
-            {
-                list.extend(after.iter().map(Hcl::code));
-            }
-        }
-        body.block("lambda_function", &[], lambda);
+        let document = self.document(made);
+        depend(document, object.after.iter().map(|key| Hcl::code(address(key))));
+        document.block("lambda_function", &[], lambda);
     }
+
+    /// Whether EventBridge hears of a bucket: said in the document of its notifications.
+    pub(super) fn event_bridge(&mut self, object: &Object) -> Result<(), String> {
+        let Some(Expr::Attribute(bucket, _)) = object.fields.get("bucket") else {
+            return Err(format!("`{}` is of a bucket that the module does not make", object.key));
+        };
+        let heard = Item::Attribute("eventbridge".to_owned(), Hcl::Bool(true));
+        self.document(bucket).items.insert(AFTER_BUCKET, heard);
+        Ok(())
+    }
+
+    /// The one document of notifications of a bucket that this module makes.
+    fn document(&mut self, bucket: &Key) -> &mut Body {
+        let name = role(bucket);
+        let there =
+            self.resources.iter().position(|(ty, own, _)| ty == "aws_s3_bucket_notification" && own == name);
+        let index = there.unwrap_or_else(|| {
+            let mut body = Body::default();
+            body.set("bucket", Hcl::code(format!("{}.bucket", address(bucket))));
+            self.add("s3_bucket_notification", name, body);
+            self.resources.len() - 1
+        });
+        &mut self.resources[index].2
+    }
+}
+
+/// Where further attributes of a document of notifications stand: before its blocks.
+const AFTER_BUCKET: usize = 1;
+
+/// Adds to what must be there before a document of notifications.
+fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
+    let known = document.items.iter_mut().find_map(|item| match item {
+        Item::Attribute(name, Hcl::List(list)) if name == "depends_on" => Some(list),
+        _ => None,
+    });
+    match known {
+        Some(list) => list.extend(after),
+        None => document
+            .items
+            .insert(AFTER_BUCKET, Item::Attribute("depends_on".to_owned(), Hcl::List(after.collect()))),
+    }
+}
+
+/// A block of what is given.
+pub(super) fn nested(pairs: Vec<(&str, Option<Hcl>)>) -> Body {
+    let mut body = Body::default();
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            body.set(name, value);
+        }
+    }
+    body
 }

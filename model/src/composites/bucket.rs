@@ -28,6 +28,9 @@ pub(super) struct BucketInputs {
     /// Days after which an upload that was begun and never completed is thrown away.
     #[input(default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
+    /// Whether the bucket tells EventBridge what happens to its objects, for rules of your own and workflows.
+    #[input(default = false)]
+    event_bridge: bool,
     /// Tags for everything in this composite that can carry tags.
     tags: Option<super::Tags>,
     /// Whether a bucket that holds objects may be deleted, with all of them and all their versions.
@@ -41,23 +44,24 @@ impl Composite for Bucket {
     const DOC: &'static str = "A private, encrypted S3 bucket.\n\n\
         Public access is blocked by all four switches, objects belong to the bucket's owner whoever \
         writes them, requests without TLS are refused, and uploads that never complete are thrown away.";
-    const OUTPUTS: &'static [Output] = &[
-        Output { name: "bucket", doc: "Name of the bucket." },
-        Output { name: "arn", doc: "ARN of the bucket." },
-    ];
+    const OUTPUTS: &'static [Output] =
+        &[Output::text("bucket", "Name of the bucket."), Output::text("arn", "ARN of the bucket.")];
 
     fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
         let part = Part::new(context, &inputs.name);
         let bucket =
             add(&mut graph, &part, inputs.kms_key_arn.as_ref(), &inputs.abort_incomplete_upload_days);
+        if inputs.event_bridge {
+            graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
+        }
         graph.outputs = BTreeMap::from([("bucket", bucket.attribute("bucket")), ("arn", bucket.arn())]);
         graph.tags = super::tags(inputs.tags.as_ref());
         graph
     }
 
     fn seed(name: &str) -> Value {
-        Value::map([("name", Value::String(name.to_owned()))])
+        Value::map([("name", Value::String(name.to_owned())), ("event_bridge", Value::Bool(true))])
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
@@ -68,6 +72,7 @@ impl Composite for Bucket {
         Value::map([
             ("name", Value::String(name.to_owned())),
             ("kms_key_arn", encryption.map(Value::from).unwrap_or_default()),
+            ("event_bridge", Value::Bool(objects.contains_key("s3_bucket_eventbridge.main"))),
             ("abort_incomplete_upload_days", days.map(Value::from).unwrap_or_default()),
         ])
     }
@@ -108,6 +113,6 @@ pub(super) fn add(
         .set("bucket", name())
         .set("abort_incomplete_multipart_upload_days", abort_incomplete_upload_days);
     let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
-    graph.add(&s3::POLICY, &own).set("bucket", name()).set("policy", policy::tls_only("s3", all));
+    graph.add(&s3::POLICY, &own).set("bucket", name()).set("policy", policy::tls_only(all));
     bucket
 }

@@ -7,7 +7,7 @@ use super::part::Part;
 use crate::checks::environment::Variables;
 use crate::composite::Settings;
 use crate::expr::{Expr, Place};
-use crate::graph::{Graph, Handle};
+use crate::graph::{Added, Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::{cloudwatch, iam, logs, sqs};
 use crate::scalar::Scalar;
@@ -89,44 +89,79 @@ pub(super) fn role(graph: &mut Graph, role: &str, name: Expr, trust: Expr, commo
         .handle()
 }
 
+/// What encrypts messages, and who hears of alarms.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Care<'a> {
+    pub(super) kms_key_arn: Option<&'a Scalar<String>>,
+    pub(super) alarm_topic_arn: Option<&'a Scalar<String>>,
+}
+
+impl<'a> From<&'a Common> for Care<'a> {
+    fn from(common: &'a Common) -> Self {
+        Self { kms_key_arn: common.kms_key_arn.as_ref(), alarm_topic_arn: common.alarm_topic_arn.as_ref() }
+    }
+}
+
+/// Has a queue's messages encrypted.
+pub(super) fn encrypted<'a>(queue: Added<'a>, care: Care<'_>) -> Added<'a> {
+    match care.kms_key_arn {
+        Some(key) => queue.set("kms_master_key_id", key),
+        None => queue.set("sqs_managed_sse_enabled", true),
+    }
+}
+
+/// Adds an alarm that rings when a metric of a queue exceeds a threshold.
+pub(super) fn queue_alarm(
+    graph: &mut Graph,
+    (role, name): (&str, Expr),
+    queue: &Handle,
+    (metric, threshold): (&str, Expr),
+    description: &str,
+    care: Care<'_>,
+) {
+    let alarm = graph
+        .add(&cloudwatch::METRIC_ALARM, role)
+        .set("alarm_name", name)
+        .set("alarm_description", description)
+        .set("namespace", "AWS/SQS")
+        .set("metric_name", metric)
+        .set("dimensions", Expr::map([("QueueName", queue.attribute("name"))]))
+        .set("statistic", "Maximum")
+        .set("comparison_operator", "GreaterThanThreshold")
+        .set("threshold", threshold)
+        .set("period", 60)
+        .set("evaluation_periods", 1)
+        .set("treat_missing_data", "notBreaching");
+    if let Some(topic) = care.alarm_topic_arn {
+        alarm.set("alarm_actions", Expr::list([topic]));
+    }
+}
+
 /// Adds a queue for what failed, and an alarm on it.
-pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, common: &Common, description: &str) -> Handle {
+pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, care: Care<'_>, description: &str) -> Handle {
     let own = part.role("dead_letters");
     let queue = graph
         .add(&sqs::QUEUE, &own)
         .set("name", part.regional("dead-letters", 80))
-        // 14 days, the longest that SQS keeps a message.
-        .set("message_retention_seconds", 1_209_600);
-    let queue = match &common.kms_key_arn {
-        Some(key) => queue.set("kms_master_key_id", key),
-        None => queue.set("sqs_managed_sse_enabled", true),
-    };
-    let queue = queue.handle();
-    let alarm = graph
-        .add(&cloudwatch::METRIC_ALARM, &own)
-        .set("alarm_name", part.regional("dead-letters", 255))
-        .set("alarm_description", description)
-        .set("namespace", "AWS/SQS")
-        .set("metric_name", "ApproximateNumberOfMessagesVisible")
-        .set("dimensions", Expr::map([("QueueName", queue.attribute("name"))]))
-        .set("statistic", "Maximum")
-        .set("comparison_operator", "GreaterThanThreshold")
-        .set("threshold", 0)
-        .set("period", 60)
-        .set("evaluation_periods", 1)
-        .set("treat_missing_data", "notBreaching");
-    if let Some(topic) = &common.alarm_topic_arn {
-        alarm.set("alarm_actions", Expr::list([topic]));
-    }
+        .set("message_retention_seconds", LONGEST_RETENTION);
+    let queue = encrypted(queue, care).handle();
+    let name = part.regional("dead-letters", 255);
+    queue_alarm(graph, (&own, name), &queue, (VISIBLE, 0.into()), description, care);
     queue
 }
 
+/// 14 days, the longest that SQS keeps a message, in seconds.
+pub(super) const LONGEST_RETENTION: i64 = 1_209_600;
+/// The metric of how many messages wait in a queue.
+pub(super) const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
+
 /// Adds the policy of the dead letters.
-pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) {
+pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) -> Handle {
     graph
         .add(&sqs::QUEUE_POLICY, &part.role("dead_letters"))
         .set("queue", queue.attribute("name"))
-        .set("policy", policy);
+        .set("policy", policy)
+        .handle()
 }
 
 /// The variables of an input, and others.

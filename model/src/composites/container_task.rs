@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::common::{self, Common, check_arn};
 use super::launch::Launch;
 use super::part::Part;
+use super::steps;
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
 use crate::composite::{Composite, Output, Settings};
@@ -16,10 +17,11 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::image;
 use crate::input::{Inputs, Reference, Rule, Source};
-use crate::kinds::{ec2, ecr, ecs, events, iam};
+use crate::kinds::{ec2, ecr, ecs, events, iam, scheduler};
 use crate::names;
-use crate::policy::{self, Grant};
+use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
+use crate::schedule;
 use crate::value::Value;
 
 /// A task definition, what it takes to start it, and what catches its failures.
@@ -33,8 +35,34 @@ pub(super) struct ContainerTaskInputs {
     name: String,
     #[input(flatten)]
     task: TaskInputs,
+    /// When the task is started by the clock; without it others start it.
+    schedule: Option<TaskSchedule>,
     #[input(flatten)]
     common: Common,
+}
+
+/// When a task is started by the clock.
+#[derive(Debug, Inputs)]
+struct TaskSchedule {
+    /// When: `rate(5 minutes)` or `cron(0 3 * * ? *)`.
+    #[input(rule = Rule::Check("schedule", schedule::check))]
+    expression: Scalar<String>,
+    /// The time zone of a cron schedule, such as `Europe/Berlin`.
+    #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
+    timezone: Scalar<String>,
+    /// Minutes within which the task is started at a time of AWS's choice; at the very time without it.
+    #[input(rule = Rule::Range(1, 1440))]
+    flexible_window: Option<Scalar<i64>>,
+    /// How often a start that failed is tried again before it goes to the dead letters.
+    #[input(default = 3, rule = Rule::Range(0, 185))]
+    retry_attempts: Scalar<i64>,
+    /// Seconds after which that is given up.
+    #[input(default = 3600, rule = Rule::Range(60, 86_400))]
+    maximum_event_age: Scalar<i64>,
+    /// The command of scheduled tasks, in place of the task's own.
+    command: Vec<Scalar<String>>,
+    /// Environment variables of scheduled tasks, beside the task's own.
+    environment: Option<Variables>,
 }
 
 /// Inputs of a task that have nothing to do with what starts it.
@@ -146,28 +174,22 @@ impl Composite for ContainerTask {
         The task is started by an `event_function` that lists the output `launch` in its `launches`, or with \
         the command in the output `launch_command`.";
     const OUTPUTS: &'static [Output] = &[
-        Output {
-            name: "task_definition_arn",
-            doc: "ARN of the task definition, without revision: the latest.",
-        },
-        Output { name: "family", doc: "Family of the task definition." },
-        Output { name: "container_name", doc: "Name of the container, for overrides." },
-        Output { name: "cluster_arn", doc: "ARN of the cluster." },
-        Output { name: "image_uri", doc: "The image; one that is built with its digest." },
-        Output { name: "repository_url", doc: "URL of the repository of a built image." },
-        Output { name: "task_role_arn", doc: "ARN of the role that the container runs in." },
-        Output { name: "task_role_name", doc: "Name of that role, to attach policies to." },
-        Output { name: "execution_role_arn", doc: "ARN of the role that AWS starts the container with." },
-        Output { name: "security_group_id", doc: "Id of the security group made for the task." },
-        Output { name: "log_group_name", doc: "Name of the log group." },
-        Output {
-            name: "dead_letter_queue_arn",
-            doc: "ARN of the queue with the reasons of tasks that failed.",
-        },
-        Output { name: "dead_letter_queue_url", doc: "URL of that queue." },
-        Output { name: "launch", doc: "The handle that `launches` of an `event_function` takes." },
-        Output { name: "launch_policy", doc: "The IAM policy, in JSON, that whoever starts the task needs." },
-        Output { name: "launch_command", doc: "A command of the AWS CLI that starts the task." },
+        Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),
+        Output::text("family", "Family of the task definition."),
+        Output::text("container_name", "Name of the container, for overrides."),
+        Output::text("cluster_arn", "ARN of the cluster."),
+        Output::text("image_uri", "The image; one that is built with its digest."),
+        Output::text("repository_url", "URL of the repository of a built image."),
+        Output::text("task_role_arn", "ARN of the role that the container runs in."),
+        Output::text("task_role_name", "Name of that role, to attach policies to."),
+        Output::text("execution_role_arn", "ARN of the role that AWS starts the container with."),
+        Output::text("security_group_id", "Id of the security group made for the task."),
+        Output::text("log_group_name", "Name of the log group."),
+        Output::text("dead_letter_queue_arn", "ARN of the queue with the reasons of tasks that failed."),
+        Output::text("dead_letter_queue_url", "URL of that queue."),
+        Output::text("launch", "The handle that `launches` of an `event_function` takes."),
+        Output::text("launch_policy", "The IAM policy, in JSON, that whoever starts the task needs."),
+        Output::text("launch_command", "A command of the AWS CLI that starts the task."),
     ];
 
     fn expand(inputs: &ContainerTaskInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -181,6 +203,9 @@ impl Composite for ContainerTask {
             common: &inputs.common,
         };
         let task = add(&mut graph, &spec, findings);
+        if let Some(schedule) = &inputs.schedule {
+            add_schedule(&mut graph, &spec, schedule, &task);
+        }
         let none = || Expr::Literal(Json::Null);
         graph.outputs = BTreeMap::from([
             ("task_definition_arn", task.definition.arn()),
@@ -220,6 +245,7 @@ impl Composite for ContainerTask {
             ("name", Value::String(name.to_owned())),
             ("build", build),
             ("bucket_access", Value::List(vec![access])),
+            ("schedule", Value::map([("expression", Value::Unknown)])),
         ])
     }
 
@@ -379,6 +405,62 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         launch,
         command,
     }
+}
+
+/// Has the clock start the task: no function in between.
+fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, task: &Added) {
+    let Spec { part, common, .. } = spec;
+    let own = part.role("scheduler");
+    let group = graph
+        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+        .set("name", part.regional("", 64))
+        .handle();
+    let trust = policy::trust("scheduler.amazonaws.com", true);
+    let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
+    let mut grants = task.launch.grants();
+    grants.extend(task.dead_letters.as_ref().map(|queue| Grant::SendMessages(queue.arn())));
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    let role_policy = add_policy(graph, &own, &role, Some(grants));
+    let target = task.launch.members();
+    graph
+        .add(&scheduler::SCHEDULE, &part.role("schedule"))
+        .set("group_name", group.attribute("name"))
+        .set("name", "schedule")
+        .set("schedule_expression", &schedule.expression)
+        .set("schedule_expression_timezone", &schedule.timezone)
+        .set_if("flexible_time_window_minutes", schedule.flexible_window.as_ref())
+        .set("target_arn", task.cluster.clone())
+        .set("target_role_arn", role.arn())
+        .set_if("input", overrides(schedule))
+        .set("ecs_task_definition_arn", task.definition.arn())
+        .set("ecs_capacity", target.capacity)
+        .set("ecs_subnets", target.subnets)
+        .set("ecs_security_groups", target.security_groups)
+        .set("ecs_assign_public_ip", target.assign_public_ip)
+        .set_if("dead_letter_arn", task.dead_letters.as_ref().map(Handle::arn))
+        .set("maximum_retry_attempts", &schedule.retry_attempts)
+        .set("maximum_event_age_in_seconds", &schedule.maximum_event_age)
+        .set_if("kms_key_arn", common.kms_key_arn.as_ref())
+        .set("state", "ENABLED")
+        .after(&role_policy);
+}
+
+/// What scheduled tasks have in place of the task's own.
+fn overrides(schedule: &TaskSchedule) -> Option<Expr> {
+    if schedule.command.is_empty() && schedule.environment.is_none() {
+        return None;
+    }
+    let mut container = BTreeMap::from([("name".to_owned(), Expr::from(CONTAINER))]);
+    if !schedule.command.is_empty() {
+        container.insert("command".to_owned(), Expr::list(&schedule.command));
+    }
+    if schedule.environment.is_some() {
+        let Some(pairs) = steps::pairs(schedule.environment.as_ref(), "name", "value") else {
+            return Some(Expr::Unknown);
+        };
+        container.insert("environment".to_owned(), Expr::List(pairs));
+    }
+    Some(Expr::map([("containerOverrides", Expr::list([Expr::Map(container)]))]))
 }
 
 fn check(spec: &Spec<'_>, findings: &mut Findings) {
@@ -646,7 +728,7 @@ fn add_failures(
     let queue = common::dead_letters(
         graph,
         part,
-        common,
+        common.into(),
         "The reasons of tasks that failed wait in the dead-letter queue.",
     );
     let failed = Expr::Literal(json!([
@@ -673,7 +755,12 @@ fn add_failures(
         .set("event_pattern", pattern)
         .set("state", "ENABLED")
         .handle();
-    common::queue_policy(graph, part, &queue, policy::queue_of_rule(&queue.arn(), rule.arn()));
+    common::queue_policy(
+        graph,
+        part,
+        &queue,
+        policy::receiver("sqs", &queue.arn(), &[("events.amazonaws.com", On::Source(rule.arn()))]),
+    );
     graph
         .add(&events::TARGET, &own)
         .set("rule", rule.attribute("name"))

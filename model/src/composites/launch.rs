@@ -26,6 +26,19 @@ struct Target {
     roles: Expr,
 }
 
+/// What a handle says.
+pub(super) struct Members {
+    pub(super) task_definition: Expr,
+    pub(super) cluster: Expr,
+    pub(super) container: Expr,
+    /// Ids with commas in between.
+    pub(super) subnets: Expr,
+    /// Ids with commas in between.
+    pub(super) security_groups: Expr,
+    pub(super) assign_public_ip: Expr,
+    pub(super) capacity: Expr,
+}
+
 impl Launch {
     /// A task of the same graph: its handle, the ARN of its task definition without revision, of its
     /// cluster and of its roles.
@@ -40,6 +53,29 @@ impl Launch {
             Grant::RunTask(target.task_definition.clone(), target.cluster.clone()),
             Grant::PassTaskRoles(target.roles.clone()),
         ]
+    }
+
+    /// What whoever starts it and waits for its end must be allowed.
+    pub(super) fn grants_to_wait(&self) -> Vec<Grant> {
+        let mut grants = self.grants();
+        if let Some(target) = &self.target {
+            grants.extend([Grant::WatchTasks(target.cluster.clone()), Grant::TaskEvents]);
+        }
+        grants
+    }
+
+    /// What its handle says, each as an expression.
+    pub(super) fn members(&self) -> Members {
+        let member = |name| Expr::Member(Box::new(self.handle.clone()), name);
+        Members {
+            task_definition: member("task_definition"),
+            cluster: member("cluster"),
+            container: member("container"),
+            subnets: member("subnets"),
+            security_groups: member("security_groups"),
+            assign_public_ip: member("assign_public_ip"),
+            capacity: member("capacity"),
+        }
     }
 
     /// Whether it is known what must be allowed.
@@ -70,24 +106,24 @@ impl Launch {
 
 /// Reads the handles of an input `launches`.
 pub(super) fn read(handles: &[Scalar<String>], findings: &mut Findings) -> Vec<Launch> {
-    let read = |(index, handle): (usize, &Scalar<String>)| {
-        let unknown = Launch { handle: handle.into(), target: None };
-        let text = match handle {
-            Scalar::Known(text) => text,
-            Scalar::Reference(_) => return Launch::of_member(handle.into()),
-            Scalar::Unknown => return unknown,
-        };
-        Launch::parse(text).unwrap_or_else(|| {
-            findings.error(
-                Code::WrongType,
-                Path::field("launches").join(Step::Index(index)),
-                "this is not the handle of a task",
-                "Give the output `launch` of a `container_task`.",
-            );
-            unknown
-        })
+    let handles = handles.iter().enumerate();
+    let at = |index| Path::field("launches").join(Step::Index(index));
+    handles.map(|(index, handle)| read_one(handle, at(index), findings)).collect()
+}
+
+/// Reads a handle.
+pub(super) fn read_one(handle: &Scalar<String>, at: Path, findings: &mut Findings) -> Launch {
+    let unknown = Launch { handle: handle.into(), target: None };
+    let text = match handle {
+        Scalar::Known(text) => text,
+        Scalar::Reference(_) => return Launch::of_member(handle.into()),
+        Scalar::Unknown => return unknown,
     };
-    handles.iter().enumerate().map(read).collect()
+    Launch::parse(text).unwrap_or_else(|| {
+        let help = "Give the output `launch` of a `container_task`.";
+        findings.error(Code::WrongType, at, "this is not the handle of a task", help);
+        unknown
+    })
 }
 
 /// The handles as one JSON list.

@@ -3,10 +3,21 @@
 mod bucket;
 mod common;
 mod container_task;
+mod definition;
+mod edges;
 mod event_function;
 mod launch;
 mod part;
+mod queue;
+mod queues;
+mod steps;
+mod stream;
+mod table;
 mod thumbnailer;
+mod topic;
+mod triggers;
+mod wiring;
+mod workflow;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +30,13 @@ pub static ALL: &[Definition] = &[
     Definition::of::<bucket::Bucket>(),
     Definition::of::<container_task::ContainerTask>(),
     Definition::of::<event_function::EventFunction>(),
+    Definition::of::<queue::Queue>(),
+    Definition::of::<queues::Queues>(),
+    Definition::of::<stream::Stream>(),
+    Definition::of::<table::Table>(),
     Definition::of::<thumbnailer::Thumbnailer>(),
+    Definition::of::<topic::Topic>(),
+    Definition::of::<workflow::Workflow>(),
 ];
 
 /// The tags of a graph: those that the user gave, or none.

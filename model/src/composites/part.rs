@@ -9,7 +9,7 @@ pub(super) struct Part<'a> {
     pub(super) context: &'a Context,
     /// The name of the whole composite.
     pub(super) name: &'a str,
-    within: &'static str,
+    within: &'a str,
 }
 
 impl<'a> Part<'a> {
@@ -19,7 +19,7 @@ impl<'a> Part<'a> {
     }
 
     /// A part inside this composite.
-    pub(super) fn within(&self, within: &'static str) -> Part<'a> {
+    pub(super) fn within(&self, within: &'a str) -> Part<'a> {
         Part { within, ..*self }
     }
 
@@ -47,6 +47,11 @@ impl<'a> Part<'a> {
     /// The name of an object that is unique in its region.
     pub(super) fn regional(&self, role: &str, limit: usize) -> Expr {
         names::regional(self.context, self.name, &self.inner(role), limit)
+    }
+
+    /// The same as a text, when the project is known.
+    pub(super) fn regional_text(&self, role: &str, limit: usize) -> Option<String> {
+        names::regional_text(self.context, self.name, &self.inner(role), limit)
     }
 
     /// The name of an object that is unique in its account.

@@ -8,8 +8,12 @@ use serde_json::Value as Json;
 use super::bucket;
 use super::common::{self, Common};
 use super::container_task::{self, TaskInputs};
-use super::event_function::{self, BucketTrigger, FunctionInputs, Trigger};
+use super::edges::Edges;
+use super::event_function::{self, FunctionInputs};
 use super::part::Part;
+use super::steps::{Inner, OnError, Place, Step, TaskStep};
+use super::triggers::{BucketTrigger, Trigger};
+use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -17,6 +21,7 @@ use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
+use crate::kinds::s3;
 use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
@@ -36,8 +41,8 @@ pub(super) struct ThumbnailerInputs {
     bucket: Option<Scalar<String>>,
     /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `TANDEM_BUCKET` and `TANDEM_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and nothing else.
     task: TaskInputs,
-    /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`.
-    launcher: FunctionInputs,
+    /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`. Without it a workflow does, with no code at all: the bucket must then tell EventBridge what happens to its objects, as one that is made here does.
+    launcher: Option<FunctionInputs>,
     /// A function that hears of each thumbnail.
     on_thumbnail: Option<FunctionInputs>,
     /// What the keys of videos end with; `[".mp4"]` when not given.
@@ -92,31 +97,31 @@ impl Composite for Thumbnailer {
         given, and all that a `container_task` and two `event_function`s make, with the access that each \
         needs of the others.";
     const OUTPUTS: &'static [Output] = &[
-        Output { name: "bucket_name", doc: "Name of the bucket." },
-        Output {
-            name: "task_definition_arn",
-            doc: "ARN of the task definition, without revision: the latest.",
-        },
-        Output { name: "cluster_arn", doc: "ARN of the cluster." },
-        Output { name: "image_uri", doc: "The image of the container; one that is built with its digest." },
-        Output { name: "task_log_group_name", doc: "Name of the container's log group." },
-        Output {
-            name: "task_dead_letter_queue_url",
-            doc: "URL of the queue with the reasons of tasks that failed.",
-        },
-        Output { name: "launcher_function_name", doc: "Name of the function that starts the container." },
-        Output { name: "launcher_log_group_name", doc: "Name of its log group." },
-        Output {
-            name: "launcher_dead_letter_queue_url",
-            doc: "URL of the queue with events for which no container could be started.",
-        },
-        Output { name: "on_thumbnail_function_name", doc: "Name of the function that hears of thumbnails." },
-        Output { name: "on_thumbnail_log_group_name", doc: "Name of its log group." },
-        Output {
-            name: "on_thumbnail_dead_letter_queue_url",
-            doc: "URL of the queue with events that it could not handle.",
-        },
-        Output { name: "upload_command", doc: "A command of the AWS CLI that uploads a video." },
+        Output::text("bucket_name", "Name of the bucket."),
+        Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),
+        Output::text("cluster_arn", "ARN of the cluster."),
+        Output::text("image_uri", "The image of the container; one that is built with its digest."),
+        Output::text("task_log_group_name", "Name of the container's log group."),
+        Output::text("task_dead_letter_queue_url", "URL of the queue with the reasons of tasks that failed."),
+        Output::text("launcher_function_name", "Name of the function that starts the container."),
+        Output::text("launcher_log_group_name", "Name of its log group."),
+        Output::text(
+            "launcher_dead_letter_queue_url",
+            "URL of the queue with events for which no container could be started.",
+        ),
+        Output::text(
+            "workflow_arn",
+            "ARN of the state machine that starts the container, without a launcher.",
+        ),
+        Output::text("workflow_log_group_name", "Name of its log group."),
+        Output::text("workflow_dead_letter_queue_url", "URL of the queue with its executions that failed."),
+        Output::text("on_thumbnail_function_name", "Name of the function that hears of thumbnails."),
+        Output::text("on_thumbnail_log_group_name", "Name of its log group."),
+        Output::text(
+            "on_thumbnail_dead_letter_queue_url",
+            "URL of the queue with events that it could not handle.",
+        ),
+        Output::text("upload_command", "A command of the AWS CLI that uploads a video."),
     ];
 
     fn expand(inputs: &ThumbnailerInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -166,16 +171,40 @@ impl Composite for Thumbnailer {
         };
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
         let launches = [task.launch.clone()];
-        let launcher = event_function::Spec {
-            part: part.within("launcher"),
-            at: Path::field("launcher"),
-            function: &inputs.launcher,
-            on: &videos,
-            bucket: made.as_ref(),
-            launches: &launches,
-            common: &inputs.common,
-        };
-        let launcher = event_function::add(&mut graph, &launcher, findings);
+        let launcher = inputs.launcher.as_ref().map(|function| {
+            let spec = event_function::Spec {
+                part: part.within("launcher"),
+                at: Path::field("launcher"),
+                function,
+                on: &videos,
+                bucket: made.as_ref(),
+                queues: &[],
+                launches: &launches,
+                edges: &Edges::default(),
+                common: &inputs.common,
+            };
+            event_function::add(&mut graph, &spec, findings)
+        });
+        let workflow = launcher.is_none().then(|| {
+            if let Some(bucket) = &made {
+                graph.add(&s3::EVENT_BRIDGE, "bucket").set("bucket", bucket.attribute("bucket"));
+            }
+            let spec = workflow::Spec {
+                part: part.within("workflow"),
+                steps: &[launching()],
+                tasks: &BTreeMap::from([(0, task.launch.clone())]),
+                express: false,
+                log_level: "error",
+                log_data: &Scalar::Known(false),
+                tracing: &Scalar::Known(false),
+                common: &inputs.common,
+            };
+            let added = workflow::add(&mut graph, &spec);
+            let starts: Vec<Start> =
+                suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
+            workflow::add_starts(&mut graph, &spec, &starts, made.as_ref(), &added);
+            added
+        });
         let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
             let spec = event_function::Spec {
@@ -184,7 +213,9 @@ impl Composite for Thumbnailer {
                 function,
                 on: &thumbnails,
                 bucket: made.as_ref(),
+                queues: &[],
                 launches: &[],
+                edges: &Edges::default(),
                 common: &inputs.common,
             };
             event_function::add(&mut graph, &spec, findings)
@@ -196,7 +227,7 @@ impl Composite for Thumbnailer {
         };
         let upload = ["aws s3 cp VIDEO".into(), suffixes[0].as_str().into(), " s3://".into(), bucket.clone()];
         let upload = upload.into_iter().chain([format!("/{input_prefix}").into()]);
-        let heard = on_thumbnail.as_ref();
+        let (heard, launching, by_workflow) = (on_thumbnail.as_ref(), launcher.as_ref(), workflow.as_ref());
         graph.outputs = BTreeMap::from([
             ("bucket_name", bucket),
             ("task_definition_arn", task.definition.arn()),
@@ -204,9 +235,12 @@ impl Composite for Thumbnailer {
             ("image_uri", task.image),
             ("task_log_group_name", task.log_group.attribute("name")),
             ("task_dead_letter_queue_url", optional(task.dead_letters.as_ref(), "url")),
-            ("launcher_function_name", launcher.function.attribute("function_name")),
-            ("launcher_log_group_name", launcher.log_group.attribute("name")),
-            ("launcher_dead_letter_queue_url", launcher.dead_letters.attribute("url")),
+            ("launcher_function_name", optional(launching.map(|made| &made.function), "function_name")),
+            ("launcher_log_group_name", optional(launching.map(|made| &made.log_group), "name")),
+            ("launcher_dead_letter_queue_url", optional(launching.map(|made| &made.dead_letters), "url")),
+            ("workflow_arn", optional(by_workflow.map(|made| &made.machine), "arn")),
+            ("workflow_log_group_name", optional(by_workflow.map(|made| &made.log_group), "name")),
+            ("workflow_dead_letter_queue_url", optional(by_workflow.map(|made| &made.dead_letters), "url")),
             ("on_thumbnail_function_name", optional(heard.map(|heard| &heard.function), "function_name")),
             ("on_thumbnail_log_group_name", optional(heard.map(|heard| &heard.log_group), "name")),
             ("on_thumbnail_dead_letter_queue_url", optional(heard.map(|heard| &heard.dead_letters), "url")),
@@ -225,6 +259,12 @@ impl Composite for Thumbnailer {
             ("launcher", function()),
             ("on_thumbnail", function()),
         ])
+    }
+
+    fn other_seeds(name: &str) -> Vec<Value> {
+        let Value::Map(mut without) = Self::seed(name) else { return Vec::new() };
+        without.remove("launcher");
+        vec![Value::Map(without)]
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
@@ -253,7 +293,41 @@ impl Composite for Thumbnailer {
 /// What the keys of thumbnails end with.
 const THUMBNAIL: &str = ".jpg";
 
+/// The one step of the workflow in place of a launcher.
+fn launching() -> Step {
+    let of_event = |path: &str| Scalar::Known(format!("{{% $states.input.detail.{path} %}}"));
+    let environment = BTreeMap::from([
+        ("TANDEM_BUCKET".to_owned(), of_event("bucket.name")),
+        ("TANDEM_KEY".to_owned(), of_event("object.key")),
+    ]);
+    Step::Task(TaskStep {
+        task: Scalar::Unknown,
+        environment: Some(Scalar::Known(environment)),
+        of: Place {
+            inner: Inner { name: "thumbnail".to_owned(), within: None, branch: None },
+            next: None,
+            end: true,
+        },
+        on_error: OnError {
+            retry_attempts: Scalar::Known(2),
+            retry_interval: Scalar::Known(10),
+            catch: None,
+            timeout: Some(Scalar::Known(3600)),
+        },
+    })
+}
+
 impl ThumbnailerInputs {
+    /// What starts the workflow in place of a launcher.
+    fn start(&self, prefix: &str, suffix: &str) -> Start {
+        Start::Bucket(BucketStart {
+            // All are on the one bucket, whatever it is called.
+            bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
+            prefix: Some(prefix.to_owned()),
+            suffix: Some(suffix.to_owned()),
+        })
+    }
+
     fn suffixes(&self) -> Vec<String> {
         if self.video_suffixes.is_empty() { vec![".mp4".to_owned()] } else { self.video_suffixes.clone() }
     }

@@ -41,15 +41,28 @@ pub static TARGET: Kind = Kind {
     name: "cloudwatch_event_target",
     title: "EventBridge target",
     service: "events",
-    fields: &[field("rule").parent(), field("target_id").immutable(), field("arn")],
+    fields: &[
+        field("rule").parent(),
+        field("target_id").immutable(),
+        field("arn"),
+        // What EventBridge takes the right from, where the target has no policy of its own.
+        field("role_arn").optional(),
+        field("dead_letter_arn").optional(),
+        field("maximum_retry_attempts"),
+        // In seconds.
+        field("maximum_event_age_in_seconds"),
+    ],
     id: Some("{rule}:{target_id}"),
     attributes: &[],
     tags: false,
     exclusive: false,
     data: false,
     hashed_name: false,
-    access: &[access(
-        "arn:{partition}:events:{region}:{account}:rule/{rule}",
-        &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"],
-    )],
+    access: &[
+        access(
+            "arn:{partition}:events:{region}:{account}:rule/{rule}",
+            &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"],
+        ),
+        access("{role_arn}", &["iam:PassRole"]),
+    ],
 };

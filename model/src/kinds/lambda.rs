@@ -93,6 +93,10 @@ pub static PERMISSION: Kind = Kind {
         field("principal").immutable(),
         field("source_arn").immutable(),
         field("source_account").immutable(),
+        // Of who calls the function's URL: `NONE` or `AWS_IAM`.
+        field("function_url_auth_type").immutable(),
+        // Whether the function may be invoked through its URL only.
+        field("invoked_via_function_url").immutable(),
     ],
     id: Some("{function_name}:{statement_id}"),
     attributes: &[],
@@ -114,9 +118,17 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     fields: &[
         field("function_name").parent(),
         field("event_source_arn").immutable(),
+        // Of a stream: `LATEST` or `TRIM_HORIZON`.
+        field("starting_position").immutable(),
         field("batch_size"),
         field("maximum_batching_window_in_seconds"),
         field("function_response_types").form(Form::Set).optional(),
+        // Of a stream, from here on.
+        field("bisect_batch_on_function_error"),
+        field("maximum_record_age_in_seconds"),
+        field("maximum_retry_attempts"),
+        field("parallelization_factor"),
+        field("on_failure").optional(),
         field("enabled"),
     ],
     id: None,
@@ -141,4 +153,36 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
         access("*", &["lambda:ListEventSourceMappings"]).to_sweep(),
         access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
     ],
+};
+
+/// An HTTPS address of a function's own.
+pub static FUNCTION_URL: Kind = Kind {
+    name: "lambda_function_url",
+    title: "Lambda function URL",
+    service: "lambda",
+    fields: &[
+        field("function_name").parent(),
+        // `NONE` or `AWS_IAM`.
+        field("authorization_type"),
+        // Who may call from a browser; without origins nobody may.
+        field("cors_allow_origins").form(Form::Set).optional(),
+        field("cors_allow_methods").form(Form::Set).optional(),
+        field("cors_allow_headers").form(Form::Set).optional(),
+        field("cors_max_age").optional(),
+    ],
+    id: Some("{function_name}"),
+    attributes: &[("function_url", None)],
+    tags: false,
+    exclusive: true,
+    data: false,
+    hashed_name: false,
+    access: &[access(
+        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        &[
+            "lambda:CreateFunctionUrlConfig",
+            "lambda:DeleteFunctionUrlConfig",
+            "lambda:GetFunctionUrlConfig",
+            "lambda:UpdateFunctionUrlConfig",
+        ],
+    )],
 };

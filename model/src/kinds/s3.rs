@@ -158,3 +158,22 @@ pub static NOTIFICATION: Kind = Kind {
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
     )],
 };
+
+/// Whether a bucket tells EventBridge what happens to its objects. It stands in the document of the
+/// bucket's notifications, beside the entries of others.
+pub static EVENT_BRIDGE: Kind = Kind {
+    name: "s3_bucket_eventbridge",
+    title: "S3 events to EventBridge",
+    service: "s3",
+    fields: &[field("bucket").parent()],
+    id: Some("{bucket}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+    access: &[access(
+        "arn:{partition}:s3:::{bucket}",
+        &["s3:GetBucketNotification", "s3:PutBucketNotification"],
+    )],
+};

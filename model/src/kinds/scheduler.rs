@@ -46,8 +46,17 @@ pub static SCHEDULE: Kind = Kind {
         field("flexible_time_window_minutes").optional(),
         field("target_arn"),
         field("target_role_arn"),
+        // What the target is given: JSON text.
+        field("input").optional(),
+        // Of a target that is a cluster: what is started there, and where.
+        field("ecs_task_definition_arn").optional(),
+        field("ecs_capacity").optional(),
+        field("ecs_subnets").optional(),
+        field("ecs_security_groups").optional(),
+        field("ecs_assign_public_ip").optional(),
         field("dead_letter_arn").optional(),
         field("maximum_retry_attempts"),
+        field("maximum_event_age_in_seconds"),
         field("kms_key_arn").optional(),
         field("state"),
     ],

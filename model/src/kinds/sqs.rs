@@ -9,8 +9,17 @@ pub static QUEUE: Kind = Kind {
     service: "sqs",
     fields: &[
         field("name").immutable(),
+        // A queue that keeps its order; its name ends in `.fifo`.
+        field("fifo_queue").immutable(),
+        field("content_based_deduplication"),
         field("message_retention_seconds"),
         field("visibility_timeout_seconds"),
+        field("delay_seconds"),
+        field("receive_wait_time_seconds"),
+        // In bytes.
+        field("max_message_size"),
+        // Where messages go that were received too often, as JSON.
+        field("redrive_policy").optional(),
         field("sqs_managed_sse_enabled"),
         field("kms_master_key_id").optional(),
     ],
@@ -49,6 +58,24 @@ pub static QUEUE_POLICY: Kind = Kind {
     title: "SQS queue policy",
     service: "sqs",
     fields: &[field("queue").parent(), field("policy").form(Form::Policy)],
+    id: Some("{queue}"),
+    attributes: &[],
+    tags: false,
+    exclusive: false,
+    data: false,
+    hashed_name: false,
+    access: &[access(
+        "arn:{partition}:sqs:{region}:{account}:{queue}",
+        &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
+    )],
+};
+
+/// For which queues a queue may hold the dead letters.
+pub static QUEUE_REDRIVE_ALLOW_POLICY: Kind = Kind {
+    name: "sqs_queue_redrive_allow_policy",
+    title: "SQS redrive allow policy",
+    service: "sqs",
+    fields: &[field("queue").parent(), field("redrive_allow_policy")],
     id: Some("{queue}"),
     attributes: &[],
     tags: false,

@@ -490,7 +490,13 @@ impl Run<'_> {
             let (set, remove) = tag_changes(&wanted, &now);
             self.job.call(|| driver.tag(&found.id, &set, &remove)).await.map_err(failed("Tagging"))?;
         }
-        self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))
+        self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))?;
+        let renews = |field: &&str| object.kind.field(field).is_some_and(|field| field.renews.is_some());
+        if fields.iter().any(renews) {
+            let now = self.job.call(|| driver.observe(&found.id)).await.map_err(failed("Looking at"))?;
+            self.keep(object, found.id, &settings, now.unwrap_or_default().attributes);
+        }
+        Ok(())
     }
 
     /// Whether a field differs because others manage it, and the configuration did not change it.

@@ -9,10 +9,11 @@ use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
+use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 
 use crate::canonical;
-use crate::driver::Observed;
+use crate::driver::{Failure, Observed};
 use crate::job::{Job, Problem};
 use crate::ownership::{Status, is_ours};
 use crate::read;
@@ -42,7 +43,7 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
         })
     };
     let keys = || seed.objects().iter().map(|object| &object.key);
-    let anchor = keys().find(says).or_else(|| keys().next()).cloned();
+    let anchor = keys().chain(found.keys()).find(says).or_else(|| keys().next()).cloned();
     let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
     add_belonging(job, &mut found).await?;
     found.retain(|_, (kind, observed)| !kind.tags || is_ours(observed, &instance));
@@ -64,7 +65,10 @@ pub(crate) async fn of_owner(job: &Job<'_>, seed: &Graph) -> Result<Objects, Pro
     let mut found = named(job, seed).await?;
     found.retain(|_, (kind, observed)| ours(kind, observed));
     let known: BTreeSet<Key> = found.keys().cloned().collect();
-    found.retain(|key, _| seed.get(key).is_some_and(|object| object.needs().is_subset(&known)));
+    // What hangs on something that is not ours is not ours either.
+    found.retain(|key, (kind, _)| {
+        kind.tags || seed.get(key).is_some_and(|object| object.parents().is_subset(&known))
+    });
     add_belonging(job, &mut found).await?;
     found.retain(|_, (kind, observed)| ours(kind, observed));
     Ok(found)
@@ -72,10 +76,11 @@ pub(crate) async fn of_owner(job: &Job<'_>, seed: &Graph) -> Result<Objects, Pro
 
 /// The objects of a seed that exist.
 async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
-    let none = Attributes::new();
-    let resolver = Resolver::new(seed, job.context, &none);
+    // What stands further down may be found by what only the cloud knows of what stands further up.
+    let mut attributes = Attributes::new();
     let mut found = Objects::new();
     for object in seed.objects() {
+        let resolver = Resolver::new(seed, job.context, &attributes);
         let driver = job.drivers.driver(object.kind);
         let observed = match (resolver.id(object), resolver.settings(object)) {
             (Some(id), _) => job.call(|| driver.observe(&id)).await,
@@ -85,10 +90,42 @@ async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
         };
         let observed = observed.map_err(|failure| Problem::failed("Looking for", &object.key, &failure))?;
         if let Some(observed) = observed {
+            attributes.insert(object.key.clone(), observed.attributes.clone());
             found.insert(object.key.clone(), (object.kind, observed));
         }
     }
+    if seed.open {
+        add_listed(job, seed, &mut found).await?;
+    }
     Ok(found)
+}
+
+/// Adds what is named as parts of the composite are, whatever inputs named them.
+async fn add_listed(job: &Job<'_>, seed: &Graph, found: &mut Objects) -> Result<(), Problem> {
+    let owner = job.owner.to_string();
+    let mut kinds: Vec<&'static Kind> = Vec::new();
+    for object in seed.objects().iter().filter(|object| object.kind.tags) {
+        if !kinds.iter().any(|kind| kind.name == object.kind.name) {
+            kinds.push(object.kind);
+        }
+    }
+    for kind in kinds {
+        let driver = job.drivers.driver(kind);
+        let failed = |failure: Failure| Problem::failed("Looking for", &kind.name.into(), &failure);
+        for id in job.call(|| driver.list(&job.owner.project)).await.map_err(failed)? {
+            let name = id.rsplit([':', '/']).next().unwrap_or(&id);
+            let Some(role) = names::role_among(&job.owner, name) else { continue };
+            let key = Key::new(kind, &role);
+            if found.contains_key(&key) {
+                continue;
+            }
+            let observed = job.call(|| driver.observe(&id)).await.map_err(failed)?;
+            if let Some(observed) = observed.filter(|observed| observed.tags.get(OWNER) == Some(&owner)) {
+                found.insert(key, (kind, observed));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Adds what belongs to the objects found, and has no name that follows from the composite's.

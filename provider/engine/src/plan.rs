@@ -47,7 +47,8 @@ pub struct PlannedEntry {
 /// Plans a graph over what is recorded; what is missing of that will be made again.
 pub fn plan(graph: &Graph, context: &Context, record: &Record, missing: &BTreeSet<Key>) -> Planned {
     let replaced = replaced(graph, context, record);
-    let attributes = lasting_attributes(record, &replaced, missing);
+    let renewed = renewed(graph, context, record);
+    let attributes = lasting_attributes(record, &replaced, missing, &renewed);
     let resolver = Resolver::new(graph, context, &attributes);
     let mut planned = Planned { replaced, ..Planned::default() };
     let anchor = graph.objects().first().map(|object| &object.key);
@@ -71,7 +72,7 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, missing: &BTreeSe
         let entry = PlannedEntry {
             id: own_id.is_some(),
             digest: canonical.is_some(),
-            attributes: kept.is_some() || !unpredictable,
+            attributes: kept.is_some() && !renewed.contains_key(&object.key) || !unpredictable,
             entry: Entry {
                 kind: object.kind.name.to_owned(),
                 id: own_id.unwrap_or_default(),
@@ -100,14 +101,43 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, missing: &BTreeSe
 
 /// Attributes of recorded objects that an apply will leave as they are, and that cannot be told
 /// beforehand: the rest follows from the wanted settings.
-fn lasting_attributes(record: &Record, replaced: &BTreeSet<Key>, missing: &BTreeSet<Key>) -> Attributes {
+fn lasting_attributes(
+    record: &Record,
+    replaced: &BTreeSet<Key>,
+    missing: &BTreeSet<Key>,
+    renewed: &BTreeMap<Key, BTreeSet<&'static str>>,
+) -> Attributes {
     let lasting =
         record.objects.iter().filter(|(key, _)| !replaced.contains(*key) && !missing.contains(*key));
     let attributes = lasting.map(|(key, entry)| {
-        let attributes = entry.attributes.iter();
+        let stays = |name: &str| !renewed.get(key).is_some_and(|renewed| renewed.contains(name));
+        let attributes = entry.attributes.iter().filter(|(name, _)| stays(name));
         (key.clone(), attributes.map(|(name, value)| (name.clone(), value.clone().into())).collect())
     });
     attributes.collect()
+}
+
+/// Attributes of recorded objects that get another value, because a field changes.
+fn renewed(graph: &Graph, context: &Context, record: &Record) -> BTreeMap<Key, BTreeSet<&'static str>> {
+    let none = Attributes::new();
+    let resolver = Resolver::new(graph, context, &none);
+    let mut renewed: BTreeMap<Key, BTreeSet<&'static str>> = BTreeMap::new();
+    for object in graph.objects() {
+        let Some(entry) = record.objects.get(&object.key) else { continue };
+        let (before, after) = (entry.settings(), resolver.fields(object));
+        for field in object.kind.fields {
+            let Some(attribute) = field.renews else { continue };
+            // One that is not known may be another.
+            let same = match after.get(field.name) {
+                None => !before.contains_key(field.name),
+                Some(after) => before.get(field.name) == after.as_ref(),
+            };
+            if !same {
+                renewed.entry(object.key.clone()).or_default().insert(attribute);
+            }
+        }
+    }
+    renewed
 }
 
 /// Recorded objects that must be made again: an immutable field changes, or the parent is replaced.

@@ -25,8 +25,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Services whose endpoint can be set.
-pub const SERVICES: &[&str] =
-    &["cloudwatch", "ec2", "ecr", "ecs", "events", "iam", "lambda", "logs", "s3", "scheduler", "sqs", "sts"];
+pub const SERVICES: &[&str] = &[
+    "apigatewayv2",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "ecs",
+    "events",
+    "iam",
+    "kinesis",
+    "lambda",
+    "logs",
+    "s3",
+    "scheduler",
+    "sfn",
+    "sns",
+    "sqs",
+    "sts",
+];
 
 /// How to reach AWS: what the provider's configuration says. What is not set comes from the
 /// environment and the shared configuration files.
@@ -74,7 +91,11 @@ pub struct Clients {
     /// What tells this AWS from another one: for locks.
     pub place: String,
     /// The client of this service.
+    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
+    /// The client of this service.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// The client of this service.
+    pub dynamodb: aws_sdk_dynamodb::Client,
     /// The client of this service.
     pub ec2: ec2::Client,
     /// The client of this service.
@@ -88,6 +109,8 @@ pub struct Clients {
     /// The client of this service.
     pub iam: aws_sdk_iam::Client,
     /// The client of this service.
+    pub kinesis: aws_sdk_kinesis::Client,
+    /// The client of this service.
     pub lambda: aws_sdk_lambda::Client,
     /// The client of this service.
     pub logs: aws_sdk_cloudwatchlogs::Client,
@@ -95,6 +118,10 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// The client of this service.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// The client of this service.
+    pub sfn: aws_sdk_sfn::Client,
+    /// The client of this service.
+    pub sns: aws_sdk_sns::Client,
     /// The client of this service.
     pub sqs: aws_sdk_sqs::Client,
     /// The client of this service.
@@ -150,16 +177,21 @@ impl Connection {
                 self.attempts(),
             ),
             region,
+            apigatewayv2: client!(aws_sdk_apigatewayv2, "apigatewayv2"),
             cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
+            dynamodb: client!(aws_sdk_dynamodb, "dynamodb"),
             ecr: client!(aws_sdk_ecr, "ecr"),
             ecs: client!(aws_sdk_ecs, "ecs"),
             events: client!(aws_sdk_eventbridge, "events"),
             own_registry,
             iam: client!(aws_sdk_iam, "iam"),
+            kinesis: client!(aws_sdk_kinesis, "kinesis"),
             lambda: client!(aws_sdk_lambda, "lambda"),
             logs: client!(aws_sdk_cloudwatchlogs, "logs"),
             s3: aws_sdk_s3::Client::from_conf(s3),
             scheduler: client!(aws_sdk_scheduler, "scheduler"),
+            sfn: client!(aws_sdk_sfn, "sfn"),
+            sns: client!(aws_sdk_sns, "sns"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
             credentials,

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Tag, Target};
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{optional, pages, policy_text, settings, split, text};
+use super::{number, optional, pages, policy_text, settings, split, text};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -107,10 +107,28 @@ impl Driver for Rules {
 
 pub(super) struct Targets(pub(super) Client);
 
+fn target(id: &str, settings: &Settings) -> Target {
+    let dead_letters =
+        optional(settings, "dead_letter_arn").map(|arn| DeadLetterConfig::builder().arn(arn).build());
+    let attempts = number(settings, "maximum_retry_attempts");
+    let age = number(settings, "maximum_event_age_in_seconds");
+    let retry = RetryPolicy::builder().set_maximum_retry_attempts(attempts);
+    let retry = retry.set_maximum_event_age_in_seconds(age).build();
+    Target::builder()
+        .id(id)
+        .arn(text(settings, "arn"))
+        .set_role_arn(optional(settings, "role_arn"))
+        .set_dead_letter_config(dead_letters)
+        .set_retry_policy((attempts.is_some() || age.is_some()).then_some(retry))
+        .build()
+        .expect("id and ARN are set")
+}
+
 impl Targets {
-    async fn put(&self, rule: &str, target: &str, arn: &str) -> Result<(), Failure> {
-        let target = Target::builder().id(target).arn(arn).build().expect("id and ARN are set");
-        let put = call!("events:PutTargets", self.0.put_targets().rule(rule).targets(target))?;
+    /// PutTargets sets everything: what it is not given goes.
+    async fn put(&self, rule: &str, id: &str, settings: &Settings) -> Result<(), Failure> {
+        let request = self.0.put_targets().rule(rule).targets(target(id, settings));
+        let put = call!("events:PutTargets", request)?;
         match put.failed_entries().first() {
             None => Ok(()),
             Some(failed) => Err(Failure::local(
@@ -131,26 +149,34 @@ impl Driver for Targets {
             return Ok(None);
         };
         let found = listed.targets().iter().find(|found| found.id() == target);
-        Ok(found.map(|found| Observed {
-            id: id.to_owned(),
-            settings: settings([
-                ("rule", json!(rule)),
-                ("target_id", json!(target)),
-                ("arn", json!(found.arn())),
-            ]),
-            ..Observed::default()
+        Ok(found.map(|found| {
+            let retry = found.retry_policy();
+            let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
+            Observed {
+                id: id.to_owned(),
+                settings: settings([
+                    ("rule", json!(rule)),
+                    ("target_id", json!(target)),
+                    ("arn", json!(found.arn())),
+                    ("role_arn", json!(found.role_arn())),
+                    ("dead_letter_arn", json!(found.dead_letter_config().and_then(DeadLetterConfig::arn))),
+                    ("maximum_retry_attempts", json!(retry.and_then(RetryPolicy::maximum_retry_attempts))),
+                    ("maximum_event_age_in_seconds", json!(age)),
+                ]),
+                ..Observed::default()
+            }
         }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
         let (rule, target) = (text(settings, "rule"), text(settings, "target_id"));
-        self.put(rule, target, text(settings, "arn")).await?;
+        self.put(rule, target, settings).await?;
         Ok(Created { id: format!("{rule}:{target}"), ..Created::default() })
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let (rule, target) = split(id, ':', "events:PutTargets")?;
-        self.put(rule, target, text(settings, "arn")).await
+        self.put(rule, target, settings).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -1,24 +1,33 @@
-//! Queues that functions read.
+//! Queues and streams that functions read.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
-use serde_json::{Value as Json, json};
+use aws_sdk_lambda::types::{
+    DestinationConfig, EventSourceMappingConfiguration, EventSourcePosition, FunctionResponseType, OnFailure,
+};
+use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
 use tandem_model::ownership::OWNER;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{number, pages, settings, text, texts};
+use super::http_api::flag;
+use super::{number, optional, pages, settings, text, texts};
 
 pub(super) struct EventSourceMappings(pub(super) Client);
 
 fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
     let names = texts(settings, "function_response_types");
     names.iter().map(|name| FunctionResponseType::from(name.as_str())).collect()
+}
+
+/// Where records of a stream go that could not be handled.
+fn failures(settings: &Settings) -> Option<DestinationConfig> {
+    let on_failure = OnFailure::builder().destination(optional(settings, "on_failure")?).build();
+    Some(DestinationConfig::builder().on_failure(on_failure).build())
 }
 
 /// The name in `arn:aws:lambda:region:account:function:name`.
@@ -30,17 +39,25 @@ fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
     let function = function_name(now);
     let types: Vec<&str> = now.function_response_types().iter().map(FunctionResponseType::as_str).collect();
     let state = now.state().unwrap_or_default();
+    // AWS tells of a stream without one that there is one, and leaves out where.
+    let failures = now.destination_config().and_then(DestinationConfig::on_failure);
     Observed {
         id: now.uuid().unwrap_or_default().to_owned(),
         settings: settings([
             ("function_name", json!(function)),
             ("event_source_arn", json!(now.event_source_arn())),
+            ("starting_position", json!(now.starting_position().map(EventSourcePosition::as_str))),
             ("batch_size", json!(now.batch_size())),
             (
                 "maximum_batching_window_in_seconds",
                 json!(now.maximum_batching_window_in_seconds().unwrap_or(0)),
             ),
             ("function_response_types", json!(types)),
+            ("bisect_batch_on_function_error", json!(now.bisect_batch_on_function_error())),
+            ("maximum_record_age_in_seconds", json!(now.maximum_record_age_in_seconds())),
+            ("maximum_retry_attempts", json!(now.maximum_retry_attempts())),
+            ("parallelization_factor", json!(now.parallelization_factor())),
+            ("on_failure", json!(failures.and_then(OnFailure::destination))),
             ("enabled", json!(!state.starts_with("Disabl"))),
         ]),
         tags,
@@ -74,9 +91,15 @@ impl Driver for EventSourceMappings {
             .set_uuid(mapping.uuid)
             .set_function_arn(mapping.function_arn)
             .set_event_source_arn(mapping.event_source_arn)
+            .set_starting_position(mapping.starting_position)
             .set_batch_size(mapping.batch_size)
             .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds)
             .set_function_response_types(mapping.function_response_types)
+            .set_bisect_batch_on_function_error(mapping.bisect_batch_on_function_error)
+            .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds)
+            .set_maximum_retry_attempts(mapping.maximum_retry_attempts)
+            .set_parallelization_factor(mapping.parallelization_factor)
+            .set_destination_config(mapping.destination_config)
             .set_state(mapping.state)
             .set_event_source_mapping_arn(mapping.event_source_mapping_arn)
             .build();
@@ -115,15 +138,22 @@ impl Driver for EventSourceMappings {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let position = optional(settings, "starting_position");
         let request = self
             .0
             .create_event_source_mapping()
             .function_name(text(settings, "function_name"))
             .event_source_arn(text(settings, "event_source_arn"))
+            .set_starting_position(position.map(|position| EventSourcePosition::from(position.as_str())))
             .set_batch_size(number(settings, "batch_size"))
             .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
             .set_function_response_types(Some(response_types(settings)))
-            .set_enabled(settings.get("enabled").and_then(Json::as_bool))
+            .set_bisect_batch_on_function_error(flag(settings, "bisect_batch_on_function_error"))
+            .set_maximum_record_age_in_seconds(number(settings, "maximum_record_age_in_seconds"))
+            .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
+            .set_parallelization_factor(number(settings, "parallelization_factor"))
+            .set_destination_config(failures(settings))
+            .set_enabled(flag(settings, "enabled"))
             .set_tags(Some(tags.clone().into_iter().collect()));
         let created = call!("lambda:CreateEventSourceMapping", request)?;
         Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
@@ -153,7 +183,10 @@ impl Driver for EventSourceMappings {
         }
     }
 
-    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let failures = failures(settings);
+        // An empty one takes away what was set; of a queue, none is taken at all.
+        let nowhere = || fields.contains(&"on_failure").then(|| DestinationConfig::builder().build());
         let request = self
             .0
             .update_event_source_mapping()
@@ -162,7 +195,12 @@ impl Driver for EventSourceMappings {
             .set_batch_size(number(settings, "batch_size"))
             .set_maximum_batching_window_in_seconds(number(settings, "maximum_batching_window_in_seconds"))
             .set_function_response_types(Some(response_types(settings)))
-            .set_enabled(settings.get("enabled").and_then(Json::as_bool));
+            .set_bisect_batch_on_function_error(flag(settings, "bisect_batch_on_function_error"))
+            .set_maximum_record_age_in_seconds(number(settings, "maximum_record_age_in_seconds"))
+            .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
+            .set_parallelization_factor(number(settings, "parallelization_factor"))
+            .set_destination_config(failures.or_else(nowhere))
+            .set_enabled(flag(settings, "enabled"));
         call!("lambda:UpdateEventSourceMapping", request).map(|_| ())
     }
 
@@ -181,7 +219,7 @@ impl Driver for EventSourceMappings {
                     continue;
                 }
                 let source = mapping.event_source_arn().unwrap_or_default();
-                let role = names::role(&format!("{on}_{}", source.rsplit(':').next().unwrap_or_default()));
+                let role = names::role(&format!("{on}_{}", names::source(source)));
                 let observed = self.with_tags(&mapping).await?;
                 // Of the same owner: an apply that resumed the function may not have come to the mapping.
                 if observed.tags.get(OWNER) == function.tags.get(OWNER) {

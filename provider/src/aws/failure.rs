@@ -19,21 +19,33 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("InvalidParameterValueException", "throttled by EC2", 5 * MINUTE),
     ("InvalidParameterValueException", "KMS key is invalid for CreateGrant", 5 * MINUTE),
     ("ValidationException", "must allow AWS EventBridge Scheduler to assume the role", 2 * MINUTE),
+    ("AccessDeniedException", "authorized to assume the provided role", 5 * MINUTE),
+    ("AccessDeniedException", "managed-rule", 5 * MINUTE),
+    ("AccessDeniedException", "is not authorized to access the Log Destination", 5 * MINUTE),
     ("MalformedPolicyDocument", "Invalid principal in policy", 2 * MINUTE),
     ("InvalidArgument", "Unable to validate the following destination configurations", 2 * MINUTE),
+    ("InvalidParameterValue", "Dead letter target does not exist", 2 * MINUTE),
     // Something else is at work on the same object.
+    ("ConcurrentAccess", "", 2 * MINUTE),
+    ("StaleTag", "", 2 * MINUTE),
     ("ResourceConflictException", "in progress", 5 * MINUTE),
     ("ResourceConflictException", "is currently in the following state", 5 * MINUTE),
     ("ResourceInUseException", "", 5 * MINUTE),
+    // The backups of a table that was just made are not there yet.
+    ("ContinuousBackupsUnavailableException", "", 20 * MINUTE),
+    // Of tables and streams, few may be made or changed at once.
+    ("LimitExceededException", "simultaneously", 5 * MINUTE),
     ("OperationAborted", "", 2 * MINUTE),
     ("OperationAbortedException", "", 2 * MINUTE),
     ("ConcurrentModification", "", 2 * MINUTE),
     ("ConcurrentModificationException", "", 2 * MINUTE),
     ("DeleteConflict", "", 2 * MINUTE),
     ("ConflictException", "is being deleted", 5 * MINUTE),
+    ("ConflictException", "concurrent modification", 2 * MINUTE),
     ("PreconditionFailedException", "", MINUTE),
     ("InvalidParameterException", "Unable to assume the service linked role", 2 * MINUTE),
     ("ClusterContainsTasksException", "", 5 * MINUTE),
+    ("StateMachineDeleting", "", 5 * MINUTE),
     // The network interface of a task that just ended holds its security group.
     ("DependencyViolation", "", 10 * MINUTE),
     // A queue's name is free again 60 seconds after its delete.
@@ -41,13 +53,17 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("QueueDeletedRecently", "", 90),
     // Throttled beyond what the SDK tries by itself.
     ("ThrottlingException", "", 5 * MINUTE),
+    ("KmsThrottlingException", "", 5 * MINUTE),
     ("Throttling", "", 5 * MINUTE),
     ("TooManyRequestsException", "", 5 * MINUTE),
+    ("LimitExceededException", "Rate exceeded", 5 * MINUTE),
+    ("ProvisionedThroughputExceededException", "", 5 * MINUTE),
     ("RequestLimitExceeded", "", 5 * MINUTE),
     ("RequestThrottled", "", 5 * MINUTE),
     ("SlowDown", "", 5 * MINUTE),
     ("ServiceUnavailable", "", MINUTE),
     ("ServiceException", "", MINUTE),
+    ("InternalError", "", MINUTE),
     ("InternalFailure", "", MINUTE),
 ];
 
@@ -59,12 +75,15 @@ const NOT_FOUND: &[&str] = &[
     "NoSuchPublicAccessBlockConfiguration",
     "NoSuchTagSet",
     "NotFound",
+    "NotFoundException",
     "OwnershipControlsNotFoundError",
     "ServerSideEncryptionConfigurationNotFoundError",
     "ResourceNotFoundException",
     "ResourceNotFound",
+    "TableNotFoundException",
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
+    "StateMachineDoesNotExist",
     "RepositoryNotFoundException",
     "LifecyclePolicyNotFoundException",
     "ImageNotFoundException",
@@ -81,6 +100,7 @@ const ALREADY_EXISTS: &[&str] = &[
     "BucketAlreadyExists",
     "QueueAlreadyExists",
     "QueueNameExists",
+    "StateMachineAlreadyExists",
     "RepositoryAlreadyExistsException",
     "InvalidGroup.Duplicate",
 ];
@@ -122,6 +142,20 @@ pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
 }
 
 fn classify(operation: &str, code: &str, message: &str) -> Class {
+    // Tables and streams say with one code that they exist, and that something is at work on them.
+    let made = matches!(operation, "dynamodb:CreateTable" | "kinesis:CreateStream");
+    if made && code == "ResourceInUseException" && !message.contains("is being") {
+        return Class::AlreadyExists;
+    }
+    // A topic or subscription with other tags or attributes.
+    if code.starts_with("InvalidParameter") && message.contains("already exists with different") {
+        return Class::AlreadyExists;
+    }
+    if code == "ConflictException"
+        && matches!(operation, "states:UpdateStateMachine" | "states:DeleteStateMachine")
+    {
+        return Class::Passing(Duration::from_secs(2 * MINUTE));
+    }
     let passing = PASSING.iter().find(|(known, part, _)| *known == code && message.contains(part));
     if let Some((_, _, seconds)) = passing {
         return Class::Passing(Duration::from_secs(*seconds));
@@ -129,7 +163,7 @@ fn classify(operation: &str, code: &str, message: &str) -> Class {
     let verb = operation.split_once(':').map_or(operation, |(_, call)| call);
     if NOT_FOUND.contains(&code) {
         // What was just made is not known everywhere at once: a call that builds on it waits.
-        let builds_on = ["Put", "Set", "Add", "Create", "Tag", "Update", "Associate"];
+        let builds_on = ["Put", "Set", "Add", "Create", "Tag", "Update", "Associate", "Subscribe"];
         return if builds_on.iter().any(|start| verb.starts_with(start)) {
             Class::Passing(Duration::from_secs(30))
         } else {

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod bucket;
+mod bucket_event_bridge;
 mod bucket_settings;
 mod clients;
 mod cluster;
@@ -12,6 +13,8 @@ mod event_rule;
 mod event_source_mapping;
 mod failure;
 mod function;
+mod function_url;
+mod http_api;
 mod limiter;
 mod log_group;
 mod notification;
@@ -21,7 +24,11 @@ mod role;
 mod role_policy;
 mod schedule;
 mod schedule_group;
+mod state_machine;
+mod stream;
+mod table;
 mod task_definition;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,7 +61,21 @@ impl Aws {
     pub fn with(clients: &Clients, engine: Arc<dyn ContainerEngine>) -> Self {
         let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
         let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
+        let apis = || clients.apigatewayv2.clone();
+        add(
+            &kinds::apigatewayv2::API,
+            Box::new(http_api::Apis {
+                client: apis(),
+                region: clients.region.clone(),
+                account: clients.account.clone(),
+            }),
+        );
+        add(&kinds::apigatewayv2::INTEGRATION, Box::new(http_api::Integrations(apis())));
+        add(&kinds::apigatewayv2::ROUTE, Box::new(http_api::Routes(apis())));
+        add(&kinds::apigatewayv2::AUTHORIZER, Box::new(http_api::Authorizers(apis())));
+        add(&kinds::apigatewayv2::STAGE, Box::new(http_api::Stages(apis())));
         add(&kinds::cloudwatch::METRIC_ALARM, Box::new(alarm::Alarms(clients.cloudwatch.clone())));
+        add(&kinds::dynamodb::TABLE, Box::new(table::Tables(clients.dynamodb.clone())));
         add(&kinds::ec2::SECURITY_GROUP, Box::new(ec2::SecurityGroups(clients.ec2.clone())));
         add(&kinds::ecr::REPOSITORY, Box::new(ecr::Repositories(clients.ecr.clone())));
         add(&kinds::ecr::LIFECYCLE_POLICY, Box::new(ecr::LifecyclePolicies(clients.ecr.clone())));
@@ -73,6 +94,8 @@ impl Aws {
         add(&kinds::events::TARGET, Box::new(event_rule::Targets(clients.events.clone())));
         add(&kinds::iam::ROLE, Box::new(role::Roles(clients.iam.clone())));
         add(&kinds::iam::ROLE_POLICY, Box::new(role_policy::RolePolicies(clients.iam.clone())));
+        add(&kinds::kinesis::STREAM, Box::new(stream::Streams(clients.kinesis.clone())));
+        add(&kinds::lambda::FUNCTION_URL, Box::new(function_url::FunctionUrls(clients.lambda.clone())));
         add(&kinds::lambda::FUNCTION, Box::new(function::Functions(clients.lambda.clone())));
         add(
             &kinds::lambda::EVENT_INVOKE_CONFIG,
@@ -100,12 +123,27 @@ impl Aws {
             Box::new(notification::Notifications { s3: clients.s3.clone(), place: clients.place.clone() }),
         );
         add(
+            &kinds::s3::EVENT_BRIDGE,
+            Box::new(bucket_event_bridge::EventBridge(notification::Notifications {
+                s3: clients.s3.clone(),
+                place: clients.place.clone(),
+            })),
+        );
+        add(
             &kinds::scheduler::SCHEDULE_GROUP,
             Box::new(schedule_group::ScheduleGroups(clients.scheduler.clone())),
         );
         add(&kinds::scheduler::SCHEDULE, Box::new(schedule::Schedules(clients.scheduler.clone())));
+        add(&kinds::sfn::STATE_MACHINE, Box::new(state_machine::StateMachines(clients.sfn.clone())));
+        add(&kinds::sns::TOPIC, Box::new(topic::Topics(clients.sns.clone())));
+        add(&kinds::sns::TOPIC_POLICY, Box::new(topic::TopicPolicies(clients.sns.clone())));
+        add(&kinds::sns::TOPIC_SUBSCRIPTION, Box::new(topic::Subscriptions(clients.sns.clone())));
         add(&kinds::sqs::QUEUE, Box::new(queue::Queues(clients.sqs.clone())));
         add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::QueuePolicies(clients.sqs.clone())));
+        add(
+            &kinds::sqs::QUEUE_REDRIVE_ALLOW_POLICY,
+            Box::new(queue::RedriveAllowPolicies(clients.sqs.clone())),
+        );
         Self { ec2: clients.ec2.clone(), drivers }
     }
 }

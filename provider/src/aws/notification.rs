@@ -113,8 +113,24 @@ fn conflict(document: &NotificationConfiguration, settings: &Settings) -> Option
         .next()
 }
 
+/// The failure of a change to a bucket that is not there.
+pub(super) fn missing(bucket: &str) -> Failure {
+    Failure::local(
+        "s3:PutBucketNotificationConfiguration",
+        format!("there is no bucket `{bucket}` in this account and region"),
+    )
+}
+
+/// The failure of a change that another writer took back.
+pub(super) fn lost(bucket: &str, what: &str) -> Failure {
+    not_yet(
+        "s3:PutBucketNotificationConfiguration",
+        format!("{what} of bucket `{bucket}` did not stay as written: somebody else writes, too"),
+    )
+}
+
 impl Notifications {
-    async fn document(&self, bucket: &str) -> Result<Option<NotificationConfiguration>, Failure> {
+    pub(super) async fn document(&self, bucket: &str) -> Result<Option<NotificationConfiguration>, Failure> {
         let request = self.s3.get_bucket_notification_configuration().bucket(bucket);
         let answer = found(call!("s3:GetBucketNotificationConfiguration", request))?;
         Ok(answer.map(|answer| {
@@ -131,14 +147,8 @@ impl Notifications {
     async fn merge(&self, bucket: &str, id: &str, wanted: Option<&Settings>) -> Result<(), Failure> {
         let _lock = self.lock(bucket).await?;
         let Some(mut document) = self.document(bucket).await? else {
-            return match wanted {
-                // With the bucket its notifications are gone.
-                None => Ok(()),
-                Some(_) => Err(Failure::local(
-                    "s3:PutBucketNotificationConfiguration",
-                    format!("there is no bucket `{bucket}` in this account and region"),
-                )),
-            };
+            // With the bucket its notifications are gone.
+            return if wanted.is_some() { Err(missing(bucket)) } else { Ok(()) };
         };
         if let Some(settings) = wanted
             && let Some(other) = conflict(&document, settings)
@@ -159,34 +169,37 @@ impl Notifications {
         }
         entries.extend(wanted.map(entry));
         document.lambda_function_configurations = Some(entries).filter(|entries| !entries.is_empty());
+        let others = document.lambda_function_configurations().iter().any(|entry| entry.id() != Some(id))
+            || !document.queue_configurations().is_empty()
+            || !document.topic_configurations().is_empty();
+        self.write(bucket, document, others).await?;
+        let there = self.entry(bucket, id).await?.is_some();
+        if there == wanted.is_some() {
+            Ok(())
+        } else {
+            Err(lost(bucket, &format!("the notification `{id}`")))
+        }
+    }
+
+    /// Writes the document of a bucket; `others` tells whether some of its destinations are not ours.
+    pub(super) async fn write(
+        &self,
+        bucket: &str,
+        document: NotificationConfiguration,
+        others: bool,
+    ) -> Result<(), Failure> {
         let put = |skip| {
             let request = self.s3.put_bucket_notification_configuration().bucket(bucket);
             request.notification_configuration(document.clone()).set_skip_destination_validation(skip)
         };
-        let result = call!("s3:PutBucketNotificationConfiguration", put(None));
-        let others = document.lambda_function_configurations().iter().any(|entry| entry.id() != Some(id))
-            || !document.queue_configurations().is_empty()
-            || !document.topic_configurations().is_empty();
-        match result {
+        match call!("s3:PutBucketNotificationConfiguration", put(None)) {
             // A destination of somebody else is gone or refuses: that is theirs to mend, and no reason to
             // refuse ours. AWS does not say whose it is.
             Err(failure) if failure.message.contains("Unable to validate") && others => {
-                call!("s3:PutBucketNotificationConfiguration", put(Some(true)))?;
+                call!("s3:PutBucketNotificationConfiguration", put(Some(true))).map(|_| ())
             }
-            result => {
-                result?;
-            }
+            result => result.map(|_| ()),
         }
-        let there = self.entry(bucket, id).await?.is_some();
-        if there == wanted.is_some() {
-            return Ok(());
-        }
-        Err(not_yet(
-            "s3:PutBucketNotificationConfiguration",
-            format!(
-                "the notification `{id}` of bucket `{bucket}` did not stay as written: somebody else writes, too"
-            ),
-        ))
     }
 
     async fn entry(&self, bucket: &str, id: &str) -> Result<Option<LambdaFunctionConfiguration>, Failure> {
@@ -198,7 +211,7 @@ impl Notifications {
 
     /// One writer at a time per bucket among the processes of this machine; released when dropped. Tried
     /// again and again: many waiters must not hold as many threads.
-    async fn lock(&self, bucket: &str) -> Result<File, Failure> {
+    pub(super) async fn lock(&self, bucket: &str) -> Result<File, Failure> {
         let fail =
             |error: std::io::Error| Failure::local("locking the bucket's notifications", error.to_string());
         let name = names::hash(&format!("{}/{bucket}", self.place));

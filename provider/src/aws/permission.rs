@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::FunctionUrlAuthType;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -11,6 +12,8 @@ use tandem_model::names;
 use tokio::sync::Mutex;
 
 use super::failure::{call, found, gone};
+use super::function_url::http_role;
+use super::http_api::flag;
 use super::{optional, settings, split, text};
 
 pub(super) struct Permissions {
@@ -33,17 +36,23 @@ async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failur
     Ok(document["Statement"].as_array().cloned().unwrap_or_default())
 }
 
+/// The services that triggers of functions let in.
+const SENDERS: &[&str] = &["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"];
+
 /// The first of the condition's values for a key, whatever the operator and the case.
-fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a str> {
+fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a Json> {
     let operators = statement["Condition"].as_object()?.values();
     let mut pairs = operators.filter_map(Json::as_object).flatten();
     let value = pairs.find(|(name, _)| name.eq_ignore_ascii_case(key))?.1;
-    value.as_str().or_else(|| value.get(0)?.as_str())
+    Some(value.get(0).unwrap_or(value))
 }
 
 fn observed(function: &str, statement: &Json) -> Observed {
     let sid = statement["Sid"].as_str().unwrap_or_default();
     let principal = statement["Principal"]["Service"].as_str().or_else(|| statement["Principal"].as_str());
+    // Booleans are texts in a policy.
+    let through_url = condition(statement, "lambda:invokedViaFunctionUrl");
+    let through_url = through_url.map(|value| *value == Json::Bool(true) || value == "true");
     Observed {
         id: format!("{function}:{sid}"),
         settings: settings([
@@ -53,6 +62,8 @@ fn observed(function: &str, statement: &Json) -> Observed {
             ("principal", json!(principal)),
             ("source_arn", json!(condition(statement, "AWS:SourceArn"))),
             ("source_account", json!(condition(statement, "AWS:SourceAccount"))),
+            ("function_url_auth_type", json!(condition(statement, "lambda:functionUrlAuthType"))),
+            ("invoked_via_function_url", json!(through_url)),
         ]),
         ..Observed::default()
     }
@@ -75,16 +86,17 @@ impl Driver for Permissions {
         for (key, function) in found {
             let Some(role) = key.strip_prefix("lambda_function.") else { continue };
             let prefix = format!("{}_", names::trigger_role(role));
+            let http = http_role(role);
+            let invoke = format!("{http}_invoke");
             let statements = statements(&self.lambda, &function.id).await?;
             // Ours are named after their trigger; others may have granted something, too.
             let ours = statements.iter().filter_map(|statement| {
-                let sid = statement["Sid"].as_str().filter(|sid| sid.starts_with(&prefix))?;
-                let of_ours = statement["Principal"]["Service"] == "s3.amazonaws.com"
+                let sid = statement["Sid"].as_str()?;
+                let of_trigger = sid.starts_with(&prefix)
+                    && statement["Principal"]["Service"].as_str().is_some_and(|name| SENDERS.contains(&name))
                     && statement["Action"] == "lambda:InvokeFunction";
-                if !of_ours {
-                    return None;
-                }
-                Some((sid.to_owned(), observed(&function.id, statement)))
+                let of_ours = of_trigger || sid == http || sid == invoke;
+                of_ours.then(|| (sid.to_owned(), observed(&function.id, statement)))
             });
             belonging.extend(ours);
         }
@@ -93,6 +105,7 @@ impl Driver for Permissions {
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
         let (function, sid) = (text(settings, "function_name"), text(settings, "statement_id"));
+        let url_authorization = optional(settings, "function_url_auth_type");
         let _guard = self.one_at_a_time.lock().await;
         let request = self
             .lambda
@@ -102,7 +115,11 @@ impl Driver for Permissions {
             .action(text(settings, "action"))
             .principal(text(settings, "principal"))
             .set_source_arn(optional(settings, "source_arn"))
-            .set_source_account(optional(settings, "source_account"));
+            .set_source_account(optional(settings, "source_account"))
+            .set_function_url_auth_type(
+                url_authorization.map(|name| FunctionUrlAuthType::from(name.as_str())),
+            )
+            .set_invoked_via_function_url(flag(settings, "invoked_via_function_url"));
         match call!("lambda:AddPermission", request) {
             // The answer to an earlier try may have been lost.
             Err(failure) if failure.class != Class::AlreadyExists => return Err(failure),

@@ -1,6 +1,6 @@
-//! SQS queues and their policies.
+//! SQS queues, their policies, and for which queues they may hold the dead letters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -13,13 +13,21 @@ use tandem_model::names;
 use super::failure::{call, found, gone};
 use super::{pages, parse_policy, policy_text, settings, text};
 
-/// Fields and the attributes that hold them. Numbers and booleans are texts to SQS.
+/// Fields and the attributes that hold them. Numbers, booleans and documents are texts to SQS.
 const ATTRIBUTES: &[(&str, Name)] = &[
+    ("fifo_queue", Name::FifoQueue),
+    ("content_based_deduplication", Name::ContentBasedDeduplication),
     ("message_retention_seconds", Name::MessageRetentionPeriod),
     ("visibility_timeout_seconds", Name::VisibilityTimeout),
+    ("delay_seconds", Name::DelaySeconds),
+    ("receive_wait_time_seconds", Name::ReceiveMessageWaitTimeSeconds),
+    ("max_message_size", Name::MaximumMessageSize),
+    ("redrive_policy", Name::RedrivePolicy),
     ("sqs_managed_sse_enabled", Name::SqsManagedSseEnabled),
     ("kms_master_key_id", Name::KmsMasterKeyId),
 ];
+/// What only a queue that keeps its order has.
+const OF_FIFO: [&str; 2] = ["fifo_queue", "content_based_deduplication"];
 
 pub(super) struct Queues(pub(super) Client);
 
@@ -34,27 +42,47 @@ async fn attributes(client: &Client, url: &str) -> Result<Option<HashMap<Name, S
     Ok(queue.map(|queue| queue.attributes.unwrap_or_default()))
 }
 
+/// The URL of a queue that must exist.
+async fn existing(client: &Client, name: &str) -> Result<String, Failure> {
+    let url = url(client, name).await?;
+    url.ok_or_else(|| Failure::local("sqs:GetQueueUrl", format!("the queue `{name}` is gone")))
+}
+
+/// The text that a setting is as an attribute.
+pub(super) fn attribute_text(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 fn given(settings: &Settings, fields: Option<&[&str]>) -> HashMap<Name, String> {
-    let chosen = ATTRIBUTES.iter().filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)));
-    let given = chosen.filter_map(|(field, name)| {
-        let text = match settings.get(*field)? {
-            Json::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        Some((name.clone(), text))
-    });
+    let fifo = settings.get("fifo_queue") == Some(&Json::Bool(true));
+    let chosen = ATTRIBUTES
+        .iter()
+        .filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)))
+        // SQS refuses these on a standard queue, whatever their value.
+        .filter(|(field, _)| fifo || !OF_FIFO.contains(field));
+    let given =
+        chosen.filter_map(|(field, name)| Some((name.clone(), attribute_text(settings.get(*field)?))));
     given.collect()
+}
+
+/// What an attribute says: what reads as a number, a boolean or a document is one.
+fn value(text: &str) -> Json {
+    let mut value: Json = serde_json::from_str(text).unwrap_or_else(|_| Json::from(text));
+    // SQS gives this number back as a text when it was given as one.
+    let count = value["maxReceiveCount"].as_str().and_then(|text| text.parse::<i64>().ok());
+    if let Some(count) = count {
+        value["maxReceiveCount"] = count.into();
+    }
+    value
 }
 
 impl Queues {
     /// The name in a queue's ARN; an id that is no ARN is the name.
     fn name(id: &str) -> &str {
         id.rsplit(':').next().unwrap_or(id)
-    }
-
-    async fn existing(&self, id: &str) -> Result<String, Failure> {
-        let url = url(&self.0, Self::name(id)).await?;
-        url.ok_or_else(|| Failure::local("sqs:GetQueueUrl", format!("the queue `{id}` is gone")))
     }
 }
 
@@ -65,15 +93,14 @@ impl Driver for Queues {
         let Some(url) = url(&self.0, name).await? else { return Ok(None) };
         let Some(attributes) = attributes(&self.0, &url).await? else { return Ok(None) };
         let tags = found(call!("sqs:ListQueueTags", self.0.list_queue_tags().queue_url(&url)))?;
+        let fifo = attributes.get(&Name::FifoQueue).is_some_and(|text| text == "true");
         let mut settings = settings([("name", json!(name))]);
-        for (field, attribute) in ATTRIBUTES {
+        for (field, attribute) in ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field)) {
             if let Some(text) = attributes.get(attribute).filter(|text| !text.is_empty()) {
-                // What reads as a number or boolean is one.
-                let value = serde_json::from_str(text).unwrap_or_else(|_| Json::from(text.clone()));
-                settings.insert((*field).to_owned(), value);
+                settings.insert((*field).to_owned(), value(text));
             }
         }
-        let mut known = std::collections::BTreeMap::from([("url".to_owned(), Json::from(url))]);
+        let mut known = BTreeMap::from([("url".to_owned(), Json::from(url))]);
         if let Some(arn) = attributes.get(&Name::QueueArn) {
             known.insert("arn".to_owned(), arn.clone().into());
         }
@@ -111,11 +138,15 @@ impl Driver for Queues {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        let url = self.existing(id).await?;
+        let url = existing(&self.0, Self::name(id)).await?;
         let mut attributes = given(settings, Some(fields));
-        if fields.contains(&"kms_master_key_id") {
-            // Without a value the key is taken off.
-            attributes.entry(Name::KmsMasterKeyId).or_default();
+        for (field, name) in
+            [("kms_master_key_id", Name::KmsMasterKeyId), ("redrive_policy", Name::RedrivePolicy)]
+        {
+            if fields.contains(&field) {
+                // Without a value it is taken off.
+                attributes.entry(name).or_default();
+            }
         }
         let attributes = Some(attributes);
         let request = self.0.set_queue_attributes().queue_url(url).set_attributes(attributes);
@@ -123,7 +154,7 @@ impl Driver for Queues {
     }
 
     async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let url = self.existing(id).await?;
+        let url = existing(&self.0, Self::name(id)).await?;
         if !set.is_empty() {
             let tags = Some(set.clone().into_iter().collect());
             call!("sqs:TagQueue", self.0.tag_queue().queue_url(&url).set_tags(tags))?;
@@ -151,54 +182,125 @@ impl Driver for Queues {
     }
 }
 
+/// The document of a queue that an attribute holds; `None` when it has none.
+async fn document(client: &Client, queue: &str, name: &Name) -> Result<Option<Json>, Failure> {
+    let Some(url) = url(client, queue).await? else { return Ok(None) };
+    let attributes = attributes(client, &url).await?.unwrap_or_default();
+    Ok(attributes.get(name).filter(|text| !text.is_empty()).map(|text| parse_policy(text)))
+}
+
+async fn put_document(client: &Client, url: String, name: Name, text: String) -> Result<(), Failure> {
+    let request = client.set_queue_attributes().queue_url(url).attributes(name, text);
+    call!("sqs:SetQueueAttributes", request).map(|_| ())
+}
+
+async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(), Failure> {
+    let Some(url) = url(client, queue).await? else { return Ok(()) };
+    match put_document(client, url, name, String::new()).await {
+        // A queue that was just deleted has a URL for a while.
+        Err(failure) if failure.code.contains("NonExistentQueue") || failure.code == "QueueDoesNotExist" => {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// What each of the queues found has of this, in the role of its queue.
+async fn of_queues(
+    driver: &dyn Driver,
+    found: &BTreeMap<String, Observed>,
+) -> Result<Vec<(String, Observed)>, Failure> {
+    let mut belonging = Vec::new();
+    for (key, queue) in found {
+        let Some(role) = key.strip_prefix("sqs_queue.") else { continue };
+        belonging.extend(driver.observe(&queue.id).await?.map(|observed| (role.to_owned(), observed)));
+    }
+    Ok(belonging)
+}
+
 pub(super) struct QueuePolicies(pub(super) Client);
 
 impl QueuePolicies {
-    async fn put(&self, queue: &str, policy: String) -> Result<(), Failure> {
-        let url = url(&self.0, queue).await?;
-        let url =
-            url.ok_or_else(|| Failure::local("sqs:GetQueueUrl", format!("the queue `{queue}` is gone")))?;
-        self.put_at(url, policy).await
-    }
-
-    async fn put_at(&self, url: String, policy: String) -> Result<(), Failure> {
-        let request = self.0.set_queue_attributes().queue_url(url).attributes(Name::Policy, policy);
-        call!("sqs:SetQueueAttributes", request).map(|_| ())
+    async fn put(&self, queue: &str, settings: &Settings) -> Result<(), Failure> {
+        let url = existing(&self.0, queue).await?;
+        put_document(&self.0, url, Name::Policy, policy_text(settings, "policy")).await
     }
 }
 
 #[async_trait]
 impl Driver for QueuePolicies {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some(url) = url(&self.0, id).await? else { return Ok(None) };
-        let Some(attributes) = attributes(&self.0, &url).await? else { return Ok(None) };
-        let Some(policy) = attributes.get(&Name::Policy).filter(|policy| !policy.is_empty()) else {
-            return Ok(None);
-        };
-        let settings = settings([("queue", json!(id)), ("policy", parse_policy(policy))]);
+        let Some(policy) = document(&self.0, id, &Name::Policy).await? else { return Ok(None) };
+        let settings = settings([("queue", json!(id)), ("policy", policy)]);
         Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
         let queue = text(settings, "queue");
-        self.put(queue, policy_text(settings, "policy")).await?;
+        self.put(queue, settings).await?;
         Ok(Created { id: queue.to_owned(), ..Created::default() })
     }
 
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        of_queues(self, found).await
+    }
+
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(id, policy_text(settings, "policy")).await
+        self.put(id, settings).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        let Some(url) = url(&self.0, id).await? else { return Ok(()) };
-        match self.put_at(url, String::new()).await {
-            // A queue that was just deleted has a URL for a while.
-            Err(failure)
-                if failure.code.contains("NonExistentQueue") || failure.code == "QueueDoesNotExist" =>
-            {
-                Ok(())
-            }
-            result => result,
-        }
+        remove_document(&self.0, id, Name::Policy).await
+    }
+}
+
+pub(super) struct RedriveAllowPolicies(pub(super) Client);
+
+/// The same policy with its queues sorted: their order means nothing.
+fn sorted(mut policy: Json) -> Json {
+    if let Some(queues) = policy.get_mut("sourceQueueArns").and_then(Json::as_array_mut) {
+        queues.sort_by_key(ToString::to_string);
+    }
+    policy
+}
+
+impl RedriveAllowPolicies {
+    async fn put(&self, queue: &str, settings: &Settings) -> Result<(), Failure> {
+        let url = existing(&self.0, queue).await?;
+        let policy = policy_text(settings, "redrive_allow_policy");
+        put_document(&self.0, url, Name::RedriveAllowPolicy, policy).await
+    }
+}
+
+#[async_trait]
+impl Driver for RedriveAllowPolicies {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(policy) = document(&self.0, id, &Name::RedriveAllowPolicy).await? else { return Ok(None) };
+        let settings = settings([("queue", json!(id)), ("redrive_allow_policy", sorted(policy))]);
+        Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let queue = text(settings, "queue");
+        self.put(queue, settings).await?;
+        Ok(Created { id: queue.to_owned(), ..Created::default() })
+    }
+
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        of_queues(self, found).await
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        self.put(id, settings).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        remove_document(&self.0, id, Name::RedriveAllowPolicy).await
     }
 }

@@ -5,27 +5,82 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
-    DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeadLetterConfig, EcsParameters,
+    FlexibleTimeWindow, FlexibleTimeWindowMode, NetworkConfiguration, RetryPolicy, ScheduleState, Target,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
-use super::{number, optional, settings, split, text};
+use super::{number, optional, parse_policy, settings, split, text};
 
 pub(super) struct Schedules(pub(super) Client);
+
+/// The words for capacity, and the providers that each means.
+const CAPACITY: &[(&str, &[&str])] = &[
+    ("fargate", &["FARGATE"]),
+    ("fargate_spot", &["FARGATE_SPOT"]),
+    ("mixed", &["FARGATE", "FARGATE_SPOT"]),
+];
+
+fn strategy(word: &str) -> Vec<CapacityProviderStrategyItem> {
+    let providers = CAPACITY.iter().find(|(known, _)| *known == word).map_or(&[][..], |(_, names)| *names);
+    let items = providers
+        .iter()
+        .map(|name| CapacityProviderStrategyItem::builder().capacity_provider(*name).weight(1).build());
+    items.map(|item| item.expect("the provider is set")).collect()
+}
+
+/// The word for a strategy, in whichever order it is; the providers where there is no word.
+fn capacity(strategy: &[CapacityProviderStrategyItem]) -> Option<String> {
+    let mut providers: Vec<&str> =
+        strategy.iter().map(CapacityProviderStrategyItem::capacity_provider).collect();
+    providers.sort_unstable();
+    let even = strategy.len() < 2 || strategy.iter().all(|item| item.weight() == 1 && item.base() == 0);
+    let word = CAPACITY.iter().find(|(_, names)| *names == providers).filter(|_| even);
+    let shown = word.map_or_else(|| providers.join("+"), |(word, _)| (*word).to_owned());
+    Some(shown).filter(|shown| !shown.is_empty())
+}
+
+fn ids(settings: &Settings, field: &str) -> Vec<String> {
+    text(settings, field).split(',').filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+/// What is started in a cluster, and where.
+fn ecs(settings: &Settings) -> Option<EcsParameters> {
+    let task_definition = optional(settings, "ecs_task_definition_arn")?;
+    let public = settings.get("ecs_assign_public_ip").and_then(Json::as_bool);
+    let public = public.map(|on| if on { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled });
+    let network = AwsVpcConfiguration::builder()
+        .set_subnets(Some(ids(settings, "ecs_subnets")))
+        .set_security_groups(Some(ids(settings, "ecs_security_groups")).filter(|groups| !groups.is_empty()))
+        .set_assign_public_ip(public)
+        .build()
+        .expect("subnets are set");
+    let strategy = Some(strategy(text(settings, "ecs_capacity"))).filter(|items| !items.is_empty());
+    let parameters = EcsParameters::builder()
+        .task_definition_arn(task_definition)
+        .task_count(1)
+        .set_capacity_provider_strategy(strategy)
+        .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build());
+    Some(parameters.build().expect("the task definition is set"))
+}
 
 fn target(settings: &Settings) -> Target {
     let dead_letters =
         optional(settings, "dead_letter_arn").map(|arn| DeadLetterConfig::builder().arn(arn).build());
-    let retry =
-        RetryPolicy::builder().set_maximum_retry_attempts(number(settings, "maximum_retry_attempts")).build();
+    let retry = RetryPolicy::builder()
+        .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
+        .set_maximum_event_age_in_seconds(number(settings, "maximum_event_age_in_seconds"));
+    let input = settings.get("input").filter(|input| !input.is_null());
     Target::builder()
         .arn(text(settings, "target_arn"))
         .role_arn(text(settings, "target_role_arn"))
+        .set_input(input.map(ToString::to_string))
+        .set_ecs_parameters(ecs(settings))
         .set_dead_letter_config(dead_letters)
-        .retry_policy(retry)
+        .retry_policy(retry.build())
         .build()
         .expect("ARN and role are set")
 }
@@ -45,7 +100,15 @@ impl Driver for Schedules {
         let Some(schedule) = found(call!("scheduler:GetSchedule", request))? else { return Ok(None) };
         let target = schedule.target();
         let dead_letters = target.and_then(Target::dead_letter_config).and_then(DeadLetterConfig::arn);
-        let retries = target.and_then(Target::retry_policy).and_then(RetryPolicy::maximum_retry_attempts);
+        let retry = target.and_then(Target::retry_policy);
+        let retries = retry.and_then(RetryPolicy::maximum_retry_attempts);
+        let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
+        let ecs = target.and_then(Target::ecs_parameters);
+        let network = ecs
+            .and_then(EcsParameters::network_configuration)
+            .and_then(NetworkConfiguration::awsvpc_configuration);
+        let groups = network.map(AwsVpcConfiguration::security_groups).unwrap_or_default();
+        let public = network.and_then(AwsVpcConfiguration::assign_public_ip);
         let window = schedule.flexible_time_window().and_then(FlexibleTimeWindow::maximum_window_in_minutes);
         Ok(Some(Observed {
             id: id.to_owned(),
@@ -57,8 +120,15 @@ impl Driver for Schedules {
                 ("flexible_time_window_minutes", json!(window)),
                 ("target_arn", json!(target.map(Target::arn))),
                 ("target_role_arn", json!(target.map(Target::role_arn))),
+                ("input", target.and_then(Target::input).map_or(Json::Null, parse_policy)),
+                ("ecs_task_definition_arn", json!(ecs.map(EcsParameters::task_definition_arn))),
+                ("ecs_capacity", json!(ecs.and_then(|ecs| capacity(ecs.capacity_provider_strategy())))),
+                ("ecs_subnets", json!(network.map(|network| network.subnets().join(",")))),
+                ("ecs_security_groups", json!(Some(groups.join(",")).filter(|ids| !ids.is_empty()))),
+                ("ecs_assign_public_ip", json!(public.map(|public| *public == AssignPublicIp::Enabled))),
                 ("dead_letter_arn", json!(dead_letters)),
                 ("maximum_retry_attempts", json!(retries)),
+                ("maximum_event_age_in_seconds", json!(age)),
                 ("kms_key_arn", json!(schedule.kms_key_arn())),
                 ("state", json!(schedule.state().map(ScheduleState::as_str))),
             ]),

@@ -160,7 +160,7 @@ impl Fake {
     fn make(&self, whose: &str, instance: &str) -> Vec<Name> {
         let owner = owner(whose);
         let definition = Definition::find(&owner.composite).expect("a composite");
-        let seed = definition.expand(&(definition.seed)(&owner.name), &self.context).graph.expect("a graph");
+        let seed = definition.expand_seed(&owner.name, &self.context).graph.expect("a graph");
         let none = Attributes::new();
         let resolver = Resolver::new(&seed, &self.context, &none);
         let mut made = Vec::new();

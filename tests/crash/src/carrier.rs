@@ -54,6 +54,11 @@ impl World {
         })
     }
 
+    /// From here on latencies follow from this seed.
+    pub fn reseed(&self, seed: u64) {
+        *self.random.lock().unwrap_or_else(PoisonError::into_inner) = fastrand::Rng::with_seed(seed);
+    }
+
     /// Lets each service take so many calls a second, and refuse the rest.
     pub fn limit(&self, per_second: f64) {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = Some(per_second);

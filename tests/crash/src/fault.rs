@@ -144,12 +144,13 @@ pub(crate) fn too_many(service: &str) -> Refusal {
 /// How a service says that there are too many calls.
 fn throttled(service: &str) -> (u16, &'static str) {
     match service {
-        "iam" | "monitoring" => (400, "Throttling"),
-        "lambda" => (429, "TooManyRequestsException"),
+        "iam" | "monitoring" | "sns" => (400, "Throttling"),
+        "apigateway" | "lambda" => (429, "TooManyRequestsException"),
         "scheduler" => (429, "ThrottlingException"),
         "s3" => (503, "SlowDown"),
         "sqs" => (403, "RequestThrottled"),
         "ec2" => (503, "RequestLimitExceeded"),
+        "kinesis" => (400, "LimitExceededException"),
         _ => (400, "ThrottlingException"),
     }
 }
@@ -165,6 +166,11 @@ fn role_unknown(operation: &str) -> Option<(&'static str, &'static str)> {
             "InvalidParameterValueException",
             "The provided execution role does not have permissions to call ReceiveMessage on SQS",
         )),
+        "CreateStateMachine" | "UpdateStateMachine" => Some((
+            "AccessDeniedException",
+            "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to \
+             assume the provided role.",
+        )),
         "CreateSchedule" | "UpdateSchedule" => Some((
             "ValidationException",
             "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
@@ -175,7 +181,7 @@ fn role_unknown(operation: &str) -> Option<(&'static str, &'static str)> {
 
 /// Whether a call changes something.
 pub fn is_mutating(operation: &str) -> bool {
-    const READS: [&str; 4] = ["Get", "List", "Describe", "Head"];
+    const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "Scan", "Validate"];
     !READS.iter().any(|read| operation.starts_with(read))
 }
 

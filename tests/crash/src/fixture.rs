@@ -26,9 +26,12 @@ pub struct Change {
 }
 
 impl Fixture {
-    /// The fixture of every composite.
+    /// The fixture of every composite, or of those that `TANDEM_COMPOSITES` names with commas in between.
     pub fn all() -> Vec<Self> {
-        composites::ALL.iter().map(Self::of).collect()
+        let chosen = std::env::var("TANDEM_COMPOSITES").unwrap_or_default();
+        let chosen: Vec<&str> = chosen.split(',').filter(|name| !name.is_empty()).collect();
+        let wanted = |definition: &&Definition| chosen.is_empty() || chosen.contains(&definition.type_name);
+        composites::ALL.iter().filter(wanted).map(Self::of).collect()
     }
 
     /// The fixture of the composite of that type.

@@ -168,8 +168,10 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     let Some(expected) = undisturbed(case.composite, operation).await else {
         return Err("there is no such operation".to_owned());
     };
-    let mut scene = Scene::new(case.composite, seed).await;
+    // What was there before is the same as where the calls were counted.
+    let mut scene = Scene::new(case.composite, 1).await;
     scene.set_up(operation).await?;
+    scene.world.reseed(seed);
     let process = Process::disturbed(&scene.world, case.fault, &case.at);
     let mut end = scene.operate(operation, &process).await;
     if !process.fired() {

@@ -220,7 +220,7 @@ async fn composite(
 /// The graph of everything whose name follows from the composite's.
 fn seed(job: &Job<'_>, owner: &Owner) -> Option<Graph> {
     let definition = Definition::find(&owner.composite)?;
-    definition.expand(&(definition.seed)(&owner.name), job.context).graph
+    definition.expand_seed(&owner.name, job.context).graph
 }
 
 /// Who may be at work on the composite whose anchor carries these tags.

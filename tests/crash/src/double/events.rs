@@ -150,6 +150,45 @@ fn described(name: &str, input: &Json) -> Answer {
     }))
 }
 
+/// A number of a target that is not between these.
+fn check_number(value: &Json, member: &str, low: u64, high: u64) -> Result<(), Refusal> {
+    if value.is_null() || value.as_u64().is_some_and(|number| (low..=high).contains(&number)) {
+        return Ok(());
+    }
+    invalid(member, &value.to_string())
+}
+
+/// What EventBridge checks of a target, beside its id and ARN.
+fn check_target(target: &Json) -> Result<(), Refusal> {
+    let (id, arn) = (text(target, "Id"), text(target, "Arn"));
+    let service = arn.split(':').nth(2).unwrap_or_default();
+    let role = text(target, "RoleArn");
+    // These have no policies of their own that could let EventBridge in.
+    if ["kinesis", "states"].contains(&service) && role.is_empty() {
+        return refuse("ValidationException", format!("RoleArn is required for target {arn}."));
+    }
+    if !role.is_empty() && !role.starts_with("arn:aws:iam::") {
+        return invalid("targets.1.member.roleArn", role);
+    }
+    if service == "sqs" && arn.ends_with(".fifo") && target["SqsParameters"].is_null() {
+        let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
+        return refuse("ValidationException", message);
+    }
+    let letters = &target["DeadLetterConfig"];
+    if !letters.is_null() && !text(letters, "Arn").starts_with("arn:aws:sqs:") {
+        return invalid("targets.1.member.deadLetterConfig.arn", text(letters, "Arn"));
+    }
+    let retry = &target["RetryPolicy"];
+    let member = "targets.1.member.retryPolicy";
+    check_number(&retry["MaximumRetryAttempts"], &format!("{member}.maximumRetryAttempts"), 0, 185)?;
+    check_number(
+        &retry["MaximumEventAgeInSeconds"],
+        &format!("{member}.maximumEventAgeInSeconds"),
+        60,
+        86_400,
+    )
+}
+
 /// Targets of a call, by their ids.
 fn targets(input: &Json) -> Result<BTreeMap<String, Json>, Refusal> {
     let mut targets = BTreeMap::new();
@@ -160,7 +199,9 @@ fn targets(input: &Json) -> Result<BTreeMap<String, Json>, Refusal> {
                 format!("Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.");
             return refuse("ValidationException", message);
         }
-        targets.insert(name(target, "Id")?.to_owned(), target.clone());
+        let id = name(target, "Id")?;
+        check_target(target)?;
+        targets.insert(id.to_owned(), target.clone());
     }
     if targets.is_empty() {
         return invalid("Targets", "");

@@ -4,6 +4,7 @@ mod checks;
 mod invoke_config;
 mod mappings;
 mod permissions;
+mod urls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +18,8 @@ use checks::{invalid, named, required, within};
 
 use super::wire::Route;
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, last, refuse, refuse_with, sqs, text,
-    text_list, text_map, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, dynamodb, iam, kinesis, last, refuse, refuse_with,
+    sqs, text, text_list, text_map, unknown, without,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub(super) struct Function {
     updated: Option<Duration>,
     permissions: Vec<permissions::Permission>,
     event_invoke_config: Option<Json>,
+    /// What is said of its address.
+    url: Option<Json>,
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -55,6 +58,10 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "GetFunctionEventInvokeConfig"),
     ("PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "PutFunctionEventInvokeConfig"),
     ("DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config", "DeleteFunctionEventInvokeConfig"),
+    ("POST", "/2021-10-31/functions/{FunctionName}/url", "CreateFunctionUrlConfig"),
+    ("GET", "/2021-10-31/functions/{FunctionName}/url", "GetFunctionUrlConfig"),
+    ("PUT", "/2021-10-31/functions/{FunctionName}/url", "UpdateFunctionUrlConfig"),
+    ("DELETE", "/2021-10-31/functions/{FunctionName}/url", "DeleteFunctionUrlConfig"),
     ("POST", "/2015-03-31/event-source-mappings", "CreateEventSourceMapping"),
     ("GET", "/2015-03-31/event-source-mappings", "ListEventSourceMappings"),
     ("GET", "/2015-03-31/event-source-mappings/{UUID}", "GetEventSourceMapping"),
@@ -97,6 +104,7 @@ impl State {
                 let settings = config.clone();
                 items.push(Item { kind: "event invoke config", name: name.clone(), tags: None, settings });
             }
+            items.extend(function.url.as_ref().map(|url| urls::item(name, url)));
         }
         items.extend(self.mappings.values().filter_map(mappings::Mapping::item));
         items
@@ -126,6 +134,7 @@ impl Function {
             updated: None,
             permissions: Vec::new(),
             event_invoke_config: None,
+            url: None,
         };
         function.configure(input);
         function
@@ -413,6 +422,10 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "PutFunctionEventInvokeConfig" => invoke_config::put(cloud, input),
         "GetFunctionEventInvokeConfig" => invoke_config::get(cloud, input),
         "DeleteFunctionEventInvokeConfig" => invoke_config::delete(cloud, input),
+        "CreateFunctionUrlConfig" => urls::create(cloud, input),
+        "GetFunctionUrlConfig" => urls::get(cloud, input),
+        "UpdateFunctionUrlConfig" => urls::update(cloud, input),
+        "DeleteFunctionUrlConfig" => urls::delete(cloud, input),
         "CreateEventSourceMapping" => mappings::create(cloud, input),
         "GetEventSourceMapping" => mappings::get(cloud, input),
         "UpdateEventSourceMapping" => mappings::update(cloud, input),

@@ -5,16 +5,21 @@
 //! the [`Cloud`], and its answer written back. Objects are made by create-only calls, immutable fields
 //! are refused, and what AWS lets others see only later ([`SETTLE`]) is seen later here: in virtual time.
 
+mod apigatewayv2;
 mod cloudwatch;
+mod dynamodb;
 mod ec2;
 mod ecr;
 mod ecs;
 mod events;
 mod iam;
+mod kinesis;
 mod lambda;
 mod logs;
 mod s3;
 mod scheduler;
+mod sfn;
+mod sns;
 mod sqs;
 mod sts;
 pub(crate) mod wire;
@@ -24,6 +29,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 
 /// The one account.
@@ -42,18 +48,25 @@ pub(crate) type Tags = BTreeMap<String, String>;
 pub struct Cloud {
     /// The time, since the beginning.
     pub(crate) now: Duration,
+    /// How often something of this name was made.
+    times: BTreeMap<String, u32>,
     /// The last number given to something that AWS names by itself.
     serial: u64,
+    apigatewayv2: apigatewayv2::State,
     cloudwatch: cloudwatch::State,
+    dynamodb: dynamodb::State,
     ec2: ec2::State,
     ecr: ecr::State,
     ecs: ecs::State,
     events: events::State,
     iam: iam::State,
+    kinesis: kinesis::State,
     lambda: lambda::State,
     logs: logs::State,
     s3: s3::State,
     scheduler: scheduler::State,
+    sfn: sfn::State,
+    sns: sns::State,
     sqs: sqs::State,
 }
 
@@ -69,7 +82,7 @@ pub(crate) struct Call {
 }
 
 /// Members that say what a call is about, and that no two runs name differently.
-const SUBJECTS: [&str; 25] = [
+const SUBJECTS: [&str; 33] = [
     "RoleName",
     "PolicyName",
     "FunctionName",
@@ -94,7 +107,15 @@ const SUBJECTS: [&str; 25] = [
     "AlarmName",
     "AlarmNames",
     "EventSourceArn",
+    "UUID",
     "GroupDescription",
+    "TableName",
+    "StreamName",
+    "TopicArn",
+    "Endpoint",
+    "routeKey",
+    "stateMachineArn",
+    "name",
 ];
 
 impl Call {
@@ -106,7 +127,7 @@ impl Call {
             _ => None,
         });
         // What AWS numbers by itself, or names by a random text, is nothing to go by.
-        let subjects = subjects.filter(|text| !text.contains("event-source-mapping:"));
+        let subjects = subjects.filter(|text| !text.contains(":apigateway:"));
         let subjects: Vec<String> = subjects.collect();
         format!("{}:{} {}", self.service, self.operation, subjects.join(" "))
     }
@@ -161,6 +182,9 @@ impl Cloud {
     pub(crate) fn call(&mut self, call: &Call) -> Answer {
         let (operation, input) = (call.operation.as_str(), &call.input);
         match call.service.as_str() {
+            "apigateway" => apigatewayv2::call(self, operation, input),
+            "dynamodb" => dynamodb::call(self, operation, input),
+            "kinesis" => kinesis::call(self, operation, input),
             "monitoring" => cloudwatch::call(self, operation, input),
             "ec2" => ec2::call(self, operation, input),
             "ecr" => ecr::call(self, operation, input),
@@ -171,7 +195,9 @@ impl Cloud {
             "logs" => logs::call(self, operation, input),
             "s3" => s3::call(self, operation, input),
             "scheduler" => scheduler::call(self, operation, input),
+            "sns" => sns::call(self, operation, input),
             "sqs" => sqs::call(self, operation, input),
+            "states" => sfn::call(self, operation, input),
             "sts" => sts::call(operation),
             other => unknown(other, operation),
         }
@@ -180,19 +206,25 @@ impl Cloud {
     /// Everything that exists, things that stand twice included.
     pub fn everything(&self) -> Vec<Item> {
         let mut items = Vec::new();
+        items.extend(self.apigatewayv2.items());
         items.extend(self.cloudwatch.items());
+        items.extend(self.dynamodb.items());
         items.extend(self.ec2.items());
         items.extend(self.ecr.items());
         items.extend(self.ecs.items());
         items.extend(self.events.items());
         items.extend(self.iam.items());
+        items.extend(self.kinesis.items());
         items.extend(self.lambda.items());
         items.extend(self.logs.items());
         items.extend(self.s3.items());
         items.extend(self.scheduler.items());
+        items.extend(self.sfn.items());
+        items.extend(self.sns.items());
         items.extend(self.sqs.items());
         // Ids that AWS chose stand in the settings of others: there they are the names of what they are of.
-        let names = self.ec2.names();
+        let mut names = self.ec2.names();
+        names.extend(self.apigatewayv2.names());
         for item in &mut items {
             rename(&mut item.settings, &names);
         }
@@ -231,6 +263,13 @@ impl Cloud {
     /// A UUID that was never given before.
     fn uuid(&mut self) -> String {
         format!("00000000-0000-4000-8000-{:012x}", self.next())
+    }
+
+    /// A UUID that was never given before, and that the same run of things gives again: calls are named by it.
+    fn uuid_of(&mut self, what: &str) -> String {
+        let time = self.times.entry(what.to_owned()).or_default();
+        *time += 1;
+        format!("00000000-0000-4000-{time:04x}-0000{}", names::hash(what))
     }
 
     /// Whether what was done at this time is seen everywhere.

@@ -108,8 +108,8 @@ impl State {
                 }));
                 let is_bridge = |node: &Node<'_, '_>| node.tag_name().name() == "EventBridgeConfiguration";
                 if let Some(entry) = document.descendants().find(is_bridge) {
-                    let (name, settings) = (format!("{name}:EventBridge"), plain(entry).into());
-                    items.push(Item { kind: "notification", name, tags: None, settings });
+                    let settings = plain(entry).into();
+                    items.push(Item { kind: "event bridge", name: name.clone(), tags: None, settings });
                 }
             }
         }

@@ -53,6 +53,8 @@ struct Schedule {
 const DEFAULT: &str = "default";
 /// How long a group is being deleted.
 const LINGERS: Duration = Duration::from_secs(2);
+/// The longest input of a target, in bytes.
+const LONGEST_INPUT: usize = 256 * 1024;
 /// What a rate may count in.
 const UNITS: [&str; 6] = ["minute", "minutes", "hour", "hours", "day", "days"];
 
@@ -244,7 +246,62 @@ fn target(input: &Json) -> Answer {
         "MaximumRetryAttempts": number(&retry["MaximumRetryAttempts"], "maximumRetryAttempts", 0, 185, 185)?,
     });
     target["RetryPolicy"] = retry;
+    // `arn:aws:SERVICE:…`
+    let service = text(&target, "Arn").split(':').nth(2).unwrap_or_default();
+    check_input(service, &target["Input"])?;
+    check_ecs(service, &target["EcsParameters"])?;
     Ok(target)
+}
+
+/// Checks what a target is given: for some services it must be JSON.
+fn check_input(service: &str, input: &Json) -> Result<(), Refusal> {
+    let Some(given) = input.as_str() else { return Ok(()) };
+    if given.is_empty() || given.len() > LONGEST_INPUT {
+        return invalid("target.input", "");
+    }
+    if ["events", "lambda", "states"].contains(&service) && serde_json::from_str::<Json>(given).is_err() {
+        return refuse("ValidationException", "The input of the target must be well-formed JSON.");
+    }
+    Ok(())
+}
+
+/// Checks what is started in a cluster, which belongs to a target that is one, and to no other.
+fn check_ecs(service: &str, ecs: &Json) -> Result<(), Refusal> {
+    let refused = |message: &str| refuse("ValidationException", message);
+    match (service == "ecs", ecs.is_null()) {
+        (false, true) => return Ok(()),
+        (false, false) => return refused("Parameters EcsParameters not supported for the target"),
+        (true, true) => return refused("Parameters EcsParameters must be specified"),
+        (true, false) => {}
+    }
+    if text(ecs, "TaskDefinitionArn").is_empty() {
+        return invalid("target.ecsParameters.taskDefinitionArn", "");
+    }
+    number(&ecs["TaskCount"], "target.ecsParameters.taskCount", 1, 10, 1)?;
+    let launch_type = text(ecs, "LaunchType");
+    let strategy = ecs["CapacityProviderStrategy"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !launch_type.is_empty() && !strategy.is_empty() {
+        return refused("Parameters LaunchType and CapacityProviderStrategy cannot be specified together");
+    }
+    for item in strategy {
+        number(&item["weight"], "target.ecsParameters.capacityProviderStrategy.weight", 0, 1000, 0)?;
+        number(&item["base"], "target.ecsParameters.capacityProviderStrategy.base", 0, 100_000, 0)?;
+    }
+    let fargate = |item: &Json| text(item, "capacityProvider").starts_with("FARGATE");
+    let network = &ecs["NetworkConfiguration"]["awsvpcConfiguration"];
+    if network.is_null() && (launch_type == "FARGATE" || strategy.iter().any(fargate)) {
+        return refused(
+            "Parameter NetworkConfiguration must be specified for the target when launch type is FARGATE",
+        );
+    }
+    let (subnets, groups) = (text_list(&network["Subnets"]), text_list(&network["SecurityGroups"]));
+    if !network.is_null() && !(1..=16).contains(&subnets.len()) {
+        return invalid("target.ecsParameters.networkConfiguration.subnets", &subnets.join(","));
+    }
+    if groups.len() > 5 {
+        return invalid("target.ecsParameters.networkConfiguration.securityGroups", &groups.join(","));
+    }
+    Ok(())
 }
 
 /// Checks a window; minutes belong to a flexible one, and to no other.

@@ -6,7 +6,7 @@ use ciborium::Value as Cbor;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
-use super::{Answer, Call, Refusal, lambda, s3, scheduler};
+use super::{Answer, Call, Refusal, apigatewayv2, lambda, s3, scheduler};
 
 /// How a service speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub(crate) fn read(request: &HttpRequest) -> Read {
             }
             "lambda" => {
                 let (operation, input) = route(lambda::ROUTES, request.method(), &path, &query, json());
+                (Protocol::RestJson, operation, input)
+            }
+            "apigateway" => {
+                let (operation, input) = route(apigatewayv2::ROUTES, request.method(), &path, &query, json());
                 (Protocol::RestJson, operation, input)
             }
             "scheduler" => {
@@ -312,7 +316,12 @@ fn xml(value: &Json, item: &str) -> String {
         Json::Null => String::new(),
         Json::String(text) => escape(text),
         Json::Array(items) => {
-            let items = items.iter().map(|value| format!("<{item}>{}</{item}>", xml(value, item)));
+            let items = items.iter().map(|value| {
+                // A map is a list of these.
+                let of_map = item == "member" && value.get("key").is_some();
+                let name = if of_map { "entry" } else { item };
+                format!("<{name}>{}</{name}>", xml(value, item))
+            });
             items.collect::<Vec<_>>().concat()
         }
         Json::Object(members) => {

@@ -1,12 +1,13 @@
-//! Event source mappings: queues that functions read.
+//! Event source mappings: queues and streams that functions read.
 
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use tandem_model::names;
 
 use super::{
-    ACCOUNT, Answer, BUSY, Cloud, Function, Item, MISSING, REGION, Refusal, Tags, conflict, iam, impossible,
-    last, missing, name_of, refuse, required, sqs, text, text_map, within, without,
+    ACCOUNT, Answer, BUSY, Cloud, Function, Item, MISSING, REGION, Refusal, Tags, conflict, dynamodb, iam,
+    impossible, kinesis, last, missing, name_of, refuse, required, sqs, text, text_map, within, without,
 };
 
 #[derive(Clone, Debug)]
@@ -24,13 +25,28 @@ const DELETING: &str = "Deleting";
 
 /// What a mapping holds as calls give it.
 const GIVEN: [&str; 3] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes"];
+/// What one of a stream holds beside.
+const OF_STREAM: [&str; 5] = [
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+];
+
+fn is_queue(source: &str) -> bool {
+    source.starts_with("arn:aws:sqs:")
+}
 
 impl Mapping {
     /// One that is being deleted counts no more.
     pub(super) fn item(&self) -> Option<Item> {
-        let name = format!("{}<-{}", self.function(), self.source());
+        // The stream of a table is named by the time at which it was turned on.
+        let source = self.source().split("/stream/").next().unwrap_or_default();
+        let name = format!("{}<-{source}", self.function());
         let own = ["UUID", "EventSourceMappingArn", "StateTransitionReason"];
         let mut settings = without(self.configuration.clone(), &own);
+        settings["EventSourceArn"] = source.into();
         settings["Enabled"] = self.enabled.into();
         let item = Item { kind: "event source mapping", name, tags: Some(self.tags.clone()), settings };
         (self.change != DELETING).then_some(item)
@@ -57,18 +73,30 @@ impl Mapping {
 
     /// Takes over what a call gives; what it does not give stays.
     fn configure(&mut self, input: &Json) {
-        for member in GIVEN {
-            if !input[member].is_null() {
-                self.configuration[member] = input[member].clone();
+        for member in GIVEN.iter().chain(&OF_STREAM) {
+            if !input[*member].is_null() {
+                self.configuration[*member] = input[*member].clone();
             }
+        }
+        // Of a stream without a destination, one is told that goes nowhere.
+        if !is_queue(self.source()) && self.failures().is_empty() {
+            self.configuration["DestinationConfig"] = json!({ "OnFailure": {} });
         }
         self.enabled = input["Enabled"].as_bool().unwrap_or(self.enabled);
     }
 
-    /// Lambda refuses batches that it would not wait for.
+    /// Where records go that could not be handled.
+    fn failures(&self) -> &str {
+        text(&self.configuration["DestinationConfig"]["OnFailure"], "Destination")
+    }
+
+    /// Lambda refuses batches of messages that it would not wait for.
     fn fits(&self) -> Result<(), Refusal> {
         let number = |member: &str| self.configuration[member].as_u64().unwrap_or_default();
-        if number("BatchSize") > 10 && number("MaximumBatchingWindowInSeconds") == 0 {
+        if is_queue(self.source())
+            && number("BatchSize") > 10
+            && number("MaximumBatchingWindowInSeconds") == 0
+        {
             return impossible(
                 "Maximum batch window in seconds must be greater than 0 if maximum batch size is \
                  greater than 10",
@@ -119,13 +147,47 @@ fn function<'a>(cloud: &'a Cloud, name: &str) -> Result<&'a Function, Refusal> {
     }
 }
 
-/// Lambda tries to read the queue with the function's role.
-fn readable(cloud: &mut Cloud, name: &str, source: &str) -> Result<(), Refusal> {
+/// Lambda tries to read the source with the function's role, and whether it may send on what fails.
+fn readable(cloud: &mut Cloud, name: &str, mapping: &Mapping) -> Result<(), Refusal> {
+    let role = function(cloud, name)?.role().to_owned();
+    for (service, action, call) in
+        [("sqs", "sqs:SendMessage", "SendMessage on SQS"), ("sns", "sns:Publish", "Publish on SNS")]
+    {
+        let goes_there = mapping.failures().starts_with(&format!("arn:aws:{service}:"));
+        if goes_there && !iam::allows(cloud, &role, action) {
+            return impossible(format!(
+                "The provided execution role does not have permissions to call {call}"
+            ));
+        }
+    }
+    match mapping.source().split(':').nth(2) {
+        Some("sqs") => readable_queue(cloud, name, mapping.source()),
+        Some(service @ ("dynamodb" | "kinesis")) => readable_stream(cloud, &role, service, mapping.source()),
+        _ => impossible("Unrecognized event source."),
+    }
+}
+
+fn readable_stream(cloud: &mut Cloud, role: &str, service: &str, source: &str) -> Result<(), Refusal> {
+    if !iam::allows(cloud, role, &format!("{service}:GetRecords")) {
+        return impossible(format!(
+            "Cannot access stream {source}. Please ensure the role can perform the GetRecords, \
+             GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."
+        ));
+    }
+    let name = names::source(source);
+    let found = if service == "kinesis" {
+        let stream = kinesis::call(cloud, "DescribeStreamSummary", &json!({ "StreamName": name }));
+        stream.map(|answer| answer["StreamDescriptionSummary"]["StreamARN"] == source)
+    } else {
+        let table = dynamodb::call(cloud, "DescribeTable", &json!({ "TableName": name }));
+        table.map(|answer| answer["Table"]["LatestStreamArn"] == source)
+    };
+    if found == Ok(true) { Ok(()) } else { impossible(format!("Stream not found: {source}")) }
+}
+
+fn readable_queue(cloud: &mut Cloud, name: &str, source: &str) -> Result<(), Refusal> {
     let function = function(cloud, name)?;
     let timeout = function.configuration["Timeout"].as_u64().unwrap_or_default();
-    if !source.starts_with("arn:aws:sqs:") {
-        return impossible("Unrecognized event source.");
-    }
     if !iam::allows(cloud, function.role(), "sqs:ReceiveMessage") {
         return impossible(
             "The provided execution role does not have permissions to call ReceiveMessage on SQS",
@@ -150,25 +212,67 @@ fn readable(cloud: &mut Cloud, name: &str, source: &str) -> Result<(), Refusal> 
 
 fn sized(input: &Json) -> Result<(), Refusal> {
     within(input, "BatchSize", 1..=10_000)?;
-    within(input, "MaximumBatchingWindowInSeconds", 0..=300)
+    within(input, "MaximumBatchingWindowInSeconds", 0..=300)?;
+    within(input, "MaximumRecordAgeInSeconds", -1..=604_800)?;
+    within(input, "MaximumRetryAttempts", -1..=10_000)?;
+    within(input, "ParallelizationFactor", 1..=10)
+}
+
+/// What goes with a source, and with no other.
+fn belongs(input: &Json, source: &str) -> Result<(), Refusal> {
+    let mut of_stream = OF_STREAM.iter().chain(&["StartingPosition"]);
+    if is_queue(source)
+        && let Some(member) = of_stream.find(|member| !input[**member].is_null())
+    {
+        return impossible(format!("Unsupported {member} parameter for given event source mapping type."));
+    }
+    let failures = &input["DestinationConfig"]["OnFailure"];
+    if failures.is_object() && text(failures, "Destination").is_empty() {
+        return impossible("The Destination field is required for an OnFailure configuration.");
+    }
+    Ok(())
+}
+
+fn twin(function: &str, source: &str, uuid: &str) -> String {
+    if is_queue(source) {
+        return format!(
+            "An event source mapping with SQS arn (\" {source} \") and function (\" {function} \") already \
+             exists. Please update or delete the existing mapping with UUID {uuid}"
+        );
+    }
+    format!(
+        "The event source arn (\" {source} \") and function (\" {function} \") provided mapping already \
+         exists. Please update or delete the existing mapping with UUID {uuid}"
+    )
+}
+
+fn defaults_of_stream() -> Json {
+    json!({
+        "BatchSize": 100,
+        "BisectBatchOnFunctionError": false,
+        "MaximumRecordAgeInSeconds": -1,
+        "MaximumRetryAttempts": -1,
+        "ParallelizationFactor": 1,
+    })
 }
 
 pub(super) fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = name_of(required(input, "FunctionName")?);
     let source = required(input, "EventSourceArn")?;
     sized(input)?;
+    belongs(input, source)?;
+    if !is_queue(source) {
+        required(input, "StartingPosition")?;
+    }
     let function = function(cloud, name)?;
     function.active(cloud.now)?;
     let function_arn = function.arn().to_owned();
     let mut others = cloud.lambda.mappings.iter();
-    let twin = others.find(|(_, other)| other.function() == name && other.source() == source);
-    if let Some((uuid, _)) = twin {
-        return conflict(format!(
-            "An event source mapping with SQS arn (\" {source} \") and function (\" {name} \") already \
-             exists. Please update or delete the existing mapping with UUID {uuid}"
-        ));
+    let other = others.find(|(_, other)| other.function() == name && other.source() == source);
+    if let Some((uuid, _)) = other {
+        return conflict(twin(name, source, uuid));
     }
-    let uuid = cloud.uuid();
+    let uuid = cloud.uuid_of(&format!("{name} {source}"));
     let mut mapping = Mapping {
         configuration: json!({
             "UUID": uuid,
@@ -185,9 +289,13 @@ pub(super) fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         change: "Creating",
         since: cloud.now,
     };
+    if !is_queue(source) {
+        mapping.configuration["StartingPosition"] = input["StartingPosition"].clone();
+        mapping.configure(&defaults_of_stream());
+    }
     mapping.configure(input);
     mapping.fits()?;
-    readable(cloud, name, source)?;
+    readable(cloud, name, &mapping)?;
     let answer = mapping.described(cloud.now);
     cloud.lambda.mappings.insert(uuid, mapping);
     Ok(answer)
@@ -202,12 +310,13 @@ pub(super) fn update(cloud: &mut Cloud, input: &Json) -> Answer {
     let now = cloud.now;
     sized(input)?;
     let mut changed = at_rest(cloud, input, "update")?.clone();
+    belongs(input, changed.source())?;
     let was_enabled = changed.enabled;
     changed.configure(input);
     changed.fits()?;
     let given = name_of(text(input, "FunctionName"));
     let name = if given.is_empty() { changed.function() } else { given }.to_owned();
-    readable(cloud, &name, changed.source())?;
+    readable(cloud, &name, &changed)?;
     changed.configuration["FunctionArn"] = super::arn(&name).into();
     changed.change = match (was_enabled, changed.enabled) {
         (false, true) => "Enabling",

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, conflict, function, impossible, missing, name_of, named, required, text,
+    ACCOUNT, Answer, Cloud, Item, Refusal, conflict, function, impossible, missing, name_of, named, required,
+    text,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ impl Permission {
         let condition = |operator: &str, key: &str| self.statement["Condition"][operator][key].as_str();
         cloud.settled(self.added)
             && matches!(action, "lambda:InvokeFunction" | "lambda:*" | "*")
+            && self.statement["Condition"]["Bool"].is_null()
             && self.statement["Principal"]["Service"] == principal
             && condition("ArnLike", "AWS:SourceArn").is_none_or(|pattern| like(pattern, source_arn))
             && condition("StringEquals", "AWS:SourceAccount").is_none_or(|account| account == ACCOUNT)
@@ -41,7 +43,7 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 /// A principal as a policy names it.
-fn principal(given: &str) -> Result<Json, super::Refusal> {
+fn principal(given: &str) -> Result<Json, Refusal> {
     if given.ends_with(".amazonaws.com") {
         return Ok(json!({ "Service": given }));
     }
@@ -58,15 +60,36 @@ fn principal(given: &str) -> Result<Json, super::Refusal> {
 }
 
 fn condition(input: &Json) -> Option<Json> {
-    let (arn, account) = (text(input, "SourceArn"), text(input, "SourceAccount"));
     let mut condition = Map::new();
-    if !arn.is_empty() {
-        condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
+    let keys = [
+        ("ArnLike", "AWS:SourceArn", "SourceArn"),
+        ("StringEquals", "AWS:SourceAccount", "SourceAccount"),
+        ("StringEquals", "lambda:FunctionUrlAuthType", "FunctionUrlAuthType"),
+    ];
+    for (operator, key, member) in keys {
+        let value = text(input, member);
+        if !value.is_empty() {
+            let pairs = condition.entry(operator).or_insert_with(|| json!({}));
+            pairs[key] = value.into();
+        }
     }
-    if !account.is_empty() {
-        condition.insert("StringEquals".to_owned(), json!({ "AWS:SourceAccount": account }));
+    if let Some(through_url) = input["InvokedViaFunctionUrl"].as_bool() {
+        let value = through_url.to_string();
+        condition.insert("Bool".to_owned(), json!({ "lambda:InvokedViaFunctionUrl": value }));
     }
     (!condition.is_empty()).then(|| condition.into())
+}
+
+/// What is said of a function's address goes with the right that it is about.
+fn check_url(input: &Json, action: &str) -> Result<(), Refusal> {
+    let about = [
+        ("FunctionUrlAuthType", "lambda:InvokeFunctionUrl"),
+        ("InvokedViaFunctionUrl", "lambda:InvokeFunction"),
+    ];
+    match about.iter().find(|(member, of_action)| !input[*member].is_null() && *of_action != action) {
+        Some((member, action)) => impossible(format!("{member} is only supported for {action} action")),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn add(cloud: &mut Cloud, input: &Json) -> Answer {
@@ -75,6 +98,7 @@ pub(super) fn add(cloud: &mut Cloud, input: &Json) -> Answer {
     let sid = text(input, "StatementId");
     let action = required(input, "Action")?;
     let principal = principal(required(input, "Principal")?)?;
+    check_url(input, action)?;
     let function = function(cloud, input)?;
     if function.permissions.iter().any(|permission| permission.sid == sid) {
         return conflict(format!(

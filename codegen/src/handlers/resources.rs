@@ -1,0 +1,180 @@
+//! What functions use, and what their handlers call it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+use tandem_model::expr::Expr;
+
+use crate::spec::{App, Entry};
+
+/// Something that a function uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The field of `Context` that it is in.
+    pub field: String,
+    /// What it is called: the name of its entry, or what was made of a name that somebody else gave.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands in the list that the function is given.
+    pub index: usize,
+}
+
+/// What functions can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A DynamoDB table.
+    Table,
+    /// A bucket.
+    Bucket,
+    /// An SQS queue.
+    Queue,
+    /// An SNS topic.
+    Topic,
+    /// A Kinesis stream.
+    Stream,
+    /// A Lambda function.
+    Function,
+    /// A state machine.
+    Workflow,
+}
+
+/// What is known of a kind.
+struct Facts {
+    noun: &'static str,
+    /// Its type in a handler.
+    type_name: &'static str,
+    /// The type of the composite.
+    composite: &'static str,
+    /// The service that its ARNs name.
+    service: &'static str,
+    /// The crate with its client.
+    package: &'static str,
+}
+
+impl Kind {
+    /// Every kind.
+    pub(crate) const ALL: [Kind; 7] =
+        [Kind::Table, Kind::Bucket, Kind::Queue, Kind::Topic, Kind::Stream, Kind::Function, Kind::Workflow];
+
+    fn facts(self) -> Facts {
+        let (noun, type_name, composite, service, package) = match self {
+            Self::Table => ("table", "Table", "table", "dynamodb", "aws-sdk-dynamodb"),
+            Self::Bucket => ("bucket", "Bucket", "bucket", "s3", "aws-sdk-s3"),
+            Self::Queue => ("queue", "Queue", "queue", "sqs", "aws-sdk-sqs"),
+            Self::Topic => ("topic", "Topic", "topic", "sns", "aws-sdk-sns"),
+            Self::Stream => ("stream", "Stream", "stream", "kinesis", "aws-sdk-kinesis"),
+            Self::Function => ("function", "Function", "event_function", "lambda", "aws-sdk-lambda"),
+            Self::Workflow => ("workflow", "Workflow", "workflow", "states", "aws-sdk-sfn"),
+        };
+        Facts { noun, type_name, composite, service, package }
+    }
+
+    /// What it is called in a sentence and in templates.
+    pub(crate) fn noun(self) -> &'static str {
+        self.facts().noun
+    }
+
+    /// The crate with its client.
+    pub(crate) fn package(self) -> &'static str {
+        self.facts().package
+    }
+}
+
+impl Resource {
+    pub(super) fn data(&self) -> Json {
+        let Facts { noun, type_name, .. } = self.kind.facts();
+        json!({ "field": self.field, "name": self.name, "noun": noun, "type": type_name, "index": self.index })
+    }
+}
+
+/// What a function of an entry uses, as the list says that it is given.
+pub(super) fn read(list: Option<&Expr>, entry: &Entry, app: &App) -> Vec<Resource> {
+    let Some(Expr::Json(list)) = list else { return Vec::new() };
+    let Expr::List(items) = &**list else { return Vec::new() };
+    // The field of the tasks that a function may start.
+    let mut taken = BTreeSet::from(["tasks".to_owned()]);
+    let mut resources = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        // What is read and written is one thing.
+        if items[..index].contains(item) {
+            continue;
+        }
+        let Some((kind, name)) = named(item, entry, app) else { continue };
+        let field = field(&name, kind, &taken);
+        taken.insert(field.clone());
+        resources.push(Resource { field, name, kind, index });
+    }
+    resources
+}
+
+/// What an item of the list is, and what it is called.
+fn named(item: &Expr, entry: &Entry, app: &App) -> Option<(Kind, String)> {
+    let find = |fits: &dyn Fn(Facts) -> bool| Kind::ALL.into_iter().find(|kind| fits(kind.facts()));
+    match item {
+        Expr::Input(variable) => {
+            let target = entry.references.get(variable)?;
+            let made = app.entries.iter().find(|made| made.name == target.entry)?;
+            let kind = find(&|facts| facts.composite == made.definition.type_name)?;
+            Some((kind, target.entry.clone()))
+        }
+        Expr::Literal(text) => {
+            let text = text.as_str()?;
+            let parts: Vec<&str> = text.splitn(6, ':').collect();
+            let ["arn", _, service, _, _, rest] = parts[..] else {
+                return Some((Kind::Bucket, identifier(text, Kind::Bucket)));
+            };
+            let kind = find(&|facts| facts.service == service)?;
+            // `table/NAME`, `function:NAME`, or the name alone.
+            let name = rest.split([':', '/']).nth(1).unwrap_or(rest);
+            Some((kind, identifier(name, kind)))
+        }
+        _ => None,
+    }
+}
+
+/// A name as Rust takes it, were it not for its keywords.
+fn identifier(name: &str, kind: Kind) -> String {
+    let pieces = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
+    let joined = pieces.collect::<Vec<_>>().join("_").to_ascii_lowercase();
+    match joined.chars().next() {
+        None => kind.noun().to_owned(),
+        Some(first) if first.is_ascii_digit() => format!("{}_{joined}", kind.noun()),
+        Some(_) => joined,
+    }
+}
+
+/// A field of its own.
+fn field(name: &str, kind: Kind, taken: &BTreeSet<String>) -> String {
+    let name = identifier(name, kind);
+    let free =
+        |name: &String| !taken.contains(name) && name != "gen" && syn::parse_str::<syn::Ident>(name).is_ok();
+    let longer = format!("{name}_{}", kind.noun());
+    let numbered = (2..).map(|number| format!("{longer}_{number}"));
+    let mut candidates = [name, longer.clone()].into_iter().chain(numbered);
+    candidates.find(free).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_becomes_a_field() {
+        let taken = BTreeSet::from(["a".to_owned(), "b".to_owned(), "b_queue".to_owned()]);
+        for (name, expected) in [
+            ("jobs", "jobs"),
+            ("new-jobs", "new_jobs"),
+            ("Jobs.fifo", "jobs_fifo"),
+            ("2026", "queue_2026"),
+            ("`\n${x}", "x"),
+            ("ü", "queue"),
+            ("type", "type_queue"),
+            ("gen", "gen_queue"),
+            ("a", "a_queue"),
+            ("b", "b_queue_2"),
+        ] {
+            assert_eq!(field(name, Kind::Queue, &taken), expected, "{name}");
+        }
+    }
+}

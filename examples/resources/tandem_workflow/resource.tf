@@ -1,0 +1,42 @@
+resource "tandem_container_task" "render" {
+  name  = "render"
+  image = "public.ecr.aws/docker/library/busybox:1"
+}
+
+resource "tandem_event_function" "merge" {
+  name = "merge"
+
+  code {
+    bootstrap = "${path.module}/target/lambda/merge/bootstrap"
+  }
+}
+
+# Sixteen containers, four at a time, then one function.
+resource "tandem_workflow" "picture" {
+  name = "picture"
+
+  step {
+    name            = "tiles"
+    max_concurrency = 4
+
+    map {
+      count = 16
+    }
+  }
+
+  step {
+    name   = "tile"
+    within = "tiles"
+    task   = tandem_container_task.render.launch
+    end    = true
+
+    environment = {
+      TILE = "{% $string($states.input.item) %}"
+    }
+  }
+
+  step {
+    name     = "merge"
+    function = tandem_event_function.merge.function_arn
+  }
+}

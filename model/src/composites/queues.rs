@@ -1,0 +1,204 @@
+//! Queues with one prefix, and one function that reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::common::{self, Care, Common};
+use super::edges::Edges;
+use super::event_function::{self, FunctionInputs};
+use super::part::Part;
+use super::queue::{self, QueueSettings};
+use super::triggers::{QueueTrigger, Trigger};
+use crate::composite::{Composite, Output, Settings, item_path};
+use crate::context::Context;
+use crate::expr::Expr;
+use crate::finding::{Code, Findings, Path, Step};
+use crate::graph::{Graph, Handle};
+use crate::input::{Inputs, Rule};
+use crate::names;
+use crate::policy::{self, Grant};
+use crate::scalar::Scalar;
+use crate::value::Value;
+
+/// A group of queues.
+pub(super) struct Queues;
+
+/// Inputs of [`Queues`].
+#[derive(Debug, Inputs)]
+pub(super) struct QueuesInputs {
+    /// Name of the group. The names of the queues in AWS are made of project, this name and their own.
+    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    name: String,
+    /// The queues.
+    queue: Vec<NamedQueue>,
+    /// The function that reads all of the queues; without it they are read by others.
+    consumer: Option<Consumer>,
+    #[input(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Inputs)]
+struct NamedQueue {
+    /// Name of the queue.
+    #[input(rule = Rule::Check("name", names::check_name))]
+    name: String,
+    #[input(flatten)]
+    settings: QueueSettings,
+}
+
+/// Inputs of a function that reads queues.
+#[derive(Debug, Inputs)]
+struct Consumer {
+    #[input(flatten)]
+    function: FunctionInputs,
+    /// The most messages that one invocation is given.
+    #[input(default = 10, rule = Rule::Range(1, 10))]
+    batch_size: Scalar<i64>,
+    #[input(flatten)]
+    edges: Edges,
+}
+
+/// What the consumer is called among the queues.
+const CONSUMER: &str = "consumer";
+
+impl Composite for Queues {
+    type Inputs = QueuesInputs;
+    const TYPE: &'static str = "queues";
+    const SECTION: Option<&'static str> = Some("queue_groups");
+    const DOC: &'static str = "SQS queues whose names begin alike, each with dead letters and alarms unless it says otherwise, \
+        and one function that reads them.\n\n\
+        Each is made as a `queue` is, and the function as an `event_function` with a trigger on each of them; \
+        it says which messages of a batch failed, so that only those come again.";
+    const OUTPUTS: &'static [Output] = &[
+        Output::map("queue_arns", "ARNs of the queues, by name."),
+        Output::map("queue_urls", "URLs of the queues, by name."),
+        Output::map("dead_letter_queue_urls", "URLs of the queues' dead letters, by name."),
+        Output::text("reader_policy", "The IAM policy, in JSON, that whoever reads the queues needs."),
+        Output::text("writer_policy", "The IAM policy, in JSON, that whoever sends to them needs."),
+        Output::text("consumer_function_name", "Name of the function that reads the queues."),
+        Output::text("consumer_log_group_name", "Name of its log group."),
+    ];
+
+    fn expand(inputs: &QueuesInputs, context: &Context, findings: &mut Findings) -> Graph {
+        let mut graph = Graph::new(inputs.common.force_destroy);
+        graph.open = true;
+        let part = Part::new(context, &inputs.name);
+        check(inputs, findings);
+        if findings.any_error() {
+            return graph;
+        }
+        let mut added = BTreeMap::new();
+        for queue in &inputs.queue {
+            let part = part.within(&queue.name);
+            let made = queue::add(&mut graph, &part, &queue.settings, &[], Care::from(&inputs.common));
+            added.insert(queue.name.as_str(), made);
+        }
+        let made: Vec<Handle> = added.values().map(|added| added.queue.clone()).collect();
+        let consumer = inputs.consumer.as_ref().map(|consumer| {
+            let on: Vec<Trigger> = added.values().map(|added| consumer.trigger(added)).collect();
+            let spec = event_function::Spec {
+                part: part.within(CONSUMER),
+                at: Path::field(CONSUMER),
+                function: &consumer.function,
+                on: &on,
+                bucket: None,
+                queues: &made,
+                launches: &[],
+                edges: &consumer.edges,
+                common: &inputs.common,
+            };
+            event_function::add(&mut graph, &spec, findings)
+        });
+        let all = |value: &dyn Fn(&queue::Added) -> Option<Expr>| {
+            Expr::Map(
+                added.iter().filter_map(|(name, added)| Some(((*name).to_owned(), value(added)?))).collect(),
+            )
+        };
+        let policy = |grant: &dyn Fn(Expr) -> Grant| {
+            let grants: Vec<Grant> = added.values().map(|added| grant(added.queue.arn())).collect();
+            Expr::Json(Box::new(policy::identity(&grants)))
+        };
+        let of_consumer = |value: &dyn Fn(&event_function::Added) -> Expr| {
+            consumer.as_ref().map_or(Expr::Literal(Json::Null), value)
+        };
+        graph.outputs = BTreeMap::from([
+            ("queue_arns", all(&|added| Some(added.queue.arn()))),
+            ("queue_urls", all(&|added| Some(added.queue.attribute("url")))),
+            ("dead_letter_queue_urls", all(&|added| Some(added.dead_letters.as_ref()?.attribute("url")))),
+            ("reader_policy", policy(&Grant::ConsumeQueue)),
+            ("writer_policy", policy(&Grant::SendMessages)),
+            ("consumer_function_name", of_consumer(&|added| added.function.attribute("function_name"))),
+            ("consumer_log_group_name", of_consumer(&|added| added.log_group.attribute("name"))),
+        ]);
+        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph
+    }
+
+    fn seed(name: &str) -> Value {
+        let queue = Value::map([("name", Value::String("queue".to_owned()))]);
+        let code = Value::map([("image_uri", Value::Unknown)]);
+        Value::map([
+            ("name", Value::String(name.to_owned())),
+            ("queue", Value::List(vec![queue])),
+            (CONSUMER, Value::map([("code", code)])),
+        ])
+    }
+
+    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
+        let mut inputs = common::recover(objects, CONSUMER);
+        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
+        Value::Map(inputs)
+    }
+}
+
+impl Consumer {
+    /// The trigger on one of the queues.
+    fn trigger(&self, added: &queue::Added) -> Trigger {
+        Trigger::Queue(QueueTrigger {
+            queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
+            batch_size: self.batch_size.clone(),
+            maximum_batching_window: Scalar::Known(0),
+            partial_batch_response: true,
+        })
+    }
+}
+
+fn check(inputs: &QueuesInputs, findings: &mut Findings) {
+    if inputs.queue.is_empty() {
+        findings.error(Code::Missing, Path::field("queue"), "there is no queue", "Give at least one.");
+    }
+    // What the names become in the graph: two may not meet.
+    let mut roles = BTreeSet::from([CONSUMER.to_owned(), format!("{CONSUMER}_dead_letters")]);
+    for (index, queue) in inputs.queue.iter().enumerate() {
+        let own = queue.name.replace('-', "_");
+        let at = item_path("queue", index);
+        let mut named = vec![own.clone()];
+        named.extend(["dead_letters", "age", "depth"].map(|role| format!("{own}_{role}")));
+        let taken = named.iter().any(|role| roles.contains(role));
+        roles.extend(named);
+        if taken {
+            findings.error(
+                Code::DuplicateName,
+                at.join(Step::Field("name".to_owned())),
+                format!("the name `{}` is taken", queue.name),
+                "Give each queue a name of its own; `consumer`, and names that end like another's `-dead-letters`, \
+                 `-age` or `-depth`, mean something already.",
+            );
+        }
+        queue::check(&queue.settings, &at, findings);
+        let timeout = inputs.consumer.as_ref().and_then(|consumer| consumer.function.timeout.known());
+        if let (Some(timeout), Some(visibility)) = (timeout, queue.settings.visibility_timeout.known())
+            && visibility < timeout
+        {
+            findings.error(
+                Code::VisibilityTimeout,
+                at.join(Step::Field("visibility_timeout".to_owned())),
+                format!(
+                    "the queue hides a message for {visibility} s, but the consumer may work on it for {timeout} s"
+                ),
+                format!("Set it to {} (six times the consumer's timeout), or lower that.", timeout * 6),
+            );
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The steps of a workflow: flat and named, so that nothing recurses.
+
+use std::collections::BTreeMap;
+
+use super::common::check_arn;
+use crate::checks::environment::Variables;
+use crate::expr::Expr;
+use crate::input::{Inputs, Reference, Rule};
+use crate::scalar::Scalar;
+
+/// One step.
+#[derive(Debug, Inputs)]
+pub(super) enum Step {
+    /// Invokes a function: the step's input is its payload, and its answer is the step's result.
+    Function(FunctionStep),
+    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result.
+    Task(TaskStep),
+    /// Waits.
+    Wait(WaitStep),
+    /// Puts a message with a token into a queue, and waits until somebody answers with the token.
+    Callback(CallbackStep),
+    /// Goes on with one step or another.
+    Choice(ChoiceStep),
+    /// Runs branches at the same time: the list of their results is the step's result.
+    Parallel(ParallelStep),
+    /// Runs the steps within it for each item: the list of their results is the step's result.
+    Map(MapStep),
+    /// Ends the workflow as failed.
+    Fail(FailStep),
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct FunctionStep {
+    /// ARN of a function.
+    #[input(refers = Reference::FUNCTION, rule = Rule::Check("ARN", check_arn))]
+    pub(super) function: Scalar<String>,
+    #[input(flatten)]
+    pub(super) of: Place,
+    #[input(flatten)]
+    pub(super) on_error: OnError,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct TaskStep {
+    /// Task that the step runs: the output `launch` of a `container_task`.
+    #[input(refers = Reference::LAUNCH)]
+    pub(super) task: Scalar<String>,
+    /// More environment variables for the container; a value in `{% … %}` is JSONata over `$states.input`.
+    pub(super) environment: Option<Variables>,
+    #[input(flatten)]
+    pub(super) of: Place,
+    #[input(flatten)]
+    pub(super) on_error: OnError,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct WaitStep {
+    /// Seconds to wait.
+    #[input(rule = Rule::Range(1, 31_536_000))]
+    pub(super) wait: Scalar<i64>,
+    #[input(flatten)]
+    pub(super) of: Place,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct CallbackStep {
+    /// ARN of the queue that the message with `token` and `input` goes to. Whoever has it answers with the token: SendTaskSuccess or SendTaskFailure.
+    #[input(refers = Reference::QUEUE, rule = Rule::Check("ARN", check_arn))]
+    pub(super) callback: Scalar<String>,
+    #[input(flatten)]
+    pub(super) of: Place,
+    #[input(flatten)]
+    pub(super) on_error: OnError,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct ChoiceStep {
+    /// Conditions, of which the first that holds says how it goes on.
+    pub(super) choice: Vec<Condition>,
+    /// Step that it goes on with when no condition holds.
+    pub(super) otherwise: String,
+    #[input(flatten)]
+    pub(super) of: Inner,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct Condition {
+    /// Condition in JSONata, such as `{% $states.input.size > 100 %}`.
+    #[input(rule = Rule::Check("JSONata", check_jsonata))]
+    pub(super) when: String,
+    /// Step that it goes on with.
+    pub(super) next: String,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct ParallelStep {
+    /// Names of the branches; the steps of a branch say `within` and `branch`.
+    pub(super) parallel: Vec<String>,
+    #[input(flatten)]
+    pub(super) of: Place,
+    #[input(flatten)]
+    pub(super) on_error: OnError,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct MapStep {
+    /// The items. The steps that say `within` are run for each, with the input `{"item": …, "index": …, "input": …}`, of which the last is the input of the map.
+    pub(super) map: Items,
+    /// Whether each item is an execution of its own, for more than 40 at once or many events.
+    #[input(default = false)]
+    pub(super) distributed: bool,
+    /// How many items are worked on at once; 0 for as many as there are.
+    #[input(default = 10, rule = Rule::Range(0, 10_000))]
+    pub(super) max_concurrency: Scalar<i64>,
+    /// Percentage of items of a `distributed` map that may fail before the step does.
+    #[input(default = 0, rule = Rule::Range(0, 100))]
+    pub(super) tolerated_failure_percentage: Scalar<i64>,
+    #[input(flatten)]
+    pub(super) of: Place,
+    #[input(flatten)]
+    pub(super) on_error: OnError,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct FailStep {
+    /// Why, as text or JSONata in `{% … %}`.
+    pub(super) fail: String,
+    #[input(flatten)]
+    pub(super) of: Inner,
+}
+
+/// What a map goes over.
+#[derive(Debug, Inputs)]
+pub(super) enum Items {
+    /// So many numbers, from 0.
+    Count(Count),
+    /// A list.
+    Items(List),
+    /// A list in an object of a bucket.
+    Manifest(Manifest),
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct Count {
+    /// How many items there are: the numbers from 0 on.
+    #[input(rule = Rule::Range(1, 1_000_000))]
+    pub(super) count: Scalar<i64>,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct List {
+    /// The items, as JSONata that gives a list: `{% $states.input.files %}`.
+    #[input(rule = Rule::Check("JSONata", check_jsonata))]
+    pub(super) items: String,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct Manifest {
+    /// Name of the bucket with the manifest; the map must be `distributed`.
+    #[input(refers = Reference::BUCKET)]
+    pub(super) bucket: Scalar<String>,
+    /// Key of the manifest, as text or JSONata in `{% … %}`.
+    pub(super) key: String,
+    /// Format of the manifest: `JSON`, a list, or `CSV` with a header.
+    #[input(default = "JSON", rule = Rule::OneOf(&["JSON", "CSV"]))]
+    pub(super) format: String,
+}
+
+/// Where a step stands, and what comes after it.
+#[derive(Debug, Inputs)]
+pub(super) struct Place {
+    #[input(flatten)]
+    pub(super) inner: Inner,
+    /// Step that comes next; without it the one after this in the list that is `within` the same.
+    pub(super) next: Option<String>,
+    /// Whether nothing comes next.
+    #[input(default = false)]
+    pub(super) end: bool,
+}
+
+/// What a step is called, and what it is within.
+#[derive(Debug, Inputs)]
+pub(super) struct Inner {
+    /// Name of the step.
+    #[input(rule = Rule::Check("name", check_name))]
+    pub(super) name: String,
+    /// The step of `map` or `parallel` that this one is run by.
+    pub(super) within: Option<String>,
+    /// The branch of the `parallel` that it is in.
+    pub(super) branch: Option<String>,
+}
+
+/// What becomes of a step that fails.
+#[derive(Debug, Inputs)]
+pub(super) struct OnError {
+    /// How often the step is tried again.
+    #[input(default = 2, rule = Rule::Range(0, 100))]
+    pub(super) retry_attempts: Scalar<i64>,
+    /// Seconds before it is tried again for the first time; twice as many each time after that.
+    #[input(default = 2, rule = Rule::Range(1, 3600))]
+    pub(super) retry_interval: Scalar<i64>,
+    /// Step that it goes on with when all tries failed, with the input `{"error": …, "cause": …, "input": …}`; the workflow fails without it.
+    pub(super) catch: Option<String>,
+    /// Seconds after which a try is given up.
+    #[input(rule = Rule::Range(1, 31_536_000))]
+    pub(super) timeout: Option<Scalar<i64>>,
+}
+
+/// The longest name of a step: the states that it becomes have some more characters, of 80.
+const LONGEST: usize = 64;
+
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if !name.is_empty() && name.len() <= LONGEST && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(format!("{name:?} must be 1 to {LONGEST} letters, digits, hyphens and underscores"))
+    }
+}
+
+/// Checks that a text is JSONata as Step Functions takes it.
+pub(super) fn check_jsonata(text: &str) -> Result<(), String> {
+    let inner = text.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}"));
+    match inner.map(str::trim) {
+        None => Err(format!("{text:?} is no JSONata in `{{% … %}}`")),
+        Some("") => Err("there is nothing in `{% … %}`".to_owned()),
+        Some(inner) => balanced(inner),
+    }
+}
+
+/// Whether brackets and quotes close; what else is wrong, AWS says before the definition is sent.
+fn balanced(text: &str) -> Result<(), String> {
+    let mut open = Vec::new();
+    let mut quote = None;
+    let mut escaped = false;
+    for c in text.chars() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(mark), _) if mark == c => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(' | '[' | '{') => open.push(c),
+            (None, ')' | ']' | '}') => {
+                let opened = match c {
+                    ')' => '(',
+                    ']' => '[',
+                    _ => '{',
+                };
+                if open.pop() != Some(opened) {
+                    return Err(format!("`{c}` in {text:?} closes nothing"));
+                }
+            }
+            _ => {}
+        }
+    }
+    match (open.pop(), quote) {
+        (None, None) => Ok(()),
+        (Some(c), _) => Err(format!("`{c}` in {text:?} is not closed")),
+        (None, Some(c)) => Err(format!("{c} in {text:?} is not closed")),
+    }
+}
+
+impl Step {
+    /// Name, and what it is within.
+    pub(super) fn inner(&self) -> &Inner {
+        match self {
+            Self::Choice(step) => &step.of,
+            Self::Fail(step) => &step.of,
+            _ => &self.place().expect("all others have one").inner,
+        }
+    }
+
+    /// Where it stands, for a step that another may follow.
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Function(step) => Some(&step.of),
+            Self::Task(step) => Some(&step.of),
+            Self::Wait(step) => Some(&step.of),
+            Self::Callback(step) => Some(&step.of),
+            Self::Parallel(step) => Some(&step.of),
+            Self::Map(step) => Some(&step.of),
+            Self::Choice(_) | Self::Fail(_) => None,
+        }
+    }
+
+    /// What becomes of it when it fails.
+    pub(super) fn on_error(&self) -> Option<&OnError> {
+        match self {
+            Self::Function(step) => Some(&step.on_error),
+            Self::Task(step) => Some(&step.on_error),
+            Self::Callback(step) => Some(&step.on_error),
+            Self::Parallel(step) => Some(&step.on_error),
+            Self::Map(step) => Some(&step.on_error),
+            Self::Wait(_) | Self::Choice(_) | Self::Fail(_) => None,
+        }
+    }
+
+    /// Every step that it says it goes on with: field, and name.
+    pub(super) fn named(&self) -> Vec<(String, &str)> {
+        let mut named = Vec::new();
+        if let Some(next) = self.place().and_then(|place| place.next.as_deref()) {
+            named.push(("next".to_owned(), next));
+        }
+        if let Some(catch) = self.on_error().and_then(|on_error| on_error.catch.as_deref()) {
+            named.push(("catch".to_owned(), catch));
+        }
+        if let Self::Choice(step) = self {
+            named.push(("otherwise".to_owned(), &step.otherwise));
+            let conditions = step.choice.iter().enumerate();
+            named.extend(
+                conditions.map(|(index, condition)| (format!("choice[{index}].next"), &*condition.next)),
+            );
+        }
+        named
+    }
+}
+
+/// Variables as pairs of names and values; unknown while the map is.
+pub(super) fn pairs(variables: Option<&Variables>, name: &str, value: &str) -> Option<Vec<Expr>> {
+    let given: &BTreeMap<String, Scalar<String>> = match variables {
+        None => return Some(Vec::new()),
+        Some(Scalar::Known(given)) => given,
+        Some(_) => return None,
+    };
+    let pair = |(key, text): (&String, &Scalar<String>)| {
+        Expr::map([(name, Expr::from(key.as_str())), (value, text.into())])
+    };
+    Some(given.iter().map(pair).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jsonata_is_looked_at() {
+        for good in ["{% 1 %}", "{% $states.input.a[b = ')'] %}", "{%($a := 'it''s'; $a)%}"] {
+            assert_eq!(check_jsonata(good), Ok(()), "{good}");
+        }
+        for bad in ["1", "{% %}", "{% (1 %}", "{% 'a %}", "{% a] %}"] {
+            assert!(check_jsonata(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,597 @@
+//! What sets a function off: the objects of triggers, and what is wrong with them.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::common;
+use super::event_function::Spec;
+use super::triggers::{
+    BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
+};
+use crate::checks::{filters, visibility};
+use crate::composite::item_path;
+use crate::expr::{Expr, Place};
+use crate::finding::{Code, Findings, Step};
+use crate::graph::{Graph, Handle};
+use crate::kinds::{apigatewayv2, events, iam, lambda, s3, scheduler, sns};
+use crate::names;
+use crate::policy::{self, Grant, On};
+use crate::scalar::Scalar;
+
+/// Rules of EventBridge, by the role of the trigger: made before the dead letters' policy, which names them.
+pub(super) type Rules = Vec<(String, Handle)>;
+
+/// What triggers hang on.
+pub(super) struct Around<'a> {
+    pub(super) function: &'a Handle,
+    pub(super) dead_letters: &'a Handle,
+    /// The policies without which nothing works: of the dead letters, and of the function's role.
+    pub(super) queue_policy: &'a Handle,
+    pub(super) role_policy: &'a Handle,
+    pub(super) rules: &'a Rules,
+}
+
+/// What reading the triggers' sources takes.
+pub(super) fn grants(spec: &Spec<'_>) -> Vec<Grant> {
+    let mut queues = queue_arns(spec).into_iter();
+    let grants = spec.on.iter().filter_map(|trigger| match trigger {
+        Trigger::Queue(_) => queues.next().map(Grant::ConsumeQueue),
+        Trigger::Stream(trigger) => Some(Grant::ConsumeStream((&trigger.stream).into())),
+        Trigger::Table(trigger) => Some(Grant::ConsumeTableStream((&trigger.table).into())),
+        _ => None,
+    });
+    grants.collect()
+}
+
+/// The ARNs of the queues of triggers, in their order; they may be made in the same graph.
+fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
+    if !spec.queues.is_empty() {
+        return spec.queues.iter().map(Handle::arn).collect();
+    }
+    let given = spec.on.iter().filter_map(|trigger| match trigger {
+        Trigger::Queue(trigger) => Some((&trigger.queue).into()),
+        _ => None,
+    });
+    given.collect()
+}
+
+/// Adds the rules of EventBridge.
+pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Rules {
+    let on = names::trigger_role(&spec.part.main("function"));
+    let mut roles = Roles::default();
+    let mut rules = Vec::new();
+    for trigger in spec.on {
+        let Trigger::Event(EventTrigger { event_pattern }) = trigger else { continue };
+        let role = roles.unique(&format!("{on}_event"));
+        let name = if rules.is_empty() { "on-event".to_owned() } else { role.replace('_', "-") };
+        let rule = graph
+            .add(&events::RULE, &role)
+            .set("name", spec.part.regional(&name, 64))
+            .set("event_pattern", parsed(event_pattern))
+            .set("state", "ENABLED")
+            .handle();
+        rules.push((role, rule));
+    }
+    rules
+}
+
+/// What may send to the dead letters, and for what: rules and topics whose events reach nobody.
+pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> {
+    let rules = rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn())));
+    let topics = on.iter().filter_map(|trigger| match trigger {
+        Trigger::Topic(trigger) => Some(("sns.amazonaws.com", On::Source((&trigger.topic).into()))),
+        _ => None,
+    });
+    rules.chain(topics).collect()
+}
+
+/// Adds what makes the triggers set the function off; the address that it is called at, if any.
+pub(super) fn add_triggers(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Option<Expr> {
+    let mut roles = Roles::default();
+    let mut schedules: Option<Schedules> = None;
+    let mut rules = around.rules.iter();
+    let mut queues = queue_arns(spec).into_iter();
+    let mut url = None;
+    for trigger in spec.on {
+        match trigger {
+            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, &mut roles),
+            Trigger::Queue(trigger) => {
+                let types = response_types(trigger.partial_batch_response);
+                let role = source_role(spec, &trigger.queue, &mut roles);
+                graph
+                    .add(&lambda::EVENT_SOURCE_MAPPING, &role)
+                    .set("function_name", around.function.attribute("function_name"))
+                    .set("event_source_arn", queues.next().expect("a queue for each"))
+                    .set("batch_size", &trigger.batch_size)
+                    .set("maximum_batching_window_in_seconds", &trigger.maximum_batching_window)
+                    .set("function_response_types", types)
+                    .set("enabled", true)
+                    .after(around.role_policy);
+            }
+            Trigger::Stream(trigger) => {
+                let role = source_role(spec, &trigger.stream, &mut roles);
+                add_records(graph, around, &role, &trigger.stream, &trigger.records);
+            }
+            Trigger::Table(trigger) => {
+                let role = source_role(spec, &trigger.table, &mut roles);
+                add_records(graph, around, &role, &trigger.table, &trigger.records);
+            }
+            Trigger::Schedule(trigger) => {
+                let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
+                add_schedule(graph, spec, around, trigger, schedules, &mut roles);
+            }
+            Trigger::Http(trigger) => url = Some(add_http(graph, spec, around, trigger)),
+            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, &mut roles),
+            Trigger::Event(_) => {
+                let (role, rule) = rules.next().expect("a rule for each");
+                add_event(graph, spec, around, role, rule);
+            }
+        }
+    }
+    graph.unstable |= roles.unstable;
+    url
+}
+
+/// The role of an event source mapping: what it reads.
+fn source_role(spec: &Spec<'_>, arn: &Scalar<String>, roles: &mut Roles) -> String {
+    let source = roles.part(arn);
+    roles.unique(&format!("{}_{}", spec.part.role("on"), names::source(&source)))
+}
+
+fn response_types(partial: bool) -> Expr {
+    let types: &[&str] = if partial { &["ReportBatchItemFailures"] } else { &[] };
+    Expr::list(types.iter().copied())
+}
+
+fn add_bucket(
+    graph: &mut Graph,
+    spec: &Spec<'_>,
+    around: &Around<'_>,
+    trigger: &BucketTrigger,
+    roles: &mut Roles,
+) {
+    let part = &spec.part;
+    let on = names::trigger_role(&part.main("function"));
+    let (prefix, suffix) = trigger.filter();
+    let (bucket, place) = match spec.bucket {
+        Some(made) => (made.attribute("bucket"), String::new()),
+        None => ((&trigger.bucket).into(), roles.part(&trigger.bucket)),
+    };
+    let role = roles.unique(&[&on, &place, &trigger.kinds().join("_"), prefix, suffix].join("_"));
+    let permission = permission(graph, around, &role, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
+    let id = match &part.context.project {
+        Some(project) => format!("tandem-{project}-{}-{role}", part.name).into(),
+        None => Expr::Unknown,
+    };
+    let entry = graph
+        .add(&s3::NOTIFICATION, &role)
+        .set("bucket", bucket)
+        .set("id", id)
+        .set("lambda_function_arn", around.function.arn())
+        .set("events", Expr::list(trigger.events()))
+        .after(&permission);
+    let entry = if prefix.is_empty() { entry } else { entry.set("filter_prefix", prefix) };
+    if !suffix.is_empty() {
+        entry.set("filter_suffix", suffix);
+    }
+}
+
+/// Lets a service invoke the function for a source (its ARN) of this account.
+fn permission(graph: &mut Graph, around: &Around<'_>, role: &str, service: &str, source: Expr) -> Handle {
+    // The ARN of an API has the account in it, and that of a bucket has not.
+    let account = (service != "apigateway.amazonaws.com").then_some(Expr::Place(Place::Account));
+    graph
+        .add(&lambda::PERMISSION, role)
+        .set("function_name", around.function.attribute("function_name"))
+        .set("statement_id", role)
+        .set("action", "lambda:InvokeFunction")
+        .set("principal", service)
+        .set("source_arn", source)
+        .set_if("source_account", account)
+        .handle()
+}
+
+fn add_records(
+    graph: &mut Graph,
+    around: &Around<'_>,
+    role: &str,
+    source: &Scalar<String>,
+    records: &Records,
+) {
+    graph
+        .add(&lambda::EVENT_SOURCE_MAPPING, role)
+        .set("function_name", around.function.attribute("function_name"))
+        .set("event_source_arn", source)
+        .set("starting_position", records.starting_position.as_str())
+        .set("batch_size", &records.batch_size)
+        .set("maximum_batching_window_in_seconds", &records.maximum_batching_window)
+        .set("function_response_types", response_types(records.partial_batch_response))
+        .set("bisect_batch_on_function_error", &records.bisect_on_error)
+        .set("maximum_retry_attempts", &records.retry_attempts)
+        .set("maximum_record_age_in_seconds", &records.maximum_record_age)
+        .set("parallelization_factor", &records.parallelization_factor)
+        .set("on_failure", around.dead_letters.arn())
+        .set("enabled", true)
+        .after(around.role_policy);
+}
+
+fn add_topic(
+    graph: &mut Graph,
+    spec: &Spec<'_>,
+    around: &Around<'_>,
+    trigger: &TopicTrigger,
+    roles: &mut Roles,
+) {
+    let topic = roles.part(&trigger.topic);
+    let role = roles.unique(&format!("{}_{}", spec.part.role("on"), names::source(&topic)));
+    let permission = permission(graph, around, &role, "sns.amazonaws.com", (&trigger.topic).into());
+    let redrive = Expr::map([("deadLetterTargetArn", around.dead_letters.arn())]);
+    let subscription = graph
+        .add(&sns::TOPIC_SUBSCRIPTION, &role)
+        .set("topic_arn", &trigger.topic)
+        .set("protocol", "lambda")
+        .set("endpoint", around.function.arn())
+        .set("redrive_policy", redrive)
+        .after(&permission)
+        .after(around.queue_policy);
+    if let Some(filter) = &trigger.filter_policy {
+        subscription
+            .set("filter_policy", parsed(filter))
+            .set("filter_policy_scope", &trigger.filter_policy_scope);
+    }
+}
+
+fn add_event(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, role: &str, rule: &Handle) {
+    let permission = permission(graph, around, role, "events.amazonaws.com", rule.arn());
+    graph
+        .add(&events::TARGET, role)
+        .set("rule", rule.attribute("name"))
+        .set("target_id", "function")
+        .set("arn", around.function.arn())
+        .set("dead_letter_arn", around.dead_letters.arn())
+        .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
+        .set("maximum_event_age_in_seconds", 21_600)
+        .after(&permission)
+        .after(around.queue_policy);
+}
+
+/// JSON of a text that was checked.
+pub(super) fn parsed(text: &str) -> Expr {
+    serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
+}
+
+/// What all schedules of a function share: a group that carries tags, a role to invoke with, and its policy.
+type Schedules = (Handle, Handle, Handle);
+
+fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Schedules {
+    let Spec { part, common, .. } = spec;
+    let own = part.role("scheduler");
+    let group = graph
+        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+        .set("name", part.regional("", 64))
+        .handle();
+    let trust = policy::trust("scheduler.amazonaws.com", true);
+    let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
+    let mut grants =
+        vec![Grant::InvokeFunction(around.function.arn()), Grant::SendMessages(around.dead_letters.arn())];
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    let role_policy = graph
+        .add(&iam::ROLE_POLICY, &own)
+        .set("role", role.attribute("name"))
+        .set("name", "scheduler")
+        .set("policy", policy::identity(&grants))
+        .handle();
+    (group, role, role_policy)
+}
+
+fn add_schedule(
+    graph: &mut Graph,
+    spec: &Spec<'_>,
+    around: &Around<'_>,
+    trigger: &ScheduleTrigger,
+    (group, scheduler_role, scheduler_policy): &Schedules,
+    roles: &mut Roles,
+) {
+    let on = names::trigger_role(&spec.part.main("function"));
+    let role = roles.unique(&format!("{on}_schedule"));
+    graph
+        .add(&scheduler::SCHEDULE, &role)
+        .set("group_name", group.attribute("name"))
+        .set("name", role.clone())
+        .set("schedule_expression", &trigger.schedule)
+        .set("schedule_expression_timezone", &trigger.timezone)
+        .set("target_arn", around.function.arn())
+        .set("target_role_arn", scheduler_role.arn())
+        .set_if("input", trigger.input.as_deref().map(parsed))
+        .set("dead_letter_arn", around.dead_letters.arn())
+        .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
+        .set_if("kms_key_arn", spec.common.kms_key_arn.as_ref())
+        .set("state", "ENABLED")
+        .after(scheduler_policy);
+}
+
+/// Adds what takes requests; its address.
+fn add_http(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+    if trigger.http == "url" {
+        add_url(graph, spec, around, trigger)
+    } else {
+        add_api(graph, spec, around, trigger)
+    }
+}
+
+fn list(items: &[Scalar<String>]) -> Option<Expr> {
+    (!items.is_empty()).then(|| Expr::list(items))
+}
+
+fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+    let own = spec.part.role("http");
+    let name = || around.function.attribute("function_name");
+    let auth = if trigger.auth == "iam" { "AWS_IAM" } else { "NONE" };
+    let cors = !trigger.cors_origins.is_empty();
+    let url = graph
+        .add(&lambda::FUNCTION_URL, &own)
+        .set("function_name", name())
+        .set("authorization_type", auth)
+        .set_if("cors_allow_origins", list(&trigger.cors_origins))
+        .set_if("cors_allow_methods", list(&trigger.cors_methods).filter(|_| cors))
+        .set_if("cors_allow_headers", list(&trigger.cors_headers).filter(|_| cors))
+        .handle();
+    if auth == "NONE" {
+        // Lambda asks for both: the right to call the address, and to invoke through it.
+        graph
+            .add(&lambda::PERMISSION, &own)
+            .set("function_name", name())
+            .set("statement_id", own.clone())
+            .set("action", "lambda:InvokeFunctionUrl")
+            .set("principal", "*")
+            .set("function_url_auth_type", auth)
+            .after(&url);
+        let through = spec.part.role("http_invoke");
+        graph
+            .add(&lambda::PERMISSION, &through)
+            .set("function_name", name())
+            .set("statement_id", through.clone())
+            .set("action", "lambda:InvokeFunction")
+            .set("principal", "*")
+            .set("invoked_via_function_url", true)
+            .after(&url);
+    }
+    url.attribute("function_url")
+}
+
+/// What an access log says of each request.
+fn access_log_format() -> String {
+    let field = |name: &str| format!("$context.{name}");
+    json!({
+        "requestId": field("requestId"),
+        "requestTime": field("requestTime"),
+        "sourceIp": field("identity.sourceIp"),
+        "method": field("httpMethod"),
+        "path": field("path"),
+        "status": field("status"),
+        "responseLength": field("responseLength"),
+        "error": field("error.message"),
+        "integrationError": field("integrationErrorMessage"),
+    })
+    .to_string()
+}
+
+fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+    let Spec { part, common, .. } = spec;
+    let own = part.role("http");
+    let name = part.regional("", 128);
+    let log_name = Expr::concat(["/aws/http-api/".into(), name.clone()]);
+    let log_group = common::log_group(graph, &own, log_name, common);
+    let cors = !trigger.cors_origins.is_empty();
+    let api = graph
+        .add(&apigatewayv2::API, &own)
+        .set("name", name)
+        .set("protocol_type", "HTTP")
+        .set("disable_execute_api_endpoint", false)
+        .set_if("cors_allow_origins", list(&trigger.cors_origins))
+        .set_if("cors_allow_methods", list(&trigger.cors_methods).filter(|_| cors))
+        .set_if("cors_allow_headers", list(&trigger.cors_headers).filter(|_| cors))
+        .handle();
+    let source = Expr::concat([api.attribute("execution_arn"), "/*".into()]);
+    let permission = permission(graph, around, &own, "apigateway.amazonaws.com", source);
+    let integration = graph
+        .add(&apigatewayv2::INTEGRATION, &own)
+        .set("api_id", api.attribute("id"))
+        .set("integration_type", "AWS_PROXY")
+        .set("integration_uri", around.function.arn())
+        .set("payload_format_version", "2.0")
+        // No answer is waited for longer than that.
+        .set("timeout_milliseconds", 30_000)
+        .handle();
+    let authorizer = (trigger.auth == "jwt").then(|| {
+        graph
+            .add(&apigatewayv2::AUTHORIZER, &own)
+            .set("api_id", api.attribute("id"))
+            .set("name", "jwt")
+            .set("authorizer_type", "JWT")
+            .set("identity_sources", Expr::list(["$request.header.Authorization"]))
+            .set_if("jwt_issuer", trigger.jwt_issuer.as_ref())
+            .set("jwt_audience", Expr::list(&trigger.jwt_audience))
+            .handle()
+    });
+    let auth = match trigger.auth.as_str() {
+        "iam" => "AWS_IAM",
+        "jwt" => "JWT",
+        _ => "NONE",
+    };
+    let route = graph
+        .add(&apigatewayv2::ROUTE, &own)
+        .set("api_id", api.attribute("id"))
+        .set("route_key", "$default")
+        .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
+        .set("authorization_type", auth)
+        .set_if("authorizer_id", authorizer.as_ref().map(|authorizer| authorizer.attribute("id")))
+        .set_if("authorization_scopes", list(&trigger.jwt_scopes).filter(|_| authorizer.is_some()))
+        .after(&permission)
+        .handle();
+    graph
+        .add(&apigatewayv2::STAGE, &own)
+        .set("api_id", api.attribute("id"))
+        .set("name", "$default")
+        .set("auto_deploy", true)
+        .set("access_log_destination_arn", log_group.arn())
+        .set("access_log_format", access_log_format())
+        .set("throttling_burst_limit", &trigger.throttling_burst)
+        .set("throttling_rate_limit", &trigger.throttling_rate)
+        .after(&route);
+    api.attribute("api_endpoint")
+}
+
+/// Roles of triggers. They say what the trigger is on, so that each keeps its objects when others
+/// come and go; they are numbered where two would be the same.
+#[derive(Default)]
+struct Roles {
+    used: BTreeSet<String>,
+    unstable: bool,
+}
+
+impl Roles {
+    /// A part of a role that may not be known yet.
+    fn part(&mut self, value: &Scalar<String>) -> String {
+        match value {
+            Scalar::Known(value) | Scalar::Reference(value) => value.clone(),
+            Scalar::Unknown => {
+                self.unstable = true;
+                String::new()
+            }
+        }
+    }
+
+    fn unique(&mut self, text: &str) -> String {
+        let role = names::role(text);
+        let mut numbered = role.clone();
+        let mut number = 1;
+        while !self.used.insert(numbered.clone()) {
+            number += 1;
+            numbered = format!("{role}_{number}");
+        }
+        numbered
+    }
+}
+
+/// What is wrong with the triggers of a function.
+pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
+    let mut bucket_filters = Vec::new();
+    let mut first_http: Option<usize> = None;
+    for (index, trigger) in spec.on.iter().enumerate() {
+        let at = item_path("on", index);
+        match trigger {
+            Trigger::Bucket(trigger) => {
+                let (prefix, suffix) = trigger.filter();
+                bucket_filters.push(filters::Filter {
+                    path: at,
+                    bucket: &trigger.bucket,
+                    events: trigger.events(),
+                    prefix,
+                    suffix,
+                });
+            }
+            Trigger::Queue(queue) => {
+                let twice = at.join(Step::Field("queue".to_owned()));
+                check_twice(spec, index, "queue", findings);
+                visibility::check(spec.part.context, &queue.queue, &spec.function.timeout, twice, findings);
+                if let (Some(size), Some(0)) =
+                    (queue.batch_size.known(), queue.maximum_batching_window.known())
+                    && *size > 10
+                {
+                    findings.error(
+                        Code::OutOfRange,
+                        at.join(Step::Field("batch_size".to_owned())),
+                        format!("batches of {size} messages need time to gather"),
+                        "Set `maximum_batching_window` to at least 1, or `batch_size` to 10 or less.",
+                    );
+                }
+            }
+            Trigger::Stream(_) => check_twice(spec, index, "stream", findings),
+            Trigger::Table(_) => check_twice(spec, index, "table", findings),
+            Trigger::Topic(_) => check_twice(spec, index, "topic", findings),
+            Trigger::Http(http) => {
+                if let Some(earlier) = first_http {
+                    findings.error(
+                        Code::Choice,
+                        at.join(Step::Field("http".to_owned())),
+                        format!("`on[{earlier}]` takes the requests already"),
+                        "Remove one of the two: a function has one address.",
+                    );
+                }
+                first_http.get_or_insert(index);
+                check_http(http, index, findings);
+            }
+            Trigger::Schedule(_) | Trigger::Event(_) => {}
+        }
+    }
+    filters::check(&bucket_filters, findings);
+}
+
+/// What a trigger reads, when it is a source that a function has once.
+fn source(trigger: &Trigger) -> Option<&Scalar<String>> {
+    match trigger {
+        Trigger::Queue(trigger) => Some(&trigger.queue),
+        Trigger::Stream(trigger) => Some(&trigger.stream),
+        Trigger::Table(trigger) => Some(&trigger.table),
+        Trigger::Topic(trigger) => Some(&trigger.topic),
+        _ => None,
+    }
+}
+
+fn check_twice(spec: &Spec<'_>, index: usize, field: &str, findings: &mut Findings) {
+    let Some(own) = source(&spec.on[index]) else { return };
+    let mut others = spec.on[..index].iter();
+    let earlier = others.position(|other| source(other).is_some_and(|other| other.surely_equals(own)));
+    if let Some(earlier) = earlier {
+        findings.error(
+            Code::OverlappingFilters,
+            item_path("on", index).join(Step::Field(field.to_owned())),
+            format!("`on[{earlier}]` is on the same {field}, and a function reads a {field} once"),
+            "Remove one of the two.",
+        );
+    }
+}
+
+fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
+    let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
+    let jwt = trigger.auth == "jwt";
+    if jwt && trigger.http == "url" {
+        findings.error(
+            Code::Choice,
+            at("auth"),
+            "a function's own address knows no tokens",
+            "Set `http` to `api`, or `auth` to `iam` or `none`.",
+        );
+    } else if jwt && (trigger.jwt_issuer.is_none() || trigger.jwt_audience.is_empty()) {
+        findings.error(
+            Code::Missing,
+            at(if trigger.jwt_issuer.is_none() { "jwt_issuer" } else { "jwt_audience" }),
+            "`auth = \"jwt\"` needs `jwt_issuer` and `jwt_audience`",
+            "Give the URL of who gives out the tokens, and for whom they must be given out.",
+        );
+    }
+    let given = [
+        ("jwt_issuer", trigger.jwt_issuer.is_some()),
+        ("jwt_audience", !trigger.jwt_audience.is_empty()),
+        ("jwt_scopes", !trigger.jwt_scopes.is_empty()),
+    ];
+    for (field, _) in given.into_iter().filter(|(_, given)| *given && !jwt) {
+        let message = format!("`{field}` does not go with `auth = \"{}\"`", trigger.auth);
+        findings.error(Code::Choice, at(field), message, "Remove it, or set `auth` to `jwt`.");
+    }
+    let browsers = [
+        ("cors_methods", !trigger.cors_methods.is_empty()),
+        ("cors_headers", !trigger.cors_headers.is_empty()),
+    ];
+    for (field, _) in browsers.into_iter().filter(|(_, given)| *given && trigger.cors_origins.is_empty()) {
+        let message = format!("`{field}` says nothing without `cors_origins`");
+        findings.error(
+            Code::Missing,
+            at("cors_origins"),
+            message,
+            "Give the origins of the pages that may call.",
+        );
+    }
+}

@@ -1,0 +1,425 @@
+//! A workflow of functions and containers.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::common::{self, Common};
+use super::definition::{self, Source};
+use super::launch::{self, Launch};
+use super::part::Part;
+use super::steps::Step;
+use super::triggers::{check_json, check_object};
+use super::wiring::parsed;
+use crate::composite::{Composite, Output, Settings};
+use crate::context::Context;
+use crate::expr::{Expr, Place};
+use crate::finding::Findings;
+use crate::graph::{Graph, Handle};
+use crate::input::{Inputs, Reference, Rule};
+use crate::kinds::{events, iam, scheduler, sfn};
+use crate::names;
+use crate::policy::{self, Grant, On};
+use crate::scalar::Scalar;
+use crate::schedule;
+use crate::value::Value;
+
+/// A state machine, and what catches its failures.
+pub(super) struct Workflow;
+
+/// Inputs of [`Workflow`].
+#[derive(Debug, Inputs)]
+pub(super) struct WorkflowInputs {
+    /// Name of the workflow. The names in AWS are made of project and name.
+    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    name: String,
+    /// What starts the workflow: exactly one of `bucket`, `schedule` and `event_pattern` each. The event is the input of the first step.
+    on: Vec<Start>,
+    /// The steps, in their order: each is exactly one of `function`, `task`, `wait`, `callback`, `choice`, `parallel`, `map` and `fail`, and its result is the next one's input.
+    step: Vec<Step>,
+    /// What executions are: `standard` ones are kept with every event and may take a year, `express` ones take five minutes at the most and are paid for by their time.
+    #[input(default = "standard", rule = Rule::OneOf(&["standard", "express"]))]
+    r#type: String,
+    /// Which events are logged: `all`, `error`, `fatal` or none (`off`).
+    #[input(default = "error", rule = Rule::OneOf(&["all", "error", "fatal", "off"]))]
+    log_level: String,
+    /// Whether logs hold what goes in and out of the steps, too.
+    #[input(default = false)]
+    log_data: Scalar<bool>,
+    /// Whether executions are traced with X-Ray.
+    #[input(default = false)]
+    tracing: Scalar<bool>,
+    #[input(flatten)]
+    common: Common,
+}
+
+/// What starts a workflow.
+#[derive(Debug, Inputs)]
+pub(super) enum Start {
+    /// Objects that are put into a bucket.
+    Bucket(BucketStart),
+    /// The clock.
+    Schedule(ScheduleStart),
+    /// Events of EventBridge.
+    Event(EventStart),
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct BucketStart {
+    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`.
+    #[input(refers = Reference::BUCKET)]
+    pub(super) bucket: Scalar<String>,
+    /// What the key must begin with.
+    pub(super) prefix: Option<String>,
+    /// What the key must end with.
+    pub(super) suffix: Option<String>,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct ScheduleStart {
+    /// When: `rate(5 minutes)` or `cron(0 12 * * ? *)`.
+    #[input(rule = Rule::Check("schedule", schedule::check))]
+    schedule: Scalar<String>,
+    /// The time zone of a cron schedule, such as `Europe/Berlin`.
+    #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
+    timezone: Scalar<String>,
+    /// What the first step is given, as JSON; `{}` without it.
+    #[input(rule = Rule::Check("JSON", check_json))]
+    input: Option<String>,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct EventStart {
+    /// Pattern of the events of the default bus that start the workflow, as JSON: `{"source": ["my.app"]}`.
+    #[input(rule = Rule::Check("JSON", check_object))]
+    event_pattern: String,
+}
+
+impl Composite for Workflow {
+    type Inputs = WorkflowInputs;
+    const TYPE: &'static str = "workflow";
+    const DOC: &'static str = "Functions and containers, one after the other or many at once, with Step Functions.\n\n\
+        Makes the state machine from flat, named steps, its log group, a role with exactly what the steps need, \
+        what starts it, and a dead-letter queue with an alarm for executions that fail. A step that fails is \
+        tried again, then caught by another step, or fails the workflow; a container that exits non-zero fails \
+        its step.";
+    const OUTPUTS: &'static [Output] = &[
+        Output::text("workflow_name", "Name of the state machine."),
+        Output::text("arn", "ARN of the state machine."),
+        Output::text("definition", "The definition, in the Amazon States Language."),
+        Output::text("role_arn", "ARN of the role that the state machine runs in."),
+        Output::text("role_name", "Name of that role, to attach policies to."),
+        Output::text("log_group_name", "Name of the log group."),
+        Output::text("dead_letter_queue_arn", "ARN of the queue with executions that failed."),
+        Output::text("dead_letter_queue_url", "URL of that queue."),
+        Output::text("start_policy", "The IAM policy, in JSON, that whoever starts executions needs."),
+        Output::text("start_command", "A command of the AWS CLI that starts an execution."),
+    ];
+
+    fn expand(inputs: &WorkflowInputs, context: &Context, findings: &mut Findings) -> Graph {
+        let mut graph = Graph::new(inputs.common.force_destroy);
+        let express = inputs.r#type == "express";
+        definition::check(&inputs.step, express, findings);
+        let tasks = tasks(&inputs.step, findings);
+        if findings.any_error() {
+            return graph;
+        }
+        let spec = Spec {
+            part: Part::new(context, &inputs.name),
+            steps: &inputs.step,
+            tasks: &tasks,
+            express,
+            log_level: &inputs.log_level,
+            log_data: &inputs.log_data,
+            tracing: &inputs.tracing,
+            common: &inputs.common,
+        };
+        let added = add(&mut graph, &spec);
+        add_starts(&mut graph, &spec, &inputs.on, None, &added);
+        let start = policy::identity(&[Grant::StartExecution(added.machine.arn())]);
+        let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
+        graph.outputs = BTreeMap::from([
+            ("workflow_name", added.machine.attribute("name")),
+            ("arn", added.machine.arn()),
+            ("definition", Expr::Json(Box::new(added.definition))),
+            ("role_arn", added.role.arn()),
+            ("role_name", added.role.attribute("name")),
+            ("log_group_name", added.log_group.attribute("name")),
+            ("dead_letter_queue_arn", added.dead_letters.arn()),
+            ("dead_letter_queue_url", added.dead_letters.attribute("url")),
+            ("start_policy", Expr::Json(Box::new(start))),
+            ("start_command", Expr::concat(command)),
+        ]);
+        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph
+    }
+
+    fn seed(name: &str) -> Value {
+        let text = |text: &str| Value::String(text.to_owned());
+        let step = Value::map([("fail", text("it")), ("name", text("it"))]);
+        Value::map([
+            ("name", text(name)),
+            ("step", Value::List(vec![step])),
+            (
+                "on",
+                Value::List(vec![
+                    Value::map([("event_pattern", text("{}"))]),
+                    Value::map([("schedule", Value::Unknown)]),
+                ]),
+            ),
+        ])
+    }
+
+    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
+        let mut inputs = common::recover(objects, "workflow");
+        let machine = |field| common::setting(objects, "sfn_state_machine.workflow", field);
+        let lower =
+            |value: Value| value.as_text().map(|text| Value::String(text.to_lowercase())).unwrap_or_default();
+        let own = [
+            ("name", Value::String(name.to_owned())),
+            ("type", lower(machine("type"))),
+            ("log_level", lower(machine("log_level"))),
+            ("log_data", machine("include_execution_data")),
+            ("tracing", machine("tracing_enabled")),
+        ];
+        inputs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Value::Map(inputs)
+    }
+}
+
+/// The tasks of the steps that run one, by the step's index.
+fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
+    let with_task = steps.iter().enumerate().filter_map(|(index, step)| match step {
+        Step::Task(step) => Some((index, &step.task)),
+        _ => None,
+    });
+    let read = with_task.map(|(index, handle)| {
+        let at =
+            crate::composite::item_path("step", index).join(crate::finding::Step::Field("task".to_owned()));
+        (index, launch::read_one(handle, at, findings))
+    });
+    let read: Vec<(usize, Launch)> = read.collect();
+    read.into_iter().filter(|(_, launch)| launch.is_known()).collect()
+}
+
+/// A state machine to add to a graph.
+pub(super) struct Spec<'a> {
+    /// What it is called.
+    pub(super) part: Part<'a>,
+    pub(super) steps: &'a [Step],
+    /// The tasks of the steps that run one, by the step's index.
+    pub(super) tasks: &'a BTreeMap<usize, Launch>,
+    pub(super) express: bool,
+    pub(super) log_level: &'a str,
+    pub(super) log_data: &'a Scalar<bool>,
+    pub(super) tracing: &'a Scalar<bool>,
+    pub(super) common: &'a Common,
+}
+
+/// What was added.
+pub(super) struct Added {
+    pub(super) machine: Handle,
+    pub(super) definition: Expr,
+    pub(super) role: Handle,
+    pub(super) log_group: Handle,
+    pub(super) dead_letters: Handle,
+}
+
+/// Adds a state machine and everything around it.
+pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
+    let Spec { part, common, .. } = spec;
+    let own = part.main("workflow");
+    let name = part.regional("", 80);
+    // The prefix has the log group left out of what a resource policy of Logs, which has a limit, must name.
+    let log_name = Expr::concat(["/aws/vendedlogs/states/".into(), name.clone()]);
+    let log_group = common::log_group(graph, &own, log_name, common);
+    let machine_arn = Expr::arn("states", Expr::concat(["stateMachine:".into(), name.clone()]));
+    let executions = Expr::arn("states", Expr::concat(["execution:".into(), name.clone()]));
+    let dead_letters = common::dead_letters(
+        graph,
+        part,
+        common::Care::from(*common),
+        "Executions that failed wait in the dead-letter queue.",
+    );
+    let mut senders = Vec::new();
+    let failures = (!spec.express).then(|| {
+        let pattern = Expr::map([
+            ("source", Expr::list(["aws.states"])),
+            ("detail-type", Expr::list(["Step Functions Execution Status Change"])),
+            (
+                "detail",
+                Expr::map([
+                    ("status", Expr::list(["ABORTED", "FAILED", "TIMED_OUT"])),
+                    ("stateMachineArn", Expr::list([machine_arn.clone()])),
+                ]),
+            ),
+        ]);
+        let rule = graph
+            .add(&events::RULE, &part.role("failures"))
+            .set("name", part.regional("failures", 64))
+            .set("event_pattern", pattern)
+            .set("state", "ENABLED")
+            .handle();
+        senders.push(("events.amazonaws.com", On::Source(rule.arn())));
+        rule
+    });
+    let policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
+    let queue_policy = common::queue_policy(graph, part, &dead_letters, policy);
+    if let Some(rule) = &failures {
+        graph
+            .add(&events::TARGET, &part.role("failures"))
+            .set("rule", rule.attribute("name"))
+            .set("target_id", "dead-letters")
+            .set("arn", dead_letters.arn())
+            .after(&queue_policy);
+    }
+
+    let source =
+        Source { steps: spec.steps, tasks: spec.tasks, machine: &machine_arn, executions: &executions };
+    let mut grants = source.grants();
+    if spec.log_level != "off" {
+        grants.push(Grant::DeliverLogs);
+    }
+    grants.push(Grant::Trace);
+    if spec.express {
+        grants.push(Grant::SendMessages(dead_letters.arn()));
+    }
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    let trust = policy::trust("states.amazonaws.com", true);
+    let role = common::role(graph, &own, part.global("", 64), trust, common);
+    let known = spec
+        .steps
+        .iter()
+        .enumerate()
+        .all(|(index, step)| !matches!(step, Step::Task(_)) || spec.tasks.contains_key(&index));
+    let role_policy = graph
+        .add(&iam::ROLE_POLICY, &own)
+        .set("role", role.attribute("name"))
+        .set("name", "workflow")
+        .set("policy", if known { policy::identity(&grants) } else { Expr::Unknown })
+        .handle();
+    let own_dead_letters = dead_letters.arn();
+    let definition = source.definition(spec.express.then_some(&own_dead_letters));
+    let destination = Expr::concat([log_group.arn(), ":*".into()]);
+    let logs = spec.log_level != "off";
+    let machine = graph
+        .add(&sfn::STATE_MACHINE, &own)
+        .set("name", name.clone())
+        .set("type", if spec.express { "EXPRESS" } else { "STANDARD" })
+        .set("role_arn", role.arn())
+        .set("definition", definition.clone())
+        .set("log_level", spec.log_level.to_uppercase())
+        .set("include_execution_data", spec.log_data)
+        .set_if("log_destination", logs.then_some(destination))
+        .set("tracing_enabled", spec.tracing)
+        .set_if("kms_key_id", common.kms_key_arn.as_ref())
+        .after(&role_policy)
+        .handle();
+    Added { machine, definition, role, log_group, dead_letters }
+}
+
+/// Adds what starts executions; `bucket` is the one that starts on buckets are on, when it is made in the
+/// same graph.
+pub(super) fn add_starts(
+    graph: &mut Graph,
+    spec: &Spec<'_>,
+    on: &[Start],
+    bucket: Option<&Handle>,
+    added: &Added,
+) {
+    if on.is_empty() {
+        return;
+    }
+    let Spec { part, common, .. } = spec;
+    let own = part.role("start");
+    let services: Vec<&str> = [
+        ("events.amazonaws.com", on.iter().any(|start| !matches!(start, Start::Schedule(_)))),
+        ("scheduler.amazonaws.com", on.iter().any(|start| matches!(start, Start::Schedule(_)))),
+    ]
+    .into_iter()
+    .filter_map(|(service, used)| used.then_some(service))
+    .collect();
+    let trust = policy::trust_of(&services, true);
+    let role = common::role(graph, &own, part.global("start", 64), trust, common);
+    let mut grants =
+        vec![Grant::StartExecution(added.machine.arn()), Grant::SendMessages(added.dead_letters.arn())];
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    let role_policy = graph
+        .add(&iam::ROLE_POLICY, &own)
+        .set("role", role.attribute("name"))
+        .set("name", "start")
+        .set("policy", policy::identity(&grants))
+        .handle();
+    let mut group: Option<Handle> = None;
+    for (index, start) in on.iter().enumerate() {
+        let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
+        let role_name = part.role(&format!("on_start{number}"));
+        let pattern = match start {
+            Start::Bucket(start) => created(start, bucket),
+            Start::Event(start) => parsed(&start.event_pattern),
+            Start::Schedule(start) => {
+                let group = group.get_or_insert_with(|| {
+                    graph
+                        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+                        .set("name", part.regional("", 64))
+                        .handle()
+                });
+                graph
+                    .add(&scheduler::SCHEDULE, &role_name)
+                    .set("group_name", group.attribute("name"))
+                    .set("name", role_name.clone())
+                    .set("schedule_expression", &start.schedule)
+                    .set("schedule_expression_timezone", &start.timezone)
+                    .set("target_arn", added.machine.arn())
+                    .set("target_role_arn", role.arn())
+                    .set("input", start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed))
+                    .set("dead_letter_arn", added.dead_letters.arn())
+                    .set("maximum_retry_attempts", 2)
+                    .set_if("kms_key_arn", common.kms_key_arn.as_ref())
+                    .set("state", "ENABLED")
+                    .after(&role_policy);
+                continue;
+            }
+        };
+        let rule = graph
+            .add(&events::RULE, &role_name)
+            .set("name", part.regional(&format!("start{}", number.replace('_', "-")), 64))
+            .set("event_pattern", pattern)
+            .set("state", "ENABLED")
+            .handle();
+        graph
+            .add(&events::TARGET, &role_name)
+            .set("rule", rule.attribute("name"))
+            .set("target_id", "workflow")
+            .set("arn", added.machine.arn())
+            .set("role_arn", role.arn())
+            .after(&role_policy);
+    }
+}
+
+/// The pattern of the events of objects that are put into a bucket.
+fn created(start: &BucketStart, made: Option<&Handle>) -> Expr {
+    let bucket = made.map_or_else(|| (&start.bucket).into(), |made| made.attribute("bucket"));
+    let mut detail = BTreeMap::from([("bucket".to_owned(), Expr::map([("name", Expr::list([bucket]))]))]);
+    let key = match (start.prefix.as_deref().unwrap_or_default(), start.suffix.as_deref().unwrap_or_default())
+    {
+        ("", "") => None,
+        ("", suffix) => Some(json!([{ "suffix": suffix }])),
+        (prefix, "") => Some(json!([{ "prefix": prefix }])),
+        (prefix, suffix) => Some(json!([{ "wildcard": format!("{}*{}", literal(prefix), literal(suffix)) }])),
+    };
+    if let Some(key) = key {
+        detail.insert("object".to_owned(), Expr::map([("key", Expr::Literal(key))]));
+    }
+    Expr::map([
+        ("source", Expr::list(["aws.s3"])),
+        ("detail-type", Expr::list(["Object Created"])),
+        ("account", Expr::list([Expr::Place(Place::Account)])),
+        ("detail", Expr::Map(detail)),
+    ])
+}
+
+/// A text that a wildcard of EventBridge takes as it stands.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('*', "\\*")
+}

@@ -1,0 +1,61 @@
+//! Whether buckets tell EventBridge what happens to their objects.
+
+use async_trait::async_trait;
+use aws_sdk_s3::types::{EventBridgeConfiguration, NotificationConfiguration};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::notification::{Notifications, lost, missing};
+use super::{settings, text};
+
+pub(super) struct EventBridge(pub(super) Notifications);
+
+fn is_on(document: &NotificationConfiguration) -> bool {
+    document.event_bridge_configuration().is_some()
+}
+
+impl EventBridge {
+    /// Switches it on or off, and leaves the rest of the document as it is.
+    async fn switch(&self, bucket: &str, on: bool) -> Result<(), Failure> {
+        let _lock = self.0.lock(bucket).await?;
+        let Some(mut document) = self.0.document(bucket).await? else {
+            // With the bucket its notifications are gone.
+            return if on { Err(missing(bucket)) } else { Ok(()) };
+        };
+        if is_on(&document) == on {
+            return Ok(());
+        }
+        document.event_bridge_configuration = on.then(|| EventBridgeConfiguration::builder().build());
+        // None of the destinations in it are this object's.
+        self.0.write(bucket, document, true).await?;
+        let there = self.0.document(bucket).await?.is_some_and(|document| is_on(&document));
+        if there == on { Ok(()) } else { Err(lost(bucket, "what EventBridge is told")) }
+    }
+}
+
+#[async_trait]
+impl Driver for EventBridge {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let document = self.0.document(id).await?;
+        Ok(document.filter(is_on).map(|_| Observed {
+            id: id.to_owned(),
+            settings: settings([("bucket", json!(id))]),
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let bucket = text(settings, "bucket");
+        self.switch(bucket, true).await?;
+        Ok(Created { id: bucket.to_owned(), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], _settings: &Settings) -> Result<(), Failure> {
+        self.switch(id, true).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        self.switch(id, false).await
+    }
+}

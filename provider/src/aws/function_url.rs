@@ -1,0 +1,100 @@
+//! HTTPS addresses of functions' own.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::{Cors, FunctionUrlAuthType};
+use serde_json::json;
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+
+use super::failure::{call, found, gone};
+use super::http_api::given;
+use super::{number, settings, text};
+
+/// The role of what takes a function's requests, by the role of the function.
+pub(super) fn http_role(function: &str) -> String {
+    if function == "function" { "http".to_owned() } else { format!("{function}_http") }
+}
+
+pub(super) struct FunctionUrls(pub(super) Client);
+
+/// Who may call from a browser.
+fn cors(settings: &Settings) -> Cors {
+    Cors::builder()
+        .set_allow_origins(given(settings, "cors_allow_origins"))
+        .set_allow_methods(given(settings, "cors_allow_methods"))
+        .set_allow_headers(given(settings, "cors_allow_headers"))
+        .set_max_age(number(settings, "cors_max_age"))
+        .build()
+}
+
+fn authorization(settings: &Settings) -> FunctionUrlAuthType {
+    FunctionUrlAuthType::from(text(settings, "authorization_type"))
+}
+
+#[async_trait]
+impl Driver for FunctionUrls {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let request = self.0.get_function_url_config().function_name(id);
+        let Some(now) = found(call!("lambda:GetFunctionUrlConfig", request))? else { return Ok(None) };
+        let cors = now.cors();
+        // An age of zero is none.
+        let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("function_name", json!(id)),
+                ("authorization_type", json!(now.auth_type().as_str())),
+                ("cors_allow_origins", json!(cors.map(Cors::allow_origins))),
+                ("cors_allow_methods", json!(cors.map(Cors::allow_methods))),
+                ("cors_allow_headers", json!(cors.map(Cors::allow_headers))),
+                ("cors_max_age", json!(max_age)),
+            ]),
+            attributes: [("function_url".to_owned(), json!(now.function_url()))].into(),
+            ..Observed::default()
+        }))
+    }
+
+    /// Whether a function has an address does not follow from its name.
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for (key, function) in found {
+            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
+            match self.observe(&function.id).await {
+                // The right to look comes with that to make one: who has none made none.
+                Err(failure) if failure.is_denied() => {}
+                observed => belonging.extend(observed?.map(|observed| (http_role(role), observed))),
+            }
+        }
+        Ok(belonging)
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let id = text(settings, "function_name");
+        let cors = Some(cors(settings)).filter(|cors| *cors != Cors::builder().build());
+        let request = self.0.create_function_url_config().function_name(id);
+        let request = request.auth_type(authorization(settings)).set_cors(cors);
+        let created = call!("lambda:CreateFunctionUrlConfig", request)?;
+        Ok(Created {
+            id: id.to_owned(),
+            attributes: [("function_url".to_owned(), created.function_url.into())].into(),
+        })
+    }
+
+    /// What is not sent stays: without anybody who may call, that is sent.
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let request = self.0.update_function_url_config().function_name(id);
+        let request = request.auth_type(authorization(settings)).cors(cors(settings));
+        call!("lambda:UpdateFunctionUrlConfig", request).map(|_| ())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let request = self.0.delete_function_url_config().function_name(id);
+        gone(call!("lambda:DeleteFunctionUrlConfig", request))
+    }
+}

@@ -1,0 +1,546 @@
+//! API Gateway's HTTP APIs and their parts.
+//!
+//! AWS names parts by random ids. Here they are what they are for, and are found by that among all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client;
+use aws_sdk_apigatewayv2::config::Builder;
+use aws_sdk_apigatewayv2::config::retry::RetryConfig;
+use aws_sdk_apigatewayv2::operation::get_stage::GetStageOutput;
+use aws_sdk_apigatewayv2::types::{
+    AccessLogSettings, AuthorizationType, Authorizer, AuthorizerType, Cors, Integration, IntegrationType,
+    JwtConfiguration, ProtocolType, Route, RouteSettings,
+};
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+use tandem_model::context::partition;
+use tandem_model::names;
+use tandem_model::ownership::{INSTANCE, OWNER};
+
+use super::failure::{call, found, gone};
+use super::{number, optional, pages, settings, split, text, texts};
+
+/// For how long a create call without an answer is made again.
+const UNANSWERED: Duration = Duration::from_secs(60);
+
+/// A list of texts, when there are some.
+pub(super) fn given(settings: &Settings, field: &str) -> Option<Vec<String>> {
+    Some(texts(settings, field)).filter(|list| !list.is_empty())
+}
+
+/// A boolean among settings.
+pub(super) fn flag(settings: &Settings, field: &str) -> Option<bool> {
+    settings.get(field).and_then(Json::as_bool)
+}
+
+/// For a call that makes another object each time, and takes no token that would tell of a second try: the
+/// SDK must not make it again when the answer is lost.
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// What became of such a call when it failed: it may have made its object all the same.
+async fn settle(
+    failure: Failure,
+    look: impl Future<Output = Result<Option<Observed>, Failure>>,
+) -> Result<Created, Failure> {
+    // One call more would be another too many.
+    if failure.code == "TooManyRequestsException" {
+        return Err(failure);
+    }
+    match look.await {
+        Ok(Some(made)) => Ok(Created { id: made.id, attributes: made.attributes }),
+        Ok(None) if failure.code.is_empty() => Err(Failure { class: Class::Passing(UNANSWERED), ..failure }),
+        _ => Err(failure),
+    }
+}
+
+fn missing(operation: &str, id: &str) -> Failure {
+    Failure::local(operation, format!("`{id}` is gone"))
+}
+
+fn own_id(id: Option<&str>) -> BTreeMap<String, Json> {
+    [("id".to_owned(), json!(id))].into()
+}
+
+pub(super) struct Apis {
+    pub(super) client: Client,
+    pub(super) region: String,
+    /// The account, which AWS does not tell of an API.
+    pub(super) account: Option<String>,
+}
+
+/// Who may call from a browser; `None` when nobody may.
+fn cors(settings: &Settings) -> Option<Cors> {
+    let cors = Cors::builder()
+        .set_allow_origins(given(settings, "cors_allow_origins"))
+        .set_allow_methods(given(settings, "cors_allow_methods"))
+        .set_allow_headers(given(settings, "cors_allow_headers"))
+        .set_max_age(number(settings, "cors_max_age"))
+        .build();
+    (cors != Cors::builder().build()).then_some(cors)
+}
+
+impl Apis {
+    /// The ARN that the tagging calls take.
+    fn arn(&self, id: &str) -> String {
+        format!("arn:{}:apigateway:{}::/apis/{id}", partition(&self.region), self.region)
+    }
+
+    fn attributes(&self, id: &str, endpoint: Option<&str>) -> BTreeMap<String, Json> {
+        let mut attributes = own_id(Some(id));
+        attributes.insert("api_endpoint".to_owned(), json!(endpoint));
+        if let Some(account) = &self.account {
+            let (partition, region) = (partition(&self.region), &self.region);
+            let arn = format!("arn:{partition}:execute-api:{region}:{account}:{id}");
+            attributes.insert("execution_arn".to_owned(), arn.into());
+        }
+        attributes
+    }
+
+    /// What an earlier try of the same create made.
+    async fn made(&self, settings: &Settings, tags: &Tags) -> Result<Option<Observed>, Failure> {
+        let found = self.find(settings).await?;
+        Ok(found.filter(|found| found.tags.get(INSTANCE) == tags.get(INSTANCE)))
+    }
+}
+
+#[async_trait]
+impl Driver for Apis {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(api) = found(call!("apigatewayv2:GetApi", self.client.get_api().api_id(id)))? else {
+            return Ok(None);
+        };
+        // GetApi tells tags, too, but not every API Gateway keeps those up to date.
+        let tags = self.client.get_tags().resource_arn(self.arn(id));
+        let Some(tags) = found(call!("apigatewayv2:GetTags", tags))? else { return Ok(None) };
+        let cors = api.cors_configuration();
+        // An age of zero is none.
+        let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(api.name())),
+                ("protocol_type", json!(api.protocol_type().map(ProtocolType::as_str))),
+                ("description", json!(api.description().filter(|text| !text.is_empty()))),
+                (
+                    "disable_execute_api_endpoint",
+                    json!(api.disable_execute_api_endpoint().unwrap_or_default()),
+                ),
+                ("cors_allow_origins", json!(cors.map(Cors::allow_origins))),
+                ("cors_allow_methods", json!(cors.map(Cors::allow_methods))),
+                ("cors_allow_headers", json!(cors.map(Cors::allow_headers))),
+                ("cors_max_age", json!(max_age)),
+            ]),
+            attributes: self.attributes(id, api.api_endpoint()),
+            tags: tags.tags.unwrap_or_default().into_iter().collect(),
+        }))
+    }
+
+    /// A name may be that of several: ours says whose it is.
+    async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
+        let apis = pages(|token| async {
+            let page = call!("apigatewayv2:GetApis", self.client.get_apis().set_next_token(token))?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        let name = text(settings, "name");
+        let ours = apis
+            .await?
+            .into_iter()
+            .find(|api| api.name() == Some(name) && api.tags().is_some_and(|tags| tags.contains_key(OWNER)));
+        match ours.and_then(|api| api.api_id) {
+            Some(id) => self.observe(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// API Gateway knows no prefix: all are looked through.
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let apis = pages(|token| async {
+            let page = call!("apigatewayv2:GetApis", self.client.get_apis().set_next_token(token))?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        let prefix = names::prefix(project);
+        let apis = apis.await?.into_iter();
+        let ours = apis.filter(|api| api.name().is_some_and(|name| name.starts_with(&prefix)));
+        Ok(ours.filter_map(|api| api.api_id).collect())
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let request = self
+            .client
+            .create_api()
+            .name(text(settings, "name"))
+            .protocol_type(ProtocolType::from(text(settings, "protocol_type")))
+            .set_description(optional(settings, "description"))
+            .set_disable_execute_api_endpoint(flag(settings, "disable_execute_api_endpoint"))
+            .set_cors_configuration(cors(settings))
+            .set_tags(Some(tags.clone().into_iter().collect()));
+        match call!("apigatewayv2:CreateApi", request.customize().config_override(once())) {
+            Ok(created) => {
+                let id = created.api_id.unwrap_or_default();
+                Ok(Created { attributes: self.attributes(&id, created.api_endpoint.as_deref()), id })
+            }
+            Err(failure) => settle(failure, self.made(settings, tags)).await,
+        }
+    }
+
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let cors = cors(settings);
+        // UpdateApi replaces who may call, and cannot take it away.
+        if cors.is_none() && fields.iter().any(|field| field.starts_with("cors_")) {
+            let request = self.client.delete_cors_configuration().api_id(id);
+            gone(call!("apigatewayv2:DeleteCorsConfiguration", request))?;
+        }
+        let request = self
+            .client
+            .update_api()
+            .api_id(id)
+            .description(text(settings, "description"))
+            .set_disable_execute_api_endpoint(flag(settings, "disable_execute_api_endpoint"))
+            .set_cors_configuration(cors);
+        call!("apigatewayv2:UpdateApi", request).map(|_| ())
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let arn = self.arn(id);
+        if !set.is_empty() {
+            let tags = Some(set.clone().into_iter().collect());
+            let request = self.client.tag_resource().resource_arn(&arn).set_tags(tags);
+            call!("apigatewayv2:TagResource", request)?;
+        }
+        if !remove.is_empty() {
+            let request = self.client.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
+            call!("apigatewayv2:UntagResource", request)?;
+        }
+        Ok(())
+    }
+
+    /// What is left of its parts goes with it.
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        gone(call!("apigatewayv2:DeleteApi", self.client.delete_api().api_id(id)))
+    }
+}
+
+pub(super) struct Integrations(pub(super) Client);
+
+impl Integrations {
+    async fn get(&self, id: &str) -> Result<Option<Integration>, Failure> {
+        let (api, uri) = split(id, '|', "apigatewayv2:GetIntegrations")?;
+        let all = pages(|token| async {
+            let request = self.0.get_integrations().api_id(api).set_next_token(token);
+            let page = call!("apigatewayv2:GetIntegrations", request)?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        // Without the API there are none.
+        let all = found(all.await)?.unwrap_or_default();
+        Ok(all.into_iter().find(|integration| integration.integration_uri() == Some(uri)))
+    }
+}
+
+#[async_trait]
+impl Driver for Integrations {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (api, uri) = split(id, '|', "apigatewayv2:GetIntegrations")?;
+        let now = self.get(id).await?;
+        Ok(now.map(|now| Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("api_id", json!(api)),
+                ("integration_type", json!(now.integration_type().map(IntegrationType::as_str))),
+                ("integration_uri", json!(uri)),
+                ("payload_format_version", json!(now.payload_format_version())),
+                ("timeout_milliseconds", json!(now.timeout_in_millis())),
+            ]),
+            attributes: own_id(now.integration_id()),
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (api, uri) = (text(settings, "api_id"), text(settings, "integration_uri"));
+        let id = format!("{api}|{uri}");
+        let request = self
+            .0
+            .create_integration()
+            .api_id(api)
+            .integration_type(IntegrationType::from(text(settings, "integration_type")))
+            .integration_uri(uri)
+            .set_payload_format_version(optional(settings, "payload_format_version"))
+            .set_timeout_in_millis(number(settings, "timeout_milliseconds"));
+        match call!("apigatewayv2:CreateIntegration", request.customize().config_override(once())) {
+            Ok(created) => Ok(Created { attributes: own_id(created.integration_id()), id }),
+            Err(failure) => settle(failure, self.observe(&id)).await,
+        }
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetIntegrations", id))?;
+        let request = self
+            .0
+            .update_integration()
+            .api_id(text(settings, "api_id"))
+            .set_integration_id(now.integration_id)
+            .set_payload_format_version(optional(settings, "payload_format_version"))
+            .set_timeout_in_millis(number(settings, "timeout_milliseconds"));
+        call!("apigatewayv2:UpdateIntegration", request).map(|_| ())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let (api, _) = split(id, '|', "apigatewayv2:DeleteIntegration")?;
+        let Some(now) = self.get(id).await? else { return Ok(()) };
+        let request = self.0.delete_integration().api_id(api).set_integration_id(now.integration_id);
+        gone(call!("apigatewayv2:DeleteIntegration", request))
+    }
+}
+
+pub(super) struct Routes(pub(super) Client);
+
+impl Routes {
+    async fn get(&self, id: &str) -> Result<Option<Route>, Failure> {
+        let (api, key) = split(id, '|', "apigatewayv2:GetRoutes")?;
+        let all = pages(|token| async {
+            let request = self.0.get_routes().api_id(api).set_next_token(token);
+            let page = call!("apigatewayv2:GetRoutes", request)?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        let all = found(all.await)?.unwrap_or_default();
+        Ok(all.into_iter().find(|route| route.route_key() == Some(key)))
+    }
+}
+
+#[async_trait]
+impl Driver for Routes {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (api, key) = split(id, '|', "apigatewayv2:GetRoutes")?;
+        let now = self.get(id).await?;
+        Ok(now.map(|now| {
+            let authorization = now.authorization_type().map_or("NONE", AuthorizationType::as_str);
+            Observed {
+                id: id.to_owned(),
+                settings: settings([
+                    ("api_id", json!(api)),
+                    ("route_key", json!(key)),
+                    ("target", json!(now.target())),
+                    ("authorization_type", json!(authorization)),
+                    ("authorizer_id", json!(now.authorizer_id().filter(|text| !text.is_empty()))),
+                    ("authorization_scopes", json!(now.authorization_scopes())),
+                ]),
+                ..Observed::default()
+            }
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (api, key) = (text(settings, "api_id"), text(settings, "route_key"));
+        let request = self
+            .0
+            .create_route()
+            .api_id(api)
+            .route_key(key)
+            .target(text(settings, "target"))
+            .authorization_type(AuthorizationType::from(text(settings, "authorization_type")))
+            .set_authorizer_id(optional(settings, "authorizer_id"))
+            .set_authorization_scopes(given(settings, "authorization_scopes"));
+        call!("apigatewayv2:CreateRoute", request)?;
+        Ok(Created { id: format!("{api}|{key}"), ..Created::default() })
+    }
+
+    /// What is not sent stays; an authorizer is taken only together with its type.
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetRoutes", id))?;
+        let cleared = |field: &str| fields.contains(&field);
+        let authorizer = optional(settings, "authorizer_id");
+        let scopes = given(settings, "authorization_scopes");
+        let request = self
+            .0
+            .update_route()
+            .api_id(text(settings, "api_id"))
+            .set_route_id(now.route_id)
+            .target(text(settings, "target"))
+            .authorization_type(AuthorizationType::from(text(settings, "authorization_type")))
+            .set_authorizer_id(authorizer.or_else(|| cleared("authorizer_id").then(String::new)))
+            .set_authorization_scopes(scopes.or_else(|| cleared("authorization_scopes").then(Vec::new)));
+        call!("apigatewayv2:UpdateRoute", request).map(|_| ())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let (api, _) = split(id, '|', "apigatewayv2:DeleteRoute")?;
+        let Some(now) = self.get(id).await? else { return Ok(()) };
+        let request = self.0.delete_route().api_id(api).set_route_id(now.route_id);
+        gone(call!("apigatewayv2:DeleteRoute", request))
+    }
+}
+
+pub(super) struct Authorizers(pub(super) Client);
+
+fn jwt(settings: &Settings) -> JwtConfiguration {
+    JwtConfiguration::builder()
+        .issuer(text(settings, "jwt_issuer"))
+        .set_audience(given(settings, "jwt_audience"))
+        .build()
+}
+
+impl Authorizers {
+    async fn get(&self, id: &str) -> Result<Option<Authorizer>, Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
+        let all = pages(|token| async {
+            let request = self.0.get_authorizers().api_id(api).set_next_token(token);
+            let page = call!("apigatewayv2:GetAuthorizers", request)?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        let all = found(all.await)?.unwrap_or_default();
+        Ok(all.into_iter().find(|authorizer| authorizer.name() == Some(name)))
+    }
+}
+
+#[async_trait]
+impl Driver for Authorizers {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
+        let now = self.get(id).await?;
+        Ok(now.map(|now| {
+            let jwt = now.jwt_configuration();
+            Observed {
+                id: id.to_owned(),
+                settings: settings([
+                    ("api_id", json!(api)),
+                    ("name", json!(name)),
+                    ("authorizer_type", json!(now.authorizer_type().map(AuthorizerType::as_str))),
+                    ("identity_sources", json!(now.identity_source())),
+                    ("jwt_issuer", json!(jwt.and_then(JwtConfiguration::issuer))),
+                    ("jwt_audience", json!(jwt.map(JwtConfiguration::audience))),
+                ]),
+                attributes: own_id(now.authorizer_id()),
+                ..Observed::default()
+            }
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (api, name) = (text(settings, "api_id"), text(settings, "name"));
+        let id = format!("{api}|{name}");
+        let request = self
+            .0
+            .create_authorizer()
+            .api_id(api)
+            .name(name)
+            .authorizer_type(AuthorizerType::from(text(settings, "authorizer_type")))
+            .set_identity_source(Some(texts(settings, "identity_sources")))
+            .jwt_configuration(jwt(settings));
+        match call!("apigatewayv2:CreateAuthorizer", request.customize().config_override(once())) {
+            Ok(created) => Ok(Created { attributes: own_id(created.authorizer_id()), id }),
+            Err(failure) => settle(failure, self.observe(&id)).await,
+        }
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetAuthorizers", id))?;
+        let request = self
+            .0
+            .update_authorizer()
+            .api_id(text(settings, "api_id"))
+            .set_authorizer_id(now.authorizer_id)
+            .set_identity_source(Some(texts(settings, "identity_sources")))
+            .jwt_configuration(jwt(settings));
+        call!("apigatewayv2:UpdateAuthorizer", request).map(|_| ())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let (api, _) = split(id, '|', "apigatewayv2:DeleteAuthorizer")?;
+        let Some(now) = self.get(id).await? else { return Ok(()) };
+        let request = self.0.delete_authorizer().api_id(api).set_authorizer_id(now.authorizer_id);
+        gone(call!("apigatewayv2:DeleteAuthorizer", request))
+    }
+}
+
+pub(super) struct Stages(pub(super) Client);
+
+fn access_logs(settings: &Settings) -> Option<AccessLogSettings> {
+    let destination = optional(settings, "access_log_destination_arn")?;
+    let logs = AccessLogSettings::builder().destination_arn(destination);
+    Some(logs.set_format(optional(settings, "access_log_format")).build())
+}
+
+/// The limits of every route. They are set together with metrics, which are not ours and stay as they are.
+fn limits(settings: &Settings, now: Option<&RouteSettings>) -> RouteSettings {
+    RouteSettings::builder()
+        .set_detailed_metrics_enabled(now.and_then(RouteSettings::detailed_metrics_enabled))
+        .set_throttling_burst_limit(number(settings, "throttling_burst_limit"))
+        .set_throttling_rate_limit(settings.get("throttling_rate_limit").and_then(Json::as_f64))
+        .build()
+}
+
+impl Stages {
+    async fn get(&self, api: &str, name: &str) -> Result<Option<GetStageOutput>, Failure> {
+        found(call!("apigatewayv2:GetStage", self.0.get_stage().api_id(api).stage_name(name)))
+    }
+}
+
+#[async_trait]
+impl Driver for Stages {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:GetStage")?;
+        let Some(now) = self.get(api, name).await? else { return Ok(None) };
+        let (logs, limits) = (now.access_log_settings(), now.default_route_settings());
+        let rate = limits.and_then(RouteSettings::throttling_rate_limit);
+        // Rates are floats to AWS, and whole numbers here.
+        #[allow(clippy::cast_possible_truncation)]
+        let rate = rate.map(|rate| rate as i64);
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("api_id", json!(api)),
+                ("name", json!(name)),
+                ("auto_deploy", json!(now.auto_deploy().unwrap_or_default())),
+                ("access_log_destination_arn", json!(logs.and_then(AccessLogSettings::destination_arn))),
+                ("access_log_format", json!(logs.and_then(AccessLogSettings::format))),
+                ("throttling_burst_limit", json!(limits.and_then(RouteSettings::throttling_burst_limit))),
+                ("throttling_rate_limit", json!(rate)),
+            ]),
+            ..Observed::default()
+        }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (api, name) = (text(settings, "api_id"), text(settings, "name"));
+        let request = self
+            .0
+            .create_stage()
+            .api_id(api)
+            .stage_name(name)
+            .set_auto_deploy(flag(settings, "auto_deploy"))
+            .set_access_log_settings(access_logs(settings))
+            .default_route_settings(limits(settings, None));
+        call!("apigatewayv2:CreateStage", request)?;
+        Ok(Created { id: format!("{api}|{name}"), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:UpdateStage")?;
+        let logs = access_logs(settings);
+        if logs.is_none() && fields.iter().any(|field| field.starts_with("access_log_")) {
+            let request = self.0.delete_access_log_settings().api_id(api).stage_name(name);
+            gone(call!("apigatewayv2:DeleteAccessLogSettings", request))?;
+        }
+        let now = self.get(api, name).await?.ok_or_else(|| missing("apigatewayv2:GetStage", id))?;
+        let request = self
+            .0
+            .update_stage()
+            .api_id(api)
+            .stage_name(name)
+            .set_auto_deploy(flag(settings, "auto_deploy"))
+            .set_access_log_settings(logs)
+            .default_route_settings(limits(settings, now.default_route_settings()));
+        call!("apigatewayv2:UpdateStage", request).map(|_| ())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:DeleteStage")?;
+        gone(call!("apigatewayv2:DeleteStage", self.0.delete_stage().api_id(api).stage_name(name)))
+    }
+}

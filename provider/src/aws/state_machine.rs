@@ -1,0 +1,220 @@
+//! Step Functions state machines. The id is the ARN.
+
+use async_trait::async_trait;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::config::Config;
+use aws_sdk_sfn::config::retry::RetryConfig;
+use aws_sdk_sfn::operation::describe_state_machine::DescribeStateMachineOutput as StateMachine;
+use aws_sdk_sfn::types::{
+    CloudWatchLogsLogGroup, EncryptionConfiguration, EncryptionType, LogDestination, LogLevel,
+    LoggingConfiguration, StateMachineStatus, StateMachineType, Tag, TracingConfiguration,
+    ValidateStateMachineDefinitionDiagnostic as Diagnostic,
+    ValidateStateMachineDefinitionResultCode as Verdict, ValidateStateMachineDefinitionSeverity as Severity,
+};
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+use tandem_model::names;
+
+use super::failure::{call, found, gone, not_yet};
+use super::{optional, pages, parse_policy, policy_text, settings, text};
+
+pub(super) struct StateMachines(pub(super) Client);
+
+fn tag_list(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn flag(settings: &Settings, field: &str) -> Option<bool> {
+    settings.get(field).and_then(Json::as_bool)
+}
+
+fn kind(settings: &Settings) -> StateMachineType {
+    StateMachineType::from(text(settings, "type"))
+}
+
+fn logging(settings: &Settings) -> LoggingConfiguration {
+    let destination = optional(settings, "log_destination").map(|arn| {
+        let group = CloudWatchLogsLogGroup::builder().log_group_arn(arn).build();
+        LogDestination::builder().cloud_watch_logs_log_group(group).build()
+    });
+    LoggingConfiguration::builder()
+        .set_level(optional(settings, "log_level").map(|level| LogLevel::from(level.as_str())))
+        .set_include_execution_data(flag(settings, "include_execution_data"))
+        .set_destinations(destination.map(|destination| vec![destination]))
+        .build()
+}
+
+fn tracing(settings: &Settings) -> TracingConfiguration {
+    TracingConfiguration::builder().set_enabled(flag(settings, "tracing_enabled")).build()
+}
+
+fn encryption(settings: &Settings) -> EncryptionConfiguration {
+    let key = optional(settings, "kms_key_id");
+    let kind =
+        if key.is_some() { EncryptionType::CustomerManagedKmsKey } else { EncryptionType::AwsOwnedKey };
+    EncryptionConfiguration::builder().set_kms_key_id(key).r#type(kind).build().expect("the type is set")
+}
+
+/// What is wrong with a definition, and where.
+fn line(fault: &Diagnostic) -> String {
+    let at = fault.location().map(|location| format!(" at {location}")).unwrap_or_default();
+    format!("{}: {}{at}", fault.code(), fault.message())
+}
+
+impl StateMachines {
+    async fn describe(&self, id: &str) -> Result<Option<StateMachine>, Failure> {
+        found(call!("states:DescribeStateMachine", self.0.describe_state_machine().state_machine_arn(id)))
+    }
+
+    /// Has a definition checked: the answer names every mistake, and its place. A check that cannot be made, on
+    /// an emulator that does not know it, stops nothing, and is not tried again: the call that follows checks as
+    /// well. A right that is missing is said, since the policy of a deployment has it.
+    async fn check(&self, settings: &Settings) -> Result<(), Failure> {
+        let request = self
+            .0
+            .validate_state_machine_definition()
+            .definition(policy_text(settings, "definition"))
+            .r#type(kind(settings))
+            .severity(Severity::Error)
+            .customize()
+            .config_override(Config::builder().retry_config(RetryConfig::disabled()));
+        match call!("states:ValidateStateMachineDefinition", request) {
+            Ok(checked) if checked.result == Verdict::Fail => {
+                let faults: Vec<String> = checked.diagnostics.iter().map(line).collect();
+                Err(Failure::local(
+                    "states:ValidateStateMachineDefinition",
+                    format!("the definition is not valid: {}", faults.join("; ")),
+                ))
+            }
+            Err(failure) if failure.is_denied() => Err(failure),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for StateMachines {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(machine) = self.describe(id).await? else { return Ok(None) };
+        if machine.status() == Some(&StateMachineStatus::Deleting) {
+            return Ok(None);
+        }
+        let request = self.0.list_tags_for_resource().resource_arn(id);
+        let Some(listed) = found(call!("states:ListTagsForResource", request))? else { return Ok(None) };
+        let logging = machine.logging_configuration();
+        let level = logging.and_then(LoggingConfiguration::level).map_or("OFF", LogLevel::as_str);
+        let destination = logging
+            .and_then(|logging| logging.destinations().first())
+            .and_then(LogDestination::cloud_watch_logs_log_group)
+            .and_then(CloudWatchLogsLogGroup::log_group_arn);
+        let key = machine.encryption_configuration().and_then(EncryptionConfiguration::kms_key_id);
+        let tags = listed.tags.unwrap_or_default().into_iter();
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(machine.name())),
+                ("type", json!(machine.r#type().as_str())),
+                ("role_arn", json!(machine.role_arn())),
+                ("definition", parse_policy(machine.definition())),
+                ("log_level", json!(level)),
+                (
+                    "include_execution_data",
+                    json!(logging.is_some_and(LoggingConfiguration::include_execution_data)),
+                ),
+                ("log_destination", json!(destination)),
+                (
+                    "tracing_enabled",
+                    json!(machine.tracing_configuration().is_some_and(TracingConfiguration::enabled)),
+                ),
+                ("kms_key_id", json!(key)),
+            ]),
+            attributes: [("arn".to_owned(), json!(machine.state_machine_arn()))].into(),
+            tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let machines = pages(|token| async {
+            let request = self.0.list_state_machines().set_next_token(token);
+            let page = call!("states:ListStateMachines", request)?;
+            Ok((page.state_machines, page.next_token))
+        });
+        let prefix = names::prefix(project);
+        let machines = machines.await?.into_iter().filter(|machine| machine.name.starts_with(&prefix));
+        Ok(machines.map(|machine| machine.state_machine_arn).collect())
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        self.check(settings).await?;
+        let request = self
+            .0
+            .create_state_machine()
+            .name(text(settings, "name"))
+            .r#type(kind(settings))
+            .definition(policy_text(settings, "definition"))
+            .role_arn(text(settings, "role_arn"))
+            .logging_configuration(logging(settings))
+            .tracing_configuration(tracing(settings))
+            .encryption_configuration(encryption(settings))
+            .set_tags(Some(tag_list(tags)));
+        let arn = call!("states:CreateStateMachine", request)?.state_machine_arn;
+        Ok(Created { id: arn.clone(), attributes: [("arn".to_owned(), arn.into())].into() })
+    }
+
+    /// Reads lag behind the create call.
+    async fn ready(&self, id: &str) -> Result<(), Failure> {
+        match self.describe(id).await? {
+            Some(machine) if machine.status() != Some(&StateMachineStatus::Deleting) => Ok(()),
+            _ => Err(not_yet("states:DescribeStateMachine", "the state machine is not seen yet")),
+        }
+    }
+
+    /// One call for all; a key is told only when it changes, since AWS counts that as a change of its own.
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        if fields.contains(&"definition") {
+            self.check(settings).await?;
+        }
+        let request = self
+            .0
+            .update_state_machine()
+            .state_machine_arn(id)
+            .definition(policy_text(settings, "definition"))
+            .role_arn(text(settings, "role_arn"))
+            .logging_configuration(logging(settings))
+            .tracing_configuration(tracing(settings))
+            .set_encryption_configuration(fields.contains(&"kms_key_id").then(|| encryption(settings)));
+        call!("states:UpdateStateMachine", request).map(|_| ())
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        if !set.is_empty() {
+            let request = self.0.tag_resource().resource_arn(id).set_tags(Some(tag_list(set)));
+            call!("states:TagResource", request)?;
+        }
+        if !remove.is_empty() {
+            let request = self.0.untag_resource().resource_arn(id).set_tag_keys(Some(remove.to_vec()));
+            call!("states:UntagResource", request)?;
+        }
+        Ok(())
+    }
+
+    /// A state machine is being deleted until the last of its executions has ended.
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let Some(machine) = self.describe(id).await? else { return Ok(()) };
+        if machine.status() != Some(&StateMachineStatus::Deleting) {
+            gone(call!("states:DeleteStateMachine", self.0.delete_state_machine().state_machine_arn(id)))?;
+            if self.describe(id).await?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(not_yet(
+            "states:DeleteStateMachine",
+            format!("the state machine `{id}` is still being deleted: its executions have to end first"),
+        ))
+    }
+
+    async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
+        Ok(self.describe(id).await?.is_none())
+    }
+}

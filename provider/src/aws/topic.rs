@@ -1,0 +1,376 @@
+//! SNS topics, their policies, and what gets their messages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::{Subscription, Tag};
+use serde_json::{Value as Json, json};
+use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::composite::Settings;
+use tandem_model::names;
+
+use super::failure::{call, found, gone};
+use super::queue::attribute_text;
+use super::{pages, parse_policy, policy_text, settings, split, text};
+
+/// Fields of a topic and the attributes that hold them. All are texts to SNS.
+const ATTRIBUTES: &[(&str, &str)] = &[
+    ("display_name", "DisplayName"),
+    ("fifo_topic", "FifoTopic"),
+    ("content_based_deduplication", "ContentBasedDeduplication"),
+    ("kms_master_key_id", "KmsMasterKeyId"),
+];
+/// What only a topic that keeps its order has.
+const OF_FIFO: [&str; 2] = ["fifo_topic", "content_based_deduplication"];
+
+pub(super) struct Topics(pub(super) Client);
+
+fn tag_list(tags: &Tags) -> Vec<Tag> {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    tags.map(|tag| tag.expect("key and value are set")).collect()
+}
+
+/// The name at the end of a topic's ARN.
+fn name(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+async fn attributes(client: &Client, arn: &str) -> Result<Option<HashMap<String, String>>, Failure> {
+    let topic = found(call!("sns:GetTopicAttributes", client.get_topic_attributes().topic_arn(arn)))?;
+    Ok(topic.map(|topic| topic.attributes.unwrap_or_default()))
+}
+
+/// Sets an attribute of a topic; an empty text takes it off.
+async fn set(client: &Client, arn: &str, attribute: &str, value: String) -> Result<(), Failure> {
+    let request = client.set_topic_attributes().topic_arn(arn);
+    let request = request.attribute_name(attribute).attribute_value(value);
+    call!("sns:SetTopicAttributes", request).map(|_| ())
+}
+
+fn given(settings: &Settings) -> HashMap<String, String> {
+    let fifo = settings.get("fifo_topic") == Some(&Json::Bool(true));
+    // SNS refuses these on a standard topic.
+    let chosen = ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field));
+    chosen
+        .filter_map(|(field, name)| Some(((*name).to_owned(), attribute_text(settings.get(*field)?))))
+        .collect()
+}
+
+#[async_trait]
+impl Driver for Topics {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(attributes) = attributes(&self.0, id).await? else { return Ok(None) };
+        let request = self.0.list_tags_for_resource().resource_arn(id);
+        let Some(listed) = found(call!("sns:ListTagsForResource", request))? else { return Ok(None) };
+        let given = |name: &str| attributes.get(name).filter(|text| !text.is_empty());
+        let is = |name: &str| given(name).is_some_and(|text| text == "true");
+        let fifo = is("FifoTopic");
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("name", json!(name(id))),
+                ("display_name", json!(given("DisplayName"))),
+                ("fifo_topic", json!(fifo.then_some(true))),
+                ("content_based_deduplication", json!(fifo.then(|| is("ContentBasedDeduplication")))),
+                ("kms_master_key_id", json!(given("KmsMasterKeyId"))),
+            ]),
+            attributes: [("arn".to_owned(), json!(id))].into(),
+            tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        }))
+    }
+
+    async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let topics = pages(|token| async {
+            let page = call!("sns:ListTopics", self.0.list_topics().set_next_token(token))?;
+            Ok((page.topics.unwrap_or_default(), page.next_token))
+        });
+        let arns = topics.await?.into_iter().filter_map(|topic| topic.topic_arn);
+        let prefix = names::prefix(project);
+        Ok(arns.filter(|arn| name(arn).starts_with(&prefix)).collect())
+    }
+
+    async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let request = self
+            .0
+            .create_topic()
+            .name(text(settings, "name"))
+            .set_attributes(Some(given(settings)))
+            .set_tags(Some(tag_list(tags)));
+        let arn = call!("sns:CreateTopic", request)?.topic_arn.unwrap_or_default();
+        Ok(Created { id: arn.clone(), attributes: [("arn".to_owned(), arn.into())].into() })
+    }
+
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        for (field, name) in ATTRIBUTES {
+            if fields.contains(field) {
+                let value = settings.get(*field).map(attribute_text).unwrap_or_default();
+                set(&self.0, id, name, value).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        if !set.is_empty() {
+            let request = self.0.tag_resource().resource_arn(id).set_tags(Some(tag_list(set)));
+            call!("sns:TagResource", request)?;
+        }
+        if !remove.is_empty() {
+            let request = self.0.untag_resource().resource_arn(id).set_tag_keys(Some(remove.to_vec()));
+            call!("sns:UntagResource", request)?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        gone(call!("sns:DeleteTopic", self.0.delete_topic().topic_arn(id)))
+    }
+}
+
+pub(super) struct TopicPolicies(pub(super) Client);
+
+/// The id of the policy that AWS gives every topic.
+const DEFAULT_POLICY: &str = "__default_policy_ID";
+
+/// The policy that AWS gives a topic: no topic is without one.
+fn default_policy(arn: &str) -> Json {
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    json!({
+        "Version": "2008-10-17",
+        "Id": DEFAULT_POLICY,
+        "Statement": [{
+            "Sid": "__default_statement_ID",
+            "Effect": "Allow",
+            "Principal": { "AWS": "*" },
+            "Action": [
+                "SNS:GetTopicAttributes",
+                "SNS:SetTopicAttributes",
+                "SNS:AddPermission",
+                "SNS:RemovePermission",
+                "SNS:DeleteTopic",
+                "SNS:Subscribe",
+                "SNS:ListSubscriptionsByTopic",
+                "SNS:Publish",
+                "SNS:Receive",
+            ],
+            "Resource": arn,
+            "Condition": { "StringEquals": { "AWS:SourceOwner": account } },
+        }],
+    })
+}
+
+#[async_trait]
+impl Driver for TopicPolicies {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let attributes = attributes(&self.0, id).await?;
+        let policy = attributes.as_ref().and_then(|attributes| attributes.get("Policy"));
+        let policy = policy.filter(|policy| !policy.is_empty()).map(|policy| parse_policy(policy));
+        let Some(policy) = policy.filter(|policy| policy["Id"] != DEFAULT_POLICY) else { return Ok(None) };
+        let settings = settings([("arn", json!(id)), ("policy", policy)]);
+        Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let arn = text(settings, "arn");
+        set(&self.0, arn, "Policy", policy_text(settings, "policy")).await?;
+        Ok(Created { id: arn.to_owned(), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        set(&self.0, id, "Policy", policy_text(settings, "policy")).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        match set(&self.0, id, "Policy", default_policy(id).to_string()).await {
+            // With the topic its policy is gone.
+            Err(failure) if failure.code == "NotFound" => Ok(()),
+            result => result,
+        }
+    }
+}
+
+pub(super) struct Subscriptions(pub(super) Client);
+
+/// What the filter of a subscription is about.
+const SCOPE: &str = "filter_policy_scope";
+/// Fields of a subscription and the attributes that hold them.
+const OF_SUBSCRIPTION: [(&str, &str); 4] = [
+    ("filter_policy", "FilterPolicy"),
+    ("redrive_policy", "RedrivePolicy"),
+    ("raw_message_delivery", "RawMessageDelivery"),
+    (SCOPE, "FilterPolicyScope"),
+];
+
+/// What lists say in place of the ARN until somebody confirms the subscription.
+const PENDING: &str = "PendingConfirmation";
+/// What they say in its place for a while after a delete.
+const DELETED: &str = "Deleted";
+
+/// Attributes with their values, all or those of some fields, in the order in which they can be set: a
+/// filter must fit the scope of the moment, and one that fits attributes fits bodies, too.
+fn chosen(settings: &Settings, fields: Option<&[&str]>) -> Vec<(&'static str, Option<String>)> {
+    let filtered = settings.contains_key("filter_policy");
+    let of_body = text(settings, SCOPE) == "MessageBody";
+    let mut chosen: Vec<(&str, &str)> = OF_SUBSCRIPTION
+        .into_iter()
+        // Without a filter there is nothing to say of its scope.
+        .filter(|(field, _)| filtered || *field != SCOPE)
+        .filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)))
+        .collect();
+    chosen.sort_by_key(|(field, _)| (*field == SCOPE) != of_body);
+    chosen.into_iter().map(|(field, name)| (name, settings.get(field).map(attribute_text))).collect()
+}
+
+/// The ARN of a subscription that somebody confirmed: the others have none.
+fn confirmed(subscription: &Subscription) -> Option<&str> {
+    subscription.subscription_arn().filter(|arn| *arn != PENDING)
+}
+
+impl Subscriptions {
+    /// The subscription, as lists have it.
+    async fn listed(&self, id: &str) -> Result<Option<Subscription>, Failure> {
+        let (topic, endpoint) = split(id, '|', "sns:ListSubscriptionsByTopic")?;
+        let subscriptions = pages(|token| async {
+            let request = self.0.list_subscriptions_by_topic().topic_arn(topic).set_next_token(token);
+            let page = found(call!("sns:ListSubscriptionsByTopic", request))?;
+            // A topic that is gone has none.
+            let page = page.map(|page| (page.subscriptions.unwrap_or_default(), page.next_token));
+            Ok(page.unwrap_or_default())
+        });
+        let mut subscriptions = subscriptions.await?.into_iter();
+        Ok(subscriptions.find(|subscription| {
+            subscription.endpoint() == Some(endpoint) && subscription.subscription_arn() != Some(DELETED)
+        }))
+    }
+
+    async fn attributes(&self, arn: &str) -> Result<Option<HashMap<String, String>>, Failure> {
+        let request = self.0.get_subscription_attributes().subscription_arn(arn);
+        let subscription = found(call!("sns:GetSubscriptionAttributes", request))?;
+        Ok(subscription.map(|subscription| subscription.attributes.unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl Driver for Subscriptions {
+    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+        let Some(subscription) = self.listed(id).await? else { return Ok(None) };
+        let attributes = match confirmed(&subscription) {
+            Some(arn) => self.attributes(arn).await?,
+            None => Some(HashMap::new()),
+        };
+        let Some(attributes) = attributes else { return Ok(None) };
+        let document = |name: &str| {
+            let text = attributes.get(name).filter(|text| !["", "{}"].contains(&text.as_str()));
+            text.map(|text| parse_policy(text))
+        };
+        let filter = document("FilterPolicy");
+        let scope = filter.is_some().then(|| attributes.get("FilterPolicyScope"));
+        let raw = attributes.get("RawMessageDelivery").map(|text| text == "true");
+        let (topic, endpoint) = split(id, '|', "sns:GetSubscriptionAttributes")?;
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([
+                ("topic_arn", json!(topic)),
+                ("protocol", json!(subscription.protocol())),
+                ("endpoint", json!(endpoint)),
+                ("filter_policy", json!(filter)),
+                (SCOPE, json!(scope)),
+                ("redrive_policy", json!(document("RedrivePolicy"))),
+                ("raw_message_delivery", json!(raw)),
+            ]),
+            ..Observed::default()
+        }))
+    }
+
+    /// Who may send from a topic is subscribed to it: the permission of a function says so, and the policy of a
+    /// queue.
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut wanted: Vec<(String, String, String)> = Vec::new();
+        for (key, of) in found {
+            let arn = |kind: &str, id: &str| {
+                let other = found.get(&format!("{kind}.{id}"));
+                other.and_then(|other| other.attributes.get("arn")?.as_str().map(ToOwned::to_owned))
+            };
+            if let Some(role) = key.strip_prefix("lambda_permission.") {
+                let of_topic = text(&of.settings, "principal") == "sns.amazonaws.com";
+                let function = text(&of.settings, "function_name");
+                let functions = found.iter().filter(|(key, _)| key.starts_with("lambda_function."));
+                let function = functions.into_iter().find(|(_, other)| other.id == function);
+                let function = function.and_then(|(_, other)| other.attributes.get("arn")?.as_str());
+                if let (true, Some(function)) = (of_topic, function) {
+                    let topic = text(&of.settings, "source_arn").to_owned();
+                    wanted.push((role.to_owned(), topic, function.to_owned()));
+                }
+            }
+            if let Some(role) = key.strip_prefix("sqs_queue_policy.")
+                && let Some(queue) = arn("sqs_queue", role)
+            {
+                let statements = of.settings.get("policy").and_then(|policy| policy["Statement"].as_array());
+                let topics = statements.into_iter().flatten().filter_map(|statement| {
+                    let of_topic = statement["Principal"]["Service"] == "sns.amazonaws.com";
+                    statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_str().filter(|_| of_topic)
+                });
+                wanted.extend(topics.map(|topic| {
+                    (names::role(&format!("on_{}", names::source(topic))), topic.to_owned(), queue.clone())
+                }));
+            }
+        }
+        let mut belonging = Vec::new();
+        for (role, topic, endpoint) in wanted {
+            if let Some(observed) = self.observe(&format!("{topic}|{endpoint}")).await? {
+                belonging.push((role, observed));
+            }
+        }
+        Ok(belonging)
+    }
+
+    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
+        let (topic, endpoint) = (text(settings, "topic_arn"), text(settings, "endpoint"));
+        let attributes = chosen(settings, None).into_iter();
+        let attributes = attributes.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let request = self
+            .0
+            .subscribe()
+            .topic_arn(topic)
+            .protocol(text(settings, "protocol"))
+            .endpoint(endpoint)
+            .set_attributes(Some(attributes));
+        call!("sns:Subscribe", request)?;
+        Ok(Created { id: format!("{topic}|{endpoint}"), ..Created::default() })
+    }
+
+    async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let subscription = self.listed(id).await?;
+        let Some(arn) = subscription.as_ref().and_then(confirmed) else {
+            let message = format!("the subscription `{id}` is gone, or nobody has confirmed it");
+            return Err(Failure::local("sns:SetSubscriptionAttributes", message));
+        };
+        for (name, value) in chosen(settings, Some(fields)) {
+            // A filter is taken off by one that matches everything, what else there is by no value at all.
+            let value = value.or_else(|| (name == "FilterPolicy").then(|| "{}".to_owned()));
+            let request = self.0.set_subscription_attributes().subscription_arn(arn);
+            let request = request.attribute_name(name).set_attribute_value(value);
+            call!("sns:SetSubscriptionAttributes", request)?;
+        }
+        Ok(())
+    }
+
+    /// What nobody confirmed cannot be deleted: AWS forgets it after some days.
+    async fn delete(&self, id: &str) -> Result<(), Failure> {
+        let subscription = self.listed(id).await?;
+        let Some(arn) = subscription.as_ref().and_then(confirmed) else { return Ok(()) };
+        gone(call!("sns:Unsubscribe", self.0.unsubscribe().subscription_arn(arn)))
+    }
+
+    async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
+        let subscription = self.listed(id).await?;
+        match subscription.as_ref().and_then(confirmed) {
+            Some(arn) => Ok(self.attributes(arn).await?.is_none()),
+            None => Ok(true),
+        }
+    }
+}
