@@ -146,7 +146,8 @@ fn calls(text: &str) -> BTreeSet<String> {
                 && call.starts_with(|c: char| c.is_ascii_uppercase())
                 && call.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
-        named && *quoted != "lambda:InvokeFunction"
+        // Conditions of policies are no calls.
+        named && *quoted != "lambda:InvokeFunction" && !quoted.starts_with("aws:")
     });
     let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
     quoted.map(ToOwned::to_owned).chain(by_name.map(|(call, _)| format!("ec2:{call}"))).collect()

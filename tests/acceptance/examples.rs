@@ -1,7 +1,10 @@
 //! The examples, run: applied, driven with real input, and destroyed; with the generated module, and by hand.
 
+use std::sync::OnceLock;
+
 use tandem_tests::environment::private;
 use tandem_tests::examples::{ALL, Applied, Example, Result};
+use tandem_tests::rekognition::{self, Rekognition};
 
 use crate::stage::{On, Stage, base_image, for_containers};
 
@@ -16,11 +19,18 @@ fn stage(example: &Example, configuration: &str) -> Stage {
         stage.terraform.set("TF_VAR_base_image", base_image());
         stage.terraform.set("TF_VAR_task_environment", &variables.to_string());
     }
+    stage.terraform.set("TF_VAR_function_environment", &rekognition().environment().to_string());
     let folder = configuration.strip_suffix("main.tf").expect("a configuration");
     stage.terraform.enter(&format!("examples/{}/{folder}", example.name));
     // The modules; the provider itself comes by an override.
     stage.terraform.run(&["get"]).expect_success();
     stage
+}
+
+/// Rekognition's double, which all tests of this process share.
+fn rekognition() -> &'static Rekognition {
+    static SHARED: OnceLock<Rekognition> = OnceLock::new();
+    SHARED.get_or_init(|| rekognition::start().expect("Rekognition's double"))
 }
 
 fn drive(example: &Example, stage: &Stage) -> Result<Vec<String>> {
@@ -59,5 +69,14 @@ macro_rules! run {
 }
 
 run! {
+    content_moderation "content-moderation"
+    function_chaining "function-chaining"
+    image_thumbnail "image-thumbnail"
+    queues "queues"
+    ray_tracing "ray-tracing"
     route_counter "route-counter"
+    scheduled_task "scheduled-task"
+    stream_analysis "stream-analysis"
+    upload_notice "upload-notice"
+    video_thumbnailer "video-thumbnailer"
 }

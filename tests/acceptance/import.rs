@@ -1,7 +1,22 @@
 //! Import: the next apply changes nothing in AWS, and then the plan is empty.
 
+use serde_json::Value as Json;
+
 use crate::stage::{On, Stage};
 use tandem_crash::fixture::Fixture;
+
+/// Whether a value is as given; blocks may have more fields than were given.
+fn holds(value: &Json, given: &Json) -> bool {
+    match (value, given) {
+        (Json::Object(value), Json::Object(given)) => {
+            given.iter().all(|(name, given)| value.get(name).is_some_and(|value| holds(value, given)))
+        }
+        (Json::Array(values), Json::Array(given)) => {
+            values.len() == given.len() && values.iter().zip(given).all(|(value, given)| holds(value, given))
+        }
+        _ => value == given,
+    }
+}
 
 #[test]
 fn after_an_import_nothing_is_changed_and_the_plan_is_empty() {
@@ -53,7 +68,7 @@ fn import_and_apply(on: On, by_block: bool) {
         for (name, value) in inputs.as_object().expect("inputs") {
             let empty = imported[name].is_null() || imported[name].as_array().is_some_and(Vec::is_empty);
             if !empty {
-                assert_eq!(&imported[name], value, "{name}");
+                assert!(holds(&imported[name], value), "{name}: {} is not {value}", imported[name]);
                 recovered += 1;
             }
         }

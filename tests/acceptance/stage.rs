@@ -260,7 +260,7 @@ fn moto_ignores() -> impl Iterator<Item = String> {
         ("lambda_function_event_invoke_config", "maximum_retry_attempts"),
         ("lambda_function_event_invoke_config", "on_failure"),
     ];
-    let roles = ["function", "launcher", "on_thumbnail"];
+    let roles = ["consumer", "function", "launcher", "on_thumbnail"];
     fields.into_iter().flat_map(move |(kind, field)| roles.map(|role| format!("{kind}.{role}.{field}")))
 }
 

@@ -111,6 +111,11 @@ impl Account {
         Ok(answer.body_mut().read_to_string()?)
     }
 
+    /// What a service that speaks REST answers to a GET.
+    pub fn get_json(&self, service: &str, path: &str) -> Result<Json> {
+        Ok(serde_json::from_str(&self.get(service, path)?)?)
+    }
+
     /// Everything in the account, of every kind that Tandem makes and that stands by itself.
     pub fn everything(&self) -> Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
@@ -127,7 +132,7 @@ impl Account {
             }
         }
         add("bucket", buckets);
-        let functions: Json = serde_json::from_str(&self.get("lambda", "/2015-03-31/functions/")?)?;
+        let functions: Json = self.get_json("lambda", "/2015-03-31/functions/")?;
         add("function", names(&functions["Functions"], "FunctionName"));
         let mappings: Json =
             serde_json::from_str(&self.get("lambda", "/2015-03-31/event-source-mappings/")?)?;

@@ -6,4 +6,5 @@ pub mod engine;
 pub mod environment;
 pub mod examples;
 pub mod ffmpeg;
+pub mod rekognition;
 pub mod terraform;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tandem_tests::environment::root;
+use tandem_tests::examples::{ALL, Example, STATIC_TARGET};
 
 use crate::setup;
 use crate::step::{Result, loud, quiet, step};
@@ -22,48 +23,55 @@ pub(crate) fn build_provider() -> Result {
     Ok(())
 }
 
-/// `cargo test`, or `cargo build` for release, of a workspace that is not the project's own.
-fn foreign(folder: &Path, command: &str) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([command, "--locked"]).args((command == "build").then_some("--release"));
-    cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR");
-    cargo
-}
-
-/// Handlers of all examples share what they depend on, and are built quickly in place of small.
-fn shared(command: &mut Command) -> &mut Command {
+/// What examples are built of is shared in a folder, and built quickly in place of small.
+fn shared<'a>(command: &'a mut Command, folder: &str) -> &'a mut Command {
     command
-        .env("CARGO_TARGET_DIR", root().join("target/handlers"))
+        .env("CARGO_TARGET_DIR", root().join("target").join(folder))
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
 }
 
-/// Builds (or tests and builds) the handlers of an example.
-pub(crate) fn handlers(example: &str, command: &str) -> Result {
-    let spec = root().join("examples").join(example).join("tandem.yaml");
-    step(&format!("Handlers of {example}: tandem {command} (minutes when cold)"), || {
-        let mut tandem = cargo(&["run", "--quiet", "--locked", "-p", "tandem", "--", "build", "--locked"]);
-        tandem.args((command == "test").then_some("--test")).arg("--file").arg(&spec);
-        quiet(shared(&mut tandem))
-    })?;
+/// Builds what an example runs: its handlers and its container's program. Their tests come first, if they are
+/// wanted: the build that follows is for Lambda.
+pub(crate) fn build(example: &Example, test: bool) -> Result {
+    let folder = root().join("examples").join(example.name);
+    if folder.join("handlers").exists() {
+        step(&format!("Handlers of {} (minutes when cold)", example.name), || {
+            quiet(&mut cargo(&["build", "--locked", "-p", "tandem"]))?;
+            // Not by `cargo run`: tandem itself is not built among handlers.
+            let mut tandem = Command::new(std::env::current_exe()?.with_file_name("tandem"));
+            tandem.args(["build", "--locked"]).args(test.then_some("--test"));
+            tandem.arg("--file").arg(folder.join("tandem.yaml"));
+            quiet(shared(&mut tandem, "handlers"))
+        })?;
+    }
+    if let Some(program) = example.container {
+        step(&format!("Container of {} (minutes when cold)", example.name), || {
+            build_container(&folder.join("container"), program, test)
+        })?;
+    }
     Ok(())
 }
 
-/// Builds (or tests) the container and the handlers of the example `video-thumbnailer`.
-pub(crate) fn build_video_thumbnailer(command: &str) -> Result {
-    let example = root().join("examples/video-thumbnailer");
-    handlers("video-thumbnailer", command)?;
-    step("Building its container's program (minutes when cold)", || {
-        let mut build = foreign(&example.join("container"), command);
-        // Static: the base image holds nothing but ffmpeg.
-        quiet(build.args(["--target", STATIC_TARGET]).env("RUSTFLAGS", "-C target-feature=+crt-static"))
-    })?;
+/// Builds a container's program, and puts it where its Dockerfile wants it.
+fn build_container(folder: &Path, program: &str, test: bool) -> Result {
+    let run = |arguments: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(folder).args(arguments).args(["--locked", "--target", STATIC_TARGET]);
+        // Static: the base image holds no libraries.
+        quiet(shared(&mut cargo, "containers").env("RUSTFLAGS", "-C target-feature=+crt-static"))
+    };
+    if test {
+        run(&["test"])?;
+    }
+    run(&["build", "--release"])?;
+    let release = Path::new(STATIC_TARGET).join("release");
+    let to = folder.join("target").join(&release);
+    std::fs::create_dir_all(&to)?;
+    std::fs::copy(root().join("target/containers").join(release).join(program), to.join(program))?;
     Ok(())
 }
-
-/// The platform of containers in demo and tests.
-const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     setup::everything()?;
@@ -72,10 +80,9 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     }
     build_provider()?;
     crate::modules::fetch()?;
-    // Tests are built and run first; the build that follows is for Lambda.
-    handlers("upload-notice", "test")?;
-    build_video_thumbnailer("test")?;
-    build_video_thumbnailer("build")?;
+    for example in ALL {
+        build(example, full)?;
+    }
     if filter.is_none() {
         let deny = setup::cargo_deny()?;
         step("Licences, duplicates and sources of dependencies", || {

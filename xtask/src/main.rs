@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo upload-notice\n  cargo xtask test\n  cargo xtask install"
+    after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --list\n  cargo xtask demo route-counter\n  cargo xtask test\n  cargo xtask install"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -27,14 +27,17 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run an example on an emulator of AWS: apply, upload, what comes of it, destroy
+    /// Run an example on an emulator of AWS: apply, real input, what comes of it, destroy
     Demo {
         /// Which
-        #[arg(value_enum, default_value = "video-thumbnailer")]
-        example: demo::Example,
+        #[arg(value_parser = demo::names(), default_value = "video-thumbnailer")]
+        example: String,
         /// Leave everything running, and say how to go on by hand
         #[arg(long)]
         keep: bool,
+        /// Only print what there is
+        #[arg(long, conflicts_with = "keep")]
+        list: bool,
     },
     /// Run all checks and tests
     Test {
@@ -73,7 +76,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo { example, keep } => demo::run(example, keep),
+        Command::Demo { list: true, .. } => {
+            demo::list();
+            Ok(())
+        }
+        Command::Demo { example, keep, .. } => demo::run(&example, keep),
         Command::Test { filter, full } => check::run(filter.as_deref(), full),
         Command::CrashReport => crash::report(),
         Command::Defects { filter } => crash::defects(filter.as_deref()),

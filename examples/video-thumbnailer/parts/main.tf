@@ -87,3 +87,17 @@ output "bucket" {
   description = "Upload videos here."
   value       = tandem_bucket.videos.bucket
 }
+
+output "log_groups" {
+  description = "Where launcher, container and second function write."
+  value = {
+    launcher     = tandem_event_function.launcher.log_group_name
+    container    = tandem_container_task.ffmpeg.log_group_name
+    on_thumbnail = tandem_event_function.on_thumbnail.log_group_name
+  }
+}
+
+output "task_dead_letters" {
+  description = "URL of the queue with the reasons of containers that failed."
+  value       = tandem_container_task.ffmpeg.dead_letter_queue_url
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Tags;
+use super::edges::RESOURCES;
+use super::launch::LAUNCHES;
 use super::part::Part;
 use crate::checks::environment::Variables;
 use crate::composite::Settings;
@@ -195,6 +197,17 @@ pub(super) fn bucket_arn(bucket: Expr) -> Expr {
 /// A setting of an object, as an input.
 pub(super) fn setting(objects: &BTreeMap<String, Settings>, key: &str, field: &str) -> Value {
     objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
+}
+
+/// The environment of an object, as an input: without what edges put into it.
+pub(super) fn environment(objects: &BTreeMap<String, Settings>, key: &str) -> Value {
+    match setting(objects, key, "environment") {
+        Value::Map(mut variables) => {
+            variables.retain(|name, _| ![RESOURCES, LAUNCHES].contains(&name.as_str()));
+            if variables.is_empty() { Value::Null } else { Value::Map(variables) }
+        }
+        other => other,
+    }
 }
 
 /// The inputs of [`Common`], read back from the objects of one part: the role of its log group and

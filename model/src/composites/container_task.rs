@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common, check_arn};
+use super::edges::RESOURCES;
 use super::launch::Launch;
 use super::part::Part;
 use super::steps;
@@ -110,7 +111,7 @@ pub(super) struct TaskInputs {
     /// What tasks run on: `fargate`, `fargate_spot` (cheaper, and may be ended at any time), or `mixed`, half of each.
     #[input(default = "fargate", rule = Rule::OneOf(&["fargate", "fargate_spot", "mixed"]))]
     capacity: Scalar<String>,
-    /// Buckets that the container reads and writes.
+    /// Buckets that the container reads and writes. It finds their names in its variable `TANDEM_RESOURCES`, a JSON list.
     bucket_access: Vec<BucketAccess>,
     /// What becomes of tasks that fail: `dead_letters` puts the reason into a queue with an alarm, `none` tells nobody.
     #[input(default = "dead_letters", rule = Rule::OneOf(&["dead_letters", "none"]))]
@@ -266,7 +267,6 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
         ("cpu", "cpu"),
         ("memory", "memory"),
         ("ephemeral_storage", "ephemeral_storage"),
-        ("environment", "environment"),
         ("secrets", "secrets"),
         ("command", "command"),
         ("entry_point", "entry_point"),
@@ -274,7 +274,11 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
         ("readonly_root_filesystem", "readonly_root_filesystem"),
         ("scratch_path", "scratch_path"),
     ];
-    fields.into_iter().map(|(input, field)| (input.to_owned(), setting(field))).collect()
+    let mut inputs: BTreeMap<String, Value> =
+        fields.into_iter().map(|(input, field)| (input.to_owned(), setting(field))).collect();
+    let environment = common::environment(objects, &format!("ecs_task_definition.{role}"));
+    inputs.insert("environment".to_owned(), environment);
+    inputs
 }
 
 /// What the container is called in its task definition.
@@ -668,7 +672,10 @@ fn task_grants(spec: &Spec<'_>) -> Vec<Grant> {
 
 /// The variables of the inputs, and those that the part is given.
 fn variables(spec: &Spec<'_>) -> Option<Expr> {
-    common::variables(spec.task.environment.as_ref(), spec.variables.iter().cloned())
+    let buckets = spec.task.bucket_access.iter().map(|access| &access.bucket);
+    let resources =
+        (!spec.task.bucket_access.is_empty()).then(|| (RESOURCES, Expr::Json(Box::new(Expr::list(buckets)))));
+    common::variables(spec.task.environment.as_ref(), spec.variables.iter().cloned().chain(resources))
 }
 
 /// Where tasks run, as texts with commas in between.

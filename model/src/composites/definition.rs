@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::launch::Launch;
-use super::steps::{ChoiceStep, Items, MapStep, OnError, Step, pairs};
+use super::steps::{ChoiceStep, Items, MapStep, Reaction, Step, pairs};
 use crate::composite::item_path;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step as At, suggest};
@@ -111,10 +111,9 @@ impl Source<'_> {
                     ("Output", "{% $states.result.Payload %}".into()),
                     end(),
                 ];
-                state
-                    .extend(step.on_error.timeout.as_ref().map(|seconds| ("TimeoutSeconds", seconds.into())));
-                state.extend(retry(&step.on_error).map(|retry| ("Retry", retry)));
-                state.extend(catch_in_jsonata(&step.on_error).map(|catch| ("Catch", catch)));
+                state.extend(step.timeout.as_ref().map(|seconds| ("TimeoutSeconds", seconds.into())));
+                state.extend(retry(step.on_error.reaction()).map(|retry| ("Retry", retry)));
+                state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
             Step::Callback(step) => {
@@ -122,7 +121,7 @@ impl Source<'_> {
                 let arguments =
                     [("QueueUrl", queue_url(&(&step.callback).into())), ("MessageBody", Expr::map(message))];
                 // Somebody who never answers is a failure, too.
-                let seconds = step.on_error.timeout.as_ref().map_or_else(|| 86_400.into(), Expr::from);
+                let seconds = step.timeout.as_ref().map_or_else(|| 86_400.into(), Expr::from);
                 let mut state = vec![
                     ("Type", Expr::from("Task")),
                     ("Resource", "arn:aws:states:::sqs:sendMessage.waitForTaskToken".into()),
@@ -130,8 +129,8 @@ impl Source<'_> {
                     ("TimeoutSeconds", seconds),
                     end(),
                 ];
-                state.extend(retry(&step.on_error).map(|retry| ("Retry", retry)));
-                state.extend(catch_in_jsonata(&step.on_error).map(|catch| ("Catch", catch)));
+                state.extend(retry(step.on_error.reaction()).map(|retry| ("Retry", retry)));
+                state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
             Step::Wait(step) => {
@@ -151,7 +150,7 @@ impl Source<'_> {
                 let (Some(launch), Some(environment)) = (self.tasks.get(&index), environment) else {
                     return one(Expr::Unknown);
                 };
-                let seconds = step.on_error.timeout.as_ref().map(Expr::from);
+                let seconds = step.timeout.as_ref().map(Expr::from);
                 let mut state =
                     outer("Parallel", "Branches", Expr::list([task(name, launch, environment, seconds)]));
                 // A container gives no result: the next step gets what this one got.
@@ -174,13 +173,13 @@ impl Source<'_> {
         let (field, next) = end();
         state.insert(field.to_owned(), next);
         let mut states = one(aside(&before, &main));
-        if let Some(on_error) = step.on_error() {
-            state.extend(retry(on_error).map(|retry| ("Retry".to_owned(), retry)));
-            if let Some(next) = &on_error.catch {
+        if let Some(reaction) = step.reaction() {
+            state.extend(retry(reaction).map(|retry| ("Retry".to_owned(), retry)));
+            if let Some(next) = reaction.2 {
                 let told_by = format!("{name} caught");
                 state.insert("Catch".to_owned(), caught(&told_by));
                 let output = Expr::map(told());
-                let pass = [("Type", "Pass".into()), ("Output", output), ("Next", next.as_str().into())];
+                let pass = [("Type", "Pass".into()), ("Output", output), ("Next", next.into())];
                 states.insert(told_by, in_jsonata(pass));
             }
         }
@@ -323,14 +322,14 @@ fn queue_url(arn: &Expr) -> Expr {
 }
 
 /// How a state is tried again.
-fn retry(on_error: &OnError) -> Option<Expr> {
-    if on_error.retry_attempts.known() == Some(&0) {
+fn retry((attempts, interval, _): Reaction<'_>) -> Option<Expr> {
+    if attempts.known() == Some(&0) {
         return None;
     }
     let retry = Expr::map([
         ("ErrorEquals", Expr::list(["States.ALL"])),
-        ("MaxAttempts", (&on_error.retry_attempts).into()),
-        ("IntervalSeconds", (&on_error.retry_interval).into()),
+        ("MaxAttempts", attempts.into()),
+        ("IntervalSeconds", interval.into()),
         ("BackoffRate", 2.into()),
         ("MaxDelaySeconds", 300.into()),
         // So that many that failed together do not come again together.
@@ -340,8 +339,8 @@ fn retry(on_error: &OnError) -> Option<Expr> {
 }
 
 /// Has a state in JSONata go on with a step when it failed, and tells that what.
-fn catch_in_jsonata(on_error: &OnError) -> Option<Expr> {
-    let next = on_error.catch.as_deref()?;
+fn catch_in_jsonata((_, _, next): Reaction<'_>) -> Option<Expr> {
+    let next = next?;
     let output = [
         ("error", "{% $states.errorOutput.Error %}"),
         ("cause", "{% $states.errorOutput.Cause %}"),
@@ -396,8 +395,9 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         ("Next", exit.as_str().into()),
     ];
     run_state.extend(timeout.map(|seconds| ("TimeoutSeconds", seconds)));
-    let ended_well =
-        [("Condition", format!("{{% $count({EXIT_CODES}[$ != 0]) = 0 %}}")), ("Next", done.clone())];
+    // One that has no exit code was never started.
+    let good = format!("{{% $count({EXIT_CODES}) > 0 and $count({EXIT_CODES}[$ != 0]) = 0 %}}");
+    let ended_well = [("Condition", good), ("Next", done.clone())];
     let cause = format!("{{% 'The container exited with ' & $join({EXIT_CODES}.$string($), ', ') %}}");
     let states = States::from([
         (run.clone(), in_jsonata(run_state)),

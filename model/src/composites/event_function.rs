@@ -182,7 +182,7 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
         ("description", function("description")),
         ("memory_size", function("memory_size")),
         ("timeout", function("timeout")),
-        ("environment", function("environment")),
+        ("environment", common::environment(objects, &format!("lambda_function.{role}"))),
         ("maximum_retry_attempts", retries),
     ];
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -148,26 +148,41 @@ impl Composite for Queue {
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
+        let mut inputs = recover(objects, "main", "");
         let queue = |field| setting(objects, "sqs_queue.main", field);
-        let redrive = objects.get("sqs_queue.main").and_then(|settings| settings.get("redrive_policy"));
-        let count = redrive.map(|redrive| Value::from(&redrive["maxReceiveCount"])).unwrap_or_default();
-        let threshold =
-            |role: &str| setting(objects, &format!("cloudwatch_metric_alarm.{role}"), "threshold");
-        let topic =
-            objects.get("cloudwatch_metric_alarm.age").and_then(|alarm| alarm.get("alarm_actions")?.get(0));
-        Value::map([
-            ("name", Value::String(name.to_owned())),
-            ("visibility_timeout", queue("visibility_timeout_seconds")),
-            ("message_retention", queue("message_retention_seconds")),
-            ("delay", queue("delay_seconds")),
-            ("dead_letters", Value::Bool(redrive.is_some())),
-            ("max_receive_count", count),
-            ("alarm_age", threshold("age")),
-            ("alarm_depth", threshold("depth")),
-            ("kms_key_arn", queue("kms_master_key_id")),
-            ("alarm_topic_arn", topic.map(Value::from).unwrap_or_default()),
-        ])
+        let alarm = objects.get("cloudwatch_metric_alarm.age");
+        let topic = alarm.and_then(|alarm| alarm.get("alarm_actions")?.get(0));
+        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
+        inputs.insert("kms_key_arn".to_owned(), queue("kms_master_key_id"));
+        inputs.insert("alarm_topic_arn".to_owned(), topic.map(Value::from).unwrap_or_default());
+        Value::Map(inputs)
     }
+}
+
+/// The settings of a queue, read back: its role, and what the roles beside it begin with.
+pub(super) fn recover(
+    objects: &BTreeMap<String, Settings>,
+    role: &str,
+    beside: &str,
+) -> BTreeMap<String, Value> {
+    let key = format!("sqs_queue.{role}");
+    let queue = |field| setting(objects, &key, field);
+    let redrive = objects.get(&key).and_then(|settings| settings.get("redrive_policy"));
+    let count = redrive.map(|redrive| Value::from(&redrive["maxReceiveCount"])).unwrap_or_default();
+    let threshold =
+        |alarm: &str| setting(objects, &format!("cloudwatch_metric_alarm.{beside}{alarm}"), "threshold");
+    let inputs = [
+        ("fifo", queue("fifo_queue")),
+        ("content_based_deduplication", queue("content_based_deduplication")),
+        ("visibility_timeout", queue("visibility_timeout_seconds")),
+        ("message_retention", queue("message_retention_seconds")),
+        ("delay", queue("delay_seconds")),
+        ("dead_letters", Value::Bool(redrive.is_some())),
+        ("max_receive_count", count),
+        ("alarm_age", threshold("age")),
+        ("alarm_depth", threshold("depth")),
+    ];
+    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What was added.

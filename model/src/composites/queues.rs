@@ -148,6 +148,14 @@ impl Composite for Queues {
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
         let mut inputs = common::recover(objects, CONSUMER);
         inputs.insert("name".to_owned(), Value::String(name.to_owned()));
+        let roles = objects.keys().filter_map(|key| key.strip_prefix("sqs_queue."));
+        let queues = roles.filter(|role| !role.ends_with("_dead_letters")).map(|role| {
+            let mut queue = queue::recover(objects, role, &format!("{role}_"));
+            // No name of a queue holds an underscore.
+            queue.insert("name".to_owned(), Value::String(role.replace('_', "-")));
+            Value::Map(queue)
+        });
+        inputs.insert("queue".to_owned(), Value::List(queues.collect()));
         Value::Map(inputs)
     }
 }

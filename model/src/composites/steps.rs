@@ -38,6 +38,9 @@ pub(super) struct FunctionStep {
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
+    /// Seconds after which a try is given up.
+    #[input(rule = Rule::Range(1, 31_536_000))]
+    pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
@@ -45,12 +48,15 @@ pub(super) struct TaskStep {
     /// Task that the step runs: the output `launch` of a `container_task`.
     #[input(refers = Reference::LAUNCH)]
     pub(super) task: Scalar<String>,
-    /// More environment variables for the container; a value in `{% … %}` is JSONata over `$states.input`.
+    /// Environment variables for the container, in place of `TANDEM_INPUT`; a value in `{% … %}` is JSONata over `$states.input`. ECS takes 8,192 characters of them.
     pub(super) environment: Option<Variables>,
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
+    /// Seconds after which a try is given up.
+    #[input(rule = Rule::Range(1, 31_536_000))]
+    pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
@@ -71,6 +77,9 @@ pub(super) struct CallbackStep {
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
+    /// Seconds after which the answer is waited for no more; a day without it.
+    #[input(rule = Rule::Range(1, 31_536_000))]
+    pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
@@ -99,7 +108,7 @@ pub(super) struct ParallelStep {
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
-    pub(super) on_error: OnError,
+    pub(super) on_error: OnErrorWithin,
 }
 
 #[derive(Debug, Inputs)]
@@ -118,7 +127,7 @@ pub(super) struct MapStep {
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
-    pub(super) on_error: OnError,
+    pub(super) on_error: OnErrorWithin,
 }
 
 #[derive(Debug, Inputs)]
@@ -196,14 +205,40 @@ pub(super) struct OnError {
     /// How often the step is tried again.
     #[input(default = 2, rule = Rule::Range(0, 100))]
     pub(super) retry_attempts: Scalar<i64>,
-    /// Seconds before it is tried again for the first time; twice as many each time after that.
-    #[input(default = 2, rule = Rule::Range(1, 3600))]
+    /// Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes.
+    #[input(default = 2, rule = Rule::Range(1, 240))]
     pub(super) retry_interval: Scalar<i64>,
     /// Step that it goes on with when all tries failed, with the input `{"error": …, "cause": …, "input": …}`; the workflow fails without it.
     pub(super) catch: Option<String>,
-    /// Seconds after which a try is given up.
-    #[input(rule = Rule::Range(1, 31_536_000))]
-    pub(super) timeout: Option<Scalar<i64>>,
+}
+
+/// What becomes of a step when one that it runs fails.
+#[derive(Debug, Inputs)]
+pub(super) struct OnErrorWithin {
+    /// How often the step is tried again; the steps within it are tried again by themselves.
+    #[input(default = 0, rule = Rule::Range(0, 100))]
+    pub(super) retry_attempts: Scalar<i64>,
+    /// Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes.
+    #[input(default = 2, rule = Rule::Range(1, 240))]
+    pub(super) retry_interval: Scalar<i64>,
+    /// Step that it goes on with when all tries failed, with the input `{"error": …, "cause": …, "input": …}`; the workflow fails without it.
+    pub(super) catch: Option<String>,
+}
+
+/// How often a step is tried again, after how many seconds, and what it goes on with then.
+pub(super) type Reaction<'a> = (&'a Scalar<i64>, &'a Scalar<i64>, Option<&'a str>);
+
+impl OnError {
+    /// As for all steps.
+    pub(super) fn reaction(&self) -> Reaction<'_> {
+        (&self.retry_attempts, &self.retry_interval, self.catch.as_deref())
+    }
+}
+
+impl OnErrorWithin {
+    fn reaction(&self) -> Reaction<'_> {
+        (&self.retry_attempts, &self.retry_interval, self.catch.as_deref())
+    }
 }
 
 /// The longest name of a step: the states that it becomes have some more characters, of 80.
@@ -285,13 +320,13 @@ impl Step {
     }
 
     /// What becomes of it when it fails.
-    pub(super) fn on_error(&self) -> Option<&OnError> {
+    pub(super) fn reaction(&self) -> Option<Reaction<'_>> {
         match self {
-            Self::Function(step) => Some(&step.on_error),
-            Self::Task(step) => Some(&step.on_error),
-            Self::Callback(step) => Some(&step.on_error),
-            Self::Parallel(step) => Some(&step.on_error),
-            Self::Map(step) => Some(&step.on_error),
+            Self::Function(step) => Some(step.on_error.reaction()),
+            Self::Task(step) => Some(step.on_error.reaction()),
+            Self::Callback(step) => Some(step.on_error.reaction()),
+            Self::Parallel(step) => Some(step.on_error.reaction()),
+            Self::Map(step) => Some(step.on_error.reaction()),
             Self::Wait(_) | Self::Choice(_) | Self::Fail(_) => None,
         }
     }
@@ -302,7 +337,7 @@ impl Step {
         if let Some(next) = self.place().and_then(|place| place.next.as_deref()) {
             named.push(("next".to_owned(), next));
         }
-        if let Some(catch) = self.on_error().and_then(|on_error| on_error.catch.as_deref()) {
+        if let Some((_, _, Some(catch))) = self.reaction() {
             named.push(("catch".to_owned(), catch));
         }
         if let Self::Choice(step) = self {

@@ -312,8 +312,8 @@ fn launching() -> Step {
             retry_attempts: Scalar::Known(2),
             retry_interval: Scalar::Known(10),
             catch: None,
-            timeout: Some(Scalar::Known(3600)),
         },
+        timeout: Some(Scalar::Known(3600)),
     })
 }
 

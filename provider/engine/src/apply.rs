@@ -388,6 +388,16 @@ impl Run<'_> {
         match self.job.call(|| driver.create(&settings, &tags)).await {
             Ok(created) => {
                 if self.is_anchor(&object.key) {
+                    // Some create calls answer with what somebody else made at the same moment.
+                    if !object.kind.exclusive
+                        && !self.still_ours(driver, &created.id).await.map_err(failed("Looking at"))?
+                        && let Some(found) = self
+                            .find(driver, object, &settings, &resolver)
+                            .await
+                            .map_err(failed("Looking for"))?
+                    {
+                        return self.converge(object, driver, settings, found).await;
+                    }
                     // Without an anchor there was no complete composite: what is left of one is ours.
                     self.shared().claiming = true;
                 }

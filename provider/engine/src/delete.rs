@@ -117,8 +117,12 @@ pub(crate) async fn delete_one(
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {
     let anchor = record.anchor().map(|(key, _)| key.clone());
     let edges = keys.iter().filter_map(|key| {
+        // The anchor is first, whatever an import that did not know it takes it to need.
+        if anchor.as_ref() == Some(key) {
+            return Some((key.clone(), BTreeSet::new()));
+        }
         let mut needs: BTreeSet<Key> = record.objects.get(key)?.needs.iter().cloned().collect();
-        needs.extend(anchor.clone().filter(|anchor| anchor != key));
+        needs.extend(anchor.clone());
         Some((key.clone(), needs))
     });
     edges.collect()

@@ -69,7 +69,9 @@ fn what_a_killed_create_left_is_removed_without_its_state() {
                 let left: Vec<_> = scene.made().into_iter().filter(|item| !stays(item.kind)).collect();
                 let held = scene.made().len() > left.len();
                 if !held {
-                    assert_eq!(counts(&left), BTreeMap::new(), "{said}\n{}", report.text("sweep"));
+                    let why: Vec<_> =
+                        report.found.composites.iter().flat_map(|composite| &composite.problems).collect();
+                    assert_eq!(counts(&left), BTreeMap::new(), "{said}\n{}\n{why:?}", report.text("sweep"));
                 }
                 let beside = counts(&scene.before);
                 let now = counts(&scene.world.cloud().everything());

@@ -12,7 +12,7 @@ use crate::{expect_good, in_virtual_time, types};
 const BY_OBJECT: [&str; 3] = ["components", "ids", "record"];
 
 /// An object of the state that nothing else of the record needs and that carries our tags.
-fn a_leaf(state: &Value) -> String {
+fn a_leaf(state: &Value) -> Option<String> {
     let record = state.get("record").as_map().expect("a record");
     let needed = |key: &str| {
         record.values().any(|entry| {
@@ -21,7 +21,7 @@ fn a_leaf(state: &Value) -> String {
         })
     };
     let free = |(key, entry): &(&String, &Value)| !needed(key) && *entry.get("anchor") != Value::Bool(true);
-    record.iter().find(free).expect("an object that nothing needs").0.clone()
+    record.iter().find(free).map(|(key, _)| key.clone())
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn an_object_that_only_this_version_makes_comes() {
             assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{composite}");
             // As the other version left it: without the object, in AWS and in the state.
             let mut state = scene.terraform.state().clone();
-            let key = a_leaf(&state);
+            // One of a single object has none.
+            let Some(key) = a_leaf(&state) else { return };
             let mut smaller = scene.terraform.clone();
             smaller.keep_only(|other| other == key);
             assert_eq!(smaller.destroy(&process).await, End::Done, "{composite}, {key}");

@@ -1,7 +1,16 @@
 //! The examples: what each takes, and how real input is driven through it once it is applied. The demo shows
 //! what comes of it, and the acceptance tests want it right.
 
+mod content_moderation;
+mod function_chaining;
+mod image_thumbnail;
+mod queues;
+mod ray_tracing;
 mod route_counter;
+mod scheduled_task;
+mod stream_analysis;
+mod upload_notice;
+mod video_thumbnailer;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +29,8 @@ pub struct Example {
     pub title: &'static str,
     /// The program of its container, when it has one: it is built from the folder `container`.
     pub container: Option<&'static str>,
+    /// Whether its driver makes videos or pictures, or looks at them.
+    pub ffmpeg: bool,
     /// Its configurations, each from its folder on: with the generated module, and by hand.
     pub configurations: &'static [&'static str],
     /// Drives input through it, judges what comes of it, and says so in lines for people.
@@ -27,7 +38,18 @@ pub struct Example {
 }
 
 /// Every example.
-pub static ALL: &[Example] = &[route_counter::EXAMPLE];
+pub static ALL: &[Example] = &[
+    content_moderation::EXAMPLE,
+    function_chaining::EXAMPLE,
+    image_thumbnail::EXAMPLE,
+    queues::EXAMPLE,
+    ray_tracing::EXAMPLE,
+    route_counter::EXAMPLE,
+    scheduled_task::EXAMPLE,
+    stream_analysis::EXAMPLE,
+    upload_notice::EXAMPLE,
+    video_thumbnailer::EXAMPLE,
+];
 
 /// What went wrong, in words.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -51,6 +73,14 @@ impl Applied<'_> {
     /// An entry of an output that is a map of texts.
     pub fn entry(&self, output: &str, name: &str) -> Result<&str> {
         self.outputs[output][name].as_str().ok_or_else(|| format!("`{output}` has no `{name}`").into())
+    }
+
+    /// The line of a log group that holds a text.
+    pub fn log_line(&self, group: &str, text: &str) -> Result<String> {
+        wait(&format!("a line with {text:?} in {group}"), || {
+            let messages = self.account.log_messages(group)?;
+            Ok(messages.into_iter().find(|message| message.contains(text)).map(|line| line.trim().to_owned()))
+        })
     }
 
     /// Puts a file where people may look at it; its path.

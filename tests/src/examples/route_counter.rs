@@ -10,6 +10,7 @@ pub(super) const EXAMPLE: Example = Example {
     name: "route-counter",
     title: "Requests are counted, route by route: an HTTP API, a function and a table",
     container: None,
+    ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };

@@ -1,66 +1,97 @@
 //! Examples on an emulator, from nothing to nothing.
 
-mod upload_notice;
-mod video_thumbnailer;
-
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use serde_json::{Map, Value as Json};
 use tandem_tests::calls::Account;
 use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::environment::{Packages, copy, private};
+use tandem_tests::engine::{Engine, let_containers_reach};
+use tandem_tests::environment::{Packages, private};
+use tandem_tests::examples::{ALL, Applied, Example};
+use tandem_tests::rekognition::{self, Rekognition};
 
 use crate::step::{Result, quiet, step};
-use crate::{install, setup};
+use crate::{check, install, setup};
 
-/// An example that can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Example {
-    /// A video becomes a thumbnail: functions and a container
-    VideoThumbnailer,
-    /// An upload sets off a function
-    UploadNotice,
+/// The names that a demo may have.
+pub(crate) fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(ALL.iter().map(|example| PossibleValue::new(example.name).help(example.title)))
 }
 
-pub(crate) fn run(example: Example, keep: bool) -> Result {
-    match example {
-        Example::VideoThumbnailer => video_thumbnailer::run(keep),
-        Example::UploadNotice => upload_notice::run(keep),
+/// Prints what can be shown.
+pub(crate) fn list() {
+    let width = ALL.iter().map(|example| example.name.len()).max().unwrap_or_default();
+    for example in ALL {
+        println!("{:width$}  {}", example.name, example.title);
     }
+}
+
+/// Applies the first configuration of an example, drives it, and takes it away again.
+pub(crate) fn run(name: &str, keep: bool) -> Result {
+    let example = Example::find(name).ok_or("there is no such example: `cargo xtask demo --list`")?;
+    setup::prerequisites()?;
+    setup::packages(Packages::MiniStack)?;
+    let with_container = example.container.is_some();
+    if with_container {
+        setup::engine()?;
+    }
+    if with_container || example.ffmpeg {
+        // The base image of containers holds it, too.
+        setup::packages(Packages::Ffmpeg)?;
+    }
+    check::build_provider()?;
+    check::build(example, false)?;
+    let engine = with_container.then(start_engine).transpose()?;
+    let stage = Stage::new(example, engine.as_ref())?;
+    let before = stage.account.everything()?;
+    stage.apply()?;
+    let said = step("Putting input in, waiting for what comes out", || stage.drive(example))?;
+    println!();
+    said.iter().for_each(|line| println!("  {line}"));
+    println!();
+    stage.end(&before, keep)
+}
+
+fn start_engine() -> Result<Engine> {
+    let engine = step("Starting a container engine", || Ok(Engine::start(&private().join("engine.log"))?))?;
+    step("Making the base image", || Ok(engine.base_image()?))?;
+    Ok(engine)
 }
 
 /// An example in a folder of its own, with an emulator of AWS.
 struct Stage {
     account: Account,
     environment: Vec<(&'static str, String)>,
+    top: PathBuf,
     work: PathBuf,
     _emulator: Emulator,
-}
-
-/// Builds the provider as tests use it.
-fn build_provider() -> Result {
-    setup::prerequisites()?;
-    setup::packages(Packages::MiniStack)?;
-    crate::check::build_provider()
+    _rekognition: Rekognition,
 }
 
 impl Stage {
-    /// Copies these files and folders of the project, so that the user's stays clean, and starts an
-    /// emulator.
-    fn new(example: &str, files: &[&str], settings: &Settings) -> Result<Self> {
-        let top = private().join("demo").join(example);
+    /// Copies what the example is made of, so that the user's folder stays clean, and starts an emulator.
+    fn new(example: &Example, engine: Option<&Engine>) -> Result<Self> {
+        let top = private().join("demo").join(example.name);
         if top.exists() {
             std::fs::remove_dir_all(&top)?;
         }
-        copy(files, &top)?;
-        let work = top.join("examples").join(example);
+        example.copy(&top)?;
+        let main = example.configurations.first().ok_or("the example has no configuration")?;
+        let folder = main.strip_suffix("main.tf").unwrap_or(main);
+        let work = top.join("examples").join(example.name).join(folder);
         let mirror = private().join("demo-mirror");
         install::put(&tandem_tests::terraform::provider_binary(), &mirror)?;
         let rc = work.join("terraform.rc");
         std::fs::write(&rc, install::configuration(&mirror))?;
         let account = "123456789012".to_owned();
-        let settings = Settings { account: Some(account.clone()), ..settings.clone() };
+        let settings = Settings {
+            account: Some(account.clone()),
+            engine: engine.map(|engine| engine.host.clone()),
+            ..Settings::default()
+        };
         let emulator = step("Starting an emulator of AWS", || {
             Ok(Emulator::ministack(&private().join("ministack.log"), &settings)?)
         })?;
@@ -70,15 +101,27 @@ impl Stage {
             region: "eu-central-1".to_owned(),
             alarms: emulator.endpoint.clone(),
         };
-        let environment = vec![
+        let rekognition = rekognition::start()?;
+        let mut environment = vec![
             ("TF_CLI_CONFIG_FILE", rc.display().to_string()),
             ("AWS_ENDPOINT_URL", account.endpoint.clone()),
             ("AWS_ACCESS_KEY_ID", account.id.clone()),
             ("AWS_SECRET_ACCESS_KEY", "demo".to_owned()),
             ("AWS_REGION", account.region.clone()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            // Terraform does not mind a variable that a configuration lacks.
+            ("TF_VAR_function_environment", rekognition.environment().to_string()),
         ];
-        Ok(Self { account, environment, work, _emulator: emulator })
+        if let Some(engine) = engine {
+            let reached = let_containers_reach(&account.endpoint, &engine.gateway)?;
+            environment.extend([
+                ("DOCKER_HOST", engine.host.clone()),
+                ("TF_VAR_base_image", Engine::BASE_IMAGE.to_owned()),
+                // On AWS a task gets its credentials from its role; the emulator gives it none.
+                ("TF_VAR_task_environment", account.for_containers(&reached).to_string()),
+            ]);
+        }
+        Ok(Self { account, environment, top, work, _emulator: emulator, _rekognition: rekognition })
     }
 
     fn terraform(&self, arguments: &[&str]) -> Result<String> {
@@ -91,17 +134,29 @@ impl Stage {
         let applied = step("terraform apply", || {
             self.terraform(&["apply", "-auto-approve", "-no-color", "-input=false"])
         })?;
-        let shown = |line: &&str| line.starts_with("tandem_") || line.starts_with("Apply complete");
+        let shown = |line: &&str| {
+            ["tandem_", "module.", "Apply complete"].iter().any(|start| line.starts_with(start))
+        };
         applied.lines().filter(shown).for_each(|line| println!("  {line}"));
         Ok(())
     }
 
-    fn output(&self, name: &str) -> Result<String> {
-        self.terraform(&["output", "-raw", name])
+    /// Has an example judge what comes of its input.
+    fn drive(&self, example: &Example) -> Result<Vec<String>> {
+        let folder = self.top.join("shown");
+        let applied = Applied { account: &self.account, outputs: self.outputs()?, folder: &folder };
+        Ok((example.drive)(&applied)?)
+    }
+
+    /// Every output by name.
+    fn outputs(&self) -> Result<Json> {
+        let outputs: Map<String, Json> =
+            serde_json::from_str(&self.terraform(&["output", "-json", "-no-color"])?)?;
+        Ok(outputs.into_iter().map(|(name, mut output)| (name, output["value"].take())).collect())
     }
 
     /// Shows that nothing is to change, and takes everything away; or leaves it as it is.
-    fn end(self, before: &std::collections::BTreeSet<String>, keep: bool) -> Result {
+    fn end(self, before: &BTreeSet<String>, keep: bool) -> Result {
         step("terraform plan: nothing to change", || {
             self.terraform(&["plan", "-detailed-exitcode", "-no-color", "-input=false"])
         })?;
@@ -128,26 +183,4 @@ impl Stage {
         std::io::stdin().read_line(&mut String::new())?;
         Ok(())
     }
-}
-
-/// Asks again and again until there is an answer.
-fn wait<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = ask()? {
-            return Ok(answer);
-        }
-        if start.elapsed() > Duration::from_secs(120) {
-            return Err(format!("{what} did not come within two minutes").into());
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// The line of a log group that holds a text.
-fn log_line(account: &Account, group: &str, text: &str) -> Result<String> {
-    wait(&format!("a line with {text:?} in {group}"), || {
-        let messages = account.log_messages(group)?;
-        Ok(messages.into_iter().find(|message| message.contains(text)).map(|line| line.trim().to_owned()))
-    })
 }

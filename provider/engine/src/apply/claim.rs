@@ -76,7 +76,7 @@ impl Run<'_> {
 
     /// Whether the anchor carries our instance. A read may lag behind: before it is given up, it is looked
     /// at again for a while.
-    async fn still_ours(&self, driver: &dyn Driver, id: &str) -> Result<bool, Failure> {
+    pub(super) async fn still_ours(&self, driver: &dyn Driver, id: &str) -> Result<bool, Failure> {
         let mut pause = Duration::from_millis(200);
         loop {
             let found = self.job.call(|| driver.observe(id)).await?;

@@ -8,6 +8,7 @@ use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Kind, Role};
 use tandem_model::kinds;
+use tandem_model::names;
 use tandem_model::ownership::STATUS;
 
 use super::find::Tagged;
@@ -25,6 +26,13 @@ pub(super) struct Bundle {
     pub(super) hangs_on: BTreeMap<Key, String>,
 }
 
+/// The key of an object that inputs named.
+fn named_key(job: &Job<'_>, seed: &Graph, kind: &Kind, observed: &Observed) -> Option<Key> {
+    let name = observed.id.rsplit([':', '/']).next().unwrap_or(&observed.id);
+    let role = names::role_among(&job.owner, name).filter(|_| seed.open)?;
+    Some(Key::new(kind, &role))
+}
+
 impl Bundle {
     /// Looks for what hangs on these objects. Keys, and with them the order of deletes, are those of the
     /// seed.
@@ -39,6 +47,8 @@ impl Bundle {
         let mut found = Objects::new();
         for Tagged { kind, observed } in tagged {
             let known = known_key(seed, &resolver, kind, observed).filter(|key| !found.contains_key(key));
+            let known =
+                known.or_else(|| named_key(job, seed, kind, observed)).filter(|key| !found.contains_key(key));
             // What an older version called otherwise.
             let key = known.unwrap_or_else(|| Key::new(kind, &observed.id));
             found.insert(key, (*kind, observed.clone()));

@@ -1,0 +1,10 @@
+//! What the function `f2` does. This file is yours: tandem reads it, and never writes over it.
+
+use lambda_runtime::Error;
+use serde_json::{Value, json};
+
+/// What it returns is what the next function gets.
+pub async fn on_invoke(payload: Value, _context: &crate::Context) -> Result<Value, Error> {
+    let text = payload["text"].as_str().ok_or("there is no `text`")?;
+    Ok(json!({ "text": format!("f2({text})"), "ready": payload["ready"] }))
+}

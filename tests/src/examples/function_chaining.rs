@@ -1,0 +1,149 @@
+//! Four functions, one after the other; the third fails for a while, or for good.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value as Json, json};
+
+use super::{Applied, Example, Result, expect, wait};
+
+pub(super) const EXAMPLE: Example = Example {
+    name: "function-chaining",
+    title: "Four functions, one after the other: what fails is tried again, then caught",
+    container: None,
+    ffmpeg: false,
+    configurations: &["main.tf", "resources/main.tf"],
+    drive,
+};
+
+/// What goes in, what comes out, and what the third function is given.
+const TEXT: &str = "x";
+const OUTPUT: &str = "f4(f3(f2(f1(x))))";
+const HALFWAY: &str = "f2(f1(x))";
+
+/// What the third function says while it fails.
+const ERROR: &str = "not yet";
+
+/// How long it fails: it is tried again after one second and after three, for the emulator adds no jitter.
+const A_WHILE: Duration = Duration::from_millis(2500);
+
+/// A time that does not come, in seconds.
+const NEVER: u64 = 4_102_444_800;
+
+/// Runs the chain to its end, through a failure that passes, and into one that does not.
+fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
+    // Alone: the functions are warm for what is about times.
+    let well = Execution::start(applied, &json!({ "text": TEXT }))?;
+    well.expect_output(applied)?;
+    let tried = well.history(applied)?;
+    expect("the steps", tried.steps, names(&["f1", "f2", "f3", "f4"]))?;
+    expect("the steps that failed", tried.failed, Vec::new())?;
+
+    let ready = UNIX_EPOCH.elapsed()? + A_WHILE;
+    let late = Execution::start(applied, &json!({ "text": TEXT, "ready": ready.as_secs_f64() }))?;
+    let lost = Execution::start(applied, &json!({ "text": TEXT, "ready": NEVER }))?;
+    late.expect_output(applied)?;
+    let tried = late.history(applied)?;
+    expect("the steps of what was late", tried.steps, names(&["f1", "f2", "f3", "f4"]))?;
+    let failures = tried.failed.len();
+    if !(1..=2).contains(&failures) || tried.failed.iter().any(|step| step != "f3") {
+        return Err(format!("f3 should have failed once or twice, and these did: {:?}", tried.failed).into());
+    }
+    let cause = expect_caught(applied, &lost)?;
+    expect_dead_letter(applied, &lost, &cause)?;
+    Ok(vec![
+        format!("{TEXT:?} went through the chain: {OUTPUT:?}"),
+        format!("f3 failed {failures} times, was tried again, and the chain went on: {OUTPUT:?}"),
+        format!("f3 failed for good: the dead letters say {ERROR:?}, and what it was given, {HALFWAY:?}"),
+    ])
+}
+
+/// Wants the error of the third function caught, with what it was given; the cause of the end.
+fn expect_caught(applied: &Applied<'_>, lost: &Execution) -> Result<String> {
+    let ended = lost.end(applied)?;
+    expect("the status of what failed for good", ended["status"].as_str(), Some("FAILED"))?;
+    let tried = lost.history(applied)?;
+    expect("the steps of what failed for good", tried.steps, names(&["f1", "f2", "f3", "give-up"]))?;
+    expect("the steps that failed", tried.failed, names(&["f3", "f3", "f3"]))?;
+    // The catcher ends the workflow with the whole of what it got.
+    let cause = ended["cause"].as_str().ok_or("what failed for good has no cause")?;
+    let caught: Json = serde_json::from_str(cause)?;
+    expect("the input that was caught", &caught["input"], &json!({ "text": HALFWAY, "ready": NEVER }))?;
+    if caught["error"].as_str().is_none_or(str::is_empty) {
+        return Err(format!("the error that was caught has no name: {caught}").into());
+    }
+    let error: Json = serde_json::from_str(caught["cause"].as_str().unwrap_or_default())?;
+    expect("the cause that was caught", error["errorMessage"].as_str(), Some(ERROR))?;
+    Ok(cause.to_owned())
+}
+
+/// Wants the one execution that failed, and nothing else, in the dead letters.
+fn expect_dead_letter(applied: &Applied<'_>, lost: &Execution, cause: &str) -> Result<()> {
+    let dead = wait("the execution that failed in the dead letters", || {
+        let dead = applied.account.messages(applied.output("dead_letters")?)?;
+        Ok((!dead.is_empty()).then_some(dead))
+    })?;
+    expect("the number of dead letters", dead.len(), 1)?;
+    let event: Json = serde_json::from_str(&dead[0])?;
+    let detail = &event["detail"];
+    expect("the execution in the dead letters", detail["executionArn"].as_str(), Some(&*lost.arn))?;
+    expect("its cause there", detail["cause"].as_str(), Some(cause))
+}
+
+struct Execution {
+    arn: String,
+}
+
+/// The steps of an execution: those that it came to, and each that failed as often as it did.
+struct History {
+    steps: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Execution {
+    fn start(applied: &Applied<'_>, input: &Json) -> Result<Self> {
+        let body = json!({ "stateMachineArn": applied.output("workflow")?, "input": input.to_string() });
+        let started = call(applied, "StartExecution", &body)?;
+        let arn = started["executionArn"].as_str().ok_or("an execution has no ARN")?;
+        Ok(Self { arn: arn.to_owned() })
+    }
+
+    /// What is told of it when it has ended.
+    fn end(&self, applied: &Applied<'_>) -> Result<Json> {
+        wait("the end of an execution", || {
+            let told = call(applied, "DescribeExecution", &json!({ "executionArn": self.arn }))?;
+            Ok((told["status"] != "RUNNING").then_some(told))
+        })
+    }
+
+    fn expect_output(&self, applied: &Applied<'_>) -> Result<()> {
+        let ended = self.end(applied)?;
+        if ended["status"] != "SUCCEEDED" {
+            return Err(format!("an execution should have succeeded: {ended}").into());
+        }
+        let output: Json = serde_json::from_str(ended["output"].as_str().unwrap_or_default())?;
+        expect("the output", output.as_str(), Some(OUTPUT))
+    }
+
+    fn history(&self, applied: &Applied<'_>) -> Result<History> {
+        let body = json!({ "executionArn": self.arn, "maxResults": 1000 });
+        let told = call(applied, "GetExecutionHistory", &body)?;
+        let mut history = History { steps: Vec::new(), failed: Vec::new() };
+        for event in told["events"].as_array().into_iter().flatten() {
+            if let Some(step) = event["stateEnteredEventDetails"]["name"].as_str() {
+                history.steps.push(step.to_owned());
+            }
+            if event["type"] == "TaskFailed" {
+                history.failed.push(history.steps.last().cloned().unwrap_or_default());
+            }
+        }
+        Ok(history)
+    }
+}
+
+fn call(applied: &Applied<'_>, name: &str, body: &Json) -> Result<Json> {
+    applied.account.json("states", &format!("AWSStepFunctions.{name}"), body)
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}

@@ -1,0 +1,319 @@
+//! Hashtags of posts are counted.
+//!
+//! MiniStack hands records of a stream to a function in batches, and goes on after each, whatever the function
+//! answers: it looks at no `batchItemFailures` of streams, halves and repeats nothing, and has no dead letters
+//! for them. What was not handled of a batch is lost. [`Lambda`] stands in for that part of AWS: it gives the
+//! function what it did not handle again, as the event source mapping says that is stored there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use super::{Applied, Example, Result, expect, wait};
+
+pub(super) const EXAMPLE: Example = Example {
+    name: "stream-analysis",
+    title: "Hashtags of posts are counted: a stream, a function, a table; and a record that is no post",
+    container: None,
+    ffmpeg: false,
+    configurations: &["main.tf", "resources/main.tf"],
+    drive,
+};
+
+/// How many posts there are, and how many of them come before the poison.
+const POSTS: usize = 60;
+const BEFORE: usize = 30;
+/// How many write them: posts of one keep their order.
+const WRITERS: usize = 7;
+
+/// What is no post, however often it is tried.
+const POISON: &str = "{\"text\": \"#poison";
+
+/// Hashtags as people write them, and as they are counted.
+const HASHTAGS: [(&str, &str); 4] =
+    [("#Rust", "rust"), ("#RUST", "rust"), ("#Überall", "überall"), ("#snake_case", "snake_case")];
+
+/// A record of the stream.
+struct Record {
+    data: String,
+    /// A hashtag of its own; the poison has none.
+    own: String,
+    /// All its hashtags, as they are counted.
+    hashtags: BTreeSet<String>,
+}
+
+/// Where a record is in the stream.
+struct Place {
+    shard: String,
+    number: String,
+}
+
+impl Record {
+    fn post(number: usize) -> Self {
+        let (first, one) = HASHTAGS[number % HASHTAGS.len()];
+        let (second, other) = HASHTAGS[number / HASHTAGS.len() % HASHTAGS.len()];
+        let own = format!("n{number}");
+        let text = format!("{first} and {second}, and {first} once more: a post counts once. #{own}");
+        let hashtags = [one, other, &own].map(ToOwned::to_owned).into();
+        Self { data: json!({ "text": text }).to_string(), own, hashtags }
+    }
+
+    /// One with nothing but its own hashtag: when that is counted, all of it is.
+    fn late(number: usize) -> Self {
+        let own = format!("late{number}");
+        let data = json!({ "text": format!("#{own}") }).to_string();
+        Self { data, hashtags: BTreeSet::from([own.clone()]), own }
+    }
+
+    fn poison() -> Self {
+        Self { data: POISON.to_owned(), own: String::new(), hashtags: BTreeSet::new() }
+    }
+}
+
+/// Puts posts and a poison into the stream, and wants every post counted once, and the poison in the dead
+/// letters.
+fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
+    let mut records: Vec<Record> = (0..POSTS).map(Record::post).collect();
+    records.insert(BEFORE, Record::poison());
+    let mut places = put(applied, &records)?;
+    wait("the count of the last post before the poison", || {
+        Ok(counts(applied)?.contains_key(&records[BEFORE - 1].own).then_some(()))
+    })?;
+    let mut asked = 0;
+    wait("the count of a post after the poison", || {
+        // MiniStack loses one that comes into the batch of the poison: another one follows soon.
+        if asked % 20 == 0 {
+            let late = Record::late(records.len());
+            places.extend(put(applied, std::slice::from_ref(&late))?);
+            records.push(late);
+        }
+        asked += 1;
+        let counted = counts(applied)?;
+        Ok(records.last().is_some_and(|last| counted.contains_key(&last.own)).then_some(()))
+    })?;
+
+    // The last one is counted: MiniStack is through, and what is not counted now never will be.
+    let counted = counts(applied)?;
+    let is_lost = |record: &Record| !counted.contains_key(&record.own);
+    let first = records.iter().position(is_lost);
+    expect("the first record that is not counted", first, Some(BEFORE))?;
+    let last = records.iter().rposition(is_lost).unwrap_or(BEFORE);
+    let poison = &places[BEFORE];
+    let lost = places[BEFORE..=last].iter().filter(|place| place.shard == poison.shard).count();
+    let lambda = Lambda::of(applied, &poison.shard)?;
+    lambda.deliver(&stored(applied, poison, lost)?)?;
+
+    expect("what the table counts", counts(applied)?, expected(&records))?;
+    dead_letter(applied, poison)?;
+    let (posts, hashtags) = (records.len() - 1, expected(&records).len());
+    Ok(vec![
+        format!("{posts} posts of {WRITERS} writers, and in the middle a record that is none"),
+        format!("every post is counted once, those after it too: {hashtags} hashtags in the table"),
+        format!("the dead letters tell of one record, {} in {}", poison.number, poison.shard),
+    ])
+}
+
+/// Puts records into the stream; where they are.
+fn put(applied: &Applied<'_>, records: &[Record]) -> Result<Vec<Place>> {
+    let entries = records.iter().enumerate().map(|(index, record)| {
+        let writer = format!("writer {}", index % WRITERS);
+        json!({ "PartitionKey": writer, "Data": base64(record.data.as_bytes()) })
+    });
+    let body = json!({ "StreamName": applied.output("stream")?, "Records": entries.collect::<Vec<_>>() });
+    let answer = applied.account.json("kinesis", "Kinesis_20131202.PutRecords", &body)?;
+    expect("the number of records that the stream refused", answer["FailedRecordCount"].as_u64(), Some(0))?;
+    let places = answer["Records"].as_array().ok_or("PutRecords does not say where records are")?;
+    let text = |place: &Json, field: &str| place[field].as_str().unwrap_or_default().to_owned();
+    let place = |place: &Json| Place { shard: text(place, "ShardId"), number: text(place, "SequenceNumber") };
+    Ok(places.iter().map(place).collect())
+}
+
+/// Records as they are stored, from a place on.
+fn stored(applied: &Applied<'_>, from: &Place, count: usize) -> Result<Vec<Json>> {
+    let body = json!({
+        "StreamName": applied.output("stream")?, "ShardId": from.shard,
+        "ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": from.number,
+    });
+    let at = applied.account.json("kinesis", "Kinesis_20131202.GetShardIterator", &body)?;
+    let body = json!({ "ShardIterator": at["ShardIterator"], "Limit": count });
+    let found = applied.account.json("kinesis", "Kinesis_20131202.GetRecords", &body)?;
+    let records = found["Records"].as_array().cloned().unwrap_or_default();
+    expect("the number of records that are stored", records.len(), count)?;
+    Ok(records)
+}
+
+/// What the table holds.
+fn counts(applied: &Applied<'_>) -> Result<BTreeMap<String, usize>> {
+    let body = json!({ "TableName": applied.output("table")?, "ConsistentRead": true });
+    let found = applied.account.json("dynamodb", "DynamoDB_20120810.Scan", &body)?;
+    let items = found["Items"].as_array().ok_or("the table gives no items")?;
+    let count = |item: &Json| -> Result<(String, usize)> {
+        let hashtag = item["hashtag"]["S"].as_str().ok_or("an item without a hashtag")?;
+        let posts = item["posts"]["N"].as_str().ok_or_else(|| format!("no count of {hashtag:?}"))?;
+        Ok((hashtag.to_owned(), posts.parse()?))
+    };
+    items.iter().map(count).collect()
+}
+
+/// What it should hold.
+fn expected(records: &[Record]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for hashtag in records.iter().flat_map(|record| &record.hashtags) {
+        *counts.entry(hashtag.clone()).or_default() += 1;
+    }
+    counts
+}
+
+/// Wants one dead letter that says where the poison is, and finds the poison there: a dead letter of a stream
+/// does not hold the record.
+fn dead_letter(applied: &Applied<'_>, poison: &Place) -> Result<()> {
+    let letters = applied.account.messages(applied.output("dead_letters")?)?;
+    expect("the number of dead letters", letters.len(), 1)?;
+    let letter: Json = serde_json::from_str(&letters[0])?;
+    let batch = &letter["KinesisBatchInfo"];
+    let told = ["shardId", "startSequenceNumber", "endSequenceNumber"];
+    let told = told.map(|field| batch[field].as_str().unwrap_or_default().to_owned());
+    let place = [&poison.shard, &poison.number, &poison.number].map(ToOwned::to_owned);
+    expect("where the dead letter says that the poison is", &told, &place)?;
+    let [shard, number, _] = told;
+    let found = stored(applied, &Place { shard, number }, 1)?;
+    expect("what is there", found[0]["Data"].as_str(), Some(base64(POISON.as_bytes()).as_str()))
+}
+
+/// What Lambda does with the rest of a batch that the function did not handle.
+struct Lambda<'a> {
+    applied: &'a Applied<'a>,
+    function: &'a str,
+    /// The role that the function has, and that Lambda takes on for what it does here.
+    role: String,
+    /// The event source mapping.
+    mapping: Json,
+    shard: &'a str,
+}
+
+impl<'a> Lambda<'a> {
+    fn of(applied: &'a Applied<'a>, shard: &'a str) -> Result<Self> {
+        let function = applied.output("function")?;
+        let path = format!("/2015-03-31/event-source-mappings/?FunctionName={function}");
+        let mut found = applied.account.get_json("lambda", &path)?;
+        let mut mappings: Vec<Json> = serde_json::from_value(found["EventSourceMappings"].take())?;
+        let mapping = mappings.pop().filter(|_| mappings.is_empty());
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let configuration = applied.account.get_json("lambda", &path)?;
+        Ok(Self {
+            applied,
+            function,
+            role: configuration["Role"].as_str().ok_or("the function has no role")?.to_owned(),
+            mapping: mapping.ok_or("the function has other than one event source mapping")?,
+            shard,
+        })
+    }
+
+    /// Gives the function records until it has handled them, or they are given up.
+    fn deliver(&self, records: &[Json]) -> Result<()> {
+        let halves = self.mapping["BisectBatchOnFunctionError"] == true;
+        let retries = self.mapping["MaximumRetryAttempts"].as_u64();
+        for _ in 0..=retries.ok_or("what fails is tried again without end")? {
+            match self.first_that_failed(records)? {
+                None => return Ok(()),
+                Some(0) if halves && records.len() > 1 => {
+                    // Which is no retry.
+                    let (first, second) = records.split_at(records.len() / 2);
+                    self.deliver(first)?;
+                    return self.deliver(second);
+                }
+                Some(0) => {}
+                // What is before it was handled.
+                Some(at) => return self.deliver(&records[at..]),
+            }
+        }
+        self.give_up(records)
+    }
+
+    /// Gives the function records; the first of them that it did not handle.
+    fn first_that_failed(&self, records: &[Json]) -> Result<Option<usize>> {
+        let account = self.applied.account;
+        let scope = format!("{}/20200101/{}/lambda/aws4_request", account.id, account.region);
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let event = json!({ "Records": records.iter().map(|record| self.event(record)).collect::<Vec<_>>() });
+        let url = format!("{}/2015-03-31/functions/{}/invocations", account.endpoint, self.function);
+        let mut answer = ureq::post(url).header("authorization", signed).send(event.to_string())?;
+        if answer.headers().contains_key("x-amz-function-error") {
+            return Ok(Some(0));
+        }
+        if self.mapping["FunctionResponseTypes"] != json!(["ReportBatchItemFailures"]) {
+            return Ok(None);
+        }
+        let text = answer.body_mut().read_to_string()?;
+        let answer: Json = serde_json::from_str(&text)?;
+        let failures = answer["batchItemFailures"].as_array();
+        let failures = failures.ok_or_else(|| format!("the function does not say what failed: {text}"))?;
+        let failed = |record: &Json| {
+            failures.iter().any(|failure| failure["itemIdentifier"] == record["SequenceNumber"])
+        };
+        let first = records.iter().position(failed);
+        if first.is_none() && !failures.is_empty() {
+            return Err(format!("what failed was not asked for: {text}").into());
+        }
+        Ok(first)
+    }
+
+    /// A record as a function gets it.
+    fn event(&self, record: &Json) -> Json {
+        let number = record["SequenceNumber"].as_str().unwrap_or_default();
+        json!({
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0", "partitionKey": record["PartitionKey"],
+                "sequenceNumber": number, "data": record["Data"],
+                "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"],
+            },
+            "eventSource": "aws:kinesis", "eventVersion": "1.0", "eventName": "aws:kinesis:record",
+            "eventID": format!("{}:{number}", self.shard), "invokeIdentityArn": self.role,
+            "awsRegion": self.applied.account.region, "eventSourceARN": self.mapping["EventSourceArn"],
+        })
+    }
+
+    /// Tells the dead letters of the mapping where records are.
+    fn give_up(&self, records: &[Json]) -> Result<()> {
+        let account = self.applied.account;
+        let queue = self.mapping["DestinationConfig"]["OnFailure"]["Destination"].as_str();
+        let queue = queue.ok_or("what fails goes nowhere")?;
+        let may = format!(
+            "Action=SimulatePrincipalPolicy&Version=2010-05-08&PolicySourceArn={}\
+             &ActionNames.member.1=sqs:SendMessage&ResourceArns.member.1={queue}",
+            self.role
+        );
+        let decision = account.query("iam", &may)?;
+        expect(&format!("whether the role may send to {queue}"), decision.contains(">allowed<"), true)?;
+        let number = |record: Option<&Json>| record.map(|record| record["SequenceNumber"].clone());
+        let letter = json!({
+            "requestContext": {
+                "functionArn": self.mapping["FunctionArn"], "condition": "RetryAttemptsExhausted",
+            },
+            "KinesisBatchInfo": {
+                "shardId": self.shard, "streamArn": self.mapping["EventSourceArn"],
+                "startSequenceNumber": number(records.first()),
+                "endSequenceNumber": number(records.last()),
+                "batchSize": records.len(),
+            },
+        });
+        let name = queue.rsplit(':').next();
+        let found = account.json("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name }))?;
+        account.send_message(found["QueueUrl"].as_str().ok_or("there is no such queue")?, &letter.to_string())
+    }
+}
+
+/// Bytes as Kinesis takes them.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for part in bytes.chunks(3) {
+        let byte = |at: usize| part.get(at).copied().map_or(0, usize::from);
+        let number = (byte(0) << 16) | (byte(1) << 8) | byte(2);
+        for digit in 0..4 {
+            let sextet = (number >> (18 - 6 * digit)) & 63;
+            text.push(if digit <= part.len() { char::from(DIGITS[sextet]) } else { '=' });
+        }
+    }
+    text
+}
