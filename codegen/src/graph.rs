@@ -1,10 +1,16 @@
 //! A picture of an application: its entries, what is in them, and what leads where.
 
-use std::collections::BTreeMap;
+mod edges;
+mod formats;
+mod things;
 
+use serde_json::Value as Json;
 use tandem_model::expr::Expr;
-use tandem_model::graph::{Graph, Key, Object};
+use tandem_model::graph::{Key, Object};
+use tandem_model::names;
 
+use self::edges::Wire;
+use self::things::{Scope, Thing, text};
 use crate::spec::App;
 
 /// How a picture is written.
@@ -20,19 +26,37 @@ pub enum Format {
 
 /// Kinds of objects that do or hold something, with the shape that they are drawn in.
 const NODES: &[(&str, Shape)] = &[
-    ("s3_bucket", Shape::Store),
-    ("lambda_function", Shape::Function),
+    ("apigatewayv2_api", Shape::Event),
+    ("cloudwatch_event_rule", Shape::Event),
+    ("dynamodb_table", Shape::Store),
     ("ecs_task_definition", Shape::Container),
-    ("sqs_queue", Shape::Store),
+    ("kinesis_stream", Shape::Store),
+    ("lambda_function", Shape::Function),
+    ("lambda_function_url", Shape::Event),
+    ("s3_bucket", Shape::Store),
     ("scheduler_schedule", Shape::Event),
+    ("sfn_state_machine", Shape::Workflow),
+    ("sns_topic", Shape::Store),
+    ("sqs_queue", Shape::Store),
 ];
+
+/// Roles of the objects that an entry is called after.
+const MAIN: &[&str] = &["function", "main", "task", "workflow"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Store,
     Function,
     Container,
+    Workflow,
     Event,
+}
+
+impl Shape {
+    /// The shape of an object; none where it is not drawn.
+    fn of(object: &Object) -> Option<Self> {
+        NODES.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, shape)| *shape)
+    }
 }
 
 struct Node {
@@ -42,6 +66,7 @@ struct Node {
     shape: Shape,
 }
 
+#[derive(PartialEq, Eq)]
 struct Edge {
     from: String,
     to: String,
@@ -56,11 +81,7 @@ struct Picture {
 
 /// Draws an application.
 pub fn draw(app: &App, format: Format) -> String {
-    let mut picture = Picture::default();
-    for entry in &app.entries {
-        picture.entry(app, &entry.name, &entry.graph);
-    }
-    picture.references(app);
+    let picture = Picture::of(app);
     match format {
         Format::Mermaid => picture.mermaid(),
         Format::Dot => picture.dot(),
@@ -72,284 +93,225 @@ fn id(entry: &str, key: &Key) -> String {
     format!("{entry}_{}", key.as_str()).replace(['-', '.'], "_")
 }
 
-fn shape_of(object: &Object) -> Option<Shape> {
-    NODES.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, shape)| *shape)
-}
-
-/// The object that an expression names: by an attribute of it.
-fn named(expr: Option<&Expr>) -> Option<&Key> {
-    let mut found = Vec::new();
-    expr?.references(&mut found);
-    found.first().map(|(key, _)| *key)
-}
-
-fn text(expr: Option<&Expr>) -> String {
-    match expr {
-        Some(Expr::Literal(json)) => json.as_str().map_or_else(|| json.to_string(), ToOwned::to_owned),
-        _ => String::new(),
-    }
+/// The events that a pattern is about: where they come from, and what they are called.
+fn events(pattern: &Expr) -> String {
+    let Expr::Literal(pattern) = pattern else { return "events".to_owned() };
+    let lists = ["source", "detail-type"].into_iter().filter_map(|field| pattern[field].as_array());
+    let named: Vec<&str> = lists.flatten().filter_map(Json::as_str).collect();
+    if named.is_empty() { "events".to_owned() } else { named.join(", ") }
 }
 
 impl Picture {
-    fn entry(&mut self, app: &App, entry: &str, graph: &Graph) {
-        for object in graph.objects() {
-            let Some(shape) = shape_of(object) else { continue };
-            let role = object.key.as_str().rsplit('.').next().unwrap_or_default().replace('_', " ");
-            let label = match role.as_str() {
-                "main" | "function" | "task" => entry.to_owned(),
-                role => role.to_owned(),
-            };
-            let label = if object.kind.name == "scheduler_schedule" {
-                text(object.fields.get("schedule_expression"))
-            } else {
-                label
-            };
-            self.nodes.push(Node { id: id(entry, &object.key), label, group: entry.to_owned(), shape });
+    fn of(app: &App) -> Self {
+        let scopes: Vec<Scope<'_>> = app.entries.iter().map(|entry| Scope { app, entry }).collect();
+        let mut picture = Self::default();
+        for scope in &scopes {
+            picture.entry(*scope);
         }
-        for object in graph.objects() {
-            self.edges_of(app, entry, object, graph);
+        for scope in &scopes {
+            scope.wires().into_iter().for_each(|wire| picture.wire(wire));
+        }
+        // Whoever is set off by something reads it; one arrow says both.
+        for scope in &scopes {
+            picture.further(scope.steps());
+            picture.further(scope.uses());
+        }
+        picture
+    }
+
+    fn entry(&mut self, scope: Scope<'_>) {
+        let entry = &scope.entry.name;
+        for object in scope.entry.graph.objects() {
+            let Some(shape) = scope.shape(object) else { continue };
+            let label = self.label(entry, object);
+            self.nodes.push(Node { id: id(entry, &object.key), label, group: entry.clone(), shape });
         }
     }
 
-    fn edges_of(&mut self, app: &App, entry: &str, object: &Object, graph: &Graph) {
-        let field = |name: &str| object.fields.get(name);
-        let own = |key: &Key| id(entry, key);
+    fn label(&self, entry: &str, object: &Object) -> String {
         match object.kind.name {
-            "s3_bucket_notification" => {
-                let Some(function) = named(field("lambda_function_arn")) else { return };
-                let label = [text(field("filter_prefix")), text(field("filter_suffix"))].join(" ");
-                let from = match named(field("bucket")) {
-                    Some(bucket) => own(bucket),
-                    None => self.given(app, field("bucket"), entry),
-                };
-                self.edge(from, own(function), label.trim());
-            }
-            "lambda_event_source_mapping" => {
-                let Some(function) = named(field("function_name")) else { return };
-                let from = self.given(app, field("event_source_arn"), entry);
-                self.edge(from, own(function), "");
-            }
+            "apigatewayv2_api" | "lambda_function_url" => object.kind.title.to_owned(),
+            "cloudwatch_event_rule" => object.fields.get("event_pattern").map(events).unwrap_or_default(),
             "scheduler_schedule" => {
-                let Some(function) = named(field("target_arn")) else { return };
-                self.edge(own(&object.key), own(function), "");
+                object.fields.get("schedule_expression").and_then(text).unwrap_or_default()
             }
-            "lambda_function" => {
-                let Some(Expr::Map(environment)) = field("environment") else { return };
-                let mut found = Vec::new();
-                environment
-                    .get("TANDEM_LAUNCHES")
-                    .into_iter()
-                    .for_each(|launches| launches.references(&mut found));
-                let task = found.iter().find(|(key, _)| key.as_str().starts_with("ecs_task_definition."));
-                if let Some((task, _)) = task {
-                    self.edge(own(&object.key), own(task), "starts");
-                }
+            _ => {
+                let role = object.key.as_str().rsplit('.').next().unwrap_or_default();
+                let taken = self.nodes.iter().any(|node| node.group == entry && node.label == entry);
+                if MAIN.contains(&role) && !taken { entry.to_owned() } else { role.replace('_', " ") }
             }
-            "lambda_function_event_invoke_config" => {
-                let (from, to) = (named(field("function_name")), named(field("on_failure")));
-                if let (Some(from), Some(to)) = (from, to) {
-                    self.edge(own(from), own(to), "failed");
-                }
-            }
-            "cloudwatch_event_target" => {
-                let task = graph.objects().iter().find(|object| object.kind.name == "ecs_task_definition");
-                if let (Some(task), Some(to)) = (task, named(field("arn"))) {
-                    self.edge(own(&task.key), own(to), "failed");
-                }
-            }
-            _ => {}
         }
     }
 
-    /// What another entry or somebody else made.
-    fn given(&mut self, app: &App, expr: Option<&Expr>, entry: &str) -> String {
-        if let Some(Expr::Input(variable)) = expr
-            && let Some(own) = app.entries.iter().find(|own| own.name == entry)
-            && let Some(target) = own.references.get(variable)
-            && let Some(made) = app.entries.iter().find(|made| made.name == target.entry)
-            && let Some(object) = made.graph.objects().first()
-        {
-            return id(&made.name, &object.key);
+    fn wire(&mut self, wire: Wire<'_>) {
+        let edge = Edge { from: self.node(wire.from), to: self.node(wire.to), label: wire.label };
+        if !self.edges.contains(&edge) {
+            self.edges.push(edge);
         }
-        let label = text(expr);
-        let id = format!("given_{}", tandem_model::names::hash(&label));
+    }
+
+    /// Draws what is not drawn yet: one edge from a thing to another, with all that is said of it.
+    fn further(&mut self, wires: Vec<Wire<'_>>) {
+        let drawn = self.edges.len();
+        for wire in wires {
+            let (from, to) = (self.node(wire.from), self.node(wire.to));
+            let there = self.edges.iter().position(|edge| edge.from == from && edge.to == to);
+            match there {
+                None if from != to => self.edges.push(Edge { from, to, label: wire.label }),
+                Some(index) if index >= drawn => self.edges[index].say(&wire.label),
+                _ => {}
+            }
+        }
+    }
+
+    /// The node of a thing; that of what others made comes with the first edge.
+    fn node(&mut self, thing: Thing<'_>) -> String {
+        let given = match thing {
+            Thing::Made(entry, object) => return id(&entry.name, &object.key),
+            Thing::Given(given) => given,
+        };
+        let id = format!("given_{}", names::hash(&given.identity));
         if self.nodes.iter().all(|node| node.id != id) {
-            let label = label.rsplit(':').next().unwrap_or_default().to_owned();
-            self.nodes.push(Node { id: id.clone(), label, group: String::new(), shape: Shape::Store });
+            let (label, shape) = (given.name, given.shape);
+            self.nodes.push(Node { id: id.clone(), label, group: String::new(), shape });
         }
         id
     }
+}
 
-    /// Tasks of other entries that functions start.
-    fn references(&mut self, app: &App) {
-        for entry in &app.entries {
-            for target in entry.references.values().filter(|target| target.output == "launch") {
-                let find = |graph: &Graph, kind: &str| {
-                    graph
-                        .objects()
-                        .iter()
-                        .find(|object| object.kind.name == kind)
-                        .map(|object| object.key.clone())
-                };
-                let made = app.entries.iter().find(|made| made.name == target.entry);
-                let to =
-                    made.and_then(|made| Some(id(&made.name, &find(&made.graph, "ecs_task_definition")?)));
-                let from = find(&entry.graph, "lambda_function").map(|key| id(&entry.name, &key));
-                if let (Some(from), Some(to)) = (from, to) {
-                    self.edge(from, to, "starts");
-                }
-            }
+impl Edge {
+    fn say(&mut self, more: &str) {
+        if self.label.split(", ").all(|said| said != more) {
+            self.label = format!("{}, {more}", self.label);
         }
     }
+}
 
-    fn edge(&mut self, from: String, to: String, label: &str) {
-        self.edges.push(Edge { from, to, label: label.to_owned() });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+    use crate::spec;
+
+    fn picture(text: &str) -> Picture {
+        let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text: text.to_owned() });
+        Picture::of(&app.unwrap_or_else(|| panic!("{diagnostics:?}")))
     }
 
-    fn groups(&self) -> BTreeMap<&str, Vec<&Node>> {
-        let mut groups: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
-        for node in &self.nodes {
-            groups.entry(&node.group).or_default().push(node);
-        }
-        groups
-    }
-
-    fn mermaid(&self) -> String {
-        let quote = |text: &str| {
-            format!("\"{}\"", text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;"))
+    /// Edges with the labels of their nodes, sorted: those along which goes what failed, or all others.
+    fn edges(text: &str, failed: bool) -> Vec<String> {
+        let picture = picture(text);
+        let label = |id: &str| {
+            let node = picture.nodes.iter().find(|node| node.id == id);
+            node.unwrap_or_else(|| panic!("{id} is not drawn")).label.clone()
         };
-        let mut out = "flowchart LR\n".to_owned();
-        for (group, nodes) in self.groups() {
-            let indent = if group.is_empty() { "  " } else { "    " };
-            if !group.is_empty() {
-                out.push_str(&format!(
-                    "  subgraph {}\n",
-                    group.replace('-', "_") + "_entry[" + &quote(group) + "]"
-                ));
-            }
-            for node in nodes {
-                let (open, close) = match node.shape {
-                    Shape::Store => ("[(", ")]"),
-                    Shape::Function => ("[[", "]]"),
-                    Shape::Container => ("{{", "}}"),
-                    Shape::Event => ("([", "])"),
-                };
-                out.push_str(&format!("{indent}{}{open}{}{close}\n", node.id, quote(&node.label)));
-            }
-            if !group.is_empty() {
-                out.push_str("  end\n");
-            }
-        }
-        for edge in &self.edges {
-            let label =
-                if edge.label.is_empty() { String::new() } else { format!("|{}|", quote(&edge.label)) };
-            out.push_str(&format!("  {} -->{label} {}\n", edge.from, edge.to));
-        }
-        out
+        let chosen = picture.edges.iter().filter(|edge| (edge.label == "failed") == failed);
+        let mut edges: Vec<String> = chosen
+            .map(|edge| format!("{} -{}-> {}", label(&edge.from), edge.label, label(&edge.to)))
+            .collect();
+        edges.sort();
+        edges
     }
 
-    fn dot(&self) -> String {
-        let quote = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-        let mut out = "digraph app {\n  rankdir=LR;\n".to_owned();
-        for (group, nodes) in self.groups() {
-            if !group.is_empty() {
-                out.push_str(&format!(
-                    "  subgraph {} {{\n    label={};\n",
-                    quote(&format!("cluster_{group}")),
-                    quote(group)
-                ));
-            }
-            for node in nodes {
-                let shape = match node.shape {
-                    Shape::Store => "cylinder",
-                    Shape::Function => "box",
-                    Shape::Container => "hexagon",
-                    Shape::Event => "ellipse",
-                };
-                out.push_str(&format!(
-                    "    {} [label={}, shape={shape}];\n",
-                    quote(&node.id),
-                    quote(&node.label)
-                ));
-            }
-            if !group.is_empty() {
-                out.push_str("  }\n");
-            }
+    const AROUND: &str = "app: a\nbuckets: { b: { event_bridge: true } }\nqueues: { q: {} }\n\
+                          streams: { s: {} }\ntopics: { n: {} }\n\
+                          tables: { t: { key: id, stream: KEYS_ONLY } }\ntasks: { k: { image: i } }\n";
+
+    #[test]
+    fn triggers_lead_to_what_they_set_off() {
+        let given = "arn:aws:dynamodb:eu-central-1:123456789012:table/given";
+        let stream = format!("{given}/stream/2026-01-01T00:00:00.000");
+        let of_table = format!("on: {{ table: '{stream}' }}, reads: {{ table: '{given}' }}");
+        for (inputs, expected) in [
+            ("on: { bucket: b, prefix: in/, suffix: .a }", "b -in/ .a-> f"),
+            ("on: { bucket: b }, reads: { bucket: b }", "b --> f"),
+            ("on: { bucket: given, suffix: .a }, reads: { bucket: given }", "given -.a-> f"),
+            ("on: { queue: q }", "q --> f"),
+            ("on: { queue: 'arn:aws:sqs:eu-central-1:123456789012:jobs.fifo' }", "jobs.fifo --> f"),
+            ("on: { stream: s }", "s --> f"),
+            ("on: { table: t }, reads: { table: t }", "t --> f"),
+            (of_table.as_str(), "given --> f"),
+            ("on: { topic: n }", "n --> f"),
+            ("on: { schedule: rate(1 day) }", "rate(1 day) --> f"),
+            ("on: { http: api, auth: none }", "HTTP API --> f"),
+            ("on: { http: url, auth: none }", "Lambda function URL --> f"),
+            ("on: { event_pattern: '{\"source\":[\"my.app\"]}' }", "my.app --> f"),
+            ("on: { event_pattern: '{\"detail\":{\"a\":[1]}}' }", "events --> f"),
+        ] {
+            assert_eq!(edges(&format!("{AROUND}functions: {{ f: {{ {inputs} }} }}\n"), false), [expected]);
         }
-        for edge in &self.edges {
-            out.push_str(&format!(
-                "  {} -> {} [label={}];\n",
-                quote(&edge.from),
-                quote(&edge.to),
-                quote(&edge.label)
-            ));
-        }
-        out.push_str("}\n");
-        out
+        let queue = "app: a\ntopics: { n: {} }\nqueues: { q: { on: { topic: n } } }\n";
+        assert_eq!(edges(queue, false), ["n --> q"]);
+        let task = "app: a\ntasks: { k: { image: i, schedule: { expression: rate(1 day) } } }\n";
+        assert_eq!(edges(task, false), ["rate(1 day) -starts-> k"]);
     }
 
-    /// Columns by the longest way that leads to a node; enough for applications of some dozen nodes.
-    fn svg(&self) -> String {
-        let mut column: BTreeMap<&str, usize> = self.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
-        // An edge that leads back, such as a result into the bucket that began it, moves nothing.
-        for _ in 0..self.nodes.len().min(16) {
-            for edge in &self.edges {
-                let from = column.get(edge.from.as_str()).copied().unwrap_or(0);
-                if let Some(to) = column.get_mut(edge.to.as_str())
-                    && *to <= from
-                    && from < 15
-                {
-                    *to = from + 1;
-                }
-            }
-        }
-        let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let (width, height, gap_x, gap_y) = (160, 44, 90, 30);
-        let mut rows: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut place: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for node in &self.nodes {
-            let x = column[node.id.as_str()];
-            let row = rows.entry(x).or_default();
-            place.insert(&node.id, (20 + x * (width + gap_x), 20 + *row * (height + gap_y)));
-            *row += 1;
-        }
-        let right = place.values().map(|(x, _)| x + width + 20).max().unwrap_or(40);
-        let bottom = place.values().map(|(_, y)| y + height + 20).max().unwrap_or(40);
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {bottom}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-             <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        );
-        for edge in &self.edges {
-            let (Some(from), Some(to)) = (place.get(edge.from.as_str()), place.get(edge.to.as_str())) else {
-                continue;
-            };
-            let (x1, y1, x2, y2) = (from.0 + width, from.1 + height / 2, to.0, to.1 + height / 2);
-            let middle = usize::midpoint(x1, x2);
-            out.push_str(&format!(
-                "<path d=\"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}\" fill=\"none\" stroke=\"black\" marker-end=\"url(#arrow)\"/>\n\
-                 <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\">{}</text>\n",
-                usize::midpoint(y1, y2).saturating_sub(4),
-                escape(&edge.label)
-            ));
-        }
-        for node in &self.nodes {
-            let (x, y) = place[node.id.as_str()];
-            let (radius, fill) = match node.shape {
-                Shape::Store => (12, "#e8f1e4"),
-                Shape::Function => (2, "#fdeedd"),
-                Shape::Container => (2, "#dde9f7"),
-                Shape::Event => (22, "#f3e6f5"),
-            };
-            out.push_str(&format!(
-                "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"black\"/>\n\
-                 <text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                x + width / 2,
-                y + height / 2 + 5,
-                escape(&node.label)
-            ));
-        }
-        out.push_str("</svg>\n");
-        out
+    #[test]
+    fn things_lead_to_what_they_use() {
+        let uses = "reads: [{ bucket: b, prefix: in/ }, { table: t }, { bucket: given }], \
+                    writes: [{ bucket: b }, { table: t }, { stream: s }], \
+                    sends_to: [{ queue: q }, { topic: n }], launches: k, invokes: [{ function: g }, \
+                    { workflow: 'arn:aws:states:eu-central-1:123456789012:stateMachine:m' }]";
+        let expected = [
+            "b -in/-> f",
+            "f -invokes-> g",
+            "f -sends-> n",
+            "f -sends-> q",
+            "f -starts-> k",
+            "f -starts-> m",
+            "f -writes-> b",
+            "f -writes-> s",
+            "f -writes-> t",
+            "given -reads-> f",
+            "t -reads-> f",
+        ];
+        assert_eq!(edges(&format!("{AROUND}functions: {{ f: {{ {uses} }}, g: {{}} }}\n"), false), expected);
+        let task = "app: a\nbuckets: { b: {} }\ntasks:\n  \
+                    k: { image: i, bucket_access: { bucket: b, read: in/, write: [out/, more/] } }\n";
+        assert_eq!(edges(task, false), ["b -in/-> k", "k -out/, more/-> b"]);
+    }
+
+    #[test]
+    fn workflows_lead_to_what_their_steps_run() {
+        let workflow = "functions: { f: {} }\nworkflows:\n  w:\n    \
+                        on: { bucket: b, prefix: in/ }\n    step:\n    \
+                        - { name: one, function: f }\n    - { name: two, task: k }\n    \
+                        - { name: ask, callback: q }\n    \
+                        - { name: tiles, map: { count: 2 }, distributed: true }\n    \
+                        - { name: tile, within: tiles, task: k }\n";
+        let text = format!("{AROUND}{workflow}");
+        assert_eq!(edges(&text, false), ["b -in/-> w", "w -ask-> q", "w -one-> f", "w -tile, two-> k"]);
+        let failed = ["f", "k", "q", "w"].map(|name| format!("{name} -failed-> dead letters"));
+        assert_eq!(edges(&text, true), failed);
+        let express = "app: a\nfunctions: { f: {} }\n\
+                       workflows: { w: { type: express, step: { name: one, function: f } } }\n";
+        assert_eq!(edges(express, false), ["w -one-> f"]);
+        assert_eq!(edges(express, true), ["f -failed-> dead letters", "w -failed-> dead letters"]);
+    }
+
+    #[test]
+    fn what_is_in_one_entry_is_told_apart() {
+        let group = "app: a\nqueue_groups:\n  \
+                     w: { queue: [{ name: x }, { name: y, dead_letters: false }], consumer: {} }\n";
+        assert_eq!(edges(group, false), ["x --> consumer", "y --> consumer"]);
+        let failed = ["consumer -failed-> consumer dead letters", "x -failed-> x dead letters"];
+        assert_eq!(edges(group, true), failed);
+        let videos = "app: a\nthumbnailers: { v: { task: { image: i } } }\n";
+        let expected = [
+            "bucket -.mp4-> workflow",
+            "bucket -reads-> v",
+            "v -thumbnails/-> bucket",
+            "workflow -thumbnail-> v",
+        ];
+        assert_eq!(edges(videos, false), expected);
+    }
+
+    #[test]
+    fn what_leads_back_moves_nothing() {
+        let uses = "reads: { table: t }, writes: { table: t }";
+        let picture = picture(&format!("{AROUND}functions: {{ f: {{ {uses} }} }}\n"));
+        let columns = picture.columns();
+        let nodes = ["t_dynamodb_table_main", "f_lambda_function_function", "f_sqs_queue_dead_letters"];
+        assert_eq!(nodes.map(|node| columns[node]), [0, 1, 2]);
     }
 }

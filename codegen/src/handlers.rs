@@ -467,11 +467,12 @@ mod tests {
         let inputs = format!(
             "on: {{ stream: s }}, reads: [{{ bucket: b }}, {{ table: t }}], writes: [{{ table: t }}, \
              {{ table: {} }}, {{ stream: s }}], sends_to: [{{ queue: q }}, {{ queue: {} }}, {{ queue: {} }}, \
-             {{ topic: {} }}], invokes: {{ function: {} }}",
+             {{ topic: {} }}, {{ topic: {} }}], invokes: {{ function: {} }}",
             arn("dynamodb:eu-central-1:123456789012:table/tasks"),
             arn("sqs:eu-central-1:123456789012:2026-q.fifo"),
             arn("sqs:eu-central-1:123456789012:self"),
             arn("sns:eu-central-1:123456789012:n"),
+            arn("sns:eu-central-1:123456789012:config"),
             arn("lambda:eu-central-1:123456789012:function:n:live"),
         );
         let function = read(&format!("f: {{ {inputs} }}"));
@@ -489,7 +490,8 @@ mod tests {
             (6, "queue_2026_q_fifo", Kind::Queue),
             (7, "self_queue", Kind::Queue),
             (8, "n", Kind::Topic),
-            (9, "n_function", Kind::Function),
+            (9, "config_topic", Kind::Topic),
+            (10, "n_function", Kind::Function),
         ];
         assert_eq!(fields, expected);
     }

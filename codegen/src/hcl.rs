@@ -209,6 +209,19 @@ impl Hcl {
         }
     }
 
+    /// Whether a text in it has such a piece.
+    pub fn has(&self, piece: &str) -> bool {
+        match self {
+            Self::Text(text) => text.contains(piece),
+            Self::Template(parts) | Self::Call(_, parts) | Self::List(parts) => {
+                parts.iter().any(|part| part.has(piece))
+            }
+            Self::Entry(map, key) => map.has(piece) || key.has(piece),
+            Self::Map(entries) => entries.iter().any(|(key, value)| key.contains(piece) || value.has(piece)),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Code(_) => false,
+        }
+    }
+
     /// The pieces of a template: texts next to each other in one, and all else as code.
     fn pieces(&self, depth: usize, pieces: &mut Vec<Result<String, String>>) {
         let text = match self {

@@ -3,12 +3,14 @@
 //! [`spec`] reads a `tandem.yaml` and checks it with the model's own checks; [`module`] and [`handlers`]
 //! say what it becomes; [`project`] plans the files, and [`output`] writes them.
 
+mod arn;
 pub mod diagnostic;
+mod documents;
 pub mod graph;
 pub mod handlers;
 pub mod hcl;
 pub mod module;
-mod native;
+pub mod native;
 pub mod output;
 pub mod project;
 pub mod schema;

@@ -25,8 +25,7 @@ pub(crate) const NOTIFICATIONS: &str = "bucket_notifications";
 
 /// The module of an entry, as resources of hashicorp/aws. An error names what these cannot say.
 pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module, String> {
-    let context = Context { project: Some(app.name.clone()), ..Context::default() };
-    let (graph, variables) = expand(entry, &context)?;
+    let (graph, variables) = expand(app, entry)?;
     if let Some(other) = hears_of(app, entry) {
         return Err(format!(
             "the bucket tells EventBridge, and `{other}` hears of it: hashicorp/aws says both in one document"
@@ -85,12 +84,19 @@ fn hears_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a str> {
     app.entries.iter().find(hears).map(|other| other.name.as_str())
 }
 
-/// The graph with variables in it. An input that decides what a policy says, such as the ARNs of secrets,
-/// stays as the spec has it: as a variable it would leave the policy unknown.
-fn expand(entry: &Entry, context: &Context) -> Result<(Graph, Vec<Variable>), String> {
+/// The inputs of an entry that its module has variables for, beside what images and code take.
+pub fn variables(app: &App, entry: &Entry) -> Result<Vec<Variable>, String> {
+    expand(app, entry).map(|(_, variables)| variables)
+}
+
+/// The graph with variables in it. An input that decides what a policy says, such as the ARNs of secrets, or
+/// that JSON has as a list, such as the environment of a schedule, stays as the spec has it: as a variable it
+/// would leave the whole unknown.
+fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
+    let context = Context { project: Some(app.name.clone()), ..Context::default() };
     let attempt = |literal: &BTreeSet<String>| {
         let (inputs, variables) = parametrize(entry, Absent::Maps, literal);
-        let expansion = entry.definition.expand(&inputs, context);
+        let expansion = entry.definition.expand(&inputs, &context);
         let messages =
             || expansion.findings.0.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
         expansion.graph.clone().map(|graph| (graph, variables)).ok_or_else(|| messages().join("; "))
@@ -181,6 +187,22 @@ fn role(key: &Key) -> &str {
 const JSON: &[&str] =
     &["definition", "event_pattern", "filter_policy", "input", "redrive_allow_policy", "redrive_policy"];
 
+/// The field with what a target is given. AWS puts what it knows in the place of words such as
+/// `<aws.scheduler.scheduled-time>`, and looks for them as they stand there.
+const GIVEN: &str = "input";
+
+/// Signs that Terraform writes as numbers into JSON text.
+const ESCAPED: &[(&str, &str)] = &[("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
+
+/// The JSON text of a field.
+fn json_text(field: &str, value: Hcl) -> Hcl {
+    let escaped = ESCAPED.iter().filter(|(sign, _)| field == GIVEN && value.has(sign));
+    let escaped: Vec<_> = escaped.collect();
+    escaped.into_iter().fold(Hcl::Call("jsonencode", vec![value]), |text, (sign, number)| {
+        Hcl::Call("replace", vec![text, Hcl::text(*number), Hcl::text(*sign)])
+    })
+}
+
 impl Printer<'_> {
     fn print(&mut self) -> Result<(), String> {
         let graph = self.graph;
@@ -229,7 +251,7 @@ impl Printer<'_> {
                 _ => JSON.contains(name),
             };
             let value = self.expr(expr);
-            fields.insert(name, if json { Hcl::Call("jsonencode", vec![value]) } else { value });
+            fields.insert(name, if json { json_text(name, value) } else { value });
         }
         let mut body = Body::default();
         let mut blocks = Body::default();
@@ -252,5 +274,37 @@ impl Printer<'_> {
             body.items.extend(depends.items);
         }
         body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+    use crate::spec;
+
+    #[test]
+    fn a_schedule_is_given_what_it_looks_for() {
+        let text = "app: a\ntasks:\n  k:\n    image: i\n    schedule:\n      expression: rate(1 day)\n      \
+                    environment: { DUE: <aws.scheduler.scheduled-time> }\n";
+        let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text: text.to_owned() });
+        let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let [up, handlers, whole] = ["../..", "../../handlers", "./terraform"].map(ToOwned::to_owned);
+        let layout = Layout { spec: up, handlers, whole };
+        let text = module(&app, &app.entries[0], &layout).unwrap().main.render();
+        for part in [
+            "input = replace(replace(jsonencode({",
+            "}), \"\\\\u003c\", \"<\"), \"\\\\u003e\", \">\")",
+            "subnets          = data.aws_subnets.default.ids",
+            "security_groups  = [aws_security_group.task.id]",
+            "assign_public_ip = true",
+            "}[var.capacity]",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("jsondecode"), "{text}");
+        let variables = variables(&app, &app.entries[0]).unwrap();
+        let has = |name: &str| variables.iter().any(|variable| variable.name == name);
+        assert!(has("environment") && !has("schedule_environment"));
     }
 }

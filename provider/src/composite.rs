@@ -1,11 +1,11 @@
 //! The one implementation of a composite resource. It knows no composite by name.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tandem_engine::job::{Job, Problem};
+use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
@@ -250,8 +250,8 @@ impl CompositeResource {
         let Some(graph) = expansion.graph else { return Ok((planned, requires_replace, diagnostics)) };
         let record = state::record(&request.prior);
         let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
-        let missing = read::missing(drift.filter_map(Value::as_str));
-        let show = plan::plan(&graph, &context, &record, &missing);
+        let drifted = read::drifted(drift.filter_map(Value::as_str));
+        let show = plan::plan(&graph, &context, &record, &drifted);
         let refused = plan::check_data(&graph, &show.replaced);
         // With another identity, nothing of the old composite is replaced: it is destroyed by itself.
         if !refused.is_empty() && requires_replace.is_empty() {
@@ -331,7 +331,7 @@ impl CompositeResource {
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
         state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record, &BTreeSet::new());
+        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default());
         state.set(
             "iam_policies",
             convert::text_map(

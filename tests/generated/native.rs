@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use tandem::hcl::Hcl;
 use tandem::module::Flavor;
+use tandem::native;
 use tandem::project::Part;
 use tandem::spec::{App, Entry, Target};
 use tandem::variables::{Absent, parametrize};
@@ -435,23 +436,25 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
 ///
 /// What names an object that the module does not make is a variable there, and the names of resources come
 /// from it: a variable with its value here, too. Tags and environments are given by who calls the module.
-fn inputs(entry: &Entry) -> (Value, BTreeMap<String, Json>) {
+fn inputs(app: &App, entry: &Entry) -> (Value, BTreeMap<String, Json>) {
     let sources = ["queue", "stream", "table", "topic"];
-    let names = |name: &str| sources.iter().any(|source| name.ends_with(source)) || is_given(name);
+    let given = given_names(app, entry);
+    let names = |name: &str| sources.iter().any(|source| name.ends_with(source)) || given.contains(name);
     let (_, all) = parametrize(entry, Absent::Maps, &BTreeSet::new());
     let literal = all.into_iter().map(|variable| variable.name).filter(|name| !names(name)).collect();
     let (inputs, variables) = parametrize(entry, Absent::Maps, &literal);
-    let given = variables.into_iter().filter_map(|variable| match variable.default {
+    let values = variables.into_iter().filter_map(|variable| match variable.default {
         Some(Hcl::Text(text)) => Some((variable.name, text.into())),
         Some(Hcl::Map(_)) => Some((variable.name, given_map())),
         _ => None,
     });
-    (inputs, given.collect())
+    (inputs, values.collect())
 }
 
-/// Whether who calls a module gives a variable.
-fn is_given(variable: &str) -> bool {
-    variable == "tags" || variable.ends_with("environment")
+/// The variables that who calls the module of an entry gives, of those that it has.
+fn given_names(app: &App, entry: &Entry) -> BTreeSet<String> {
+    let all = native::variables(app, entry).expect("variables").into_iter().map(|variable| variable.name);
+    all.filter(|name| name == "tags" || name.ends_with("environment")).collect()
 }
 
 fn given_map() -> Json {
@@ -459,8 +462,8 @@ fn given_map() -> Json {
 }
 
 /// What is expected of an entry.
-fn expansion(entry: &Entry, context: &Context) -> Graph {
-    let expansion = entry.definition.expand(&inputs(entry).0, context);
+fn expansion(app: &App, entry: &Entry, context: &Context) -> Graph {
+    let expansion = entry.definition.expand(&inputs(app, entry).0, context);
     expansion.graph.unwrap_or_else(|| panic!("{}: {:?}", entry.name, expansion.findings))
 }
 
@@ -468,7 +471,7 @@ fn expansion(entry: &Entry, context: &Context) -> Graph {
 fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap<String, Json> {
     let value = |target: &Target| {
         let other = app.entries.iter().find(|other| other.name == target.entry).expect("the entry");
-        let graph = expansion(other, context);
+        let graph = expansion(app, other, context);
         let given = given(app, other, context, state);
         let made = Made {
             entry: &other.name,
@@ -481,7 +484,7 @@ fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap
         graph.outputs[target.output].evaluate(&made).expect("a known output")
     };
     let wired = entry.references.iter().map(|(variable, target)| (variable.clone(), value(target)));
-    wired.chain(inputs(entry).1).collect()
+    wired.chain(inputs(app, entry).1).collect()
 }
 
 /// A configuration that calls the module of the whole.
@@ -489,9 +492,7 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
     let mut call = json!({ "source": modules });
     for entry in &app.entries {
         let mut inputs = serde_json::Map::new();
-        let variables = parametrize(entry, Absent::Maps, &BTreeSet::new()).1.into_iter();
-        let given = variables.filter(|variable| is_given(&variable.name));
-        inputs.extend(given.map(|variable| (variable.name, given_map())));
+        inputs.extend(given_names(app, entry).into_iter().map(|name| (name, given_map())));
         for object in entry.graph.objects() {
             let role = object.key.as_str().split_once('.').expect("a role").1;
             match object.kind.name {
@@ -543,7 +544,7 @@ pub(crate) fn all_differences(app: &App, state: &State, zip: &Path) -> Vec<Strin
     }
     let mut wrong = Vec::new();
     for entry in &app.entries {
-        let graph = expansion(entry, &context);
+        let graph = expansion(app, entry, &context);
         let given = given(app, entry, &context, state);
         let made = Made { entry: &entry.name, graph: &graph, state, context: context.clone(), given, zip };
         graph.objects().iter().for_each(|object| wrong.extend(differences(&made, object)));

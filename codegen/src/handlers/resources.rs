@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use tandem_model::expr::Expr;
 
+use crate::arn;
 use crate::spec::{App, Entry};
 
 /// Something that a function uses.
@@ -92,8 +93,8 @@ impl Resource {
 pub(super) fn read(list: Option<&Expr>, entry: &Entry, app: &App) -> Vec<Resource> {
     let Some(Expr::Json(list)) = list else { return Vec::new() };
     let Expr::List(items) = &**list else { return Vec::new() };
-    // The field of the tasks that a function may start.
-    let mut taken = BTreeSet::from(["tasks".to_owned()]);
+    // The fields of the tasks that a function may start, and of what clients are made of.
+    let mut taken = BTreeSet::from(["config".to_owned(), "tasks".to_owned()]);
     let mut resources = Vec::new();
     for (index, item) in items.iter().enumerate() {
         // What is read and written is one thing.
@@ -120,13 +121,10 @@ fn named(item: &Expr, entry: &Entry, app: &App) -> Option<(Kind, String)> {
         }
         Expr::Literal(text) => {
             let text = text.as_str()?;
-            let parts: Vec<&str> = text.splitn(6, ':').collect();
-            let ["arn", _, service, _, _, rest] = parts[..] else {
+            let Some((service, name)) = arn::parse(text) else {
                 return Some((Kind::Bucket, identifier(text, Kind::Bucket)));
             };
             let kind = find(&|facts| facts.service == service)?;
-            // `table/NAME`, `function:NAME`, or the name alone.
-            let name = rest.split([':', '/']).nth(1).unwrap_or(rest);
             Some((kind, identifier(name, kind)))
         }
         _ => None,

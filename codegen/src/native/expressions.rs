@@ -4,6 +4,7 @@ use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::Key;
 
 use super::{Printer, role};
+use crate::documents;
 use crate::hcl::{Body, Hcl};
 use crate::variables::Variable;
 
@@ -51,7 +52,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn expr(&mut self, expr: &Expr) -> Hcl {
-        match expr {
+        match direct(expr) {
             Expr::Literal(json) => json.into(),
             // Refused where it would be printed.
             Expr::Unknown => Hcl::Null,
@@ -125,6 +126,14 @@ impl Printer<'_> {
             },
         );
         Hcl::Template(vec![repository, ":".into(), Hcl::code(format!("var.{variable}"))])
+    }
+}
+
+/// An expression, without the way into JSON text and out of it again.
+pub(super) fn direct(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Member(text, name) => documents::entry(direct(text), name).map_or(expr, direct),
+        _ => expr,
     }
 }
 

@@ -7,6 +7,7 @@ use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::Object;
 
 use super::Printer;
+use super::expressions::direct;
 use super::resources::nested;
 use crate::hcl::{Body, Hcl};
 
@@ -153,7 +154,7 @@ impl Printer<'_> {
     /// The parts of a text with commas in between, as a list.
     fn split(&mut self, expr: &Expr) -> Hcl {
         let text = self.expr(expr);
-        match expr {
+        match direct(expr) {
             Expr::Literal(Json::String(text)) => Hcl::List(text.split(',').map(Hcl::text).collect()),
             // Of one object: it has no comma.
             Expr::Attribute(..) => Hcl::List(vec![text]),

@@ -8,6 +8,7 @@ use tandem_model::finding::Code;
 use tandem_model::graph::Object;
 
 use super::{Entry, Reader};
+use crate::documents::statements;
 use crate::handlers;
 
 impl Reader {
@@ -153,25 +154,13 @@ fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
 
 /// Where the roles of an entry may write: buckets, and prefixes of keys.
 fn writes(entry: &Entry) -> Vec<(Bucket, String)> {
-    let mut found = Vec::new();
-    for (_, policy) in entry.graph.policies() {
-        let Expr::Map(policy) = policy else { continue };
-        let Some(Expr::List(statements)) = policy.get("Statement") else { continue };
-        for statement in statements {
-            let Expr::Map(statement) = statement else { continue };
-            let puts = |action: &Expr| *action == Expr::from("s3:PutObject");
-            let Some(Expr::List(actions)) = statement.get("Action") else { continue };
-            // The ARN of the bucket, then `/PREFIX*`.
-            let Some(Expr::Concat(parts)) = statement.get("Resource") else { continue };
-            if let ([of, Expr::Literal(keys)], true) = (&parts[..], actions.iter().any(puts))
-                && let Some(bucket) = bucket(entry, of)
-                && let Some(prefix) = keys.as_str().and_then(|keys| keys.strip_prefix('/')?.strip_suffix('*'))
-            {
-                found.push((bucket, prefix.to_owned()));
-            }
-        }
-    }
-    found
+    let all = entry.graph.policies().flat_map(|(_, policy)| statements(policy));
+    let puts = all.filter(|statement| statement.names("s3:PutObject"));
+    let places = puts.filter_map(|statement| {
+        let (of, prefix) = statement.objects()?;
+        Some((bucket(entry, of)?, prefix.to_owned()))
+    });
+    places.collect()
 }
 
 /// A trigger on a bucket.

@@ -11,6 +11,7 @@ use tandem_model::kind::{Kind, Role};
 
 use crate::canonical;
 use crate::job::Problem;
+use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
@@ -44,10 +45,12 @@ pub struct PlannedEntry {
     pub attributes: bool,
 }
 
-/// Plans a graph over what is recorded; what is missing of that will be made again.
-pub fn plan(graph: &Graph, context: &Context, record: &Record, missing: &BTreeSet<Key>) -> Planned {
+/// Plans a graph over what is recorded; what is missing of that will be made again, and what is other than it
+/// was will be changed back.
+pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted) -> Planned {
+    let missing = &made_again(graph, drifted);
     let replaced = replaced(graph, context, record);
-    let renewed = renewed(graph, context, record);
+    let renewed = renewed(graph, context, record, drifted);
     let attributes = lasting_attributes(record, &replaced, missing, &renewed);
     let resolver = Resolver::new(graph, context, &attributes);
     let mut planned = Planned { replaced, ..Planned::default() };
@@ -117,8 +120,24 @@ fn lasting_attributes(
     attributes.collect()
 }
 
+/// What is missing, and what can only be changed back by making it again.
+fn made_again(graph: &Graph, drifted: &Drifted) -> BTreeSet<Key> {
+    let fields = drifted.fields.iter();
+    let immutable = fields.filter(|(key, field)| {
+        graph
+            .get(key)
+            .is_some_and(|object| !mutable(object.kind, field) && object.kind.field(field).is_some())
+    });
+    drifted.missing.iter().chain(immutable.map(|(key, _)| key)).cloned().collect()
+}
+
 /// Attributes of recorded objects that get another value, because a field changes.
-fn renewed(graph: &Graph, context: &Context, record: &Record) -> BTreeMap<Key, BTreeSet<&'static str>> {
+fn renewed(
+    graph: &Graph,
+    context: &Context,
+    record: &Record,
+    drifted: &Drifted,
+) -> BTreeMap<Key, BTreeSet<&'static str>> {
     let none = Attributes::new();
     let resolver = Resolver::new(graph, context, &none);
     let mut renewed: BTreeMap<Key, BTreeSet<&'static str>> = BTreeMap::new();
@@ -132,7 +151,8 @@ fn renewed(graph: &Graph, context: &Context, record: &Record) -> BTreeMap<Key, B
                 None => !before.contains_key(field.name),
                 Some(after) => before.get(field.name) == after.as_ref(),
             };
-            if !same {
+            let changed_back = drifted.fields.contains(&(object.key.clone(), field.name.to_owned()));
+            if !same || changed_back {
                 renewed.entry(object.key.clone()).or_default().insert(attribute);
             }
         }

@@ -23,9 +23,27 @@ pub struct Reading {
     pub drift: Vec<String>,
 }
 
-/// The objects that a reading found missing.
-pub fn missing<'a>(drift: impl IntoIterator<Item = &'a str>) -> BTreeSet<Key> {
-    drift.into_iter().filter_map(|line| line.strip_suffix(MISSING).map(Key::from)).collect()
+/// What a reading found, as far as a plan needs it.
+#[derive(Clone, Debug, Default)]
+pub struct Drifted {
+    /// The objects that are missing.
+    pub missing: BTreeSet<Key>,
+    /// The fields that are others.
+    pub fields: BTreeSet<(Key, String)>,
+}
+
+/// What a reading found, from its words.
+pub fn drifted<'a>(drift: impl IntoIterator<Item = &'a str>) -> Drifted {
+    let mut drifted = Drifted::default();
+    for line in drift {
+        if let Some(key) = line.strip_suffix(MISSING) {
+            drifted.missing.insert(Key::from(key));
+        } else if let Some((key, rest)) = line.split_once(": ") {
+            let field = rest.split(' ').next().unwrap_or_default();
+            drifted.fields.insert((Key::from(key), field.to_owned()));
+        }
+    }
+    drifted
 }
 
 const MISSING: &str = " is missing";

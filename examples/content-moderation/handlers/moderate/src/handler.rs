@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::Context;
 use crate::event::Object;
-use crate::resources::Given;
 
 /// An image landed below `incoming/`.
 pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
@@ -24,7 +23,7 @@ pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
 
 async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
     let minimum = minimum_confidence()?;
-    let found = labels(context.uploads.get(&object.key).await?, minimum).await?;
+    let found = labels(context.uploads.get(&object.key).await?, minimum, context).await?;
     let counts = |label: &ModerationLabel| label.confidence().is_none_or(|sure| sure >= minimum);
     let blocked = found.iter().any(counts);
     let verdict = if blocked { "blocked" } else { "clean" };
@@ -47,8 +46,8 @@ async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
 }
 
 /// What Rekognition sees in an image.
-async fn labels(image: Vec<u8>, minimum: f32) -> Result<Vec<ModerationLabel>, Error> {
-    let rekognition = Client::new(&Given::from_environment().await?.config);
+async fn labels(image: Vec<u8>, minimum: f32, context: &Context) -> Result<Vec<ModerationLabel>, Error> {
+    let rekognition = Client::new(&context.config);
     let image = Image::builder().bytes(Blob::new(image)).build();
     // Rekognition tells of nothing that it is less than half sure of, unless it is asked to.
     let call = rekognition.detect_moderation_labels().image(image);
