@@ -335,8 +335,9 @@ impl Reader {
                 let candidates =
                     self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
                 let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
-                // The handle of a task cannot be written by hand; a bucket may well exist already.
-                let must = reference == tandem_model::input::Reference::LAUNCH;
+                // A name is no handle of a task, and a bucket may well exist already.
+                let must = reference == tandem_model::input::Reference::LAUNCH
+                    && !name.trim_start().starts_with('{');
                 if !must && near.is_none() {
                     return;
                 }

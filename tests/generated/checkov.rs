@@ -29,10 +29,15 @@ const DECISIONS: &[(&str, &str)] = &[
 
 /// What is not found once an input is given.
 const BY_INPUT: &[(&str, &str)] = &[
+    ("CKV_AWS_119", "kms_key_arn"),
     ("CKV_AWS_136", "kms_key_arn"),
     ("CKV_AWS_145", "kms_key_arn"),
     ("CKV_AWS_158", "kms_key_arn"),
     ("CKV_AWS_173", "kms_key_arn"),
+    ("CKV_AWS_284", "tracing"),
+    ("CKV_AWS_285", "log_data"),
+    ("CKV_AWS_297", "kms_key_arn"),
+    ("CKV_AWS_309", "auth"),
     ("CKV_AWS_338", "log_retention_days"),
 ];
 

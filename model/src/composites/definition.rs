@@ -112,7 +112,7 @@ impl Source<'_> {
                     end(),
                 ];
                 state.extend(step.timeout.as_ref().map(|seconds| ("TimeoutSeconds", seconds.into())));
-                state.extend(retry(step.on_error.reaction()).map(|retry| ("Retry", retry)));
+                state.push(("Retry", retry(step.on_error.reaction())));
                 state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
@@ -129,7 +129,7 @@ impl Source<'_> {
                     ("TimeoutSeconds", seconds),
                     end(),
                 ];
-                state.extend(retry(step.on_error.reaction()).map(|retry| ("Retry", retry)));
+                state.push(("Retry", retry(step.on_error.reaction())));
                 state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
@@ -174,7 +174,7 @@ impl Source<'_> {
         state.insert(field.to_owned(), next);
         let mut states = one(aside(&before, &main));
         if let Some(reaction) = step.reaction() {
-            state.extend(retry(reaction).map(|retry| ("Retry".to_owned(), retry)));
+            state.insert("Retry".to_owned(), retry(reaction));
             if let Some(next) = reaction.2 {
                 let told_by = format!("{name} caught");
                 state.insert("Catch".to_owned(), caught(&told_by));
@@ -321,11 +321,8 @@ fn queue_url(arn: &Expr) -> Expr {
     ])
 }
 
-/// How a state is tried again.
-fn retry((attempts, interval, _): Reaction<'_>) -> Option<Expr> {
-    if attempts.known() == Some(&0) {
-        return None;
-    }
+/// How a state is tried again; none of the attempts is none at all, and looks alike.
+fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
     let retry = Expr::map([
         ("ErrorEquals", Expr::list(["States.ALL"])),
         ("MaxAttempts", attempts.into()),
@@ -335,7 +332,7 @@ fn retry((attempts, interval, _): Reaction<'_>) -> Option<Expr> {
         // So that many that failed together do not come again together.
         ("JitterStrategy", "FULL".into()),
     ]);
-    Some(Expr::list([retry]))
+    Expr::list([retry])
 }
 
 /// Has a state in JSONata go on with a step when it failed, and tells that what.

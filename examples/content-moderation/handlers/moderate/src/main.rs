@@ -21,6 +21,9 @@ pub struct Context {
     /// The queue `review`.
     #[allow(dead_code, reason = "a handler need not use it")]
     pub review: resources::Queue,
+    /// For clients of your own.
+    #[allow(dead_code, reason = "a handler need not use it")]
+    pub config: aws_config::SdkConfig,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,6 +36,7 @@ async fn main() -> Result<(), Error> {
         uploads: given.bucket(0)?,
         results: given.table(1)?,
         review: given.queue(4)?,
+        config: given.config,
     };
     let handle = async |event: LambdaEvent<Value>| event::dispatch(event.payload, &context).await;
     run(service_fn(handle)).await

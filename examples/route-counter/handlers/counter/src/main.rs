@@ -15,6 +15,9 @@ pub struct Context {
     /// The table `routes`.
     #[allow(dead_code, reason = "a handler need not use it")]
     pub routes: resources::Table,
+    /// For clients of your own.
+    #[allow(dead_code, reason = "a handler need not use it")]
+    pub config: aws_config::SdkConfig,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,6 +28,7 @@ async fn main() -> Result<(), Error> {
     let given = resources::Given::from_environment().await?;
     let context = Context {
         routes: given.table(0)?,
+        config: given.config,
     };
     let handle = async |event: LambdaEvent<Value>| event::dispatch(event.payload, &context).await;
     run(service_fn(handle)).await

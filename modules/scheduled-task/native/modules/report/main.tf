@@ -423,7 +423,7 @@ resource "aws_scheduler_schedule" "schedule" {
   target {
     arn      = aws_ecs_cluster.task.arn
     role_arn = aws_iam_role.scheduler.arn
-    input = jsonencode({
+    input = replace(replace(jsonencode({
       containerOverrides = [
         {
           environment = [
@@ -435,7 +435,7 @@ resource "aws_scheduler_schedule" "schedule" {
           name = "main"
         },
       ]
-    })
+    }), "\\u003c", "<"), "\\u003e", ">")
 
     dead_letter_config {
       arn = aws_sqs_queue.dead_letters.arn
@@ -451,39 +451,9 @@ resource "aws_scheduler_schedule" "schedule" {
       task_count          = 1
 
       network_configuration {
-        subnets = split(",", jsondecode(jsonencode({
-  assign_public_ip = true
-  capacity         = var.capacity
-  cluster          = aws_ecs_cluster.task.arn
-  container        = "main"
-  name             = aws_ecs_task_definition.task.family
-  roles            = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
-  security_groups  = aws_security_group.task.id
-  subnets          = join(",", data.aws_subnets.default.ids)
-  task_definition  = aws_ecs_task_definition.task.arn_without_revision
-})).subnets)
-        security_groups = split(",", jsondecode(jsonencode({
-  assign_public_ip = true
-  capacity         = var.capacity
-  cluster          = aws_ecs_cluster.task.arn
-  container        = "main"
-  name             = aws_ecs_task_definition.task.family
-  roles            = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
-  security_groups  = aws_security_group.task.id
-  subnets          = join(",", data.aws_subnets.default.ids)
-  task_definition  = aws_ecs_task_definition.task.arn_without_revision
-})).security_groups)
-        assign_public_ip = jsondecode(jsonencode({
-  assign_public_ip = true
-  capacity         = var.capacity
-  cluster          = aws_ecs_cluster.task.arn
-  container        = "main"
-  name             = aws_ecs_task_definition.task.family
-  roles            = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
-  security_groups  = aws_security_group.task.id
-  subnets          = join(",", data.aws_subnets.default.ids)
-  task_definition  = aws_ecs_task_definition.task.arn_without_revision
-})).assign_public_ip
+        subnets          = data.aws_subnets.default.ids
+        security_groups  = [aws_security_group.task.id]
+        assign_public_ip = true
       }
 
       dynamic "capacity_provider_strategy" {
@@ -491,17 +461,7 @@ resource "aws_scheduler_schedule" "schedule" {
           fargate      = ["FARGATE"]
           fargate_spot = ["FARGATE_SPOT"]
           mixed        = ["FARGATE", "FARGATE_SPOT"]
-        }[jsondecode(jsonencode({
-  assign_public_ip = true
-  capacity         = var.capacity
-  cluster          = aws_ecs_cluster.task.arn
-  container        = "main"
-  name             = aws_ecs_task_definition.task.family
-  roles            = [aws_iam_role.execution.arn, aws_iam_role.task.arn]
-  security_groups  = aws_security_group.task.id
-  subnets          = join(",", data.aws_subnets.default.ids)
-  task_definition  = aws_ecs_task_definition.task.arn_without_revision
-})).capacity]
+        }[var.capacity]
 
         content {
           capacity_provider = capacity_provider_strategy.value

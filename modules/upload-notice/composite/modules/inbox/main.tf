@@ -4,6 +4,7 @@ resource "tandem_bucket" "this" {
   name                         = "inbox"
   kms_key_arn                  = var.kms_key_arn
   abort_incomplete_upload_days = var.abort_incomplete_upload_days
+  event_bridge                 = false
   tags                         = var.tags
   force_destroy                = false
 }

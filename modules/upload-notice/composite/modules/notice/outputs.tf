@@ -34,3 +34,8 @@ output "dead_letter_queue_url" {
   description = "URL of that queue."
   value       = tandem_event_function.this.dead_letter_queue_url
 }
+
+output "url" {
+  description = "The address that takes requests, of a function with a trigger `http`."
+  value       = tandem_event_function.this.url
+}

@@ -35,6 +35,11 @@ output "dead_letter_queue_url" {
   value       = aws_sqs_queue.dead_letters.url
 }
 
+output "url" {
+  description = "The address that takes requests, of a function with a trigger `http`."
+  value       = null
+}
+
 output "bucket_notifications" {
   description = "Entries for the notifications of buckets that this module does not make."
   value = [

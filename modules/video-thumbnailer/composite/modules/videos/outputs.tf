@@ -45,6 +45,21 @@ output "launcher_dead_letter_queue_url" {
   value       = tandem_thumbnailer.this.launcher_dead_letter_queue_url
 }
 
+output "workflow_arn" {
+  description = "ARN of the state machine that starts the container, without a launcher."
+  value       = tandem_thumbnailer.this.workflow_arn
+}
+
+output "workflow_log_group_name" {
+  description = "Name of its log group."
+  value       = tandem_thumbnailer.this.workflow_log_group_name
+}
+
+output "workflow_dead_letter_queue_url" {
+  description = "URL of the queue with its executions that failed."
+  value       = tandem_thumbnailer.this.workflow_dead_letter_queue_url
+}
+
 output "on_thumbnail_function_name" {
   description = "Name of the function that hears of thumbnails."
   value       = tandem_thumbnailer.this.on_thumbnail_function_name

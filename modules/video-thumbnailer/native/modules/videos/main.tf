@@ -390,7 +390,7 @@ resource "aws_sqs_queue_policy" "task_dead_letters" {
           Service = "events.amazonaws.com"
         }
         Resource = aws_sqs_queue.task_dead_letters.arn
-        Sid      = "SendFromRule"
+        Sid      = "Send"
       },
       {
         Action = "sqs:*"

@@ -45,6 +45,21 @@ output "launcher_dead_letter_queue_url" {
   value       = aws_sqs_queue.launcher_dead_letters.url
 }
 
+output "workflow_arn" {
+  description = "ARN of the state machine that starts the container, without a launcher."
+  value       = null
+}
+
+output "workflow_log_group_name" {
+  description = "Name of its log group."
+  value       = null
+}
+
+output "workflow_dead_letter_queue_url" {
+  description = "URL of the queue with its executions that failed."
+  value       = null
+}
+
 output "on_thumbnail_function_name" {
   description = "Name of the function that hears of thumbnails."
   value       = aws_lambda_function.on_thumbnail.function_name
