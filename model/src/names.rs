@@ -73,6 +73,11 @@ pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
     let name = name.strip_suffix(".fifo").unwrap_or(name);
     // What is unique in its account says the region.
     let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
+    // A shortened name ends in a hash, and does not say any more what it is of.
+    let last = name.rsplit('-').next().unwrap_or_default();
+    if last.len() == 8 && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
     let rest = name.strip_prefix(&join(&owner.project, &owner.name, &[]))?;
     if rest.is_empty() { Some("main".to_owned()) } else { rest.strip_prefix("--").map(slug) }
 }
@@ -115,6 +120,11 @@ pub fn slug(text: &str) -> String {
         }
     }
     slug.trim_end_matches('_').to_owned()
+}
+
+/// Whether a name or ARN is of a queue or topic that keeps an order.
+pub fn keeps_order(name: &str) -> bool {
+    name.strip_suffix(".fifo").is_some()
 }
 
 /// What names the source of an event source mapping, from its ARN: the name of a queue, a stream, or the table

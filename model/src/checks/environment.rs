@@ -45,6 +45,13 @@ pub fn check_function(environment: Option<&Variables>, at: &Path, findings: &mut
                 format!("Lambda sets `{name}` itself and refuses to have it set"),
                 "Remove it; the function sees Lambda's value.",
             );
+        } else if ["TANDEM_LAUNCHES", "TANDEM_RESOURCES"].contains(&name.as_str()) {
+            findings.error(
+                Code::Environment,
+                at,
+                format!("`{name}` tells the function what it starts and uses, and is set by that"),
+                "Remove it, and name what the function uses in `launches`, `reads`, `writes`, `sends_to` or `invokes`.",
+            );
         } else if !letters || name.len() < 2 {
             findings.error(
                 Code::Environment,

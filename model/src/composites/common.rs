@@ -26,8 +26,8 @@ pub(super) struct Common {
     /// Days for which logs are kept.
     #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
     pub(super) log_retention_days: Scalar<i64>,
-    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS).
+    #[input(rule = Rule::Check("ARN", check_key_arn))]
     pub(super) kms_key_arn: Option<Scalar<String>>,
     /// ARN of the policy that bounds the permissions of the roles made here.
     #[input(rule = Rule::Check("ARN", check_arn))]
@@ -35,7 +35,7 @@ pub(super) struct Common {
     /// Path of the roles made here.
     #[input(default = "/", rule = Rule::Check("path", check_role_path))]
     pub(super) role_path: Scalar<String>,
-    /// ARN of the SNS topic that is told when the first failure goes to the dead letters.
+    /// ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`.
     #[input(rule = Rule::Check("ARN", check_arn))]
     pub(super) alarm_topic_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
@@ -56,6 +56,15 @@ pub(super) fn check_arn(text: &str) -> Result<(), String> {
         }
         _ => Err(format!("{text:?} is not an ARN (`arn:aws:…`)")),
     }
+}
+
+/// Checks the ARN of a key: AWS tells a key by its own ARN, whatever alias it was given by.
+pub(super) fn check_key_arn(text: &str) -> Result<(), String> {
+    check_arn(text)?;
+    if text.contains(":alias/") {
+        return Err(format!("{text:?} is the ARN of an alias; give that of the key (`arn:aws:kms:…:key/…`)"));
+    }
+    Ok(())
 }
 
 fn check_role_path(path: &str) -> Result<(), String> {

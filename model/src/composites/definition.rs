@@ -7,7 +7,7 @@ use serde_json::json;
 use super::launch::Launch;
 use super::steps::{ChoiceStep, Items, MapStep, Reaction, Step, pairs};
 use crate::composite::item_path;
-use crate::expr::Expr;
+use crate::expr::{Expr, Place};
 use crate::finding::{Code, Findings, Path, Step as At, suggest};
 use crate::policy::Grant;
 
@@ -60,7 +60,7 @@ impl Source<'_> {
         let arguments = Expr::map([("QueueUrl", queue_url(queue)), ("MessageBody", Expr::map(message))]);
         let tell = [
             ("Type", Expr::from("Task")),
-            ("Resource", "arn:aws:states:::sqs:sendMessage".into()),
+            ("Resource", integration("sqs:sendMessage")),
             ("Arguments", arguments),
             ("Output", "{% $states.input.failure %}".into()),
             ("Next", FAILED.into()),
@@ -68,8 +68,8 @@ impl Source<'_> {
         states.insert(TELL.to_owned(), in_jsonata(tell));
         let failed = [
             ("Type", Expr::from("Fail")),
-            ("Error", "{% $states.input.Error %}".into()),
-            ("Cause", "{% $states.input.Cause %}".into()),
+            ("Error", "{% $exists($states.input.Error) ? $states.input.Error : '' %}".into()),
+            ("Cause", "{% $exists($states.input.Cause) ? $states.input.Cause : '' %}".into()),
         ];
         states.insert(FAILED.to_owned(), in_jsonata(failed));
         Expr::map([("StartAt", BEGIN.into()), ("States", Expr::Map(states))])
@@ -106,7 +106,7 @@ impl Source<'_> {
                 let arguments = [("FunctionName", (&step.function).into()), ("Payload", Expr::from(INPUT))];
                 let mut state = vec![
                     ("Type", Expr::from("Task")),
-                    ("Resource", "arn:aws:states:::lambda:invoke".into()),
+                    ("Resource", integration("lambda:invoke")),
                     ("Arguments", Expr::map(arguments)),
                     ("Output", "{% $states.result.Payload %}".into()),
                     end(),
@@ -124,7 +124,7 @@ impl Source<'_> {
                 let seconds = step.timeout.as_ref().map_or_else(|| 86_400.into(), Expr::from);
                 let mut state = vec![
                     ("Type", Expr::from("Task")),
-                    ("Resource", "arn:aws:states:::sqs:sendMessage.waitForTaskToken".into()),
+                    ("Resource", integration("sqs:sendMessage.waitForTaskToken")),
                     ("Arguments", Expr::map(arguments)),
                     ("TimeoutSeconds", seconds),
                     end(),
@@ -209,14 +209,14 @@ impl Source<'_> {
         }
         let items = match &step.map {
             Items::Count(of) => jsonata(["[0..".into(), (&of.count).into(), " - 1]".into()]),
-            Items::Items(of) => of.items.as_str().into(),
+            Items::Given(of) => of.items.as_str().into(),
             Items::Manifest(of) => {
                 let mut config = json!({ "InputType": of.format });
                 if of.format == "CSV" {
                     config["CSVHeaderLocation"] = "FIRST_ROW".into();
                 }
                 let reader = Expr::map([
-                    ("Resource", Expr::from("arn:aws:states:::s3:getObject")),
+                    ("Resource", integration("s3:getObject")),
                     ("ReaderConfig", Expr::Literal(config)),
                     ("Parameters", Expr::map([("Bucket.$", "$.bucket"), ("Key.$", "$.key")])),
                 ]);
@@ -235,7 +235,7 @@ impl Source<'_> {
             match step {
                 Step::Function(step) => grants.push(Grant::InvokeFunction((&step.function).into())),
                 Step::Task(_) => {
-                    grants.extend(self.tasks.get(&index).map(Launch::grants_to_wait).unwrap_or_default())
+                    grants.extend(self.tasks.get(&index).map(Launch::grants_to_wait).unwrap_or_default());
                 }
                 Step::Callback(step) => grants.push(Grant::SendMessages((&step.callback).into())),
                 Step::Map(step) => {
@@ -267,6 +267,11 @@ const ALL: &str = "All steps";
 const TELL: &str = "Tell the dead letters";
 const FAILED: &str = "All failed";
 
+/// The ARN of what a state calls.
+fn integration(call: &str) -> Expr {
+    Expr::concat(["arn:".into(), Expr::Place(Place::Partition), format!(":states:::{call}").into()])
+}
+
 /// A state's input, in JSONata.
 const INPUT: &str = "{% $states.input %}";
 
@@ -295,8 +300,8 @@ fn outer(ty: &str, field: &str, inner: Expr) -> BTreeMap<String, Expr> {
 /// What whoever catches an error of such a state is told.
 fn told() -> Vec<(&'static str, &'static str)> {
     vec![
-        ("error", "{% $states.input.failure.Error %}"),
-        ("cause", "{% $states.input.failure.Cause %}"),
+        ("error", "{% $exists($states.input.failure.Error) ? $states.input.failure.Error : '' %}"),
+        ("cause", "{% $exists($states.input.failure.Cause) ? $states.input.failure.Cause : '' %}"),
         ("input", "{% $states.input.input %}"),
     ]
 }
@@ -339,8 +344,8 @@ fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
 fn catch_in_jsonata((_, _, next): Reaction<'_>) -> Option<Expr> {
     let next = next?;
     let output = [
-        ("error", "{% $states.errorOutput.Error %}"),
-        ("cause", "{% $states.errorOutput.Cause %}"),
+        ("error", "{% $exists($states.errorOutput.Error) ? $states.errorOutput.Error : '' %}"),
+        ("cause", "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"),
         ("input", INPUT),
     ];
     let catch = Expr::map([
@@ -387,7 +392,7 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
     ]);
     let mut run_state = vec![
         ("Type", Expr::from("Task")),
-        ("Resource", "arn:aws:states:::ecs:runTask.sync".into()),
+        ("Resource", integration("ecs:runTask.sync")),
         ("Arguments", arguments),
         ("Next", exit.as_str().into()),
     ];
@@ -577,8 +582,14 @@ fn check_within(
             );
         }
     }
-    if inner.within.as_deref() == Some(&inner.name) {
-        findings.error(Code::Cycle, at("within"), "a step cannot be within itself", "Name another step.");
+    // A step that is within itself, by whatever way, is run by nobody.
+    let mut around = inner.within.as_deref();
+    for _ in 0..steps.len() {
+        if around == Some(inner.name.as_str()) {
+            findings.error(Code::Cycle, at("within"), "a step cannot be within itself", "Name another step.");
+            break;
+        }
+        around = around.and_then(|name| steps[*names.get(name)?].inner().within.as_deref());
     }
     let has =
         |branch: Option<&str>| steps.iter().any(|other| chain_of(other) == (Some(&*inner.name), branch));

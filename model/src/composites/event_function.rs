@@ -196,7 +196,7 @@ mod seeds {
 
     pub(super) const TRIGGERS: &[Trigger] = &[
         &[("schedule", "rate(1 day)")],
-        &[("event_pattern", "{}")],
+        &[("event_pattern", r#"{"source":["it"]}"#)],
         &[("http", "api"), ("auth", "jwt"), ("jwt_issuer", "https://example.com")],
     ];
     pub(super) const URL: Trigger = &[("http", "url"), ("auth", "none")];

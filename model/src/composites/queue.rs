@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, Care, check_arn, setting};
+use super::common::{self, Care, check_arn, check_key_arn, setting};
 use super::part::Part;
 use super::triggers::check_object;
 use super::wiring::parsed;
@@ -34,7 +34,7 @@ pub(super) struct QueueInputs {
     /// Topics whose messages come into the queue.
     on: Vec<TopicOfQueue>,
     /// ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
     /// ARN of the SNS topic that is told when an alarm rings.
     #[input(rule = Rule::Check("ARN", check_arn))]
@@ -125,7 +125,11 @@ impl Composite for Queue {
             inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
         let added = add(&mut graph, &part, &inputs.settings, &topics, care);
         add_topics(&mut graph, inputs, &added, findings);
-        let policy = |grant| Expr::Json(Box::new(policy::identity(&[grant])));
+        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
+        let policy = |grant| {
+            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
+            Expr::Json(Box::new(policy::identity(&grants)))
+        };
         let dead_letters = |attribute| match &added.dead_letters {
             Some(queue) => queue.attribute(attribute),
             None => Expr::Literal(Json::Null),
@@ -281,6 +285,14 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
     for (index, on) in inputs.on.iter().enumerate() {
+        if inputs.settings.fifo && on.topic.known().is_some_and(|topic| !names::keeps_order(topic)) {
+            findings.error(
+                Code::Choice,
+                item_path("on", index).join(Step::Field("topic".to_owned())),
+                "the topic keeps no order, and SNS sends its messages to no queue that does",
+                "Set `fifo` to `false`, or name a topic whose name ends in `.fifo`.",
+            );
+        }
         let earlier = inputs.on[..index].iter().position(|other| other.topic.surely_equals(&on.topic));
         if let Some(earlier) = earlier {
             findings.error(

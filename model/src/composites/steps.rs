@@ -144,15 +144,15 @@ pub(super) enum Items {
     /// So many numbers, from 0.
     Count(Count),
     /// A list.
-    Items(List),
+    Given(List),
     /// A list in an object of a bucket.
     Manifest(Manifest),
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct Count {
-    /// How many items there are: the numbers from 0 on.
-    #[input(rule = Rule::Range(1, 1_000_000))]
+    /// How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states; a manifest holds any number.
+    #[input(rule = Rule::Range(1, 40_000))]
     pub(super) count: Scalar<i64>,
 }
 
@@ -273,7 +273,6 @@ fn balanced(text: &str) -> Result<(), String> {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(mark), _) if mark == c => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'' | '`') => quote = Some(c),
             (None, '(' | '[' | '{') => open.push(c),
             (None, ')' | ']' | '}') => {

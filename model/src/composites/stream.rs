@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{check_arn, setting};
+use super::common::{check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -32,7 +32,7 @@ pub(super) struct StreamInputs {
     #[input(default = 24, rule = Rule::Range(24, 8760))]
     retention_hours: Scalar<i64>,
     /// ARN of the KMS key that encrypts records; without one, AWS's own key for Kinesis does.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
     tags: Option<super::Tags>,
@@ -45,6 +45,7 @@ impl Composite for Stream {
     type Inputs = StreamInputs;
     const TYPE: &'static str = "stream";
     const DOC: &'static str = "A Kinesis stream, encrypted, that grows with what comes.\n\n\
+        Records are on their way: a destroy deletes the stream with those that it still holds.\n\n\
         A function with a trigger `stream` reads it; one that names it in its `writes` may put records \
         into it.";
     const OUTPUTS: &'static [Output] = &[
@@ -58,7 +59,7 @@ impl Composite for Stream {
         let mut graph = Graph::new(true);
         let part = Part::new(context, &inputs.name);
         let mode = if inputs.shard_count.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
-        let key = inputs.kms_key_arn.as_ref().map_or_else(|| OWN_KEY.into(), Expr::from);
+        let encrypted_by = inputs.kms_key_arn.as_ref().map_or_else(|| OWN_KEY.into(), Expr::from);
         let stream = graph
             .add(&kinesis::STREAM, "main")
             .set("name", part.regional("", 128))
@@ -66,9 +67,13 @@ impl Composite for Stream {
             .set_if("shard_count", inputs.shard_count.as_ref())
             .set("retention_period", &inputs.retention_hours)
             .set("encryption_type", "KMS")
-            .set("kms_key_id", key)
+            .set("kms_key_id", encrypted_by)
             .handle();
-        let policy = |grant| Expr::Json(Box::new(policy::identity(&[grant])));
+        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
+        let policy = |grant| {
+            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
+            Expr::Json(Box::new(policy::identity(&grants)))
+        };
         graph.outputs = BTreeMap::from([
             ("stream_name", stream.attribute("name")),
             ("arn", stream.arn()),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{check_arn, setting};
+use super::common::{check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
-use crate::finding::Findings;
+use crate::finding::{Code, Findings, Path};
 use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::dynamodb;
@@ -52,7 +52,7 @@ pub(super) struct TableInputs {
     #[input(default = false)]
     deletion_protection: Scalar<bool>,
     /// ARN of the KMS key that encrypts the table; without one, AWS uses its own keys.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
     tags: Option<super::Tags>,
@@ -75,7 +75,11 @@ impl Composite for Table {
         Output::text("writer_policy", "The IAM policy, in JSON, that whoever writes the table needs."),
     ];
 
-    fn expand(inputs: &TableInputs, context: &Context, _findings: &mut Findings) -> Graph {
+    fn expand(inputs: &TableInputs, context: &Context, findings: &mut Findings) -> Graph {
+        if inputs.sort_key.as_ref() == Some(&inputs.key) {
+            let message = "items cannot be sorted by what they are found by";
+            findings.error(Code::Choice, Path::field("sort_key"), message, "Name another attribute.");
+        }
         let mut graph = Graph::new(inputs.force_destroy);
         let part = Part::new(context, &inputs.name);
         let sorted = inputs.sort_key.as_ref().map(|_| inputs.sort_key_type.as_str());
@@ -97,7 +101,11 @@ impl Composite for Table {
             Some(_) => table.attribute("stream_arn"),
             None => Expr::Literal(Json::Null),
         };
-        let policy = |grant| Expr::Json(Box::new(policy::identity(&[grant])));
+        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
+        let policy = |grant| {
+            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
+            Expr::Json(Box::new(policy::identity(&grants)))
+        };
         graph.outputs = BTreeMap::from([
             ("table_name", table.attribute("name")),
             ("arn", table.arn()),

@@ -189,6 +189,8 @@ impl Composite for Thumbnailer {
             if let Some(bucket) = &made {
                 graph.add(&s3::EVENT_BRIDGE, "bucket").set("bucket", bucket.attribute("bucket"));
             }
+            let starts: Vec<Start> =
+                suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
             let spec = workflow::Spec {
                 part: part.within("workflow"),
                 steps: &[launching()],
@@ -197,13 +199,11 @@ impl Composite for Thumbnailer {
                 log_level: "error",
                 log_data: &Scalar::Known(false),
                 tracing: &Scalar::Known(false),
+                on: &starts,
+                bucket: made.as_ref(),
                 common: &inputs.common,
             };
-            let added = workflow::add(&mut graph, &spec);
-            let starts: Vec<Start> =
-                suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
-            workflow::add_starts(&mut graph, &spec, &starts, made.as_ref(), &added);
-            added
+            workflow::add(&mut graph, &spec)
         });
         let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {

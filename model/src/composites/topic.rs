@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{check_arn, setting};
+use super::common::{check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -31,7 +31,7 @@ pub(super) struct TopicInputs {
     #[input(rule = Rule::Check("service", check_service))]
     publishers: Vec<String>,
     /// ARN of the KMS key that encrypts messages; without one, AWS's own key for SNS does, unless there are `publishers`.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
     tags: Option<super::Tags>,
@@ -53,7 +53,7 @@ fn check_service(name: &str) -> Result<(), String> {
 impl Composite for Topic {
     type Inputs = TopicInputs;
     const TYPE: &'static str = "topic";
-    const DOC: &'static str = "An SNS topic, encrypted, that takes nothing that is not sent over TLS.\n\n\
+    const DOC: &'static str = "An SNS topic that takes nothing that is not sent over TLS.\n\n\
         A function with a trigger `topic` gets its messages, and so does a `queue` with one; a function that \
         names it in its `sends_to` may publish.";
     const OUTPUTS: &'static [Output] = &[
@@ -81,7 +81,9 @@ impl Composite for Topic {
             .add(&sns::TOPIC_POLICY, "main")
             .set("arn", topic.arn())
             .set("policy", policy::receiver("sns", &topic.arn(), &publishers));
-        let publisher = policy::identity(&[Grant::Publish(topic.arn())]);
+        let mut grants = vec![Grant::Publish(topic.arn())];
+        grants.extend(inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+        let publisher = policy::identity(&grants);
         graph.outputs = BTreeMap::from([
             ("topic_name", topic.attribute("name")),
             ("arn", topic.arn()),

@@ -79,6 +79,7 @@ pub(super) struct HttpTrigger {
     #[input(rule = Rule::OneOf(&["none", "iam", "jwt"]))]
     pub(super) auth: String,
     /// URL of who gives out the tokens.
+    #[input(rule = Rule::Check("URL", check_https))]
     pub(super) jwt_issuer: Option<Scalar<String>>,
     /// For whom tokens must be given out.
     pub(super) jwt_audience: Vec<Scalar<String>>,
@@ -88,7 +89,8 @@ pub(super) struct HttpTrigger {
     pub(super) cors_origins: Vec<Scalar<String>>,
     /// Methods that those pages may use.
     pub(super) cors_methods: Vec<Scalar<String>>,
-    /// Headers that those pages may send.
+    /// Headers that those pages may send, in lower case, as AWS keeps them.
+    #[input(rule = Rule::Check("header", check_header))]
     pub(super) cors_headers: Vec<Scalar<String>>,
     /// Requests in a second that an `api` takes before it answers 429.
     #[input(default = 100, rule = Rule::Range(1, 10000))]
@@ -172,9 +174,26 @@ pub(super) fn check_json(text: &str) -> Result<(), String> {
         .map_err(|error| format!("this is not JSON: {error}"))
 }
 
+/// Checks the URL of a place on the web.
+fn check_https(url: &str) -> Result<(), String> {
+    let host = url.strip_prefix("https://").unwrap_or_default();
+    if host.is_empty() { Err(format!("{url:?} does not begin with `https://`")) } else { Ok(()) }
+}
+
+/// Checks the name of a header.
+fn check_header(name: &str) -> Result<(), String> {
+    if name.chars().any(|c| c.is_ascii_uppercase()) {
+        return Err(format!("{name:?} is not in lower case: write `{}`", name.to_lowercase()));
+    }
+    Ok(())
+}
+
 /// Checks a text that holds an object of JSON.
 pub(super) fn check_object(text: &str) -> Result<(), String> {
     match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(serde_json::Value::Object(members)) if members.is_empty() => {
+            Err("this matches everything: leave it out, or say what must match".to_owned())
+        }
         Ok(serde_json::Value::Object(_)) => Ok(()),
         Ok(_) => Err("this is JSON, but no object (`{…}`)".to_owned()),
         Err(error) => Err(format!("this is not JSON: {error}")),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::common;
 use super::event_function::Spec;
 use super::triggers::{
-    BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
+    BucketTrigger, EventTrigger, HttpTrigger, QueueTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
 use crate::checks::{filters, visibility};
 use crate::composite::item_path;
@@ -179,8 +179,8 @@ fn add_bucket(
 
 /// Lets a service invoke the function for a source (its ARN) of this account.
 fn permission(graph: &mut Graph, around: &Around<'_>, role: &str, service: &str, source: Expr) -> Handle {
-    // The ARN of an API has the account in it, and that of a bucket has not.
-    let account = (service != "apigateway.amazonaws.com").then_some(Expr::Place(Place::Account));
+    // All ARNs but that of a bucket have the account in them, and not every service says for whom it calls.
+    let account = (service == "s3.amazonaws.com").then_some(Expr::Place(Place::Account));
     graph
         .add(&lambda::PERMISSION, role)
         .set("function_name", around.function.attribute("function_name"))
@@ -381,7 +381,7 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
     let Spec { part, common, .. } = spec;
     let own = part.role("http");
     let name = part.regional("", 128);
-    let log_name = Expr::concat(["/aws/http-api/".into(), name.clone()]);
+    let log_name = Expr::concat(["/aws/vendedlogs/http-api/".into(), name.clone()]);
     let log_group = common::log_group(graph, &own, log_name, common);
     let cors = !trigger.cors_origins.is_empty();
     let api = graph
@@ -430,6 +430,16 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .set_if("authorization_scopes", list(&trigger.jwt_scopes).filter(|_| authorizer.is_some()))
         .after(&permission)
         .handle();
+    if cors && auth != "NONE" {
+        // Browsers ask first whether they may ask, and bring nothing to tell who they are.
+        graph
+            .add(&apigatewayv2::ROUTE, &part.role("http_preflight"))
+            .set("api_id", api.attribute("id"))
+            .set("route_key", "OPTIONS /{proxy+}")
+            .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
+            .set("authorization_type", "NONE")
+            .after(&permission);
+    }
     graph
         .add(&apigatewayv2::STAGE, &own)
         .set("api_id", api.attribute("id"))
@@ -495,10 +505,12 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
             Trigger::Queue(queue) => {
                 let twice = at.join(Step::Field("queue".to_owned()));
                 check_twice(spec, index, "queue", findings);
+                check_order(queue, index, findings);
                 visibility::check(spec.part.context, &queue.queue, &spec.function.timeout, twice, findings);
                 if let (Some(size), Some(0)) =
                     (queue.batch_size.known(), queue.maximum_batching_window.known())
                     && *size > 10
+                    && !keeps_order(queue)
                 {
                     findings.error(
                         Code::OutOfRange,
@@ -554,6 +566,30 @@ fn check_twice(spec: &Spec<'_>, index: usize, field: &str, findings: &mut Findin
     }
 }
 
+fn keeps_order(trigger: &QueueTrigger) -> bool {
+    trigger.queue.known().is_some_and(|queue| names::keeps_order(queue))
+}
+
+/// What a queue that keeps its order does not allow.
+fn check_order(queue: &QueueTrigger, index: usize, findings: &mut Findings) {
+    if !keeps_order(queue) {
+        return;
+    }
+    let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
+    let message = "a queue that keeps its order gives out at most 10 messages at once, and gathers none";
+    if queue.batch_size.known().is_some_and(|size| *size > 10) {
+        findings.error(Code::OutOfRange, at("batch_size"), message, "Set `batch_size` to 10 or less.");
+    }
+    if queue.maximum_batching_window.known().is_some_and(|window| *window > 0) {
+        findings.error(
+            Code::OutOfRange,
+            at("maximum_batching_window"),
+            message,
+            "Set `maximum_batching_window` to 0.",
+        );
+    }
+}
+
 fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
     let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
     let jwt = trigger.auth == "jwt";
@@ -580,6 +616,12 @@ fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
     for (field, _) in given.into_iter().filter(|(_, given)| *given && !jwt) {
         let message = format!("`{field}` does not go with `auth = \"{}\"`", trigger.auth);
         findings.error(Code::Choice, at(field), message, "Remove it, or set `auth` to `jwt`.");
+    }
+    let options =
+        trigger.cors_methods.iter().any(|method| method.known().is_some_and(|name| name == "OPTIONS"));
+    if options && trigger.http == "url" {
+        let message = "a function's own address answers OPTIONS by itself";
+        findings.error(Code::OutOfRange, at("cors_methods"), message, "Remove `OPTIONS`.");
     }
     let browsers = [
         ("cors_methods", !trigger.cors_methods.is_empty()),

@@ -132,10 +132,11 @@ impl Composite for Workflow {
             log_level: &inputs.log_level,
             log_data: &inputs.log_data,
             tracing: &inputs.tracing,
+            on: &inputs.on,
+            bucket: None,
             common: &inputs.common,
         };
         let added = add(&mut graph, &spec);
-        add_starts(&mut graph, &spec, &inputs.on, None, &added);
         let start = policy::identity(&[Grant::StartExecution(added.machine.arn())]);
         let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
         graph.outputs = BTreeMap::from([
@@ -163,7 +164,7 @@ impl Composite for Workflow {
             (
                 "on",
                 Value::List(vec![
-                    Value::map([("event_pattern", text("{}"))]),
+                    Value::map([("event_pattern", text("{\"source\":[\"it\"]}"))]),
                     Value::map([("schedule", Value::Unknown)]),
                 ]),
             ),
@@ -213,6 +214,10 @@ pub(super) struct Spec<'a> {
     pub(super) log_level: &'a str,
     pub(super) log_data: &'a Scalar<bool>,
     pub(super) tracing: &'a Scalar<bool>,
+    /// What starts it.
+    pub(super) on: &'a [Start],
+    /// The bucket that starts on buckets are on, when it is made in the same graph.
+    pub(super) bucket: Option<&'a Handle>,
     pub(super) common: &'a Common,
 }
 
@@ -263,6 +268,8 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
         senders.push(("events.amazonaws.com", On::Source(rule.arn())));
         rule
     });
+    let rules = add_rules(graph, spec);
+    senders.extend(rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn()))));
     let policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
     let queue_policy = common::queue_policy(graph, part, &dead_letters, policy);
     if let Some(rule) = &failures {
@@ -315,34 +322,62 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
         .set_if("kms_key_id", common.kms_key_arn.as_ref())
         .after(&role_policy)
         .handle();
-    Added { machine, definition, role, log_group, dead_letters }
+    let added = Added { machine, definition, role, log_group, dead_letters };
+    add_starts(graph, spec, &added, &rules, &queue_policy);
+    added
 }
 
-/// Adds what starts executions; `bucket` is the one that starts on buckets are on, when it is made in the
-/// same graph.
-pub(super) fn add_starts(
+/// What the objects of a start are called, by its place among all of them.
+fn start_role(spec: &Spec<'_>, index: usize) -> String {
+    let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
+    spec.part.role(&format!("on_start{number}"))
+}
+
+/// Adds the rules of EventBridge, each with its place among the starts: the dead letters' policy names them.
+fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
+    let mut rules = Vec::new();
+    for (index, start) in spec.on.iter().enumerate() {
+        let pattern = match start {
+            Start::Bucket(start) => created(start, spec.bucket),
+            Start::Event(start) => parsed(&start.event_pattern),
+            Start::Schedule(_) => continue,
+        };
+        let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
+        let rule = graph
+            .add(&events::RULE, &start_role(spec, index))
+            .set("name", spec.part.regional(&format!("start{number}"), 64))
+            .set("event_pattern", pattern)
+            .set("state", "ENABLED")
+            .handle();
+        rules.push((index, rule));
+    }
+    rules
+}
+
+/// Adds what starts executions.
+fn add_starts(
     graph: &mut Graph,
     spec: &Spec<'_>,
-    on: &[Start],
-    bucket: Option<&Handle>,
     added: &Added,
+    rules: &[(usize, Handle)],
+    queue_policy: &Handle,
 ) {
-    if on.is_empty() {
+    if spec.on.is_empty() {
         return;
     }
     let Spec { part, common, .. } = spec;
     let own = part.role("start");
-    let services: Vec<&str> = [
-        ("events.amazonaws.com", on.iter().any(|start| !matches!(start, Start::Schedule(_)))),
-        ("scheduler.amazonaws.com", on.iter().any(|start| matches!(start, Start::Schedule(_)))),
-    ]
-    .into_iter()
-    .filter_map(|(service, used)| used.then_some(service))
-    .collect();
+    let scheduled = spec.on.iter().any(|start| matches!(start, Start::Schedule(_)));
+    let services: Vec<&str> =
+        [("events.amazonaws.com", !rules.is_empty()), ("scheduler.amazonaws.com", scheduled)]
+            .into_iter()
+            .filter_map(|(service, used)| used.then_some(service))
+            .collect();
     let trust = policy::trust_of(&services, true);
     let role = common::role(graph, &own, part.global("start", 64), trust, common);
-    let mut grants =
-        vec![Grant::StartExecution(added.machine.arn()), Grant::SendMessages(added.dead_letters.arn())];
+    let mut grants = vec![Grant::StartExecution(added.machine.arn())];
+    // EventBridge needs no role to send there.
+    grants.extend(scheduled.then(|| Grant::SendMessages(added.dead_letters.arn())));
     grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let role_policy = graph
         .add(&iam::ROLE_POLICY, &own)
@@ -350,49 +385,40 @@ pub(super) fn add_starts(
         .set("name", "start")
         .set("policy", policy::identity(&grants))
         .handle();
-    let mut group: Option<Handle> = None;
-    for (index, start) in on.iter().enumerate() {
-        let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
-        let role_name = part.role(&format!("on_start{number}"));
-        let pattern = match start {
-            Start::Bucket(start) => created(start, bucket),
-            Start::Event(start) => parsed(&start.event_pattern),
-            Start::Schedule(start) => {
-                let group = group.get_or_insert_with(|| {
-                    graph
-                        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
-                        .set("name", part.regional("", 64))
-                        .handle()
-                });
-                graph
-                    .add(&scheduler::SCHEDULE, &role_name)
-                    .set("group_name", group.attribute("name"))
-                    .set("name", role_name.clone())
-                    .set("schedule_expression", &start.schedule)
-                    .set("schedule_expression_timezone", &start.timezone)
-                    .set("target_arn", added.machine.arn())
-                    .set("target_role_arn", role.arn())
-                    .set("input", start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed))
-                    .set("dead_letter_arn", added.dead_letters.arn())
-                    .set("maximum_retry_attempts", 2)
-                    .set_if("kms_key_arn", common.kms_key_arn.as_ref())
-                    .set("state", "ENABLED")
-                    .after(&role_policy);
-                continue;
-            }
-        };
-        let rule = graph
-            .add(&events::RULE, &role_name)
-            .set("name", part.regional(&format!("start{}", number.replace('_', "-")), 64))
-            .set("event_pattern", pattern)
-            .set("state", "ENABLED")
-            .handle();
+    for (index, rule) in rules {
         graph
-            .add(&events::TARGET, &role_name)
+            .add(&events::TARGET, &start_role(spec, *index))
             .set("rule", rule.attribute("name"))
             .set("target_id", "workflow")
             .set("arn", added.machine.arn())
             .set("role_arn", role.arn())
+            .set("dead_letter_arn", added.dead_letters.arn())
+            .after(&role_policy)
+            .after(queue_policy);
+    }
+    let mut group: Option<Handle> = None;
+    for (index, start) in spec.on.iter().enumerate() {
+        let Start::Schedule(start) = start else { continue };
+        let group = group.get_or_insert_with(|| {
+            graph
+                .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+                .set("name", part.regional("", 64))
+                .handle()
+        });
+        let role_name = start_role(spec, index);
+        graph
+            .add(&scheduler::SCHEDULE, &role_name)
+            .set("group_name", group.attribute("name"))
+            .set("name", role_name.clone())
+            .set("schedule_expression", &start.schedule)
+            .set("schedule_expression_timezone", &start.timezone)
+            .set("target_arn", added.machine.arn())
+            .set("target_role_arn", role.arn())
+            .set("input", start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed))
+            .set("dead_letter_arn", added.dead_letters.arn())
+            .set("maximum_retry_attempts", 2)
+            .set_if("kms_key_arn", common.kms_key_arn.as_ref())
+            .set("state", "ENABLED")
             .after(&role_policy);
     }
 }

@@ -171,10 +171,10 @@ pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<K
         let fields = resolver.fields(object);
         let changed = object.kind.fields.iter().any(|field| {
             let immutable = matches!(field.role, Role::Immutable | Role::Parent);
-            match fields.get(field.name) {
-                Some(Some(after)) => {
-                    immutable && before.get(field.name).is_some_and(|before| before != after)
-                }
+            match (before.get(field.name), fields.get(field.name)) {
+                (Some(before), Some(Some(after))) => immutable && before != after,
+                // What is not set must not be set.
+                (Some(_), None) | (None, Some(Some(_))) => immutable && field.optional,
                 _ => false,
             }
         });

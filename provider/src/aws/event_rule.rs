@@ -1,5 +1,7 @@
 //! EventBridge rules and their targets, on the default bus.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Tag, Target};
@@ -15,6 +17,9 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     tags.map(|tag| tag.expect("key and value are set")).collect()
 }
+
+/// How many numbered rules are looked for.
+const MOST: usize = 9;
 
 pub(super) struct Rules(pub(super) Client);
 
@@ -67,6 +72,38 @@ impl Driver for Rules {
             Ok((page.rules.unwrap_or_default(), page.next_token))
         });
         Ok(rules.await?.into_iter().filter_map(|rule| rule.name).collect())
+    }
+
+    /// A function or workflow on several events has several rules, of which the first alone has a name that
+    /// follows from theirs: the others are numbered.
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let first = |key: &String| {
+            let role = key.strip_prefix("cloudwatch_event_rule.")?;
+            (role.ends_with("on_event") || role.ends_with("on_start")).then(|| role.to_owned())
+        };
+        let mut names: Vec<(String, String)> =
+            found.iter().filter_map(|(key, rule)| Some((first(key)?, rule.id.clone()))).collect();
+        // The first start of a workflow may be a schedule, and have no rule.
+        for (key, machine) in found {
+            let Some(role) = key.strip_prefix("sfn_state_machine.") else { continue };
+            let role = if role == "workflow" { "on_start".to_owned() } else { format!("{role}_on_start") };
+            let name = machine.id.rsplit(':').next().unwrap_or_default();
+            if !names.iter().any(|(known, _)| *known == role) {
+                names.push((role, format!("{name}--start")));
+            }
+        }
+        let mut belonging = Vec::new();
+        for (role, name) in names {
+            for number in 2..=MOST {
+                if let Some(rule) = self.observe(&format!("{name}-{number}")).await? {
+                    belonging.push((format!("{role}_{number}"), rule));
+                }
+            }
+        }
+        Ok(belonging)
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
@@ -166,6 +203,22 @@ impl Driver for Targets {
                 ..Observed::default()
             }
         }))
+    }
+
+    /// The targets that composites give their rules, in the roles of these.
+    async fn belonging(
+        &self,
+        found: &BTreeMap<String, Observed>,
+    ) -> Result<Vec<(String, Observed)>, Failure> {
+        let mut belonging = Vec::new();
+        for (key, rule) in found {
+            let Some(role) = key.strip_prefix("cloudwatch_event_rule.") else { continue };
+            for target in ["function", "workflow"] {
+                let target = self.observe(&format!("{}:{target}", rule.id)).await?;
+                belonging.extend(target.map(|target| (role.to_owned(), target)));
+            }
+        }
+        Ok(belonging)
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

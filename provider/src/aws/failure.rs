@@ -22,6 +22,7 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("AccessDeniedException", "authorized to assume the provided role", 5 * MINUTE),
     ("AccessDeniedException", "managed-rule", 5 * MINUTE),
     ("AccessDeniedException", "is not authorized to access the Log Destination", 5 * MINUTE),
+    ("ValidationException", "cannot be assumed by principal", 2 * MINUTE),
     ("MalformedPolicyDocument", "Invalid principal in policy", 2 * MINUTE),
     ("InvalidArgument", "Unable to validate the following destination configurations", 2 * MINUTE),
     ("InvalidParameterValue", "Dead letter target does not exist", 2 * MINUTE),
@@ -54,6 +55,8 @@ const PASSING: &[(&str, &str, u64)] = &[
     // Throttled beyond what the SDK tries by itself.
     ("ThrottlingException", "", 5 * MINUTE),
     ("KmsThrottlingException", "", 5 * MINUTE),
+    ("KMSThrottlingException", "", 5 * MINUTE),
+    ("KMSThrottling", "", 5 * MINUTE),
     ("Throttling", "", 5 * MINUTE),
     ("TooManyRequestsException", "", 5 * MINUTE),
     ("LimitExceededException", "Rate exceeded", 5 * MINUTE),

@@ -72,7 +72,7 @@ impl Driver for LogGroups {
     /// The groups of functions and of containers.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let mut names = Vec::new();
-        for folder in ["/aws/lambda/", "/aws/ecs/", "/aws/http-api/", "/aws/vendedlogs/states/"] {
+        for folder in ["/aws/lambda/", "/aws/ecs/", "/aws/vendedlogs/http-api/", "/aws/vendedlogs/states/"] {
             let prefix = format!("{folder}{}", names::prefix(project));
             let groups = pages(|token| async {
                 let request = self.0.describe_log_groups().log_group_name_prefix(&prefix);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use tandem_model::names;
+
 use super::{
     ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, parse, refuse, tag_pairs, text,
     text_list, unknown, without,
@@ -170,7 +172,7 @@ fn check_target(target: &Json) -> Result<(), Refusal> {
     if !role.is_empty() && !role.starts_with("arn:aws:iam::") {
         return invalid("targets.1.member.roleArn", role);
     }
-    if service == "sqs" && arn.ends_with(".fifo") && target["SqsParameters"].is_null() {
+    if service == "sqs" && names::keeps_order(arn) && target["SqsParameters"].is_null() {
         let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
         return refuse("ValidationException", message);
     }
