@@ -6,6 +6,9 @@ use std::path::Path;
 
 use common::{cargo, lock, read, tandem, write};
 
+/// Every which mutant is tried; all with `TANDEM_FULL=1`.
+const SAMPLE: usize = 4;
+
 /// What is taken out of which handler's file: text, replacement.
 const MUTANTS: &[(&str, &str, &str, &str)] = &[
     // Decoding.
@@ -95,12 +98,18 @@ fn handlers_build_without_warnings_and_their_tests_see_what_is_taken_out() {
         format.args(["fmt", "--all", "--check"]).current_dir(&handlers).output().expect("cargo fmt").into();
     format.expect(0);
     cargo(&handlers, &["test", "--workspace"]).expect(0);
-    cargo(&handlers, &["check", "--workspace", "--all-features"]).expect(0);
-
-    for (handler, file, text, replacement) in MUTANTS {
+    let full = std::env::var_os("TANDEM_FULL").is_some();
+    if full {
+        // Another feature builds all that handlers depend on once more.
+        cargo(&handlers, &["check", "--workspace", "--all-features"]).expect(0);
+    }
+    for (number, (handler, file, text, replacement)) in MUTANTS.iter().enumerate() {
         let name = format!("{handler}/src/{file}.rs");
         let before = read(&handlers, &name);
         assert!(before.contains(text), "{name} has no {text}");
+        if !full && number % SAMPLE != 0 {
+            continue;
+        }
         write(&handlers, &name, &before.replace(text, replacement));
         // A compiler that warns of what nobody uses any more sees it as well.
         let run = cargo(&handlers, &["test", "--package", handler]);

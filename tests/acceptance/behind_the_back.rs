@@ -8,7 +8,7 @@ use tandem_engine::driver::Tags;
 use tandem_model::kind::Role;
 use tandem_model::kinds;
 
-use crate::stage::{On, Stage, moto_cannot_judge};
+use crate::stage::{On, Stage, judged, moto_cannot_judge};
 use tandem_crash::fixture::Fixture;
 
 /// Another valid value for a field. A field that no line covers fails the test.
@@ -268,7 +268,7 @@ fn rounds(targets: Vec<Target>, on: On) -> Vec<Vec<Target>> {
 }
 
 fn fields_are_mended(on: On) {
-    for fixture in Fixture::all() {
+    for fixture in judged(on) {
         let stage = Stage::new(on);
         let inputs = stage.prepare(&fixture);
         stage.configure(&fixture, &inputs);
@@ -311,7 +311,7 @@ fn every_object_that_is_deleted_is_named_and_made_again_on_moto() {
 }
 
 fn objects_are_made_again(on: On) {
-    for fixture in Fixture::all() {
+    for fixture in judged(on) {
         let stage = Stage::new(on);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();

@@ -19,7 +19,7 @@ use tandem_model::kinds;
 use tandem_tests::environment::root;
 use tfplugin::Value;
 
-use crate::stage::{On, Stage};
+use crate::stage::{On, Stage, judged};
 
 /// An object of a composite: its key, kind and id.
 type Object = (String, &'static Kind, String);
@@ -277,7 +277,7 @@ fn judged_by(on: On, name: &str) {
     let listed: Json = serde_json::from_str(&listed).expect("JSON");
     let listed: BTreeSet<String> = listed[name].as_object().expect("a list").keys().cloned().collect();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    for fixture in Fixture::all() {
+    for fixture in judged(on) {
         let stage = Stage::new(on);
         let inputs = stage.prepare(&fixture);
         let mut ours = inputs.to_string().replace(&stage.account.id, ACCOUNT);

@@ -9,7 +9,7 @@ use tandem_model::composite::Settings;
 use tandem_model::input::{Body, Field, Shape};
 use tandem_model::kinds;
 
-use crate::stage::{On, Stage, moto_cannot_judge};
+use crate::stage::{On, Stage, judged, moto_cannot_judge};
 use tandem_crash::fixture::{Fixture, set};
 
 /// Every input by its path, without the numbers of blocks; those that replace are marked.
@@ -121,7 +121,7 @@ fn every_change_arrives_in_moto_and_changes_nothing_else() {
 }
 
 fn changes_arrive(on: On) {
-    for fixture in Fixture::all() {
+    for fixture in judged(on) {
         let stage = Stage::new(on);
         let mut inputs = stage.prepare(&fixture);
         let before_all = stage.aws.everything();

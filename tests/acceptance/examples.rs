@@ -1,8 +1,10 @@
 //! The examples, run: applied, driven with real input, and destroyed; with the generated module, and by hand.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use tandem_tests::environment::private;
+use tandem_tests::environment::{copy, private, root};
 use tandem_tests::examples::{ALL, Applied, Example, Result};
 use tandem_tests::rekognition::{self, Rekognition};
 
@@ -79,4 +81,52 @@ run! {
     stream_analysis "stream-analysis"
     upload_notice "upload-notice"
     video_thumbnailer "video-thumbnailer"
+}
+
+/// Builds the route counter's handler with another `handler.rs`, beside what the example's is built of.
+fn other_counter(handler: &str, to: &Path) -> PathBuf {
+    let handlers = to.join("handlers");
+    let own = "examples/route-counter/handlers";
+    copy(&[&format!("{own}/Cargo.toml"), &format!("{own}/Cargo.lock"), &format!("{own}/counter")], to)
+        .expect("the handlers");
+    std::fs::rename(to.join(own), &handlers).expect("a folder");
+    let write = |path: &str, change: &dyn Fn(String) -> String| {
+        let path = handlers.join(path);
+        let text = change(std::fs::read_to_string(&path).expect("a file"));
+        std::fs::write(path, text).expect("a file");
+    };
+    // Another name: what is built for the example stays.
+    let renamed = |text: String| text.replace("name = \"counter\"", "name = \"other-counter\"");
+    write("counter/Cargo.toml", &renamed);
+    write("Cargo.lock", &renamed);
+    write("counter/src/handler.rs", &|_| handler.to_owned());
+    let target = root().join("target/handlers");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--locked"]).current_dir(&handlers).env("CARGO_TARGET_DIR", &target);
+    for (name, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1")] {
+        cargo.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
+    }
+    let built = cargo.output().expect("cargo");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    target.join("release/other-counter")
+}
+
+/// The driver sees what it must see: with get and put in place of one call, counts are lost.
+#[test]
+fn a_count_that_is_read_and_put_back_loses_some() {
+    let example = Example::find("route-counter").expect("an example");
+    let stage = stage(example, "resources/main.tf");
+    let folder = tempfile::tempdir().expect("a folder");
+    let handler = include_str!("../data/route-counter/get_then_put.rs");
+    let binary = other_counter(handler, folder.path());
+    let path = stage.terraform.path().join("examples/route-counter/resources/main.tf");
+    let text = std::fs::read_to_string(&path).expect("the configuration");
+    let text = text
+        .replace("${path.module}/../handlers/target/lambda/counter/bootstrap", &binary.display().to_string())
+        .replace("  writes {", "  reads {\n    table = tandem_table.routes.arn\n  }\n\n  writes {");
+    std::fs::write(&path, text).expect("a configuration");
+    stage.terraform.apply().expect_success();
+    let wrong = drive(example, &stage).expect_err("no count is lost").to_string();
+    assert!(wrong.contains("the largest count that was answered"), "{wrong}");
+    stage.terraform.destroy().expect_success();
 }

@@ -187,7 +187,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys."
+  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS)."
   type        = string
   default     = null
 }
@@ -206,7 +206,7 @@ variable "role_path" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters."
+  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`."
   type        = string
   default     = null
 }

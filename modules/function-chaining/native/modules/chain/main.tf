@@ -196,7 +196,7 @@ resource "aws_sfn_state_machine" "workflow" {
         Next          = "f2"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -217,7 +217,7 @@ resource "aws_sfn_state_machine" "workflow" {
         Next          = "f3"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -240,8 +240,8 @@ resource "aws_sfn_state_machine" "workflow" {
             ErrorEquals = ["States.ALL"]
             Next        = "give-up"
             Output = {
-              cause = "{% $states.errorOutput.Cause %}"
-              error = "{% $states.errorOutput.Error %}"
+              cause = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"
+              error = "{% $exists($states.errorOutput.Error) ? $states.errorOutput.Error : '' %}"
               input = "{% $states.input %}"
             }
           },
@@ -249,7 +249,7 @@ resource "aws_sfn_state_machine" "workflow" {
         Next          = "f4"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -270,7 +270,7 @@ resource "aws_sfn_state_machine" "workflow" {
         End           = true
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2

@@ -23,7 +23,7 @@ output "definition" {
         Next          = "f2"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -44,7 +44,7 @@ output "definition" {
         Next          = "f3"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -67,8 +67,8 @@ output "definition" {
             ErrorEquals = ["States.ALL"]
             Next        = "give-up"
             Output = {
-              cause = "{% $states.errorOutput.Cause %}"
-              error = "{% $states.errorOutput.Error %}"
+              cause = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"
+              error = "{% $exists($states.errorOutput.Error) ? $states.errorOutput.Error : '' %}"
               input = "{% $states.input %}"
             }
           },
@@ -76,7 +76,7 @@ output "definition" {
         Next          = "f4"
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2
@@ -97,7 +97,7 @@ output "definition" {
         End           = true
         Output        = "{% $states.result.Payload %}"
         QueryLanguage = "JSONata"
-        Resource      = "arn:aws:states:::lambda:invoke"
+        Resource      = "arn:${data.aws_partition.current.partition}:states:::lambda:invoke"
         Retry = [
           {
             BackoffRate     = 2

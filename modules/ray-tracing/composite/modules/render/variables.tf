@@ -6,14 +6,14 @@ variable "trace_launch" {
 }
 
 variable "step_1_map_count" {
-  description = "How many items there are: the numbers from 0 on."
+  description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states; a manifest holds any number."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 1000000
-    error_message = "step_1_map_count is a number from 1 to 1000000."
+    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 40000
+    error_message = "step_1_map_count is a number from 1 to 40000."
   }
 }
 
@@ -181,7 +181,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys."
+  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS)."
   type        = string
   default     = null
 }
@@ -200,7 +200,7 @@ variable "role_path" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters."
+  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`."
   type        = string
   default     = null
 }

@@ -281,7 +281,7 @@ resource "aws_sfn_state_machine" "workflow" {
                 }
                 Next          = "merge exit"
                 QueryLanguage = "JSONata"
-                Resource      = "arn:aws:states:::ecs:runTask.sync"
+                Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
                 Type          = "Task"
               }
             }
@@ -390,7 +390,7 @@ resource "aws_sfn_state_machine" "workflow" {
                       }
                       Next          = "tile exit"
                       QueryLanguage = "JSONata"
-                      Resource      = "arn:aws:states:::ecs:runTask.sync"
+                      Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
                       Type          = "Task"
                     }
                   }

@@ -81,7 +81,7 @@ output "definition" {
                 }
                 Next          = "merge exit"
                 QueryLanguage = "JSONata"
-                Resource      = "arn:aws:states:::ecs:runTask.sync"
+                Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
                 Type          = "Task"
               }
             }
@@ -190,7 +190,7 @@ output "definition" {
                       }
                       Next          = "tile exit"
                       QueryLanguage = "JSONata"
-                      Resource      = "arn:aws:states:::ecs:runTask.sync"
+                      Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
                       Type          = "Task"
                     }
                   }

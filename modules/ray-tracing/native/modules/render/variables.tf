@@ -6,14 +6,14 @@ variable "trace_launch" {
 }
 
 variable "step_1_map_count" {
-  description = "How many items there are: the numbers from 0 on."
+  description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states; a manifest holds any number."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 1000000
-    error_message = "step_1_map_count is a number from 1 to 1000000."
+    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 40000
+    error_message = "step_1_map_count is a number from 1 to 40000."
   }
 }
 

@@ -141,7 +141,7 @@ resource "aws_lambda_function_event_invoke_config" "function" {
 }
 
 resource "aws_cloudwatch_log_group" "http" {
-  name              = "/aws/http-api/route-counter-counter"
+  name              = "/aws/vendedlogs/http-api/route-counter-counter"
   retention_in_days = var.log_retention_days
   tags              = var.tags
 }
