@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{read, tandem, write};
 use serde_json::Value as Json;
 
@@ -115,6 +117,36 @@ fn the_video_thumbnailer_takes_at_most_fifteen_lines() {
     let text = read(folder.path(), "tandem.yaml");
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).count();
     assert!(lines <= 15, "{lines} lines");
+}
+
+/// Lines of a file of an example that are neither blank nor comments, without those that begin like this.
+fn lines(path: &str, not: &str) -> usize {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = text.lines().map(str::trim).filter(|line| {
+        let comment = line.starts_with('#') || line.starts_with("//");
+        !line.is_empty() && !comment && (not.is_empty() || !line.starts_with(not))
+    });
+    lines.count()
+}
+
+/// What README promises: spec, and the user's part of each handler.
+#[test]
+fn examples_take_no_more_lines_than_is_promised() {
+    for (path, not, most) in [
+        ("route-counter/tandem.yaml", "", 8),
+        ("route-counter/handlers/counter/src/handler.rs", "", 8),
+        ("video-thumbnailer/tandem.yaml", "", 12),
+        ("queues/tandem.yaml", "", 12),
+        ("function-chaining/tandem.yaml", "", 12),
+        ("function-chaining/handlers/f1/src/handler.rs", "use ", 4),
+        ("function-chaining/handlers/f2/src/handler.rs", "use ", 4),
+        ("function-chaining/handlers/f3/src/handler.rs", "use ", 4),
+        ("function-chaining/handlers/f4/src/handler.rs", "use ", 4),
+    ] {
+        let lines = lines(path, not);
+        assert!(lines <= most, "{path} has {lines} lines");
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ codes! {
     OutOfRange "TDM004" "A value is outside of what is allowed"
         "AWS refuses the value, or it cannot work. The message says what is allowed.";
     Choice "TDM005" "Exactly one of several shapes must be given"
-        "Some blocks have several shapes, told apart by one input: a trigger is on a `bucket`, a `queue` or a `schedule`. Give the inputs of exactly one shape; for two triggers, give two blocks.";
+        "Some blocks have several shapes, told apart by one input: a trigger is on a `bucket`, a `queue`, a `schedule` and so on, and a step of a workflow is a `function`, a `task` and so on. Give the inputs of exactly one shape; for two triggers, give two blocks.";
     Code "TDM010" "The code of a function cannot be used"
         "Lambda's runtime `provided.al2023` starts a Linux binary called `bootstrap`, by itself or at the top of a zip. Build the handler for Linux first: `tandem build`, or `cargo build --release`.";
     Schedule "TDM011" "A schedule is not valid"
@@ -124,8 +124,8 @@ codes! {
         "The build context is a folder that holds the Dockerfile and all that it copies. Paths are taken from the folder in which Terraform runs, or the spec lies.";
     TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory"
         "For each number of CPU units Fargate offers certain sizes of memory only: 256 goes with 512, 1024 and 2048 MiB. The message names the nearest pairs.";
-    OverlappingFilters "TDM020" "Two triggers on one bucket overlap"
-        "S3 refuses two notification entries that one object could match. Prefixes or suffixes must exclude each other.";
+    OverlappingFilters "TDM020" "Two triggers overlap"
+        "S3 refuses two notification entries that one object could match: prefixes or suffixes must exclude each other. A function reads a queue or stream once, and is once on a topic.";
     VisibilityTimeout "TDM021" "A queue gives a message out again while it is still being worked on"
         "A queue hides a message for its visibility timeout. Is that shorter than the function's timeout, the message is given out twice; AWS advises six times the function's timeout.";
     Loop "TDM022" "What a trigger causes would set it off again"
@@ -133,11 +133,11 @@ codes! {
     Syntax "TDM030" "The spec cannot be read"
         "The spec is one document of YAML 1.2 or JSON, with `app` and one section for each type of composite.";
     DuplicateName "TDM031" "A name is given twice"
-        "Modules, handlers and objects in AWS are named after the entries of the spec, so each name stands for one entry, whatever its section.";
+        "Modules, handlers and objects in AWS are named after the entries of the spec, so each name stands for one entry, whatever its section. The steps of a workflow and the queues of a group have names of their own, too.";
     UnknownReference "TDM032" "A reference names no entry of the spec"
-        "In `launches: [ffmpeg]`, `ffmpeg` is the name of an entry in the section `tasks`. A bucket that is no entry of the spec is taken for an existing bucket, by its name in AWS.";
+        "In `launches: [ffmpeg]`, `ffmpeg` is the name of an entry in the section `tasks`. A bucket that is no entry of the spec is taken for an existing bucket, by its name in AWS. In a workflow, `next`, `catch`, `otherwise` and `within` name steps, and something must lead to each step.";
     Cycle "TDM033" "Entries refer to each other in a circle"
-        "Terraform makes one module after the other, so that references may not lead back to where they began. Take one of them out, and join the two some other way.";
+        "Terraform makes one module after the other, so that references may not lead back to where they began. Nor may a step of a workflow be within itself. Take one of them out, and join the two some other way.";
     Edited "TDM040" "A generated file was edited by hand"
         "Generated files are written again by each `tandem generate`, and an edit would be lost. Move it to a file of your own: a handler's `handler.rs`, a module that calls the generated one, a template (`tandem templates export`). `--overwrite` gives the edit up.";
     Handler "TDM041" "A handler does not fit its triggers"

@@ -43,7 +43,7 @@ enum Command {
     Test {
         /// Only tests whose name contains this
         filter: Option<String>,
-        /// Everything where tests take a sample otherwise, the whole crash matrix, and its defects: hours
+        /// Everything where tests take a sample otherwise, the tests of the examples' own programs, the whole crash matrix, and its defects: hours
         #[arg(long)]
         full: bool,
     },

@@ -172,8 +172,9 @@ impl Composite for ContainerTask {
         with exactly the access that is asked for and one for AWS to start it with, a security group that \
         lets nothing in, and for tasks that fail a dead-letter queue with their reasons and an alarm. An \
         image is taken as it is, or built and pushed to a repository of its own.\n\n\
-        The task is started by an `event_function` that lists the output `launch` in its `launches`, or with \
-        the command in the output `launch_command`.";
+        The task is started by the clock with a `schedule`, by an `event_function` that lists the output \
+        `launch` in its `launches`, by a step of a `workflow`, or with the command in the output \
+        `launch_command`.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),
         Output::text("family", "Family of the task definition."),

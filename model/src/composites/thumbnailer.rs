@@ -338,6 +338,15 @@ impl ThumbnailerInputs {
 fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Findings) {
     let prefix = inputs.input_prefix.as_deref().unwrap_or_default();
     for (index, suffix) in suffixes.iter().enumerate() {
+        let earlier = suffixes[..index].iter().find(|other| filters::overlap(("", other), ("", suffix)));
+        if let Some(other) = earlier {
+            findings.error(
+                Code::OverlappingFilters,
+                item_path("video_suffixes", index),
+                format!("a video could end in {suffix:?} as well as in {other:?}, and would be taken twice"),
+                "Remove one of the two.",
+            );
+        }
         if filters::overlap((prefix, suffix), (&inputs.output_prefix, THUMBNAIL)) {
             findings.error(
                 Code::Loop,

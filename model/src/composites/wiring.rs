@@ -12,7 +12,7 @@ use super::triggers::{
 use crate::checks::{filters, visibility};
 use crate::composite::item_path;
 use crate::expr::{Expr, Place};
-use crate::finding::{Code, Findings, Step};
+use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::kinds::{apigatewayv2, events, iam, lambda, s3, scheduler, sns};
 use crate::names;
@@ -121,6 +121,8 @@ pub(super) fn add_triggers(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'
                 let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
                 add_schedule(graph, spec, around, trigger, schedules, &mut roles);
             }
+            // A second one was found wrong.
+            Trigger::Http(_) if url.is_some() => {}
             Trigger::Http(trigger) => url = Some(add_http(graph, spec, around, trigger)),
             Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, &mut roles),
             Trigger::Event(_) => {
@@ -538,7 +540,10 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
             Trigger::Schedule(_) | Trigger::Event(_) => {}
         }
     }
-    filters::check(&bucket_filters, findings);
+    // A part of another composite has no triggers of its own among the inputs.
+    if spec.at == Path::default() {
+        filters::check(&bucket_filters, findings);
+    }
 }
 
 /// What a trigger reads, when it is a source that a function has once.

@@ -1,0 +1,182 @@
+//! What is wrong with inputs is said at its place, before anything is made.
+
+use serde_json::{Value as Json, json};
+use tandem_model::composite::Definition;
+use tandem_model::context::Context;
+use tandem_model::finding::Code;
+use tandem_model::value::Value;
+
+/// The findings of a composite with these inputs: code and path.
+fn found(composite: &str, inputs: &Json) -> Vec<(Code, String)> {
+    let context = Context {
+        project: Some("test".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+        account: Some("123456789012".to_owned()),
+        ..Context::default()
+    };
+    let definition = Definition::find(composite).expect("a composite");
+    let expansion = definition.expand(&Value::from(inputs), &context);
+    assert_eq!(expansion.graph.is_none(), !expansion.findings.0.is_empty(), "{inputs}");
+    expansion.findings.0.into_iter().map(|finding| (finding.code, finding.path.to_string())).collect()
+}
+
+#[track_caller]
+fn expect(composite: &str, inputs: &Json, wanted: &[(Code, &str)]) {
+    let wanted: Vec<(Code, String)> = wanted.iter().map(|(code, path)| (*code, (*path).to_owned())).collect();
+    assert_eq!(found(composite, inputs), wanted, "{inputs}");
+}
+
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:f";
+const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:q";
+
+#[test]
+fn steps_of_workflows_are_checked() {
+    let step = |name: &str, more: Json| {
+        let mut step = json!({ "name": name });
+        let members = step.as_object_mut().expect("an object");
+        members.extend(more.as_object().expect("an object").clone());
+        if !["wait", "choice", "parallel", "map", "fail", "callback"]
+            .iter()
+            .any(|kind| members.contains_key(*kind))
+        {
+            members.insert("function".to_owned(), FUNCTION.into());
+        }
+        step
+    };
+    let many = |count| json!({ "map": { "count": count } });
+    for (steps, wanted) in [
+        (json!([]), vec![(Code::Missing, "step")]),
+        (json!([step("a", json!({})), step("b", json!({}))]), vec![]),
+        (json!([step("a", json!({})), step("a", json!({}))]), vec![(Code::DuplicateName, "step[1].name")]),
+        (json!([step("a b", json!({}))]), vec![(Code::OutOfRange, "step[0].name")]),
+        (json!([step("a", json!({ "next": "c" }))]), vec![(Code::UnknownReference, "step[0].next")]),
+        (json!([step("a", json!({ "catch": "c" }))]), vec![(Code::UnknownReference, "step[0].catch")]),
+        (
+            json!([step("a", json!({ "end": true })), step("b", json!({}))]),
+            vec![(Code::UnknownReference, "step[1].name")],
+        ),
+        (
+            json!([step("a", json!({ "end": true, "next": "b" })), step("b", json!({}))]),
+            vec![(Code::Choice, "step[0].end")],
+        ),
+        (json!([step("a", many(2))]), vec![(Code::Missing, "step[0].map")]),
+        (json!([step("a", many(2)), step("b", json!({ "within": "a" }))]), vec![]),
+        (
+            json!([step("a", many(2)), step("b", json!({ "within": "a", "next": "a" }))]),
+            vec![(Code::UnknownReference, "step[1].next")],
+        ),
+        (
+            json!([
+                step("a", json!({ "map": { "count": 2 }, "within": "b" })),
+                step("b", json!({ "map": { "count": 2 }, "within": "a" })),
+            ]),
+            vec![(Code::Cycle, "step[0].within"), (Code::Cycle, "step[1].within")],
+        ),
+        (
+            json!([
+                step("a", json!({ "parallel": ["x", "y"] })),
+                step("b", json!({ "within": "a", "branch": "x" }))
+            ]),
+            vec![(Code::Missing, "step[0].parallel")],
+        ),
+        (
+            json!([
+                step("a", json!({ "parallel": ["x"] })),
+                step("b", json!({ "within": "a", "branch": "z" }))
+            ]),
+            vec![(Code::Missing, "step[0].parallel"), (Code::UnknownReference, "step[1].branch")],
+        ),
+        (
+            json!([
+                step("a", json!({ "map": { "bucket": "b", "key": "k" } })),
+                step("b", json!({ "within": "a" })),
+            ]),
+            vec![(Code::Choice, "step[0].map")],
+        ),
+        (
+            json!([
+                step("a", json!({ "choice": [{ "when": "yes", "next": "b" }], "otherwise": "b" })),
+                step("b", json!({}))
+            ]),
+            vec![(Code::OutOfRange, "step[0].choice[0].when")],
+        ),
+    ] {
+        expect("workflow", &json!({ "name": "w", "step": steps }), &wanted);
+    }
+    let waits = json!([{ "name": "a", "callback": QUEUE }]);
+    let wanted = [(Code::Choice, "step[0].callback")];
+    expect("workflow", &json!({ "name": "w", "type": "express", "step": waits }), &wanted);
+}
+
+#[test]
+fn triggers_are_checked() {
+    for (on, wanted) in [
+        (json!([{ "http": "api", "auth": "none" }]), vec![]),
+        (json!([{ "http": "api" }]), vec![(Code::Missing, "on[0].auth")]),
+        (json!([{ "http": "url", "auth": "jwt" }]), vec![(Code::Choice, "on[0].auth")]),
+        (json!([{ "http": "api", "auth": "jwt" }]), vec![(Code::Missing, "on[0].jwt_issuer")]),
+        (
+            json!([{ "http": "api", "auth": "iam", "jwt_scopes": ["a"] }]),
+            vec![(Code::Choice, "on[0].jwt_scopes")],
+        ),
+        (
+            json!([{ "http": "api", "auth": "none", "cors_methods": ["GET"] }]),
+            vec![(Code::Missing, "on[0].cors_origins")],
+        ),
+        (
+            json!([{ "http": "api", "auth": "none", "cors_origins": ["*"], "cors_headers": ["Content-Type"] }]),
+            vec![(Code::OutOfRange, "on[0].cors_headers[0]")],
+        ),
+        (
+            json!([{ "http": "api", "auth": "none" }, { "http": "url", "auth": "none" }]),
+            vec![(Code::Choice, "on[1].http")],
+        ),
+        (json!([{ "queue": QUEUE }, { "queue": QUEUE }]), vec![(Code::OverlappingFilters, "on[1].queue")]),
+        (
+            json!([{ "queue": format!("{QUEUE}.fifo"), "maximum_batching_window": 1 }]),
+            vec![(Code::OutOfRange, "on[0].maximum_batching_window")],
+        ),
+        (json!([{ "event_pattern": "{}" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
+        (json!([{ "event_pattern": "[1]" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
+    ] {
+        let code = json!({ "image_uri": "i" });
+        expect("event_function", &json!({ "name": "f", "code": code, "on": on }), &wanted);
+    }
+    let code = json!({ "image_uri": "i" });
+    let writes = json!([{ "table": "t" }]);
+    let wanted = [(Code::OutOfRange, "writes[0].table")];
+    expect("event_function", &json!({ "name": "f", "code": code, "writes": writes }), &wanted);
+}
+
+#[test]
+fn queues_and_tables_are_checked() {
+    let topic = "arn:aws:sns:eu-central-1:123456789012:t";
+    expect(
+        "queue",
+        &json!({ "name": "q", "fifo": true, "on": [{ "topic": topic }] }),
+        &[(Code::Choice, "on[0].topic")],
+    );
+    let wanted = [(Code::Choice, "content_based_deduplication")];
+    expect("queue", &json!({ "name": "q", "content_based_deduplication": true }), &wanted);
+    let alias = "arn:aws:kms:eu-central-1:123456789012:alias/a";
+    expect("queue", &json!({ "name": "q", "kms_key_arn": alias }), &[(Code::OutOfRange, "kms_key_arn")]);
+    for (names, wanted) in [
+        (vec!["a", "b"], vec![]),
+        (vec!["a", "a"], vec![(Code::DuplicateName, "queue[1].name")]),
+        (vec!["consumer"], vec![(Code::DuplicateName, "queue[0].name")]),
+        (vec!["a", "a-dead-letters"], vec![(Code::DuplicateName, "queue[1].name")]),
+        (vec![], vec![(Code::Missing, "queue")]),
+    ] {
+        let queues: Vec<Json> = names.iter().map(|name| json!({ "name": name })).collect();
+        expect("queues", &json!({ "name": "g", "queue": queues }), &wanted);
+    }
+    let consumer = json!({ "code": { "image_uri": "i" }, "timeout": 60 });
+    let queue = json!([{ "name": "a", "visibility_timeout": 30 }]);
+    expect(
+        "queues",
+        &json!({ "name": "g", "queue": queue, "consumer": consumer }),
+        &[(Code::VisibilityTimeout, "queue[0].visibility_timeout")],
+    );
+    let wanted = [(Code::Choice, "sort_key")];
+    expect("table", &json!({ "name": "t", "key": "k", "sort_key": "k" }), &wanted);
+}
