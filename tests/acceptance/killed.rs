@@ -307,32 +307,32 @@ fn a_bucket_killed_after_each_call_converges() {
 
 #[test]
 fn an_event_function_killed_before_each_call_converges() {
-    killed_everywhere("event_function", Scenario::Create, Fault::KillBefore, 1);
+    killed_everywhere("event_function", Scenario::Create, Fault::KillBefore, 4);
 }
 
 #[test]
 fn an_event_function_killed_after_each_call_converges() {
-    killed_everywhere("event_function", Scenario::Create, Fault::KillAfter, 1);
+    killed_everywhere("event_function", Scenario::Create, Fault::KillAfter, 4);
 }
 
 #[test]
 fn what_a_killed_create_made_and_is_not_wanted_any_more_goes() {
-    killed_everywhere("event_function", Scenario::CreateThenLess, Fault::KillAfter, 3);
+    killed_everywhere("event_function", Scenario::CreateThenLess, Fault::KillAfter, 9);
 }
 
 #[test]
 fn what_a_killed_update_made_and_is_not_wanted_any_more_goes() {
-    killed_everywhere("event_function", Scenario::UpdateThenBack, Fault::KillAfter, 2);
+    killed_everywhere("event_function", Scenario::UpdateThenBack, Fault::KillAfter, 6);
 }
 
 #[test]
 fn a_container_task_killed_before_each_call_converges() {
-    killed_everywhere("container_task", Scenario::Create, Fault::KillBefore, 2);
+    killed_everywhere("container_task", Scenario::Create, Fault::KillBefore, 4);
 }
 
 #[test]
 fn a_container_task_killed_after_each_call_converges() {
-    killed_everywhere("container_task", Scenario::Create, Fault::KillAfter, 2);
+    killed_everywhere("container_task", Scenario::Create, Fault::KillAfter, 4);
 }
 
 // What a thumbnailer is made of is killed at each call above.

@@ -145,7 +145,7 @@ impl Failure {
 
     /// Whether a right is missing.
     pub fn is_denied(&self) -> bool {
-        let denied = ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"];
+        let denied = ["AccessDenied", "AuthorizationError", "Unauthorized", "NotAuthorized", "Forbidden"];
         denied.iter().any(|word| self.code.contains(word))
     }
 }
