@@ -36,10 +36,10 @@ fn ended<T>(result: &Result<T, Failure>) -> String {
     }
 }
 
-/// Tries a call until its failure does not pass any more; ten times more at the most.
+/// Tries a call until its failure does not pass any more; six times more at the most.
 async fn settled<T, F: Future<Output = Result<T, Failure>>>(call: impl Fn() -> F) -> Result<T, Failure> {
     let mut result = call().await;
-    for _ in 0..10 {
+    for _ in 0..6 {
         match &result {
             Err(Failure { class: Class::Passing(_), .. }) => {
                 tokio::time::sleep(std::time::Duration::from_millis(250)).await;

@@ -18,7 +18,7 @@ const STOP: &str = "asked to stop";
 
 /// Composites whose objects are made in more than one step: what one call makes is whole once it is made.
 fn of_several_steps() -> Vec<Fixture> {
-    let mut fixtures = judged(On::MiniStack);
+    let mut fixtures = judged(On::Moto);
     fixtures.retain(|fixture| {
         let seed = fixture.definition.expand_seed("it", &Context::default());
         seed.graph.expect("a graph").objects().len() > 1

@@ -264,8 +264,8 @@ fn moto_ignores() -> impl Iterator<Item = String> {
     fields.into_iter().flat_map(move |(kind, field)| roles.map(|role| format!("{kind}.{role}.{field}")))
 }
 
-/// Fixtures of the composites that the longest tests take: without `TANDEM_FULL=1` those are left out whose parts
-/// are judged in others, on moto more than on MiniStack.
+/// Fixtures of the composites that long tests take: without `TANDEM_FULL=1` those are left out whose parts are
+/// judged in others, on moto more than on MiniStack.
 pub(crate) fn judged(on: On) -> Vec<Fixture> {
     let left_out: &[&str] = match (std::env::var_os("TANDEM_FULL"), on) {
         (Some(_), _) => &[],
