@@ -452,7 +452,7 @@ mod tests {
                 "on_change",
             ),
             ("f: { on: { topic: n } }", "on_notification"),
-            ("f: { on: { event_pattern: '{}' } }", "on_event"),
+            ("f: { on: { event_pattern: '{\"source\":[\"my.app\"]}' } }", "on_event"),
             ("f: { on: { topic: n } }, g: { invokes: { function: f } }", "on_notification on_invoke"),
         ] {
             let function = read(functions);

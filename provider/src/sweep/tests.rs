@@ -108,7 +108,9 @@ impl Driver for One {
             let parent = observed.settings.get(field).and_then(|parent| parent.as_str()).unwrap_or_default();
             kind == self.kind.name && functions.iter().any(|function| parent.ends_with(function))
         });
-        Ok(ours.map(|((_, id), observed)| (id.replace(':', "_"), observed.clone())).collect())
+        // As of the real drivers: the role is what follows the function or bucket.
+        let role = |id: &str| id.rsplit(':').next().unwrap_or_default().to_owned();
+        Ok(ours.map(|((_, id), observed)| (role(id), observed.clone())).collect())
     }
 }
 
@@ -367,7 +369,7 @@ async fn what_cannot_be_known_is_not_removed() {
     let queue = |id: &str, tags: Tags| {
         fake.put(&sqs::QUEUE, Observed { id: id.to_owned(), tags, ..Observed::default() });
     };
-    queue("shop-w", ownership::tags(&owner("shop/eu-central-1/workflow/w"), "1"));
+    queue("shop-w", ownership::tags(&owner("shop/eu-central-1/dynasty/w"), "1"));
     queue("shop-x", Tags::from([(OWNER.to_owned(), "shop/eu-central-1/bucket/x".to_owned())]));
     queue("shop-y", Tags::from([(OWNER.to_owned(), "shop/eu-central-1/what?".to_owned())]));
     let found = fake.sweep(&[], true, true).await;
