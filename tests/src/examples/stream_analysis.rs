@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 
 use super::{Applied, Example, Result, expect, wait};
@@ -117,7 +119,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
 fn put(applied: &Applied<'_>, records: &[Record]) -> Result<Vec<Place>> {
     let entries = records.iter().enumerate().map(|(index, record)| {
         let writer = format!("writer {}", index % WRITERS);
-        json!({ "PartitionKey": writer, "Data": base64(record.data.as_bytes()) })
+        json!({ "PartitionKey": writer, "Data": BASE64.encode(record.data.as_bytes()) })
     });
     let body = json!({ "StreamName": applied.output("stream")?, "Records": entries.collect::<Vec<_>>() });
     let answer = applied.account.json("kinesis", "Kinesis_20131202.PutRecords", &body)?;
@@ -177,7 +179,7 @@ fn dead_letter(applied: &Applied<'_>, poison: &Place) -> Result<()> {
     expect("where the dead letter says that the poison is", &told, &place)?;
     let [shard, number, _] = told;
     let found = stored(applied, &Place { shard, number }, 1)?;
-    expect("what is there", found[0]["Data"].as_str(), Some(base64(POISON.as_bytes()).as_str()))
+    expect("what is there", found[0]["Data"].as_str(), Some(BASE64.encode(POISON.as_bytes()).as_str()))
 }
 
 /// What Lambda does with the rest of a batch that the function did not handle.
@@ -301,19 +303,4 @@ impl<'a> Lambda<'a> {
         let found = account.json("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name }))?;
         account.send_message(found["QueueUrl"].as_str().ok_or("there is no such queue")?, &letter.to_string())
     }
-}
-
-/// Bytes as Kinesis takes them.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in bytes.chunks(3) {
-        let byte = |at: usize| part.get(at).copied().map_or(0, usize::from);
-        let number = (byte(0) << 16) | (byte(1) << 8) | byte(2);
-        for digit in 0..4 {
-            let sextet = (number >> (18 - 6 * digit)) & 63;
-            text.push(if digit <= part.len() { char::from(DIGITS[sextet]) } else { '=' });
-        }
-    }
-    text
 }
