@@ -112,7 +112,7 @@ fn handlers_build_without_warnings_and_their_tests_see_what_is_taken_out() {
         }
         write(&handlers, &name, &before.replace(text, replacement));
         // A compiler that warns of what nobody uses any more sees it as well.
-        let run = cargo(&handlers, &["test", "--package", handler]);
+        let run = cargo(&handlers, &["test", "--workspace"]);
         assert_ne!(run.code, Some(0), "nothing fails without `{text}` in {name}");
         write(&handlers, &name, &before);
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use tandem_tests::cargo::quickly;
 use tandem_tests::environment::{copy, private, root};
 use tandem_tests::examples::{ALL, Applied, Example, Result};
 use tandem_tests::rekognition::{self, Rekognition};
@@ -100,15 +101,11 @@ fn other_counter(handler: &str, to: &Path) -> PathBuf {
     write("counter/Cargo.toml", &renamed);
     write("Cargo.lock", &renamed);
     write("counter/src/handler.rs", &|_| handler.to_owned());
-    let target = root().join("target/handlers");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked"]).current_dir(&handlers).env("CARGO_TARGET_DIR", &target);
-    for (name, value) in [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1")] {
-        cargo.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
-    }
-    let built = cargo.output().expect("cargo");
+    cargo.args(["build", "--release", "--locked"]).current_dir(&handlers);
+    let built = quickly(&mut cargo, "handlers").output().expect("cargo");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    target.join("release/other-counter")
+    root().join("target/handlers/release/other-counter")
 }
 
 /// The driver sees what it must see: with get and put in place of one call, counts are lost.

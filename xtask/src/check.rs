@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use tandem_tests::cargo::quickly;
 use tandem_tests::environment::root;
 use tandem_tests::examples::{ALL, Example, STATIC_TARGET};
 
@@ -15,21 +16,17 @@ fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Builds the provider as tests use it.
-pub(crate) fn build_provider() -> Result {
-    step("Building the provider (several minutes when cold)", || {
-        quiet(&mut cargo(&["build", "--locked", "-p", "terraform-provider-tandem"]))
+/// Builds both programs.
+pub(crate) fn build_programs() -> Result {
+    step("Building the provider and tandem (several minutes when cold)", || {
+        quiet(&mut cargo(&["build", "--locked", "-p", "terraform-provider-tandem", "-p", "tandem"]))
     })?;
     Ok(())
 }
 
-/// What examples are built of is shared in a folder, and built quickly in place of small.
-fn shared<'a>(command: &'a mut Command, folder: &str) -> &'a mut Command {
-    command
-        .env("CARGO_TARGET_DIR", root().join("target").join(folder))
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+/// Where a program of ours was built: beside this one.
+pub(crate) fn program(name: &str) -> Result<Command> {
+    Ok(Command::new(std::env::current_exe()?.with_file_name(name)))
 }
 
 /// Builds what an example runs: its handlers and its container's program. Their tests come first, if they are
@@ -38,12 +35,11 @@ pub(crate) fn build(example: &Example, test: bool) -> Result {
     let folder = root().join("examples").join(example.name);
     if folder.join("handlers").exists() {
         step(&format!("Handlers of {} (minutes when cold)", example.name), || {
-            quiet(&mut cargo(&["build", "--locked", "-p", "tandem"]))?;
             // Not by `cargo run`: tandem itself is not built among handlers.
-            let mut tandem = Command::new(std::env::current_exe()?.with_file_name("tandem"));
+            let mut tandem = program("tandem")?;
             tandem.args(["build", "--locked"]).args(test.then_some("--test"));
             tandem.arg("--file").arg(folder.join("tandem.yaml"));
-            quiet(shared(&mut tandem, "handlers"))
+            quiet(quickly(&mut tandem, "handlers"))
         })?;
     }
     if let Some(program) = example.container {
@@ -60,7 +56,7 @@ fn build_container(folder: &Path, program: &str, test: bool) -> Result {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(folder).args(arguments).args(["--locked", "--target", STATIC_TARGET]);
         // Static: the base image holds no libraries.
-        quiet(shared(&mut cargo, "containers").env("RUSTFLAGS", "-C target-feature=+crt-static"))
+        quiet(quickly(&mut cargo, "containers").env("RUSTFLAGS", "-C target-feature=+crt-static"))
     };
     if test {
         run(&["test"])?;
@@ -78,7 +74,10 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     if filter.is_none() {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
     }
-    build_provider()?;
+    // Programs and tests at once: either by itself would build other features of all that they depend on.
+    step("Building programs and tests (several minutes when cold)", || {
+        quiet(&mut cargo(&["test", "--locked", "--workspace", "--no-run"]))
+    })?;
     crate::modules::fetch()?;
     for example in ALL {
         build(example, full)?;
@@ -90,7 +89,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
             check.current_dir(root()).args(["--locked", "check", "licenses", "bans", "sources"]);
             quiet(check.env("CARGO", env!("CARGO")))
         })?;
-        crate::docs::run(true)?;
+        crate::docs::check()?;
         step("Clippy", || {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         })?;

@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value as Json;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
 
-use crate::step::{Result, quiet, step};
+use crate::check::build_programs;
+use crate::step::{Result, step};
 
+/// Builds the provider, and writes its pages, or says whether they are up to date.
 pub(crate) fn run(check: bool) -> Result {
-    step("Building the provider (several minutes when cold)", || {
-        quiet(Command::new(env!("CARGO")).current_dir(root()).args([
-            "build",
-            "-p",
-            "terraform-provider-tandem",
-        ]))
-    })?;
+    build_programs()?;
+    write(check)
+}
+
+/// Says whether the pages of the provider that is built are up to date.
+pub(crate) fn check() -> Result {
+    step("Pages of the documentation", || write(true))
+}
+
+fn write(check: bool) -> Result {
     let pages = pages()?;
     let mut stale = Vec::new();
     for (path, text) in &pages {

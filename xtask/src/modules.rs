@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tandem_tests::environment::{private, root};
 
+use crate::check::{build_programs, program};
 use crate::step::{Result, quiet, step};
 
 /// A project of handlers of every type of event, which tests of the generator build offline: its folder.
@@ -15,8 +16,7 @@ fn handlers() -> Result<PathBuf> {
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
-    let mut tandem = Command::new(env!("CARGO"));
-    tandem.current_dir(root()).args(["run", "--quiet", "--locked", "-p", "tandem", "--"]);
+    let mut tandem = program("tandem")?;
     tandem.args(["generate", "--overwrite", "--only", "handlers", "--file"]).arg(data.join("handlers.yaml"));
     quiet(tandem.arg("--out").arg(&folder))?;
     let folder = folder.join("handlers");
@@ -24,7 +24,7 @@ fn handlers() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Fetches what generated handlers are built of.
+/// Fetches what generated handlers are built of; `tandem` must have been built.
 pub(crate) fn fetch() -> Result {
     step("Fetching what generated handlers are built of", || {
         let folder = handlers()?;
@@ -35,6 +35,7 @@ pub(crate) fn fetch() -> Result {
 
 /// Generates anew.
 pub(crate) fn run() -> Result {
+    build_programs()?;
     step("The lock file that tests build handlers with", || {
         let folder = handlers()?;
         quiet(Command::new(env!("CARGO")).args(["metadata", "--format-version", "1"]).current_dir(&folder))?;
@@ -46,8 +47,7 @@ pub(crate) fn run() -> Result {
         let spec = folder.join("tandem.yaml");
         let Some(name) = folder.file_name().filter(|_| spec.exists()) else { continue };
         let generate = |arguments: &[&str], out: &std::path::Path| {
-            let mut tandem = Command::new(env!("CARGO"));
-            tandem.current_dir(root()).args(["run", "--quiet", "--locked", "-p", "tandem", "--"]);
+            let mut tandem = program("tandem")?;
             tandem.args(["generate", "--file"]).arg(&spec).args(arguments).arg("--out").arg(out);
             quiet(&mut tandem).map(drop)
         };

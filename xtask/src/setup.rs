@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use tandem_tests::cargo::quickly;
 use tandem_tests::engine::Engine;
-use tandem_tests::environment::{Packages, private};
+use tandem_tests::environment::{Packages, private, root};
 
 use crate::step::{Failure, Result, quiet, step};
 
@@ -48,10 +49,9 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
         step("Installing cargo-deny into .tandem (several minutes)", || {
             let mut install = Command::new(env!("CARGO"));
             install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]).arg(&folder);
-            // Not into the project's own build.
-            quiet(install.env("CARGO_TARGET_DIR", folder.join("target")).current_dir(private()))
+            quiet(quickly(&mut install, "tools").current_dir(private()))
         })?;
-        std::fs::remove_dir_all(folder.join("target"))?;
+        std::fs::remove_dir_all(root().join("target/tools"))?;
     }
     Ok(program)
 }

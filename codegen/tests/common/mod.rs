@@ -33,12 +33,15 @@ pub(crate) fn tandem(folder: &Path, arguments: &[&str]) -> Run {
     command.args(arguments).current_dir(folder).env_remove("NO_COLOR").output().expect("tandem runs").into()
 }
 
-/// Runs cargo in a folder: what it builds is kept for the next run, and nothing is fetched.
+/// Runs cargo in a folder: what it builds is kept for the next run, and nothing is fetched. Of a workspace, all is
+/// built or nothing: a part has other features, and all that it depends on would be built once more.
 pub(crate) fn cargo(folder: &Path, arguments: &[&str]) -> Run {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handlers");
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).arg("--offline").current_dir(folder);
     command.env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", "-D warnings");
+    // Nobody debugs what is built here, and SDKs are large.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.output().expect("cargo runs").into()
 }
 

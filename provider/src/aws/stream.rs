@@ -101,6 +101,20 @@ impl Streams {
         call!("kinesis:StopStreamEncryption", request).map(|_| ())
     }
 
+    /// Kinesis doubles the shards at once, or halves them, at the most: on the way further, the update is made again.
+    async fn reshard(&self, id: &str, now: i32, wanted: i32) -> Result<(), Failure> {
+        let next = wanted.clamp((now + 1) / 2, now.saturating_mul(2));
+        let request = self.0.update_shard_count().stream_name(id).target_shard_count(next);
+        call!("kinesis:UpdateShardCount", request.scaling_type(ScalingType::UniformScaling))?;
+        if next == wanted {
+            return Ok(());
+        }
+        Err(not_yet(
+            "kinesis:UpdateShardCount",
+            format!("`{id}` is on its way from {now} to {wanted} shards, over {next}"),
+        ))
+    }
+
     /// Changes the fields of one part.
     async fn change(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let now = self.describe(id).await?.ok_or_else(|| {
@@ -112,10 +126,8 @@ impl Streams {
                 call!("kinesis:UpdateStreamMode", request.stream_mode_details(mode(settings))).map(|_| ())
             }
             Some("shard_count") => {
-                let request = self.0.update_shard_count().stream_name(id);
-                let request = request.set_target_shard_count(number(settings, "shard_count"));
-                call!("kinesis:UpdateShardCount", request.scaling_type(ScalingType::UniformScaling))
-                    .map(|_| ())
+                let shards = now.open_shard_count();
+                self.reshard(id, shards, number(settings, "shard_count").unwrap_or(shards)).await
             }
             Some("retention_period") => {
                 let hours = number(settings, "retention_period").unwrap_or(RETENTION);

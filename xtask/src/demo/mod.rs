@@ -42,7 +42,7 @@ pub(crate) fn run(name: &str, keep: bool) -> Result {
         // The base image of containers holds it, too.
         setup::packages(Packages::Ffmpeg)?;
     }
-    check::build_provider()?;
+    check::build_programs()?;
     check::build(example, false)?;
     let engine = with_container.then(start_engine).transpose()?;
     let stage = Stage::new(example, engine.as_ref())?;
