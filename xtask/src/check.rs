@@ -76,7 +76,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     }
     // Programs and tests at once: either by itself would build other features of all that they depend on.
     step("Building programs and tests (several minutes when cold)", || {
-        quiet(&mut cargo(&["test", "--locked", "--workspace", "--no-run"]))
+        quiet(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))
     })?;
     crate::modules::fetch()?;
     for example in ALL {
