@@ -53,7 +53,8 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         "change.record.change.sequence_number.clone().unwrap_or_default()",
         "change.token.clone()",
     ),
-    // Answers to requests.
+    // Requests.
+    ("request", "event", "payload[\"routeKey\"] == \"OPTIONS /{proxy+}\"", "payload[\"routeKey\"] == true"),
     ("request", "event", "\"statusCode\": self.status", "\"status\": self.status"),
     // Idempotency.
     ("object", "event", ", &of.sequencer]", "]"),

@@ -1,7 +1,9 @@
 //! Least-privilege policies, derived from edges: what an object does to another says which actions
 //! it needs, here and nowhere else.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
 
 use crate::expr::{Expr, Place};
 
@@ -233,22 +235,45 @@ fn objects(bucket: &Expr, prefix: &str) -> Expr {
     Expr::concat([bucket.clone(), format!("/{prefix}*").into()])
 }
 
-/// The policy of a role with these edges; grants of one kind get numbered statements.
+/// The policy of a role with these edges. What differs in the resource alone is one statement, since AWS bounds
+/// the length of policies; other grants of one kind get numbered statements.
 pub fn identity(grants: &[Grant]) -> Expr {
-    let mut statements: Vec<Expr> = Vec::new();
-    let mut sids: Vec<String> = Vec::new();
+    let mut statements: Vec<BTreeMap<String, Expr>> = Vec::new();
+    let mut sids: Vec<Expr> = Vec::new();
     for grant in grants {
         let Expr::Map(mut statement) = grant.statement() else { unreachable!("a statement is a map") };
-        let Some(Expr::Literal(sid)) = statement.get("Sid") else { unreachable!("a statement has a Sid") };
-        let sid = sid.as_str().unwrap_or_default().to_owned();
+        let sid = statement["Sid"].clone();
+        let alike = statements.iter_mut().zip(&sids).find(|(other, known)| {
+            **known == sid
+                && ["Action", "Condition"].iter().all(|part| other.get(*part) == statement.get(*part))
+        });
+        if let Some((other, _)) = alike
+            && let (Some(mut all), Some(more)) = (items(&other["Resource"]), items(&statement["Resource"]))
+        {
+            let new: Vec<Expr> = more.into_iter().filter(|item| !all.contains(item)).collect();
+            all.extend(new);
+            let one = all.len() == 1;
+            let resource = if one { all.swap_remove(0) } else { Expr::List(all) };
+            other.insert("Resource".to_owned(), resource);
+            continue;
+        }
         let count = sids.iter().filter(|known| **known == sid).count();
-        if count > 0 {
-            statement.insert("Sid".to_owned(), format!("{sid}{}", count + 1).into());
+        if let (true, Expr::Literal(Json::String(name))) = (count > 0, &sid) {
+            statement.insert("Sid".to_owned(), format!("{name}{}", count + 1).into());
         }
         sids.push(sid);
-        statements.push(Expr::Map(statement));
+        statements.push(statement);
     }
-    document(statements)
+    document(statements.into_iter().map(Expr::Map).collect())
+}
+
+/// The items of a list, or the only one; `None` when that is told by an expression as a whole.
+fn items(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::List(items) => Some(items.clone()),
+        Expr::Member(..) | Expr::Merge(_) => None,
+        one => Some(vec![one.clone()]),
+    }
 }
 
 /// The policy that lets a service take a role, for work of this account only where the service
@@ -294,16 +319,29 @@ pub enum On {
 pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr {
     let action = if service == "sqs" { "sqs:SendMessage" } else { "sns:Publish" };
     let mut statements: Vec<Expr> = Vec::new();
-    for (index, (sender, on)) in senders.iter().enumerate() {
+    // One statement for each service: AWS takes ten conditions.
+    let mut groups: Vec<(&str, Option<Vec<Expr>>)> = Vec::new();
+    for (sender, on) in senders {
+        match (on, groups.iter_mut().find(|(known, sources)| known == sender && sources.is_some())) {
+            (On::Source(source), Some((_, Some(sources)))) => sources.push(source.clone()),
+            (On::Source(source), _) => groups.push((sender, Some(vec![source.clone()]))),
+            (On::Account, _) => groups.push((sender, None)),
+        }
+    }
+    for (index, (sender, sources)) in groups.into_iter().enumerate() {
         let number = if index == 0 { String::new() } else { (index + 1).to_string() };
-        let condition = match on {
-            On::Source(source) => ("ArnEquals", Expr::map([("aws:SourceArn", source.clone())])),
-            On::Account => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
+        let condition = match sources {
+            Some(mut sources) => {
+                let one = sources.len() == 1;
+                let sources = if one { sources.swap_remove(0) } else { Expr::List(sources) };
+                ("ArnEquals", Expr::map([("aws:SourceArn", sources)]))
+            }
+            None => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
         };
         statements.push(Expr::map([
             ("Sid", Expr::from(format!("Send{number}"))),
             ("Effect", "Allow".into()),
-            ("Principal", Expr::map([("Service", *sender)])),
+            ("Principal", Expr::map([("Service", sender)])),
             ("Action", action.into()),
             ("Resource", receiver.clone()),
             ("Condition", Expr::map([condition])),
@@ -329,4 +367,63 @@ fn deny_insecure_transport(action: &str, resources: Vec<Expr>) -> Expr {
 
 fn document(statements: Vec<Expr>) -> Expr {
     Expr::map([("Version", Expr::from("2012-10-17")), ("Statement", Expr::List(statements))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statements(document: Expr) -> Vec<BTreeMap<String, Expr>> {
+        let Expr::Map(mut document) = document else { panic!("a map") };
+        let Some(Expr::List(statements)) = document.remove("Statement") else { panic!("a list") };
+        let map = |statement| if let Expr::Map(members) = statement { members } else { panic!("a map") };
+        statements.into_iter().map(map).collect()
+    }
+
+    #[test]
+    fn what_differs_in_the_resource_alone_is_one_statement() {
+        let roles = Expr::Member(Box::new("{}".into()), "roles");
+        let grants = [
+            Grant::SendMessages("a".into()),
+            Grant::SendMessages("b".into()),
+            Grant::SendMessages("a".into()),
+            Grant::WatchTasks("c".into()),
+            Grant::WatchTasks("d".into()),
+            Grant::PassTaskRoles(Expr::list(["r"])),
+            Grant::PassTaskRoles(roles.clone()),
+            Grant::Call("x:Y"),
+            Grant::Call("x:Z"),
+        ];
+        let found = statements(identity(&grants));
+        let found: Vec<(&Expr, &Expr)> = found.iter().map(|it| (&it["Sid"], &it["Resource"])).collect();
+        let tasks = Expr::arn("ecs", "task/*");
+        let wanted: Vec<(Expr, Expr)> = vec![
+            ("SendMessages".into(), Expr::list(["a", "b"])),
+            ("WatchTasks".into(), tasks.clone()),
+            ("WatchTasks2".into(), tasks),
+            ("PassTaskRoles".into(), Expr::list(["r"])),
+            ("PassTaskRoles2".into(), roles),
+            ("Call".into(), "*".into()),
+            ("Call2".into(), "*".into()),
+        ];
+        assert_eq!(found, wanted.iter().map(|(sid, resource)| (sid, resource)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_receiver_has_a_statement_for_each_service() {
+        let senders = [
+            ("events.amazonaws.com", On::Source("a".into())),
+            ("sns.amazonaws.com", On::Source("b".into())),
+            ("events.amazonaws.com", On::Source("c".into())),
+            ("cloudwatch.amazonaws.com", On::Account),
+        ];
+        let found = statements(receiver("sqs", &"q".into(), &senders));
+        let sources = |statement: &BTreeMap<String, Expr>| match &statement["Condition"] {
+            Expr::Map(condition) => condition.get("ArnEquals").cloned(),
+            _ => None,
+        };
+        let arn = |sources: Expr| Some(Expr::map([("aws:SourceArn", sources)]));
+        let found: Vec<Option<Expr>> = found.iter().map(sources).collect();
+        assert_eq!(found, [arn(Expr::list(["a", "c"])), arn("b".into()), None, None]);
+    }
 }

@@ -100,6 +100,29 @@ fn steps_of_workflows_are_checked() {
             ]),
             vec![(Code::OutOfRange, "step[0].choice[0].when")],
         ),
+        (
+            json!([step("a", json!({ "callback": format!("{QUEUE}.fifo") }))]),
+            vec![(Code::Choice, "step[0].callback")],
+        ),
+        (json!([step("a", many(3000)), step("b", json!({ "within": "a" }))]), vec![]),
+        (
+            json!([step("a", many(4000)), step("b", json!({ "within": "a" }))]),
+            vec![(Code::OutOfRange, "step[0].count")],
+        ),
+        (
+            json!([
+                step("a", json!({ "map": { "count": 4000 }, "distributed": true, "max_concurrency": 100 })),
+                step("b", json!({ "within": "a" }))
+            ]),
+            vec![],
+        ),
+        (
+            json!([
+                step("a", json!({ "map": { "count": 2 }, "max_concurrency": 41 })),
+                step("b", json!({ "within": "a" }))
+            ]),
+            vec![(Code::OutOfRange, "step[0].max_concurrency")],
+        ),
     ] {
         expect("workflow", &json!({ "name": "w", "step": steps }), &wanted);
     }
@@ -135,6 +158,10 @@ fn triggers_are_checked() {
         (
             json!([{ "queue": format!("{QUEUE}.fifo"), "maximum_batching_window": 1 }]),
             vec![(Code::OutOfRange, "on[0].maximum_batching_window")],
+        ),
+        (
+            json!([{ "topic": "arn:aws:sns:eu-central-1:123456789012:t.fifo" }]),
+            vec![(Code::Choice, "on[0].topic")],
         ),
         (json!([{ "event_pattern": "{}" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
         (json!([{ "event_pattern": "[1]" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),

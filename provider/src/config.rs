@@ -26,7 +26,7 @@ const LEASE: Duration = Duration::from_secs(90);
 /// Inputs of the `provider` block.
 #[derive(Debug, Default, Inputs)]
 struct Configuration {
-    /// First part of the name of everything that is made. One project per application and stage, such as `shop-prod`.
+    /// First part of the name of everything that is made. One project per application and stage, such as `shop-prod`; `tandem` when not given.
     #[input(rule = Rule::Check("project", names::check_name))]
     project: Option<Scalar<String>>,
     /// AWS region, such as `eu-central-1`. Otherwise from `AWS_REGION` or the shared configuration.
@@ -45,7 +45,7 @@ struct Configuration {
     /// URL of one endpoint for all services, such as that of an emulator. Otherwise from `AWS_ENDPOINT_URL`.
     #[input(rule = Rule::Check("URL", check_url))]
     endpoint: Option<Scalar<String>>,
-    /// URLs of endpoints by service: `cloudwatch`, `ec2`, `ecr`, `ecs`, `events`, `iam`, `lambda`, `logs`, `s3`, `scheduler`, `sqs`, `sts`.
+    /// URLs of endpoints by service: `apigatewayv2`, `cloudwatch`, `dynamodb`, `ec2`, `ecr`, `ecs`, `events`, `iam`, `kinesis`, `lambda`, `logs`, `s3`, `scheduler`, `sfn`, `sns`, `sqs`, `sts`.
     endpoints: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
     /// A role to work in.
     assume_role: Option<AssumeRoleInputs>,
@@ -359,5 +359,13 @@ mod tests {
         for bad in ["", "eu", "eu-moon-1", "eu-central", "eu-central-x", "EU-central-1", "-central-1"] {
             assert!(check_region(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn every_service_whose_endpoint_can_be_set_is_documented() {
+        let fields = Configuration::fields();
+        let endpoints = fields.iter().find(|field| field.name == "endpoints").expect("an input");
+        let documented: Vec<&str> = endpoints.doc.split('`').skip(1).step_by(2).collect();
+        assert_eq!(documented, SERVICES);
     }
 }

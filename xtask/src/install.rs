@@ -37,12 +37,19 @@ pub(crate) fn release() -> Result<PathBuf> {
     Ok(target.join("release/terraform-provider-tandem"))
 }
 
+/// The registries of Terraform and OpenTofu.
+const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
+
+/// Where the provider's program is in a mirror.
+fn program(mirror: &std::path::Path, host: &str) -> PathBuf {
+    let folder = mirror.join(host).join("tandem/tandem").join(VERSION).join(platform());
+    folder.join(format!("terraform-provider-tandem_v{VERSION}"))
+}
+
 /// Puts a binary into a mirror, for Terraform and OpenTofu.
 pub(crate) fn put(binary: &std::path::Path, mirror: &std::path::Path) -> Result {
-    for host in ["registry.terraform.io", "registry.opentofu.org"] {
-        let folder = mirror.join(host).join("tandem/tandem").join(VERSION).join(platform());
-        std::fs::create_dir_all(&folder)?;
-        let target = folder.join(format!("terraform-provider-tandem_v{VERSION}"));
+    for target in HOSTS.map(|host| program(mirror, host)) {
+        std::fs::create_dir_all(target.parent().unwrap_or(mirror))?;
         // A running provider keeps its file: a new one takes the name.
         let _ = std::fs::remove_file(&target);
         std::fs::copy(binary, target)?;
@@ -64,6 +71,7 @@ pub(crate) fn run(mirror: Option<PathBuf>) -> Result {
     let mirror = std::path::absolute(mirror.unwrap_or_else(|| private().join("mirror")))?;
     let binary = release()?;
     put(&binary, &mirror)?;
+    eprintln!("\nCommands of its own, such as `sweep`:\n\n  provider={:?}", program(&mirror, HOSTS[0]));
     eprintln!(
         "\nThe provider is in {}. Put this into ~/.terraformrc, or into a file named by TF_CLI_CONFIG_FILE:\n",
         mirror.display()

@@ -26,7 +26,7 @@ pub(super) struct Common {
     /// Days for which logs are kept.
     #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
     pub(super) log_retention_days: Scalar<i64>,
-    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS).
+    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS).
     #[input(rule = Rule::Check("ARN", check_key_arn))]
     pub(super) kms_key_arn: Option<Scalar<String>>,
     /// ARN of the policy that bounds the permissions of the roles made here.
@@ -126,7 +126,29 @@ pub(super) fn queue_alarm(
     graph: &mut Graph,
     (role, name): (&str, Expr),
     queue: &Handle,
-    (metric, threshold): (&str, Expr),
+    (metric, threshold): (&'static str, Expr),
+    description: &str,
+    care: Care<'_>,
+) {
+    let dimensions = Expr::map([("QueueName", queue.attribute("name"))]);
+    let metric = Metric { namespace: "AWS/SQS", name: metric, dimensions, statistic: "Maximum" };
+    alarm(graph, (role, name), metric, threshold, description, care);
+}
+
+/// What CloudWatch counts.
+pub(super) struct Metric {
+    pub(super) namespace: &'static str,
+    pub(super) name: &'static str,
+    pub(super) dimensions: Expr,
+    pub(super) statistic: &'static str,
+}
+
+/// Adds an alarm that rings when a metric exceeds a threshold within a minute.
+pub(super) fn alarm(
+    graph: &mut Graph,
+    (role, name): (&str, Expr),
+    metric: Metric,
+    threshold: Expr,
     description: &str,
     care: Care<'_>,
 ) {
@@ -134,10 +156,10 @@ pub(super) fn queue_alarm(
         .add(&cloudwatch::METRIC_ALARM, role)
         .set("alarm_name", name)
         .set("alarm_description", description)
-        .set("namespace", "AWS/SQS")
-        .set("metric_name", metric)
-        .set("dimensions", Expr::map([("QueueName", queue.attribute("name"))]))
-        .set("statistic", "Maximum")
+        .set("namespace", metric.namespace)
+        .set("metric_name", metric.name)
+        .set("dimensions", metric.dimensions)
+        .set("statistic", metric.statistic)
         .set("comparison_operator", "GreaterThanThreshold")
         .set("threshold", threshold)
         .set("period", 60)

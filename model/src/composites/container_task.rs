@@ -100,7 +100,7 @@ pub(super) struct TaskInputs {
     /// Whether the container may write to nothing but its scratch volume.
     #[input(default = true)]
     readonly_root_filesystem: Scalar<bool>,
-    /// Where the scratch volume is mounted.
+    /// Where the scratch volume is mounted. It is root's, unless the image declares it as a `VOLUME` of another user: an image that does not run as root must, to write there.
     #[input(default = "/tmp", rule = Rule::Check("path", check_scratch))]
     scratch_path: Scalar<String>,
     /// Where tasks run. Without it: in the subnets of the default VPC, with a public address, and a security group of their own that lets nothing in.
@@ -189,7 +189,10 @@ impl Composite for ContainerTask {
         Output::text("log_group_name", "Name of the log group."),
         Output::text("dead_letter_queue_arn", "ARN of the queue with the reasons of tasks that failed."),
         Output::text("dead_letter_queue_url", "URL of that queue."),
-        Output::text("launch", "The handle that `launches` of an `event_function` takes."),
+        Output::text(
+            "launch",
+            "The handle that `launches` of an `event_function` takes, and `task` of a workflow's step.",
+        ),
         Output::text("launch_policy", "The IAM policy, in JSON, that whoever starts the task needs."),
         Output::text("launch_command", "A command of the AWS CLI that starts the task."),
     ];

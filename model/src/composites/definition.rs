@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::launch::Launch;
-use super::steps::{ChoiceStep, Items, MapStep, Reaction, Step, pairs};
+use super::steps::{ChoiceStep, Count, Items, MapStep, Reaction, Step, pairs};
 use crate::composite::item_path;
 use crate::expr::{Expr, Place};
 use crate::finding::{Code, Findings, Path, Step as At, suggest};
+use crate::names;
 use crate::policy::Grant;
 
 /// What a definition is made of.
@@ -63,6 +64,7 @@ impl Source<'_> {
             ("Resource", integration("sqs:sendMessage")),
             ("Arguments", arguments),
             ("Output", "{% $states.input.failure %}".into()),
+            ("Retry", retry((&5.into(), &1.into(), None))),
             ("Next", FAILED.into()),
         ];
         states.insert(TELL.to_owned(), in_jsonata(tell));
@@ -153,8 +155,11 @@ impl Source<'_> {
                 let seconds = step.timeout.as_ref().map(Expr::from);
                 let mut state =
                     outer("Parallel", "Branches", Expr::list([task(name, launch, environment, seconds)]));
-                // A container gives no result: the next step gets what this one got.
-                state.insert("OutputPath".to_owned(), "$.input".into());
+                // A container gives no result: the next step gets what this one got. Where none is next, a map
+                // would collect its own input as often as it has items.
+                let of_map = step.of.inner.branch.is_none() && step.of.inner.within.is_some();
+                let result = if of_map && after.is_none() { "$.input.item" } else { "$.input" };
+                state.insert("OutputPath".to_owned(), result.into());
                 ("container", Vec::new(), state)
             }
             Step::Parallel(step) => {
@@ -209,7 +214,11 @@ impl Source<'_> {
         }
         let items = match &step.map {
             Items::Count(of) => jsonata(["[0..".into(), (&of.count).into(), " - 1]".into()]),
-            Items::Given(of) => of.items.as_str().into(),
+            // A filter that finds one item gives that and no list, and one that finds none gives nothing.
+            Items::Given(of) => {
+                let inner = of.items.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}"));
+                jsonata(["$append([], (".into(), inner.unwrap_or_default().trim().into(), "))".into()])
+            }
             Items::Manifest(of) => {
                 let mut config = json!({ "InputType": of.format });
                 if of.format == "CSV" {
@@ -374,15 +383,19 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         provider(&["FARGATE_SPOT"]),
         provider(&["FARGATE", "FARGATE_SPOT"])
     );
-    let mut variables =
-        vec![Expr::map([("Name", "TANDEM_INPUT"), ("Value", "{% $string($states.input) %}")])];
-    variables.extend(environment);
+    // An input that is chosen from is not given whole, too: ECS takes little.
+    let variables = if environment.is_empty() {
+        vec![Expr::map([("Name", "TANDEM_INPUT"), ("Value", "{% $string($states.input) %}")])]
+    } else {
+        environment
+    };
     let network = Expr::map([
         ("Subnets", ids(target.subnets)),
         ("SecurityGroups", ids(target.security_groups)),
         ("AssignPublicIp", jsonata([target.assign_public_ip, " ? 'ENABLED' : 'DISABLED'".into()])),
     ]);
-    let container = Expr::map([("Name", target.container), ("Environment", Expr::List(variables))]);
+    let container_name = target.container;
+    let container = Expr::map([("Name", container_name.clone()), ("Environment", Expr::List(variables))]);
     let arguments = Expr::map([
         ("Cluster", target.cluster),
         ("TaskDefinition", target.task_definition),
@@ -397,10 +410,24 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         ("Next", exit.as_str().into()),
     ];
     run_state.extend(timeout.map(|seconds| ("TimeoutSeconds", seconds)));
-    // One that has no exit code was never started.
-    let good = format!("{{% $count({EXIT_CODES}) > 0 and $count({EXIT_CODES}[$ != 0]) = 0 %}}");
-    let ended_well = [("Condition", good), ("Next", done.clone())];
-    let cause = format!("{{% 'The container exited with ' & $join({EXIT_CODES}.$string($), ', ') %}}");
+    // The container's exit code in the description of the task, whichever way that spells it. One that has none
+    // was never started; others that AWS puts beside it do not count.
+    let with_codes = |then: &str| {
+        let of = |list: &str, name: &str, code: &str| {
+            [
+                format!("$states.input.{list}[{name} = '").into(),
+                container_name.clone(),
+                format!("'].{code}").into(),
+            ]
+        };
+        let codes = of("Containers", "Name", "ExitCode").into_iter().chain([", ".into()]);
+        let codes = codes.chain(of("containers", "name", "exitCode"));
+        let parts = std::iter::once("($codes := $append(".into()).chain(codes);
+        jsonata(parts.chain([format!("); {then})").into()]))
+    };
+    let good = with_codes("$count($codes) > 0 and $count($codes[$ != 0]) = 0");
+    let ended_well = [("Condition", good), ("Next", done.as_str().into())];
+    let cause = with_codes("'The container exited with ' & $join($codes.$string($), ', ')");
     let states = States::from([
         (run.clone(), in_jsonata(run_state)),
         (
@@ -414,18 +441,11 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         (done, in_jsonata([("Type", "Succeed".into())])),
         (
             failed,
-            in_jsonata([
-                ("Type", "Fail".into()),
-                ("Error", "ContainerFailed".into()),
-                ("Cause", cause.into()),
-            ]),
+            in_jsonata([("Type", "Fail".into()), ("Error", "ContainerFailed".into()), ("Cause", cause)]),
         ),
     ]);
     Expr::map([("StartAt", run.into()), ("States", Expr::Map(states))])
 }
-
-/// Exit codes in the description of a task, whichever way that spells them.
-const EXIT_CODES: &str = "$append($states.input.**.ExitCode, $states.input.**.exitCode)";
 
 fn choice(step: &ChoiceStep) -> Expr {
     let conditions = step.choice.iter().map(|condition| {
@@ -445,10 +465,10 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
         return;
     }
     let at = |index: usize, field: &str| item_path("step", index).join(At::Field(field.to_owned()));
-    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         let name = step.inner().name.as_str();
-        if let Some(earlier) = names.insert(name, index) {
+        if let Some(earlier) = by_name.insert(name, index) {
             let message = format!("`step[{earlier}]` is called `{name}`, too");
             findings.error(
                 Code::DuplicateName,
@@ -459,10 +479,10 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
         }
     }
     for (index, step) in steps.iter().enumerate() {
-        check_within(steps, &names, index, step, findings);
+        check_within(steps, &by_name, index, step, findings);
         for (field, next) in step.named() {
-            let Some(of_next) = names.get(next) else {
-                let help = match suggest(next, names.keys().copied()) {
+            let Some(of_next) = by_name.get(next) else {
+                let help = match suggest(next, by_name.keys().copied()) {
                     Some(near) => format!("Did you mean `{near}`?"),
                     None => "Name a step that there is.".to_owned(),
                 };
@@ -497,6 +517,22 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
                 "Set `type` to `standard`.",
             );
         }
+        if let Step::Callback(step) = step
+            && step.callback.known().is_some_and(|queue| names::keeps_order(queue))
+        {
+            let help = "Give a queue without `fifo`: who answers, answers by the token.";
+            findings.error(
+                Code::Choice,
+                at(index, "callback"),
+                "a queue that keeps its order takes no token",
+                help,
+            );
+        }
+        if let Step::Map(step) = step
+            && !step.distributed
+        {
+            check_inline(steps, step, &|field| at(index, field), express, findings);
+        }
         if let Step::Map(step) = step
             && let (Items::Manifest(_), false) = (&step.map, step.distributed)
         {
@@ -530,6 +566,54 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
     }
     if !findings.any_error() {
         check_reached(steps, findings);
+    }
+}
+
+/// Events that an execution may have; what comes then ends it, and nothing catches that.
+const EVENTS: i64 = 25_000;
+/// Items that an inline map works on at once.
+const INLINE: i64 = 40;
+
+/// What an inline map is too small for: its items' events are those of the execution around it.
+fn check_inline(
+    steps: &[Step],
+    map: &MapStep,
+    at: &dyn Fn(&str) -> Path,
+    express: bool,
+    findings: &mut Findings,
+) {
+    if map.max_concurrency.known().is_some_and(|at_once| *at_once > INLINE) {
+        findings.error(
+            Code::OutOfRange,
+            at("max_concurrency"),
+            format!("a map works on at most {INLINE} items at once within its own execution"),
+            "Set `distributed` to `true`, or this to 40 or less.",
+        );
+    }
+    let Items::Count(Count { count }) = &map.map else { return };
+    let within = Some(map.of.inner.name.as_str());
+    let of_each: i64 = steps.iter().filter(|step| step.inner().within.as_deref() == within).map(events).sum();
+    // Beginning and end of an item.
+    let all = count.known().map_or(0, |count| count.saturating_mul(of_each + 2));
+    if !express && all > EVENTS {
+        findings.error(
+            Code::OutOfRange,
+            at("count"),
+            format!("the steps within have some {all} events, and an execution may have {EVENTS}"),
+            "Set `distributed` to `true`, so that each item has an execution of its own.",
+        );
+    }
+}
+
+/// How many events a step has when nothing fails; those of what it runs are its own.
+fn events(step: &Step) -> i64 {
+    match step {
+        Step::Function(_) | Step::Callback(_) => 5,
+        // A pass, and a branch with a task and a choice in it.
+        Step::Task(_) => 16,
+        Step::Wait(_) | Step::Choice(_) => 2,
+        Step::Parallel(_) | Step::Map(_) => 6,
+        Step::Fail(_) => 1,
     }
 }
 

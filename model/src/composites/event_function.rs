@@ -106,7 +106,8 @@ impl Composite for EventFunction {
     const DOC: &'static str = "A Lambda function that events set off, with everything that it takes to run one in production.\n\n\
         Makes the function, its log group, a role with exactly the permissions that its triggers need, \
         a dead-letter queue for events that it could not handle with an alarm on it, and for every trigger \
-        the notification, event source mapping or schedule with its permission.";
+        what sets the function off, with its permission: a bucket's notification, an event source mapping, a \
+        schedule, an HTTP API or function URL, a subscription, a rule of EventBridge.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("function_name", "Name of the function."),
         Output::text("function_arn", "ARN of the function."),

@@ -33,10 +33,10 @@ pub(super) struct QueueInputs {
     settings: QueueSettings,
     /// Topics whose messages come into the queue.
     on: Vec<TopicOfQueue>,
-    /// ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys.
+    /// ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys. The key's policy must let in SNS when topics send to the queue.
     #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the SNS topic that is told when an alarm rings.
+    /// ARN of the SNS topic that is told when an alarm rings. CloudWatch must be among its `publishers`.
     #[input(rule = Rule::Check("ARN", check_arn))]
     alarm_topic_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.

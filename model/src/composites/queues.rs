@@ -116,7 +116,9 @@ impl Composite for Queues {
             )
         };
         let policy = |grant: &dyn Fn(Expr) -> Grant| {
-            let grants: Vec<Grant> = added.values().map(|added| grant(added.queue.arn())).collect();
+            let grants = added.values().map(|added| grant(added.queue.arn()));
+            let key = inputs.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
+            let grants: Vec<Grant> = grants.chain(key).collect();
             Expr::Json(Box::new(policy::identity(&grants)))
         };
         let of_consumer = |value: &dyn Fn(&event_function::Added) -> Expr| {

@@ -13,7 +13,7 @@ use crate::scalar::Scalar;
 pub(super) enum Step {
     /// Invokes a function: the step's input is its payload, and its answer is the step's result.
     Function(FunctionStep),
-    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result.
+    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result; the last step of a map has the item as its result.
     Task(TaskStep),
     /// Waits.
     Wait(WaitStep),
@@ -23,7 +23,7 @@ pub(super) enum Step {
     Choice(ChoiceStep),
     /// Runs branches at the same time: the list of their results is the step's result.
     Parallel(ParallelStep),
-    /// Runs the steps within it for each item: the list of their results is the step's result.
+    /// Runs the steps within it for each item: the list of their results is the step's result, of 256 KiB at the most.
     Map(MapStep),
     /// Ends the workflow as failed.
     Fail(FailStep),
@@ -118,10 +118,10 @@ pub(super) struct MapStep {
     /// Whether each item is an execution of its own, for more than 40 at once or many events.
     #[input(default = false)]
     pub(super) distributed: bool,
-    /// How many items are worked on at once; 0 for as many as there are.
+    /// How many items are worked on at once, 40 at the most in a map that is not `distributed`; 0 for as many as there are.
     #[input(default = 10, rule = Rule::Range(0, 10_000))]
     pub(super) max_concurrency: Scalar<i64>,
-    /// Percentage of items of a `distributed` map that may fail before the step does.
+    /// Percentage of items of a `distributed` map that may fail before the step does. In the list of results, each that failed has a description of its execution.
     #[input(default = 0, rule = Rule::Range(0, 100))]
     pub(super) tolerated_failure_percentage: Scalar<i64>,
     #[input(flatten)]
@@ -151,7 +151,7 @@ pub(super) enum Items {
 
 #[derive(Debug, Inputs)]
 pub(super) struct Count {
-    /// How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states; a manifest holds any number.
+    /// How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states, and neither do results of more than 256 KiB together.
     #[input(rule = Rule::Range(1, 40_000))]
     pub(super) count: Scalar<i64>,
 }

@@ -95,7 +95,8 @@ impl Composite for Thumbnailer {
         A video that lands in the bucket sets off the launcher, which starts the container; the container \
         puts a thumbnail into the bucket; a second function hears of it. Makes the bucket, unless one is \
         given, and all that a `container_task` and two `event_function`s make, with the access that each \
-        needs of the others.";
+        needs of the others. Without a launcher, a `workflow` starts the container, with no code but the \
+        container's.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("bucket_name", "Name of the bucket."),
         Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),

@@ -75,7 +75,7 @@ pub(super) struct HttpTrigger {
     /// What takes the requests: `api` is an HTTP API with throttling and access logs, `url` an HTTPS address of the function's own.
     #[input(rule = Rule::OneOf(&["api", "url"]))]
     pub(super) http: String,
-    /// Who may call: `none` lets everybody in, `iam` those whom a policy allows to, `jwt` (of an `api`) those who bring a token of `jwt_issuer`.
+    /// Who may call: `none` lets everybody in, `iam` those whom a policy allows to, `jwt` (of an `api`) those who bring a token of `jwt_issuer`. With `cors_origins`, requests of the method OPTIONS are let in by an `api` without, as browsers ask so first: the function must do nothing for those of the route `OPTIONS /{proxy+}`, and a generated handler does nothing.
     #[input(rule = Rule::OneOf(&["none", "iam", "jwt"]))]
     pub(super) auth: String,
     /// URL of who gives out the tokens.
@@ -149,7 +149,7 @@ pub(super) struct Records {
 
 #[derive(Debug, Inputs)]
 pub(super) struct TopicTrigger {
-    /// ARN of an SNS topic.
+    /// ARN of an SNS topic that keeps no order: SNS sends what must keep its order to queues alone.
     #[input(refers = Reference::TOPIC, rule = Rule::Check("ARN", check_arn))]
     pub(super) topic: Scalar<String>,
     /// Which messages come, as JSON: those whose attributes (or body) match; all of them without it.

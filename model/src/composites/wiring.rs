@@ -524,7 +524,17 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
             }
             Trigger::Stream(_) => check_twice(spec, index, "stream", findings),
             Trigger::Table(_) => check_twice(spec, index, "table", findings),
-            Trigger::Topic(_) => check_twice(spec, index, "topic", findings),
+            Trigger::Topic(trigger) => {
+                check_twice(spec, index, "topic", findings);
+                if trigger.topic.known().is_some_and(|topic| names::keeps_order(topic)) {
+                    findings.error(
+                        Code::Choice,
+                        at.join(Step::Field("topic".to_owned())),
+                        "a topic that keeps its order sends to queues alone",
+                        "Give the topic to a `queue` with `fifo`, and that queue to the function.",
+                    );
+                }
+            }
             Trigger::Http(http) => {
                 if let Some(earlier) = first_http {
                     findings.error(

@@ -66,7 +66,7 @@ pub(super) enum Start {
 
 #[derive(Debug, Inputs)]
 pub(super) struct BucketStart {
-    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`.
+    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`. It begins to some five minutes after that was set.
     #[input(refers = Reference::BUCKET)]
     pub(super) bucket: Scalar<String>,
     /// What the key must begin with.
@@ -100,7 +100,8 @@ impl Composite for Workflow {
     const TYPE: &'static str = "workflow";
     const DOC: &'static str = "Functions and containers, one after the other or many at once, with Step Functions.\n\n\
         Makes the state machine from flat, named steps, its log group, a role with exactly what the steps need, \
-        what starts it, and a dead-letter queue with an alarm for executions that fail. A step that fails is \
+        what starts it, and a dead-letter queue with an alarm for executions that fail; of an `express` one, \
+        alarms tell of executions whose time was over, or whose results were too large. A step that fails is \
         tried again, then caught by another step, or fails the workflow; a container that exits non-zero fails \
         its step.";
     const OUTPUTS: &'static [Output] = &[
@@ -137,7 +138,10 @@ impl Composite for Workflow {
             common: &inputs.common,
         };
         let added = add(&mut graph, &spec);
-        let start = policy::identity(&[Grant::StartExecution(added.machine.arn())]);
+        let key = inputs.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
+        let start: Vec<Grant> =
+            std::iter::once(Grant::StartExecution(added.machine.arn())).chain(key).collect();
+        let start = policy::identity(&start);
         let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
         graph.outputs = BTreeMap::from([
             ("workflow_name", added.machine.attribute("name")),
@@ -169,6 +173,12 @@ impl Composite for Workflow {
                 ]),
             ),
         ])
+    }
+
+    fn other_seeds(name: &str) -> Vec<Value> {
+        let Value::Map(mut express) = Self::seed(name) else { return Vec::new() };
+        express.insert("type".to_owned(), Value::String("express".to_owned()));
+        vec![Value::Map(express)]
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
@@ -287,18 +297,18 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     if spec.log_level != "off" {
         grants.push(Grant::DeliverLogs);
     }
-    grants.push(Grant::Trace);
+    if spec.tracing.known() != Some(&false) {
+        grants.push(Grant::Trace);
+    }
     if spec.express {
         grants.push(Grant::SendMessages(dead_letters.arn()));
     }
     grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let trust = policy::trust("states.amazonaws.com", true);
     let role = common::role(graph, &own, part.global("", 64), trust, common);
-    let known = spec
-        .steps
-        .iter()
-        .enumerate()
-        .all(|(index, step)| !matches!(step, Step::Task(_)) || spec.tasks.contains_key(&index));
+    let mut steps = spec.steps.iter().enumerate();
+    let known = !matches!(spec.tracing, Scalar::Unknown)
+        && steps.all(|(index, step)| !matches!(step, Step::Task(_)) || spec.tasks.contains_key(&index));
     let role_policy = graph
         .add(&iam::ROLE_POLICY, &own)
         .set("role", role.attribute("name"))
@@ -322,9 +332,27 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
         .set_if("kms_key_id", common.kms_key_arn.as_ref())
         .after(&role_policy)
         .handle();
+    if spec.express {
+        add_alarms(graph, part, &machine, common);
+    }
     let added = Added { machine, definition, role, log_group, dead_letters };
     add_starts(graph, spec, &added, &rules, &queue_policy);
     added
+}
+
+/// Adds alarms for what executions of an express workflow, of which no event tells, cannot tell themselves: that
+/// their time was over, or that what a state gave was too large.
+fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Common) {
+    let ends = [
+        ("failed", "ExecutionsFailed", "Executions failed."),
+        ("timed-out", "ExecutionsTimedOut", "Executions took longer than five minutes."),
+    ];
+    for (end, name, description) in ends {
+        let dimensions = Expr::map([("StateMachineArn", machine.arn())]);
+        let metric = common::Metric { namespace: "AWS/States", name, dimensions, statistic: "Sum" };
+        let called = (&*part.role(&end.replace('-', "_")), part.regional(end, 255));
+        common::alarm(graph, called, metric, 0.into(), description, common.into());
+    }
 }
 
 /// What the objects of a start are called, by its place among all of them.

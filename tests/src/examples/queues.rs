@@ -8,7 +8,7 @@ use super::{Applied, Example, Result, expect, wait};
 
 pub(super) const EXAMPLE: Example = Example {
     name: "queues",
-    title: "Six queues with dead letters, and one function that reads them all",
+    title: "Six queues, five of them with dead letters, and one function that reads them all",
     container: None,
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],

@@ -15,6 +15,7 @@ use crate::{Context, handler};
 /// Hands an event to the function of `handler.rs` that goes with its type.
 pub async fn dispatch(payload: Value, context: &Context) -> Result<Value, Error> {
     match source(&payload) {
+        _ if is_preflight(&payload) => Ok(Response::status(204).answer()),
         _ if is_request(&payload) => {
             let response = handler::on_request(request(payload)?, context).await?;
             Ok(response.answer())
@@ -52,6 +53,11 @@ pub struct Request {
     pub token: String,
     /// The record as it came.
     pub record: ApiGatewayV2httpRequest,
+}
+
+/// Whether a browser asks if it may ask: that is let in without a token, and sets nothing to work.
+fn is_preflight(payload: &Value) -> bool {
+    payload["routeKey"] == "OPTIONS /{proxy+}"
 }
 
 fn request(payload: Value) -> Result<Request, Error> {
@@ -167,6 +173,14 @@ mod tests {
         let request = request(payload).unwrap();
         assert!(request.body.is_empty() && request.query.is_empty());
         assert!(!is_request(&json!({ "requestContext": "http" })));
+    }
+
+    #[test]
+    fn a_preflight_is_told_apart() {
+        let mut payload = sent("", false);
+        assert!(!is_preflight(&payload));
+        payload["routeKey"] = "OPTIONS /{proxy+}".into();
+        assert!(is_preflight(&payload));
     }
 
     #[test]

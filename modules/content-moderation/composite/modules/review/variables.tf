@@ -73,13 +73,13 @@ variable "alarm_depth" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys."
+  description = "ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys. The key's policy must let in SNS when topics send to the queue."
   type        = string
   default     = null
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when an alarm rings."
+  description = "ARN of the SNS topic that is told when an alarm rings. CloudWatch must be among its `publishers`."
   type        = string
   default     = null
 }

@@ -91,7 +91,7 @@ resource "aws_iam_role_policy" "function" {
       {
         Action   = ["sqs:SendMessage"]
         Effect   = "Allow"
-        Resource = aws_sqs_queue.dead_letters.arn
+        Resource = [aws_sqs_queue.dead_letters.arn, var.review_arn]
         Sid      = "SendMessages"
       },
       {
@@ -117,12 +117,6 @@ resource "aws_iam_role_policy" "function" {
         Effect   = "Allow"
         Resource = var.results_arn
         Sid      = "WriteItems"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = var.review_arn
-        Sid      = "SendMessages2"
       },
       {
         Action   = ["rekognition:DetectModerationLabels"]

@@ -129,26 +129,8 @@ resource "aws_iam_role_policy" "workflow" {
       {
         Action   = ["lambda:InvokeFunction"]
         Effect   = "Allow"
-        Resource = var.f1_function_arn
+        Resource = [var.f1_function_arn, var.f2_function_arn, var.f3_function_arn, var.f4_function_arn]
         Sid      = "InvokeFunction"
-      },
-      {
-        Action   = ["lambda:InvokeFunction"]
-        Effect   = "Allow"
-        Resource = var.f2_function_arn
-        Sid      = "InvokeFunction2"
-      },
-      {
-        Action   = ["lambda:InvokeFunction"]
-        Effect   = "Allow"
-        Resource = var.f3_function_arn
-        Sid      = "InvokeFunction3"
-      },
-      {
-        Action   = ["lambda:InvokeFunction"]
-        Effect   = "Allow"
-        Resource = var.f4_function_arn
-        Sid      = "InvokeFunction4"
       },
       {
         Action = [

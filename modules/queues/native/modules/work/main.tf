@@ -788,40 +788,17 @@ resource "aws_iam_role_policy" "consumer" {
         Sid      = "SendMessages"
       },
       {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.clicks.arn
-        Sid      = "ConsumeQueue"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.invoices.arn
-        Sid      = "ConsumeQueue2"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.mails.arn
-        Sid      = "ConsumeQueue3"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.orders.arn
-        Sid      = "ConsumeQueue4"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.parcels.arn
-        Sid      = "ConsumeQueue5"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.payments.arn
-        Sid      = "ConsumeQueue6"
+        Action = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Effect = "Allow"
+        Resource = [
+          aws_sqs_queue.clicks.arn,
+          aws_sqs_queue.invoices.arn,
+          aws_sqs_queue.mails.arn,
+          aws_sqs_queue.orders.arn,
+          aws_sqs_queue.parcels.arn,
+          aws_sqs_queue.payments.arn,
+        ]
+        Sid = "ConsumeQueue"
       },
     ]
     Version = "2012-10-17"

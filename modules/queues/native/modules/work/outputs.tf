@@ -40,40 +40,17 @@ output "reader_policy" {
   value = jsonencode({
     Statement = [
       {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.clicks.arn
-        Sid      = "ConsumeQueue"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.invoices.arn
-        Sid      = "ConsumeQueue2"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.mails.arn
-        Sid      = "ConsumeQueue3"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.orders.arn
-        Sid      = "ConsumeQueue4"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.parcels.arn
-        Sid      = "ConsumeQueue5"
-      },
-      {
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.payments.arn
-        Sid      = "ConsumeQueue6"
+        Action = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Effect = "Allow"
+        Resource = [
+          aws_sqs_queue.clicks.arn,
+          aws_sqs_queue.invoices.arn,
+          aws_sqs_queue.mails.arn,
+          aws_sqs_queue.orders.arn,
+          aws_sqs_queue.parcels.arn,
+          aws_sqs_queue.payments.arn,
+        ]
+        Sid = "ConsumeQueue"
       },
     ]
     Version = "2012-10-17"
@@ -85,40 +62,17 @@ output "writer_policy" {
   value = jsonencode({
     Statement = [
       {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.clicks.arn
-        Sid      = "SendMessages"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.invoices.arn
-        Sid      = "SendMessages2"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.mails.arn
-        Sid      = "SendMessages3"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.orders.arn
-        Sid      = "SendMessages4"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.parcels.arn
-        Sid      = "SendMessages5"
-      },
-      {
-        Action   = ["sqs:SendMessage"]
-        Effect   = "Allow"
-        Resource = aws_sqs_queue.payments.arn
-        Sid      = "SendMessages6"
+        Action = ["sqs:SendMessage"]
+        Effect = "Allow"
+        Resource = [
+          aws_sqs_queue.clicks.arn,
+          aws_sqs_queue.invoices.arn,
+          aws_sqs_queue.mails.arn,
+          aws_sqs_queue.orders.arn,
+          aws_sqs_queue.parcels.arn,
+          aws_sqs_queue.payments.arn,
+        ]
+        Sid = "SendMessages"
       },
     ]
     Version = "2012-10-17"

@@ -6,7 +6,7 @@ variable "trace_launch" {
 }
 
 variable "step_1_map_count" {
-  description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states; a manifest holds any number."
+  description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states, and neither do results of more than 256 KiB together."
   type        = number
   default     = 16
   nullable    = false
@@ -18,7 +18,7 @@ variable "step_1_map_count" {
 }
 
 variable "step_1_max_concurrency" {
-  description = "How many items are worked on at once; 0 for as many as there are."
+  description = "How many items are worked on at once, 40 at the most in a map that is not `distributed`; 0 for as many as there are."
   type        = number
   default     = 16
   nullable    = false
@@ -30,7 +30,7 @@ variable "step_1_max_concurrency" {
 }
 
 variable "step_1_tolerated_failure_percentage" {
-  description = "Percentage of items of a `distributed` map that may fail before the step does."
+  description = "Percentage of items of a `distributed` map that may fail before the step does. In the list of results, each that failed has a description of its execution."
   type        = number
   default     = 0
   nullable    = false
@@ -181,7 +181,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
   type        = string
   default     = null
 }

@@ -66,7 +66,7 @@ output "dead_letter_queue_url" {
 }
 
 output "launch" {
-  description = "The handle that `launches` of an `event_function` takes."
+  description = "The handle that `launches` of an `event_function` takes, and `task` of a workflow's step."
   value       = tandem_container_task.this.launch
 }
 

@@ -235,7 +235,7 @@ resource "aws_sfn_state_machine" "workflow" {
               "merge exit" = {
                 Choices = [
                   {
-                    Condition = "{% $count($append($states.input.**.ExitCode, $states.input.**.exitCode)) > 0 and $count($append($states.input.**.ExitCode, $states.input.**.exitCode)[$ != 0]) = 0 %}"
+                    Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                     Next      = "merge done"
                   },
                 ]
@@ -244,7 +244,7 @@ resource "aws_sfn_state_machine" "workflow" {
                 Type          = "Choice"
               }
               "merge failed" = {
-                Cause         = "{% 'The container exited with ' & $join($append($states.input.**.ExitCode, $states.input.**.exitCode).$string($), ', ') %}"
+                Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                 Error         = "ContainerFailed"
                 QueryLanguage = "JSONata"
                 Type          = "Fail"
@@ -264,10 +264,6 @@ resource "aws_sfn_state_machine" "workflow" {
                     ContainerOverrides = [
                       {
                         Environment = [
-                          {
-                            Name  = "TANDEM_INPUT"
-                            Value = "{% $string($states.input) %}"
-                          },
                           {
                             Name  = "MERGE"
                             Value = "yes"
@@ -340,7 +336,7 @@ resource "aws_sfn_state_machine" "workflow" {
                     "tile exit" = {
                       Choices = [
                         {
-                          Condition = "{% $count($append($states.input.**.ExitCode, $states.input.**.exitCode)) > 0 and $count($append($states.input.**.ExitCode, $states.input.**.exitCode)[$ != 0]) = 0 %}"
+                          Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                           Next      = "tile done"
                         },
                       ]
@@ -349,7 +345,7 @@ resource "aws_sfn_state_machine" "workflow" {
                       Type          = "Choice"
                     }
                     "tile failed" = {
-                      Cause         = "{% 'The container exited with ' & $join($append($states.input.**.ExitCode, $states.input.**.exitCode).$string($), ', ') %}"
+                      Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                       Error         = "ContainerFailed"
                       QueryLanguage = "JSONata"
                       Type          = "Fail"
@@ -369,10 +365,6 @@ resource "aws_sfn_state_machine" "workflow" {
                           ContainerOverrides = [
                             {
                               Environment = [
-                                {
-                                  Name  = "TANDEM_INPUT"
-                                  Value = "{% $string($states.input) %}"
-                                },
                                 {
                                   Name  = "FAIL_ONCE"
                                   Value = "5"
@@ -398,7 +390,7 @@ resource "aws_sfn_state_machine" "workflow" {
               ]
               End        = true
               InputPath  = "$.input"
-              OutputPath = "$.input"
+              OutputPath = "$.input.item"
               ResultPath = "$.result"
               Retry = [
                 {

@@ -35,7 +35,7 @@ output "definition" {
               "merge exit" = {
                 Choices = [
                   {
-                    Condition = "{% $count($append($states.input.**.ExitCode, $states.input.**.exitCode)) > 0 and $count($append($states.input.**.ExitCode, $states.input.**.exitCode)[$ != 0]) = 0 %}"
+                    Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                     Next      = "merge done"
                   },
                 ]
@@ -44,7 +44,7 @@ output "definition" {
                 Type          = "Choice"
               }
               "merge failed" = {
-                Cause         = "{% 'The container exited with ' & $join($append($states.input.**.ExitCode, $states.input.**.exitCode).$string($), ', ') %}"
+                Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                 Error         = "ContainerFailed"
                 QueryLanguage = "JSONata"
                 Type          = "Fail"
@@ -64,10 +64,6 @@ output "definition" {
                     ContainerOverrides = [
                       {
                         Environment = [
-                          {
-                            Name  = "TANDEM_INPUT"
-                            Value = "{% $string($states.input) %}"
-                          },
                           {
                             Name  = "MERGE"
                             Value = "yes"
@@ -140,7 +136,7 @@ output "definition" {
                     "tile exit" = {
                       Choices = [
                         {
-                          Condition = "{% $count($append($states.input.**.ExitCode, $states.input.**.exitCode)) > 0 and $count($append($states.input.**.ExitCode, $states.input.**.exitCode)[$ != 0]) = 0 %}"
+                          Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                           Next      = "tile done"
                         },
                       ]
@@ -149,7 +145,7 @@ output "definition" {
                       Type          = "Choice"
                     }
                     "tile failed" = {
-                      Cause         = "{% 'The container exited with ' & $join($append($states.input.**.ExitCode, $states.input.**.exitCode).$string($), ', ') %}"
+                      Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                       Error         = "ContainerFailed"
                       QueryLanguage = "JSONata"
                       Type          = "Fail"
@@ -169,10 +165,6 @@ output "definition" {
                           ContainerOverrides = [
                             {
                               Environment = [
-                                {
-                                  Name  = "TANDEM_INPUT"
-                                  Value = "{% $string($states.input) %}"
-                                },
                                 {
                                   Name  = "FAIL_ONCE"
                                   Value = "5"
@@ -198,7 +190,7 @@ output "definition" {
               ]
               End        = true
               InputPath  = "$.input"
-              OutputPath = "$.input"
+              OutputPath = "$.input.item"
               ResultPath = "$.result"
               Retry = [
                 {

@@ -167,16 +167,13 @@ resource "aws_iam_role_policy" "task" {
         Sid      = "ReadObjects"
       },
       {
-        Action   = ["s3:PutObject"]
-        Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:s3:::${var.pictures_bucket}/tiles/*"
-        Sid      = "WriteObjects"
-      },
-      {
-        Action   = ["s3:PutObject"]
-        Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:s3:::${var.pictures_bucket}/picture.png*"
-        Sid      = "WriteObjects2"
+        Action = ["s3:PutObject"]
+        Effect = "Allow"
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:s3:::${var.pictures_bucket}/tiles/*",
+          "arn:${data.aws_partition.current.partition}:s3:::${var.pictures_bucket}/picture.png*",
+        ]
+        Sid = "WriteObjects"
       },
     ]
     Version = "2012-10-17"

@@ -73,7 +73,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
   type        = string
   default     = null
 }

@@ -112,7 +112,7 @@ variable "task_readonly_root_filesystem" {
 }
 
 variable "task_scratch_path" {
-  description = "Where the scratch volume is mounted."
+  description = "Where the scratch volume is mounted. It is root's, unless the image declares it as a `VOLUME` of another user: an image that does not run as root must, to write there."
   type        = string
   default     = "/tmp"
   nullable    = false
@@ -285,7 +285,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs, and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
   type        = string
   default     = null
 }

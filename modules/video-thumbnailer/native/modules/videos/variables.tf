@@ -70,7 +70,7 @@ variable "task_readonly_root_filesystem" {
 }
 
 variable "task_scratch_path" {
-  description = "Where the scratch volume is mounted."
+  description = "Where the scratch volume is mounted. It is root's, unless the image declares it as a `VOLUME` of another user: an image that does not run as root must, to write there."
   type        = string
   default     = "/tmp"
   nullable    = false
