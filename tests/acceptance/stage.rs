@@ -269,7 +269,7 @@ fn moto_ignores() -> impl Iterator<Item = String> {
 pub(crate) fn judged(on: On) -> Vec<Fixture> {
     let left_out: &[&str] = match (std::env::var_os("TANDEM_FULL"), on) {
         (Some(_), _) => &[],
-        (None, On::MiniStack) => &["queues"],
+        (None, On::MiniStack) => &["queues", "thumbnailer"],
         (None, On::Moto) => &["container_task", "queues", "thumbnailer"],
     };
     let mut fixtures = Fixture::all();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tandem_tests::cargo::cargo;
 use tandem_tests::environment::{private, root};
 
 use crate::install;
@@ -82,9 +83,8 @@ pub(crate) fn run() -> Result {
 fn generate(folder: &Path) -> Result<bool> {
     let binary = root().join("target/release/tandem");
     step("Building tandem for release", || {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args(["build", "--release", "--locked", "-p", "tandem"]);
-        crate::step::quiet(cargo.env_remove("CARGO_TARGET_DIR"))
+        let mut build = cargo(&["build", "--release", "--locked", "-p", "tandem"]);
+        crate::step::quiet(build.env_remove("CARGO_TARGET_DIR"))
     })?;
     let folder = folder.join("generate");
     let mut within = true;

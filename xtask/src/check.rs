@@ -3,18 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use tandem_tests::cargo::quickly;
+use tandem_tests::cargo::{cargo, quickly};
 use tandem_tests::environment::root;
 use tandem_tests::examples::{ALL, Example, STATIC_TARGET};
 
 use crate::setup;
 use crate::step::{Result, loud, quiet, step};
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root()).args(arguments);
-    command
-}
 
 /// Builds both programs.
 pub(crate) fn build_programs() -> Result {
@@ -76,7 +70,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     }
     // Programs and tests at once: either by itself would build other features of all that they depend on.
     step("Building programs and tests (several minutes when cold)", || {
-        quiet(&mut cargo(&["build", "--locked", "--workspace", "--all-targets"]))
+        quiet(&mut cargo(&["test", "--locked", "--workspace", "--no-run"]))
     })?;
     crate::modules::fetch()?;
     for example in ALL {
@@ -100,6 +94,11 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     let mut test = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     if full {
         test.env("TANDEM_FULL", "1");
+    }
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        // They wait for emulators and for Terraform as long as they compute.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from) * 2;
+        test.env("RUST_TEST_THREADS", threads.to_string());
     }
     // Its own shape of output, whatever the caller's terminal: the last line counts.
     loud(test.args(filter))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
+use tandem_tests::cargo::cargo;
 use tandem_tests::environment::{private, root};
 
 use crate::step::{Result, loud, quiet, step};
@@ -13,19 +14,18 @@ pub(crate) fn report() -> Result {
     let results = private().join("crash-matrix.jsonl");
     let page = root().join("docs/reliability.md");
     step("Building the crash matrix (several minutes when cold)", || quiet(&mut build(&root(), None)))?;
-    let mut run = Command::new(env!("CARGO"));
-    run.current_dir(root()).args(["run", "--quiet", "--locked", "-p", "tandem-crash", "--"]);
+    let mut run = cargo(&["run", "--quiet", "--locked", "-p", "tandem-crash", "--"]);
     loud(run.arg("--results").arg(results).arg("--report").arg(page))
 }
 
 fn build(folder: &Path, target: Option<&Path>) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(folder).args(["build", "--locked", "-p", "tandem-crash", "--bin", "crash-matrix"]);
+    let mut build = cargo(&["build", "--locked", "-p", "tandem-crash", "--bin", "crash-matrix"]);
+    build.current_dir(folder);
     if let Some(target) = target {
         // Whole: a defect that comes and goes between two builds has confused the incremental compiler.
-        cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
+        build.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
     }
-    cargo
+    build
 }
 
 /// Plants each defect of a list into a copy of the project: the cases that it names must fail over it.

@@ -1,8 +1,8 @@
 //! A release build in a filesystem mirror.
 
 use std::path::PathBuf;
-use std::process::Command;
 
+use tandem_tests::cargo::cargo;
 use tandem_tests::environment::{private, root};
 
 use crate::step::{Result, quiet, step};
@@ -26,12 +26,7 @@ fn platform() -> String {
 /// Builds the provider for release; the path of the binary.
 pub(crate) fn release() -> Result<PathBuf> {
     step("Building the provider for release (several minutes when cold)", || {
-        quiet(Command::new(env!("CARGO")).current_dir(root()).args([
-            "build",
-            "--release",
-            "-p",
-            "terraform-provider-tandem",
-        ]))
+        quiet(&mut cargo(&["build", "--release", "-p", "terraform-provider-tandem"]))
     })?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join("release/terraform-provider-tandem"))

@@ -413,15 +413,11 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
     // The container's exit code in the description of the task, whichever way that spells it. One that has none
     // was never started; others that AWS puts beside it do not count.
     let with_codes = |then: &str| {
-        let of = |list: &str, name: &str, code: &str| {
-            [
-                format!("$states.input.{list}[{name} = '").into(),
-                container_name.clone(),
-                format!("'].{code}").into(),
-            ]
+        let of = |name: &str, code: &str| {
+            let [name, code] = [format!("$states.input.**[{name} = '"), format!("'].{code}")];
+            [name.into(), container_name.clone(), code.into()]
         };
-        let codes = of("Containers", "Name", "ExitCode").into_iter().chain([", ".into()]);
-        let codes = codes.chain(of("containers", "name", "exitCode"));
+        let codes = of("Name", "ExitCode").into_iter().chain([", ".into()]).chain(of("name", "exitCode"));
         let parts = std::iter::once("($codes := $append(".into()).chain(codes);
         jsonata(parts.chain([format!("); {then})").into()]))
     };
