@@ -311,7 +311,9 @@ impl Process {
             }
             return Way::Refused(refusal);
         }
-        let number = progress.carried_out.get(&name).copied().unwrap_or_default() + 1;
+        // Others of its name may be on their way.
+        let before = progress.wire.values().filter(|other| other.name() == name).count();
+        let number = progress.carried_out.get(&name).copied().unwrap_or_default() + before + 1;
         let fault = match &self.script {
             Some((fault, at)) if !progress.fired && *at == format!("{name} #{number}") => *fault,
             _ => return Way::Through(progress.put_on_wire(call, false)),

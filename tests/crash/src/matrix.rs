@@ -182,7 +182,8 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     let process = Process::disturbed(&scene.world, case.fault, &case.at);
     let mut end = scene.operate(operation, &process).await;
     if !process.fired() {
-        return Ok(Verdict::NotFired);
+        let done = end == End::Done;
+        return if done { Ok(Verdict::NotFired) } else { Err(format!("it fails undisturbed: {end:?}")) };
     }
     let first = end.clone();
     let mut instructed = false;

@@ -235,7 +235,7 @@ resource "aws_sfn_state_machine" "workflow" {
               "merge exit" = {
                 Choices = [
                   {
-                    Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
+                    Condition = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                     Next      = "merge done"
                   },
                 ]
@@ -244,7 +244,7 @@ resource "aws_sfn_state_machine" "workflow" {
                 Type          = "Choice"
               }
               "merge failed" = {
-                Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
+                Cause         = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                 Error         = "ContainerFailed"
                 QueryLanguage = "JSONata"
                 Type          = "Fail"
@@ -336,7 +336,7 @@ resource "aws_sfn_state_machine" "workflow" {
                     "tile exit" = {
                       Choices = [
                         {
-                          Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
+                          Condition = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                           Next      = "tile done"
                         },
                       ]
@@ -345,7 +345,7 @@ resource "aws_sfn_state_machine" "workflow" {
                       Type          = "Choice"
                     }
                     "tile failed" = {
-                      Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
+                      Cause         = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                       Error         = "ContainerFailed"
                       QueryLanguage = "JSONata"
                       Type          = "Fail"

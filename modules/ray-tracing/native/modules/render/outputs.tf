@@ -35,7 +35,7 @@ output "definition" {
               "merge exit" = {
                 Choices = [
                   {
-                    Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
+                    Condition = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                     Next      = "merge done"
                   },
                 ]
@@ -44,7 +44,7 @@ output "definition" {
                 Type          = "Choice"
               }
               "merge failed" = {
-                Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
+                Cause         = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                 Error         = "ContainerFailed"
                 QueryLanguage = "JSONata"
                 Type          = "Fail"
@@ -136,7 +136,7 @@ output "definition" {
                     "tile exit" = {
                       Choices = [
                         {
-                          Condition = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
+                          Condition = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); $count($codes) > 0 and $count($codes[$ != 0]) = 0) %}"
                           Next      = "tile done"
                         },
                       ]
@@ -145,7 +145,7 @@ output "definition" {
                       Type          = "Choice"
                     }
                     "tile failed" = {
-                      Cause         = "{% ($codes := $append($states.input.Containers[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.containers[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
+                      Cause         = "{% ($codes := $append($states.input.**[Name = '${jsondecode(var.trace_launch).container}'].ExitCode, $states.input.**[name = '${jsondecode(var.trace_launch).container}'].exitCode); 'The container exited with ' & $join($codes.$string($), ', ')) %}"
                       Error         = "ContainerFailed"
                       QueryLanguage = "JSONata"
                       Type          = "Fail"
