@@ -2,18 +2,21 @@
 
 use tandem_model::expr::Expr;
 
-/// A statement of a policy.
+/// What a statement of a policy says of one thing.
 pub(crate) struct Statement<'a> {
     actions: &'a [Expr],
-    /// What it is about.
+    /// The thing.
     pub(crate) resource: &'a Expr,
 }
 
 impl<'a> Statement<'a> {
-    fn of(statement: &'a Expr) -> Option<Self> {
-        let Expr::Map(statement) = statement else { return None };
-        let Some(Expr::List(actions)) = statement.get("Action") else { return None };
-        Some(Self { actions, resource: statement.get("Resource")? })
+    fn of(statement: &'a Expr) -> Vec<Self> {
+        let Expr::Map(statement) = statement else { return Vec::new() };
+        let Some(Expr::List(actions)) = statement.get("Action") else { return Vec::new() };
+        match statement.get("Resource") {
+            Some(Expr::List(all)) => all.iter().map(|resource| Self { actions, resource }).collect(),
+            one => one.into_iter().map(|resource| Self { actions, resource }).collect(),
+        }
     }
 
     /// Whether it names an action.
@@ -29,7 +32,7 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// The statements of a policy that list their actions, as those of roles do.
+/// What the statements of a policy say that list their actions, as those of roles do.
 pub(crate) fn statements(policy: &Expr) -> impl Iterator<Item = Statement<'_>> {
     let all = match policy {
         Expr::Map(policy) => policy.get("Statement"),
@@ -39,7 +42,7 @@ pub(crate) fn statements(policy: &Expr) -> impl Iterator<Item = Statement<'_>> {
         Some(Expr::List(statements)) => statements,
         _ => &[],
     };
-    all.iter().filter_map(Statement::of)
+    all.iter().flat_map(Statement::of)
 }
 
 /// An entry of a map that stands there as JSON text.

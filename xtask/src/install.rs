@@ -66,7 +66,10 @@ pub(crate) fn run(mirror: Option<PathBuf>) -> Result {
     let mirror = std::path::absolute(mirror.unwrap_or_else(|| private().join("mirror")))?;
     let binary = release()?;
     put(&binary, &mirror)?;
-    eprintln!("\nCommands of its own, such as `sweep`:\n\n  provider={:?}", program(&mirror, HOSTS[0]));
+    eprintln!(
+        "\nCommands of its own, such as `sweep`:\n\n  provider='{}'",
+        program(&mirror, HOSTS[0]).display()
+    );
     eprintln!(
         "\nThe provider is in {}. Put this into ~/.terraformrc, or into a file named by TF_CLI_CONFIG_FILE:\n",
         mirror.display()

@@ -307,7 +307,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     let trust = policy::trust("states.amazonaws.com", true);
     let role = common::role(graph, &own, part.global("", 64), trust, common);
     let mut steps = spec.steps.iter().enumerate();
-    let known = !matches!(spec.tracing, Scalar::Unknown)
+    let known = spec.tracing.known().is_some()
         && steps.all(|(index, step)| !matches!(step, Step::Task(_)) || spec.tasks.contains_key(&index));
     let role_policy = graph
         .add(&iam::ROLE_POLICY, &own)

@@ -67,7 +67,6 @@ module "chain" {
   step_4_retry_attempts = var.chain.step_4_retry_attempts
   step_4_retry_interval = var.chain.step_4_retry_interval
   log_data              = var.chain.log_data
-  tracing               = var.chain.tracing
   log_retention_days    = var.chain.log_retention_days
   role_path             = var.chain.role_path
   tags                  = var.chain.tags

@@ -80,7 +80,6 @@ variable "chain" {
     step_4_retry_attempts = optional(number, 2)
     step_4_retry_interval = optional(number, 2)
     log_data              = optional(bool, false)
-    tracing               = optional(bool, false)
     log_retention_days    = optional(number, 30)
     role_path             = optional(string, "/")
     tags                  = optional(map(string), {})

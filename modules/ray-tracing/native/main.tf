@@ -37,7 +37,6 @@ module "render" {
   step_3_retry_attempts               = var.render.step_3_retry_attempts
   step_3_retry_interval               = var.render.step_3_retry_interval
   log_data                            = var.render.log_data
-  tracing                             = var.render.tracing
   log_retention_days                  = var.render.log_retention_days
   role_path                           = var.render.role_path
   tags                                = var.render.tags

@@ -42,7 +42,6 @@ variable "render" {
     step_3_retry_attempts               = optional(number, 2)
     step_3_retry_interval               = optional(number, 2)
     log_data                            = optional(bool, false)
-    tracing                             = optional(bool, false)
     log_retention_days                  = optional(number, 30)
     role_path                           = optional(string, "/")
     tags                                = optional(map(string), {})

@@ -192,17 +192,6 @@ resource "aws_iam_role_policy" "workflow" {
         Resource = "*"
         Sid      = "DeliverLogs"
       },
-      {
-        Action = [
-          "xray:GetSamplingRules",
-          "xray:GetSamplingTargets",
-          "xray:PutTelemetryRecords",
-          "xray:PutTraceSegments",
-        ]
-        Effect   = "Allow"
-        Resource = "*"
-        Sid      = "Trace"
-      },
     ]
     Version = "2012-10-17"
   })
@@ -440,7 +429,7 @@ resource "aws_sfn_state_machine" "workflow" {
   }
 
   tracing_configuration {
-    enabled = var.tracing
+    enabled = false
   }
 
   # What no attribute names, and must be there first.

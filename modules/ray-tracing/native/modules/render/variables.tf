@@ -120,13 +120,6 @@ variable "log_data" {
   nullable    = false
 }
 
-variable "tracing" {
-  description = "Whether executions are traced with X-Ray."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
 variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number
