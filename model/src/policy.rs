@@ -245,6 +245,7 @@ pub fn identity(grants: &[Grant]) -> Expr {
         let sid = statement["Sid"].clone();
         let alike = statements.iter_mut().zip(&sids).find(|(other, known)| {
             **known == sid
+                && items(&other["Resource"]).is_some()
                 && ["Action", "Condition"].iter().all(|part| other.get(*part) == statement.get(*part))
         });
         if let Some((other, _)) = alike
@@ -389,8 +390,9 @@ mod tests {
             Grant::SendMessages("a".into()),
             Grant::WatchTasks("c".into()),
             Grant::WatchTasks("d".into()),
-            Grant::PassTaskRoles(Expr::list(["r"])),
             Grant::PassTaskRoles(roles.clone()),
+            Grant::PassTaskRoles(Expr::list(["r"])),
+            Grant::PassTaskRoles(Expr::list(["s"])),
             Grant::Call("x:Y"),
             Grant::Call("x:Z"),
         ];
@@ -401,8 +403,8 @@ mod tests {
             ("SendMessages".into(), Expr::list(["a", "b"])),
             ("WatchTasks".into(), tasks.clone()),
             ("WatchTasks2".into(), tasks),
-            ("PassTaskRoles".into(), Expr::list(["r"])),
-            ("PassTaskRoles2".into(), roles),
+            ("PassTaskRoles".into(), roles),
+            ("PassTaskRoles2".into(), Expr::list(["r", "s"])),
             ("Call".into(), "*".into()),
             ("Call2".into(), "*".into()),
         ];

@@ -106,6 +106,37 @@ fn steps_of_workflows_are_checked() {
         ),
         (json!([step("a", many(3000)), step("b", json!({ "within": "a" }))]), vec![]),
         (
+            // Either b or c, and d only when one fails.
+            json!([
+                step("a", many(2500)),
+                step(
+                    "i",
+                    json!({ "within": "a", "choice": [{ "when": "{% $states.input.n = 1 %}", "next": "b" }], "otherwise": "c" })
+                ),
+                step("b", json!({ "within": "a", "end": true, "catch": "d" })),
+                step("c", json!({ "within": "a", "end": true, "catch": "d" })),
+                step("d", json!({ "within": "a", "fail": "it" })),
+            ]),
+            vec![],
+        ),
+        (
+            json!([
+                step("a", many(1500)),
+                step("p", json!({ "within": "a", "parallel": ["l", "r"] })),
+                step("l", json!({ "within": "p", "branch": "l" })),
+                step("r", json!({ "within": "p", "branch": "r" })),
+            ]),
+            vec![(Code::OutOfRange, "step[0].count")],
+        ),
+        (
+            json!([
+                step("a", many(100)),
+                step("m", json!({ "within": "a", "map": { "count": 40 }})),
+                step("b", json!({ "within": "m" }))
+            ]),
+            vec![(Code::OutOfRange, "step[0].count")],
+        ),
+        (
             json!([step("a", many(4000)), step("b", json!({ "within": "a" }))]),
             vec![(Code::OutOfRange, "step[0].count")],
         ),
@@ -118,7 +149,7 @@ fn steps_of_workflows_are_checked() {
         ),
         (
             json!([
-                step("a", json!({ "map": { "count": 2 }, "max_concurrency": 41 })),
+                step("a", json!({ "map": { "count": 41 }, "max_concurrency": 41 })),
                 step("b", json!({ "within": "a" }))
             ]),
             vec![(Code::OutOfRange, "step[0].max_concurrency")],

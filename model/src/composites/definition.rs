@@ -158,9 +158,13 @@ impl Source<'_> {
                 // A container gives no result: the next step gets what this one got. Where none is next, a map
                 // would collect its own input as often as it has items.
                 let of_map = step.of.inner.branch.is_none() && step.of.inner.within.is_some();
-                let result = if of_map && after.is_none() { "$.input.item" } else { "$.input" };
-                state.insert("OutputPath".to_owned(), result.into());
-                ("container", Vec::new(), state)
+                if of_map && after.is_none() {
+                    state.insert("OutputPath".to_owned(), "$.kept".into());
+                    ("container", vec![("kept", ITEM.into())], state)
+                } else {
+                    state.insert("OutputPath".to_owned(), "$.input".into());
+                    ("container", Vec::new(), state)
+                }
             }
             Step::Parallel(step) => {
                 let branches =
@@ -283,6 +287,11 @@ fn integration(call: &str) -> Expr {
 
 /// A state's input, in JSONata.
 const INPUT: &str = "{% $states.input %}";
+
+/// The item, where a state's input is what a map gives to the first step; else the input.
+const ITEM: &str = "{% $type($states.input) = 'object' and $exists($states.input.item) and \
+                    $exists($states.input.index) and $exists($states.input.input) ? $states.input.item : \
+                    $states.input %}";
 
 /// A state whose values are JSONata.
 fn in_jsonata<'a>(members: impl IntoIterator<Item = (&'a str, Expr)>) -> Expr {
@@ -525,11 +534,6 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             );
         }
         if let Step::Map(step) = step
-            && !step.distributed
-        {
-            check_inline(steps, step, &|field| at(index, field), express, findings);
-        }
-        if let Step::Map(step) = step
             && let (Items::Manifest(_), false) = (&step.map, step.distributed)
         {
             let help = "Set `distributed` to `true`.";
@@ -560,8 +564,16 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             );
         }
     }
-    if !findings.any_error() {
-        check_reached(steps, findings);
+    if findings.any_error() {
+        return;
+    }
+    check_reached(steps, findings);
+    for (index, step) in steps.iter().enumerate() {
+        if let Step::Map(map) = step
+            && !map.distributed
+        {
+            check_inline(steps, map, &|field| at(index, field), express, findings);
+        }
     }
 }
 
@@ -578,37 +590,81 @@ fn check_inline(
     express: bool,
     findings: &mut Findings,
 ) {
-    if map.max_concurrency.known().is_some_and(|at_once| *at_once > INLINE) {
+    let count = match &map.map {
+        Items::Count(Count { count }) => count.known().copied(),
+        _ => None,
+    };
+    let fits = count.is_some_and(|count| count <= INLINE);
+    if !fits && map.max_concurrency.known().is_some_and(|at_once| *at_once > INLINE) {
+        let distributed = if express { "" } else { "`distributed` to `true`, or " };
         findings.error(
             Code::OutOfRange,
             at("max_concurrency"),
             format!("a map works on at most {INLINE} items at once within its own execution"),
-            "Set `distributed` to `true`, or this to 40 or less.",
+            format!("Set {distributed}this to {INLINE} or less."),
         );
     }
-    let Items::Count(Count { count }) = &map.map else { return };
-    let within = Some(map.of.inner.name.as_str());
-    let of_each: i64 = steps.iter().filter(|step| step.inner().within.as_deref() == within).map(events).sum();
     // Beginning and end of an item.
-    let all = count.known().map_or(0, |count| count.saturating_mul(of_each + 2));
+    let of_each = fewest_events(steps, (Some(&map.of.inner.name), None)) + 2;
+    let all = count.map_or(0, |count| count.saturating_mul(of_each));
     if !express && all > EVENTS {
         findings.error(
             Code::OutOfRange,
             at("count"),
-            format!("the steps within have some {all} events, and an execution may have {EVENTS}"),
+            format!("the steps within have at least {all} events, and an execution may have {EVENTS}"),
             "Set `distributed` to `true`, so that each item has an execution of its own.",
         );
     }
 }
 
-/// How many events a step has when nothing fails; those of what it runs are its own.
-fn events(step: &Step) -> i64 {
+/// The fewest events that steps which stand together may have: on the shortest way through them.
+fn fewest_events(steps: &[Step], chain: Chain<'_>) -> i64 {
+    let members: Vec<&Step> = steps.iter().filter(|step| chain_of(step) == chain).collect();
+    let own: Vec<i64> = members.iter().map(|step| events(steps, step)).collect();
+    let find = |name: &str| members.iter().position(|other| other.inner().name == name);
+    // From each step to the end; as often as there are steps, since any may lead to any.
+    let mut fewest = vec![EVENTS; members.len()];
+    for _ in &members {
+        for (index, step) in members.iter().enumerate() {
+            let rest = match (step, step.place()) {
+                (Step::Choice(choice), _) => {
+                    let next = choice.choice.iter().map(|condition| &condition.next);
+                    let next = next.chain([&choice.otherwise]).filter_map(|next| find(next));
+                    next.map(|next| fewest[next]).min().unwrap_or_default()
+                }
+                (_, Some(place)) if !place.end => {
+                    let next = place.next.as_deref().map_or(Some(index + 1), find);
+                    next.and_then(|next| fewest.get(next)).copied().unwrap_or_default()
+                }
+                _ => 0,
+            };
+            fewest[index] = own[index].saturating_add(rest);
+        }
+    }
+    fewest.first().copied().unwrap_or_default()
+}
+
+/// How many events a step has at least.
+fn events(steps: &[Step], step: &Step) -> i64 {
+    /// Those of a state that runs others, and of the one before it.
+    const AROUND: i64 = 6;
+    let name = Some(step.inner().name.as_str());
     match step {
-        Step::Function(_) | Step::Callback(_) => 5,
-        // A pass, and a branch with a task and a choice in it.
+        Step::Function(_) => 5,
+        Step::Callback(_) => 6,
+        // A branch with a task and a choice in it.
         Step::Task(_) => 16,
         Step::Wait(_) | Step::Choice(_) => 2,
-        Step::Parallel(_) | Step::Map(_) => 6,
+        Step::Parallel(of) => {
+            AROUND + of.parallel.iter().map(|branch| fewest_events(steps, (name, Some(branch)))).sum::<i64>()
+        }
+        Step::Map(of) => match &of.map {
+            Items::Count(Count { count }) if !of.distributed => {
+                let count = count.known().copied().unwrap_or_default();
+                AROUND + count.saturating_mul(fewest_events(steps, (name, None)) + 2)
+            }
+            _ => AROUND,
+        },
         Step::Fail(_) => 1,
     }
 }

@@ -13,7 +13,7 @@ use crate::scalar::Scalar;
 pub(super) enum Step {
     /// Invokes a function: the step's input is its payload, and its answer is the step's result.
     Function(FunctionStep),
-    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result; the last step of a map has the item as its result.
+    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result; as the first and last step of a map its result is the item.
     Task(TaskStep),
     /// Waits.
     Wait(WaitStep),

@@ -25,7 +25,7 @@ pub(super) struct StreamInputs {
     /// Name of the stream. The name in AWS is made of project and name.
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
-    /// Number of shards, of which each takes 1,000 records or 1 MiB in a second; without it, as many as are needed.
+    /// Number of shards, of which each takes 1,000 records or 1 MiB in a second; without it, as many as are needed. Kinesis doubles or halves the number at the most, ten times in a day: a change that is larger takes several steps, and perhaps another apply.
     #[input(rule = Rule::Range(1, 10_000))]
     shard_count: Option<Scalar<i64>>,
     /// Hours for which records are kept.

@@ -101,7 +101,8 @@ impl Composite for Workflow {
     const DOC: &'static str = "Functions and containers, one after the other or many at once, with Step Functions.\n\n\
         Makes the state machine from flat, named steps, its log group, a role with exactly what the steps need, \
         what starts it, and a dead-letter queue with an alarm for executions that fail; of an `express` one, \
-        alarms tell of executions whose time was over, or whose results were too large. A step that fails is \
+        alarms tell of every execution that failed or whose time was over, since some cannot tell the dead \
+        letters themselves. A step that fails is \
         tried again, then caught by another step, or fails the workflow; a container that exits non-zero fails \
         its step.";
     const OUTPUTS: &'static [Output] = &[
@@ -340,11 +341,11 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     added
 }
 
-/// Adds alarms for what executions of an express workflow, of which no event tells, cannot tell themselves: that
-/// their time was over, or that what a state gave was too large.
+/// Adds alarms for the ends of an express workflow, of which no event tells: an execution whose time was over, or
+/// in which a state gave too much, cannot tell the dead letters itself.
 fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Common) {
     let ends = [
-        ("failed", "ExecutionsFailed", "Executions failed."),
+        ("failed", "ExecutionsFailed", "Executions failed, whether or not they could tell the dead letters."),
         ("timed-out", "ExecutionsTimedOut", "Executions took longer than five minutes."),
     ];
     for (end, name, description) in ends {

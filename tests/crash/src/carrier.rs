@@ -132,6 +132,8 @@ struct Progress {
     /// What has been sent and has not arrived.
     wire: BTreeMap<usize, Call>,
     sent: usize,
+    /// Whether the call that meets the fault was refused by AWS itself, and is made again.
+    owed: bool,
     /// What is still refused: how often, which call, and with what.
     refusing: Option<(usize, String, Refusal)>,
     /// Reads that are still answered as before a call: how many, of which service, and the state then.
@@ -315,7 +317,13 @@ impl Process {
         let before = progress.wire.values().filter(|other| other.name() == name).count();
         let number = progress.carried_out.get(&name).copied().unwrap_or_default() + before + 1;
         let fault = match &self.script {
-            Some((fault, at)) if !progress.fired && *at == format!("{name} #{number}") => *fault,
+            Some((fault, at))
+                if !progress.fired
+                    && (*at == format!("{name} #{number}")
+                        || progress.owed && at.rsplit_once(" #").is_some_and(|(of, _)| of == name)) =>
+            {
+                *fault
+            }
             _ => return Way::Through(progress.put_on_wire(call, false)),
         };
         match fault {
@@ -401,6 +409,7 @@ impl Process {
         }
         // A call that AWS refused by itself meets its fault when it is made again.
         if !sent.meets_fault || answer.is_err() {
+            progress.owed |= sent.meets_fault;
             return Some(Ok(answer));
         }
         // Stale reads fire with the first of them.
