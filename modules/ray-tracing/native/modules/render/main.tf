@@ -309,6 +309,7 @@ resource "aws_sfn_state_machine" "workflow" {
               Next = "tile container"
               Output = {
                 input = "{% $states.input %}"
+                kept  = "{% $type($states.input) = 'object' and $exists($states.input.item) and $exists($states.input.index) and $exists($states.input.input) ? $states.input.item : $states.input %}"
               }
               QueryLanguage = "JSONata"
               Type          = "Pass"
@@ -379,7 +380,7 @@ resource "aws_sfn_state_machine" "workflow" {
               ]
               End        = true
               InputPath  = "$.input"
-              OutputPath = "$.input.item"
+              OutputPath = "$.kept"
               ResultPath = "$.result"
               Retry = [
                 {

@@ -120,6 +120,7 @@ output "definition" {
               Next = "tile container"
               Output = {
                 input = "{% $states.input %}"
+                kept  = "{% $type($states.input) = 'object' and $exists($states.input.item) and $exists($states.input.index) and $exists($states.input.input) ? $states.input.item : $states.input %}"
               }
               QueryLanguage = "JSONata"
               Type          = "Pass"
@@ -190,7 +191,7 @@ output "definition" {
               ]
               End        = true
               InputPath  = "$.input"
-              OutputPath = "$.input.item"
+              OutputPath = "$.kept"
               ResultPath = "$.result"
               Retry = [
                 {
