@@ -337,6 +337,11 @@ impl Process {
                 progress.fired = true;
                 Way::Reset
             }
+            // It may be overtaken, and never arrive.
+            Fault::Delay => {
+                progress.fired = true;
+                Way::Through(progress.put_on_wire(call, true))
+            }
             // Their state is lost at the end.
             Fault::StateLost | Fault::StateGone => {
                 progress.fired = true;
