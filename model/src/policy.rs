@@ -253,9 +253,7 @@ pub fn identity(grants: &[Grant]) -> Expr {
         {
             let new: Vec<Expr> = more.into_iter().filter(|item| !all.contains(item)).collect();
             all.extend(new);
-            let one = all.len() == 1;
-            let resource = if one { all.swap_remove(0) } else { Expr::List(all) };
-            other.insert("Resource".to_owned(), resource);
+            other.insert("Resource".to_owned(), one_or_list(all));
             continue;
         }
         let count = sids.iter().filter(|known| **known == sid).count();
@@ -275,6 +273,11 @@ fn items(expr: &Expr) -> Option<Vec<Expr>> {
         Expr::Member(..) | Expr::Merge(_) => None,
         one => Some(vec![one.clone()]),
     }
+}
+
+/// The only item as it is, as AWS writes it; several as a list.
+fn one_or_list(mut items: Vec<Expr>) -> Expr {
+    if items.len() == 1 { items.swap_remove(0) } else { Expr::List(items) }
 }
 
 /// The policy that lets a service take a role, for work of this account only where the service
@@ -332,11 +335,7 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
     for (index, (sender, sources)) in groups.into_iter().enumerate() {
         let number = if index == 0 { String::new() } else { (index + 1).to_string() };
         let condition = match sources {
-            Some(mut sources) => {
-                let one = sources.len() == 1;
-                let sources = if one { sources.swap_remove(0) } else { Expr::List(sources) };
-                ("ArnEquals", Expr::map([("aws:SourceArn", sources)]))
-            }
+            Some(sources) => ("ArnEquals", Expr::map([("aws:SourceArn", one_or_list(sources))])),
             None => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
         };
         statements.push(Expr::map([
@@ -361,7 +360,7 @@ fn deny_insecure_transport(action: &str, resources: Vec<Expr>) -> Expr {
         ("Effect", "Deny".into()),
         ("Principal", Expr::Literal(json!({ "AWS": "*" }))),
         ("Action", action.into()),
-        ("Resource", if resources.len() == 1 { resources[0].clone() } else { Expr::List(resources) }),
+        ("Resource", one_or_list(resources)),
         ("Condition", condition),
     ])
 }
