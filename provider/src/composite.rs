@@ -313,7 +313,7 @@ impl CompositeResource {
         let mut record = state::record(&request.prior);
         let operation = if request.prior.is_null() { "create" } else { "update" };
         if record.instance.is_empty() {
-            record.instance = new_instance();
+            record.instance = random_text();
         }
         let stopped = || context.stop.is_stopped();
         let ignore = ignored(&request.planned);
@@ -458,19 +458,9 @@ fn empty(schema: &Schema) -> Value {
     Value::map(attributes.chain(blocks))
 }
 
-/// A random text that no other state has.
-fn new_instance() -> String {
-    // Input that is only used where this very process already must be trusted: to tell states apart.
-    hex::encode(&random_bytes()[..8])
-}
-
-fn random_bytes() -> [u8; 16] {
-    use std::hash::{BuildHasher, Hasher};
-    let mut bytes = [0; 16];
-    for half in bytes.chunks_mut(8) {
-        // The standard library seeds every hasher from the operating system's randomness.
-        let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        half.copy_from_slice(&random.to_le_bytes());
-    }
-    bytes
+/// A random text that nothing else has: no other state, no other build. It is not for secrets.
+pub(crate) fn random_text() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library seeds hashers from the operating system's randomness.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

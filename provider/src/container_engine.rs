@@ -19,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, info};
 
 use crate::build_context::Files;
+use crate::composite::random_text;
 
 /// Builds images and pushes them.
 #[async_trait]
@@ -107,10 +108,11 @@ async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Lo
     })?;
     check_unchanged(recipe, &hash, tag)?;
     let engine = connect().await?;
-    // Only here: a name of this process, so that two applies do not take each other's.
-    let local = format!("tandem-build-{}:{tag}", std::process::id());
+    // Another may build the same at this moment, here or in another process.
+    let mine = random_text();
+    let local = format!("tandem-build:{mine}");
     info!(context = recipe.context, tag, "building");
-    build(&engine, recipe, files, &local).await?;
+    build(&engine, recipe, files, &mine, &local).await?;
     let pushed = push(&engine, &local, repository, tag, login).await;
     for name in [local, format!("{repository}:{tag}")] {
         // The layers stay in the engine's cache as long as the engine keeps them.
@@ -186,11 +188,14 @@ async fn connect() -> Result<Docker, Failed> {
     })
 }
 
-async fn build(engine: &Docker, recipe: &Recipe, files: Files, name: &str) -> Result<(), Failed> {
+async fn build(engine: &Docker, recipe: &Recipe, files: Files, mine: &str, name: &str) -> Result<(), Failed> {
     const DOING: &str = "building the image";
     let mut options = BuildImageOptions {
         dockerfile: recipe.dockerfile.clone(),
         t: Some(name.to_owned()),
+        // An engine gives the same last layer to all who build the same, and it would go with the first of
+        // them that removes its image.
+        labels: Some(HashMap::from([("tandem.build".to_owned(), mine.to_owned())])),
         buildargs: Some(recipe.args.clone().into_iter().collect::<HashMap<_, _>>()),
         target: recipe.target.clone(),
         nocache: !recipe.rebuild.is_empty(),

@@ -72,9 +72,9 @@ fn a_build_that_fails_shows_the_step_and_the_engines_last_lines() {
     stage.terraform.write("context/Dockerfile", "FROM scratch\nCOPY hello /hello\nCOPY nothing /nothing\n");
     stage.configure_with(task(&json!({})));
     stage.terraform.apply().expect_failure(&[
-        "`context` could not be built, at `Step 3/3 : COPY nothing /nothing`",
+        "`context` could not be built, at `Step 3/4 : COPY nothing /nothing`",
         "The engine's last lines:",
-        "Step 2/3 : COPY hello /hello",
+        "Step 2/4 : COPY hello /hello",
     ]);
     stage.terraform.destroy().expect_success();
 }
@@ -206,4 +206,19 @@ fn a_bucket_of_ones_own_keeps_what_others_put_there() {
     }
     stage.terraform.destroy().expect_success();
     assert_eq!((stage.aws.everything(), stage.aws.notifications(&bucket)), before);
+}
+
+/// Each build ends in an image that is its own: what another takes away as it ends would be the last
+/// layer of this one, too.
+#[test]
+fn one_context_is_built_by_many_at_once() {
+    let stage = Stage::new(On::MiniStack);
+    let inputs =
+        |number: usize| json!({ "name": format!("render-{number}"), "build": { "context": "context" } });
+    let tasks: serde_json::Map<String, Json> =
+        (0..8).map(|number| (format!("it_{number}"), inputs(number))).collect();
+    stage.configure_with(json!({ "tandem_container_task": tasks }));
+    stage.terraform.apply().expect_success();
+    stage.terraform.expect_empty_plan();
+    stage.terraform.destroy().expect_success();
 }

@@ -30,8 +30,13 @@ impl Run {
     /// Fails the test unless the run succeeded.
     #[track_caller]
     pub fn expect_success(self) -> Self {
-        assert!(self.success, "terraform failed:\n{}", self.text);
+        assert!(self.success, "terraform failed:\n{}\nall of it:\n{}", self.errors(), self.text);
         self
+    }
+
+    /// What went wrong, without the plan before it: a log that is cut short shows this first.
+    fn errors(&self) -> &str {
+        self.text.find("Error: ").map_or("", |start| &self.text[start..])
     }
 
     /// Fails the test unless the run failed and printed all of these. Terraform's line breaks and
