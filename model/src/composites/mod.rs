@@ -10,6 +10,7 @@ mod launch;
 mod part;
 mod queue;
 mod queues;
+mod step_checks;
 mod steps;
 mod stream;
 mod table;

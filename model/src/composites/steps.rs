@@ -295,6 +295,9 @@ fn balanced(text: &str) -> Result<(), String> {
     }
 }
 
+/// Steps that stand together: within nothing, within a map, or in a branch.
+pub(super) type Chain<'a> = (Option<&'a str>, Option<&'a str>);
+
 impl Step {
     /// Name, and what it is within.
     pub(super) fn inner(&self) -> &Inner {
@@ -303,6 +306,12 @@ impl Step {
             Self::Fail(step) => &step.of,
             _ => &self.place().expect("all others have one").inner,
         }
+    }
+
+    /// With which steps it stands together.
+    pub(super) fn chain(&self) -> Chain<'_> {
+        let inner = self.inner();
+        (inner.within.as_deref(), inner.branch.as_deref())
     }
 
     /// Where it stands, for a step that another may follow.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::common::{self, Common};
-use super::definition::{self, Source};
+use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
+use super::step_checks;
 use super::steps::Step;
 use super::triggers::{check_json, check_object};
 use super::wiring::parsed;
@@ -121,7 +122,7 @@ impl Composite for Workflow {
     fn expand(inputs: &WorkflowInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let express = inputs.r#type == "express";
-        definition::check(&inputs.step, express, findings);
+        step_checks::check(&inputs.step, express, findings);
         let tasks = tasks(&inputs.step, findings);
         if findings.any_error() {
             return graph;
