@@ -21,3 +21,4 @@ mod secrets;
 mod stage;
 mod throttled;
 mod video;
+mod workflow;

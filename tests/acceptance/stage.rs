@@ -98,10 +98,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage on an emulator.
     pub(crate) fn new(on: On) -> Self {
-        match on {
-            On::MiniStack => Self::proxied(on, |_, _, _| true).0,
-            On::Moto => Self::proxied(on, |_, _, _| true).0,
-        }
+        Self::proxied(on, |_, _, _| true).0
     }
 
     /// A stage on an emulator, with a proxy in between.

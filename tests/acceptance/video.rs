@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tandem_tests::environment::{VIDEO_THUMBNAILER, copy};
-use tandem_tests::ffmpeg;
+use tandem_tests::{examples, ffmpeg};
 
 use crate::stage::{On, Stage, base_image, for_containers};
 
@@ -35,14 +34,7 @@ fn sample() -> Vec<u8> {
 }
 
 fn wait<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(start.elapsed() < Duration::from_secs(120), "{what} does not come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    examples::wait(what, || Ok(ask())).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn thumbnail(stage: &Stage, bucket: &str, video: &str) -> Vec<u8> {
