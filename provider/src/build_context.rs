@@ -84,67 +84,66 @@ impl Files {
 
     /// A hash of all that is sent, and of which of it is the Dockerfile.
     pub(crate) fn hash(&self) -> io::Result<String> {
-        let mut hash = Sha256::new();
-        hash.update(self.dockerfile.len().to_le_bytes());
-        hash.update(&self.dockerfile);
-        let mut buffer = vec![0; 1 << 16];
-        for (path, entry) in &self.entries {
-            hash.update(path.len().to_le_bytes());
-            hash.update(path);
-            match entry {
-                Entry::Folder => hash.update(b"d"),
-                Entry::Link { to } => {
-                    let to = to.to_string_lossy();
-                    hash.update(b"l");
-                    hash.update(to.len().to_le_bytes());
-                    hash.update(&*to);
-                }
-                Entry::File { executable } => {
-                    hash.update(if *executable { b"x" } else { b"f" });
-                    let mut file = fs::File::open(self.folder.join(path))?;
-                    let mut content = Sha256::new();
-                    loop {
-                        let read = file.read(&mut buffer)?;
-                        if read == 0 {
-                            break;
-                        }
-                        content.update(&buffer[..read]);
-                    }
-                    hash.update(content.finalize());
-                }
-            }
-        }
-        Ok(hex::encode(hash.finalize()))
+        self.archive(io::sink())
     }
 
-    /// Writes an archive; what differs between machines (times, owners) is left out.
-    pub(crate) fn archive(&self, out: impl Write) -> io::Result<()> {
+    /// Writes an archive; what differs between machines (times, owners) is left out. The hash is that of what
+    /// was written, whatever becomes of the files meanwhile.
+    pub(crate) fn archive(&self, out: impl Write) -> io::Result<String> {
         let mut archive = tar::Builder::new(out);
+        let mut hash = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            hash.update(bytes.len().to_le_bytes());
+            hash.update(bytes);
+        };
+        add(self.dockerfile.as_bytes());
         for (path, entry) in &self.entries {
+            add(path.as_bytes());
             let mut header = tar::Header::new_gnu();
             header.set_mtime(0);
             header.set_size(0);
             match entry {
                 Entry::Folder => {
+                    add(b"d");
                     header.set_entry_type(tar::EntryType::Directory);
                     header.set_mode(0o755);
                     archive.append_data(&mut header, format!("{path}/"), io::empty())?;
                 }
                 Entry::Link { to } => {
+                    add(b"l");
+                    add(to.to_string_lossy().as_bytes());
                     header.set_entry_type(tar::EntryType::Symlink);
                     header.set_mode(0o777);
                     archive.append_link(&mut header, path, to)?;
                 }
                 Entry::File { executable } => {
+                    add(if *executable { b"x" } else { b"f" });
                     let file = fs::File::open(self.folder.join(path))?;
                     header.set_mode(if *executable { 0o755 } else { 0o644 });
                     let size = file.metadata()?.len();
                     header.set_size(size);
-                    archive.append_data(&mut header, path, file.take(size))?;
+                    let mut content = Hashing { from: file.take(size), hash: Sha256::new() };
+                    archive.append_data(&mut header, path, &mut content)?;
+                    add(&content.hash.finalize());
                 }
             }
         }
-        archive.into_inner()?.flush()
+        archive.into_inner()?.flush()?;
+        Ok(hex::encode(hash.finalize()))
+    }
+}
+
+/// Hashes what is read.
+struct Hashing<R> {
+    from: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -284,6 +283,18 @@ mod tests {
         let names =
             archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
         assert_eq!(names.collect::<Vec<_>>(), [".dockerignore", "Dockerfile", "a/", "a/b", "a/link"]);
+    }
+
+    #[test]
+    fn what_is_sent_is_what_was_hashed_or_it_is_seen() {
+        let folder = folder(&[("Dockerfile", "FROM scratch"), ("a", "1")]);
+        let files = files(&folder);
+        let hash = files.hash().unwrap();
+        assert_eq!(files.archive(Vec::new()).unwrap(), hash);
+        fs::write(folder.path().join("a"), "2").unwrap();
+        assert_ne!(files.archive(Vec::new()).unwrap(), hash);
+        fs::remove_file(folder.path().join("a")).unwrap();
+        assert_eq!(files.archive(Vec::new()).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tfplugin::{Diagnostic, Path, Step, Value};
 use tokio::time::Instant;
 
 use crate::config::{self, Configured, Session, Shared};
-use crate::{convert, files, state};
+use crate::{convert, files, random, state};
 
 /// The resource of one composite.
 pub(crate) struct CompositeResource {
@@ -313,7 +313,7 @@ impl CompositeResource {
         let mut record = state::record(&request.prior);
         let operation = if request.prior.is_null() { "create" } else { "update" };
         if record.instance.is_empty() {
-            record.instance = random_text();
+            record.instance = random::text();
         }
         let stopped = || context.stop.is_stopped();
         let ignore = ignored(&request.planned);
@@ -456,11 +456,4 @@ fn empty(schema: &Schema) -> Value {
         (nested.name.clone(), value)
     });
     Value::map(attributes.chain(blocks))
-}
-
-/// A random text that nothing else has: no other state, no other build. It is not for secrets.
-pub(crate) fn random_text() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library seeds hashers from the operating system's randomness.
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, info};
 
 use crate::build_context::Files;
-use crate::composite::random_text;
+use crate::random;
 
 /// Builds images and pushes them.
 #[async_trait]
@@ -99,52 +100,98 @@ pub struct Failed {
 /// Lines of the engine's output that an error shows.
 const LINES: usize = 20;
 
+/// How often a build is begun whose layers another takes away meanwhile.
+const TRIES: usize = 5;
+
 async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Login) -> Result<(), Failed> {
-    let files =
-        files(recipe).await.map_err(|message| Failed { doing: "reading the build context", message })?;
-    let hash = files.hash().map_err(|error| Failed {
-        doing: "reading the build context",
-        message: format!("`{}` cannot be read: {error}", recipe.context),
-    })?;
-    check_unchanged(recipe, &hash, tag)?;
-    let engine = connect().await?;
-    // Another may build the same at this moment, here or in another process.
-    let mine = random_text();
-    let local = format!("tandem-build:{mine}");
-    info!(context = recipe.context, tag, "building");
-    build(&engine, recipe, files, &mine, &local).await?;
-    let pushed = push(&engine, &local, repository, tag, login).await;
-    for name in [local, format!("{repository}:{tag}")] {
-        // The layers stay in the engine's cache as long as the engine keeps them.
-        let options = RemoveImageOptions { noprune: true, ..RemoveImageOptions::default() };
-        let _ = engine.remove_image(&name, Some(options), None).await;
+    let (files, hash) = files(recipe).await?;
+    if planned(recipe, &hash).as_deref() != Some(tag) {
+        return Err(changed(recipe));
     }
-    pushed
+    let engine = connect().await?;
+    let mut tries = 1;
+    loop {
+        // Another may build the same at this moment, here or in another process.
+        let mine = random::text();
+        let local = format!("tandem-build:{mine}");
+        info!(context = recipe.context, tag, tries, "building");
+        let pushed = async {
+            build(&engine, recipe, (&files, &hash), &mine, &local).await?;
+            push(&engine, &local, repository, tag, login).await
+        };
+        let pushed = pushed.await;
+        for name in [local, format!("{repository}:{tag}")] {
+            // The layers stay in the engine's cache as long as the engine keeps them.
+            let options = RemoveImageOptions { noprune: true, ..RemoveImageOptions::default() };
+            let _ = engine.remove_image(&name, Some(options), None).await;
+        }
+        match pushed {
+            Err(Trouble { layer_gone: true, failed }) if tries < TRIES => {
+                info!(reason = failed.message, "building again");
+                tries += 1;
+            }
+            pushed => return pushed.map_err(|trouble| trouble.failed),
+        }
+    }
 }
 
-/// The files of a context, off the threads that answer calls.
-async fn files(recipe: &Recipe) -> Result<Files, String> {
+/// What went wrong, and whether that was a layer which another build or a clean-up took away.
+struct Trouble {
+    failed: Failed,
+    layer_gone: bool,
+}
+
+impl Trouble {
+    /// With what the engine said.
+    fn new(doing: &'static str, message: String, said: &str) -> Self {
+        // Docker's builder, its image store, its tags and pushes, and podman.
+        const GONE: [&str; 6] = [
+            "no such image",
+            "unable to find image",
+            "failed to get digest",
+            "unknown parent image",
+            "does not exist locally",
+            "image not known",
+        ];
+        let said = said.to_lowercase();
+        Self { failed: Failed { doing, message }, layer_gone: GONE.iter().any(|gone| said.contains(gone)) }
+    }
+}
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        Self { failed, layer_gone: false }
+    }
+}
+
+const READING: &str = "reading the build context";
+
+/// The files of a context and their hash, off the threads that answer calls.
+async fn files(recipe: &Recipe) -> Result<(Arc<Files>, String), Failed> {
     let (context, dockerfile) = (recipe.context.clone(), recipe.dockerfile.clone());
-    let found = tokio::task::spawn_blocking(move || Files::of(&context, &dockerfile)).await;
-    found.map_err(|error| error.to_string())?.map_err(|error| format!("`{}` {error}", recipe.context))
+    let found = tokio::task::spawn_blocking(move || {
+        let files = Files::of(&context, &dockerfile)?;
+        let hash = files.hash().map_err(|error| format!("cannot be read: {error}"))?;
+        Ok((Arc::new(files), hash))
+    });
+    let found = found.await.unwrap_or_else(|error| Err(format!("cannot be read: {error}")));
+    found.map_err(|message| Failed { doing: READING, message: format!("`{}` {message}", recipe.context) })
 }
 
-/// The tag was planned from what the context held then.
-fn check_unchanged(recipe: &Recipe, hash: &str, tag: &str) -> Result<(), Failed> {
+/// The tag that is planned for a context of this hash.
+fn planned(recipe: &Recipe, hash: &str) -> Option<String> {
     use tandem_model::scalar::Scalar;
     let text = |text: &String| (!text.is_empty()).then(|| Scalar::Known(text.clone()));
     let args = recipe.args.iter().map(|(name, value)| (name.clone(), Scalar::Known(value.clone())));
     let args = Scalar::Known(args.collect::<BTreeMap<_, _>>());
     let args = (!recipe.args.is_empty()).then_some(&args);
     let (target, rebuild) = (text(&recipe.target), text(&recipe.rebuild));
-    let now = tandem_model::image::tag(hash, args, target.as_ref(), &recipe.architecture, rebuild.as_ref());
-    if now.as_deref() == Some(tag) {
-        return Ok(());
-    }
-    Err(Failed {
-        doing: "reading the build context",
-        message: format!("`{}` changed between plan and apply; plan and apply again", recipe.context),
-    })
+    tandem_model::image::tag(hash, args, target.as_ref(), &recipe.architecture, rebuild.as_ref())
+}
+
+fn changed(recipe: &Recipe) -> Failed {
+    let message = format!("`{}` changed between plan and apply; plan and apply again", recipe.context);
+    Failed { doing: READING, message }
 }
 
 /// The engine that the environment names, or one that runs where engines usually do.
@@ -188,13 +235,19 @@ async fn connect() -> Result<Docker, Failed> {
     })
 }
 
-async fn build(engine: &Docker, recipe: &Recipe, files: Files, mine: &str, name: &str) -> Result<(), Failed> {
-    const DOING: &str = "building the image";
+/// Builds an image of files, which must still be those of the hash when they are sent.
+async fn build(
+    engine: &Docker,
+    recipe: &Recipe,
+    (files, hash): (&Arc<Files>, &str),
+    mine: &str,
+    name: &str,
+) -> Result<(), Trouble> {
     let mut options = BuildImageOptions {
         dockerfile: recipe.dockerfile.clone(),
         t: Some(name.to_owned()),
-        // An engine gives the same last layer to all who build the same, and it would go with the first of
-        // them that removes its image.
+        // An engine gives the same last layer to all who build the same, and until it has their name it may
+        // go with another's.
         labels: Some(HashMap::from([("tandem.build".to_owned(), mine.to_owned())])),
         buildargs: Some(recipe.args.clone().into_iter().collect::<HashMap<_, _>>()),
         target: recipe.target.clone(),
@@ -209,8 +262,14 @@ async fn build(engine: &Docker, recipe: &Recipe, files: Files, mine: &str, name:
         options.platform = format!("linux/{wanted}");
     }
     let (sender, receiver) = mpsc::channel(8);
+    let files = files.clone();
     let sending = tokio::task::spawn_blocking(move || {
-        files.archive(io::BufWriter::with_capacity(1 << 16, Chunks(sender)))
+        let sent = files.archive(io::BufWriter::with_capacity(1 << 16, Chunks(sender.clone())));
+        if let Err(error) = &sent {
+            // Else the engine takes what came so far for the whole.
+            let _ = sender.blocking_send(Err(io::Error::other(error.to_string())));
+        }
+        sent
     });
     let mut lines: VecDeque<String> = VecDeque::new();
     let mut step = String::new();
@@ -234,8 +293,21 @@ async fn build(engine: &Docker, recipe: &Recipe, files: Files, mine: &str, name:
         }
         failure = failure.or(error);
     }
-    let Some(error) = failure else { return Ok(()) };
-    sending.abort();
+    let sent = match tokio::time::timeout(Duration::from_secs(10), sending).await {
+        Ok(sent) => sent.unwrap_or_else(|error| Err(io::Error::other(error))),
+        // An engine that failed may leave off in the midst of the files.
+        Err(_) => Err(hung_up()),
+    };
+    let error = match (sent, failure) {
+        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message = format!("`{}` cannot be read: {error}", recipe.context);
+            return Err(Failed { doing: READING, message }.into());
+        }
+        (Ok(sent), _) if sent != hash => return Err(changed(recipe).into()),
+        (Ok(_), None) => return Ok(()),
+        (_, Some(error)) => error,
+        (Err(error), None) => error.to_string(),
+    };
     let at = if step.is_empty() { String::new() } else { format!(", at `{step}`") };
     let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
     let message = format!(
@@ -243,7 +315,7 @@ async fn build(engine: &Docker, recipe: &Recipe, files: Files, mine: &str, name:
         recipe.context,
         lines.join("\n")
     );
-    Err(Failed { doing: DOING, message })
+    Err(Trouble::new("building the image", message, &error))
 }
 
 async fn push(
@@ -252,14 +324,14 @@ async fn push(
     repository: &str,
     tag: &str,
     login: &Login,
-) -> Result<(), Failed> {
-    let failed = |error: String| Failed {
-        doing: "pushing the image",
-        message: format!(
+) -> Result<(), Trouble> {
+    let failed = |error: String| {
+        let message = format!(
             "the registry did not take `{repository}:{tag}`: {error}. Check that the credentials may push \
              (ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage, \
              ecr:BatchCheckLayerAvailability), and that the engine reaches the registry"
-        ),
+        );
+        Trouble::new("pushing the image", message, &error)
     };
     let options = TagImageOptions { repo: Some(repository.to_owned()), tag: Some(tag.to_owned()) };
     engine.tag_image(local, Some(options)).await.map_err(|error| failed(words(&error)))?;
@@ -290,17 +362,38 @@ fn words(error: &Error) -> String {
     }
 }
 
+fn hung_up() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the engine hung up")
+}
+
 /// Sends what is written in pieces, as fast as the other side takes them.
 struct Chunks(mpsc::Sender<io::Result<Bytes>>);
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let gone = |_| io::Error::other("the engine hung up");
-        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(gone)?;
+        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(|_| hung_up())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_another_took_away_is_no_mistake_of_the_dockerfile() {
+        for (said, layer_gone) in [
+            ("No such image: tandem-build:0", true),
+            ("failed to get digest sha256:9a: open /x/sha256/9a: no such file or directory", true),
+            ("unable to find image \"sha256:9a\"", true),
+            ("COPY failed: file not found in build context: stat nothing: file does not exist", false),
+            ("The command '/bin/sh -c false' returned a non-zero code: 1", false),
+        ] {
+            assert_eq!(Trouble::new("building", String::new(), said).layer_gone, layer_gone, "{said}");
+        }
     }
 }

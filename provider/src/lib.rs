@@ -8,6 +8,7 @@ mod config;
 pub mod container_engine;
 mod convert;
 mod files;
+mod random;
 mod state;
 pub mod sweep;
 

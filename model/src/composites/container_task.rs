@@ -123,7 +123,7 @@ struct Build {
     /// Folder with everything that goes into the image; a `.dockerignore` in it is honoured.
     #[input(source = Source::Folder)]
     context: String,
-    /// The Dockerfile, from the context on.
+    /// The Dockerfile, from the context on. Images of its `FROM`s are pulled without credentials: pull a private one (`docker pull`) before.
     #[input(default = "Dockerfile")]
     dockerfile: String,
     /// Values for the `ARG`s of the Dockerfile. Not for secrets: they stay readable in the image.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageDetail, ImageIdentifier, ImageScanningConfiguration,
-    ImageTagMutability, Repository, Tag,
+    EncryptionConfiguration, EncryptionType, ImageDetail, ImageFailureCode, ImageIdentifier,
+    ImageScanningConfiguration, ImageTagMutability, Repository, Tag,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -56,7 +56,16 @@ async fn delete_images(client: &Client, name: &str, images: Vec<ImageIdentifier>
     // ECR takes a hundred at a time.
     for some in images.chunks(100) {
         let request = client.batch_delete_image().repository_name(name).set_image_ids(Some(some.to_vec()));
-        gone(call!("ecr:BatchDeleteImage", request))?;
+        let Some(answer) = found(call!("ecr:BatchDeleteImage", request))? else { continue };
+        let is_gone = |code: &ImageFailureCode| *code == ImageFailureCode::ImageNotFound;
+        let mut kept =
+            answer.failures().iter().filter(|failure| !failure.failure_code().is_some_and(is_gone));
+        if let Some(kept) = kept.next() {
+            let image = kept.image_id().and_then(|image| image.image_tag().or(image.image_digest()));
+            let why = kept.failure_reason().unwrap_or("it says no reason");
+            let message = format!("`{name}` keeps the image {}: {why}", image.unwrap_or_default());
+            return Err(Failure::local("ecr:BatchDeleteImage", message));
+        }
     }
     Ok(())
 }
