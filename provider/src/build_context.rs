@@ -88,49 +88,66 @@ impl Files {
     }
 
     /// Writes an archive; what differs between machines (times, owners) is left out. The hash is that of what
-    /// was written, whatever becomes of the files meanwhile.
+    /// was written.
     pub(crate) fn archive(&self, out: impl Write) -> io::Result<String> {
         let mut archive = tar::Builder::new(out);
         let mut hash = Sha256::new();
-        let mut add = |bytes: &[u8]| {
-            hash.update(bytes.len().to_le_bytes());
-            hash.update(bytes);
-        };
-        add(self.dockerfile.as_bytes());
+        add(&mut hash, self.dockerfile.as_bytes());
         for (path, entry) in &self.entries {
-            add(path.as_bytes());
-            let mut header = tar::Header::new_gnu();
-            header.set_mtime(0);
-            header.set_size(0);
-            match entry {
-                Entry::Folder => {
-                    add(b"d");
-                    header.set_entry_type(tar::EntryType::Directory);
-                    header.set_mode(0o755);
-                    archive.append_data(&mut header, format!("{path}/"), io::empty())?;
-                }
-                Entry::Link { to } => {
-                    add(b"l");
-                    add(to.to_string_lossy().as_bytes());
-                    header.set_entry_type(tar::EntryType::Symlink);
-                    header.set_mode(0o777);
-                    archive.append_link(&mut header, path, to)?;
-                }
-                Entry::File { executable } => {
-                    add(if *executable { b"x" } else { b"f" });
-                    let file = fs::File::open(self.folder.join(path))?;
-                    header.set_mode(if *executable { 0o755 } else { 0o644 });
-                    let size = file.metadata()?.len();
-                    header.set_size(size);
-                    let mut content = Hashing { from: file.take(size), hash: Sha256::new() };
-                    archive.append_data(&mut header, path, &mut content)?;
-                    add(&content.hash.finalize());
-                }
-            }
+            let packed = self.pack(path, entry, &mut archive, &mut hash);
+            packed.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
         }
         archive.into_inner()?.flush()?;
         Ok(hex::encode(hash.finalize()))
     }
+
+    fn pack(
+        &self,
+        path: &str,
+        entry: &Entry,
+        archive: &mut tar::Builder<impl Write>,
+        hash: &mut Sha256,
+    ) -> io::Result<()> {
+        add(hash, path.as_bytes());
+        let mut header = tar::Header::new_gnu();
+        header.set_mtime(0);
+        header.set_size(0);
+        match entry {
+            Entry::Folder => {
+                add(hash, b"d");
+                header.set_entry_type(tar::EntryType::Directory);
+                header.set_mode(0o755);
+                archive.append_data(&mut header, format!("{path}/"), io::empty())
+            }
+            Entry::Link { to } => {
+                add(hash, b"l");
+                add(hash, to.to_string_lossy().as_bytes());
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_mode(0o777);
+                archive.append_link(&mut header, path, to)
+            }
+            Entry::File { executable } => {
+                add(hash, if *executable { b"x" } else { b"f" });
+                let file = fs::File::open(self.folder.join(path))?;
+                header.set_mode(if *executable { 0o755 } else { 0o644 });
+                let size = file.metadata()?.len();
+                header.set_size(size);
+                let mut content = Hashing { from: file.take(size), hash: Sha256::new() };
+                archive.append_data(&mut header, path, &mut content)?;
+                if content.from.limit() > 0 {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter meanwhile"));
+                }
+                add(hash, &content.hash.finalize());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Adds a part, and where it ends.
+fn add(hash: &mut Sha256, part: &[u8]) {
+    hash.update(part.len().to_le_bytes());
+    hash.update(part);
 }
 
 /// Hashes what is read.

@@ -1,9 +1,8 @@
 //! Builds container images and pushes them, with Docker or podman, through the Docker Engine API.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{self, Write};
+use std::io::BufWriter;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,11 +11,10 @@ use bollard::auth::DockerCredentials;
 use bollard::body_try_stream;
 use bollard::errors::Error;
 use bollard::query_parameters::{BuildImageOptions, PushImageOptions, RemoveImageOptions, TagImageOptions};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::Value as Json;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tempfile::NamedTempFile;
+use tokio_util::io::ReaderStream;
 use tracing::{debug, info};
 
 use crate::build_context::Files;
@@ -104,10 +102,7 @@ const LINES: usize = 20;
 const TRIES: usize = 5;
 
 async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Login) -> Result<(), Failed> {
-    let (files, hash) = files(recipe).await?;
-    if planned(recipe, &hash).as_deref() != Some(tag) {
-        return Err(changed(recipe));
-    }
+    let archive = archive(recipe, tag).await?;
     let engine = connect().await?;
     let mut tries = 1;
     loop {
@@ -116,7 +111,7 @@ async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Lo
         let local = format!("tandem-build:{mine}");
         info!(context = recipe.context, tag, tries, "building");
         let pushed = async {
-            build(&engine, recipe, (&files, &hash), &mine, &local).await?;
+            build(&engine, recipe, archive.path(), &mine, &local).await?;
             push(&engine, &local, repository, tag, login).await
         };
         let pushed = pushed.await;
@@ -144,38 +139,42 @@ struct Trouble {
 impl Trouble {
     /// With what the engine said.
     fn new(doing: &'static str, message: String, said: &str) -> Self {
-        // Docker's builder, its image store, its tags and pushes, and podman.
-        const GONE: [&str; 6] = [
+        // Docker's builder, its image stores, its tags and pushes, and podman.
+        const GONE: [&str; 10] = [
             "no such image",
             "unable to find image",
             "failed to get digest",
+            "failed to get destination image",
             "unknown parent image",
+            "layer does not exist",
             "does not exist locally",
+            "content digest",
             "image not known",
+            "layer not known",
         ];
         let said = said.to_lowercase();
         Self { failed: Failed { doing, message }, layer_gone: GONE.iter().any(|gone| said.contains(gone)) }
     }
 }
 
-impl From<Failed> for Trouble {
-    fn from(failed: Failed) -> Self {
-        Self { failed, layer_gone: false }
-    }
-}
-
-const READING: &str = "reading the build context";
-
-/// The files of a context and their hash, off the threads that answer calls.
-async fn files(recipe: &Recipe) -> Result<(Arc<Files>, String), Failed> {
+/// Packs what the image is built from, if it is still what was planned. Nothing that changes later gets in.
+async fn archive(recipe: &Recipe, tag: &str) -> Result<NamedTempFile, Failed> {
     let (context, dockerfile) = (recipe.context.clone(), recipe.dockerfile.clone());
-    let found = tokio::task::spawn_blocking(move || {
-        let files = Files::of(&context, &dockerfile)?;
-        let hash = files.hash().map_err(|error| format!("cannot be read: {error}"))?;
-        Ok((Arc::new(files), hash))
+    let packed = tokio::task::spawn_blocking(move || {
+        let files = Files::of(&context, &dockerfile).map_err(|error| format!("`{context}` {error}"))?;
+        let file = NamedTempFile::new().map_err(|error| format!("there is no temporary file: {error}"))?;
+        let hash = files.archive(BufWriter::new(&file));
+        let hash = hash.map_err(|error| format!("`{context}` cannot be packed: {error}"))?;
+        Ok((file, hash))
     });
-    let found = found.await.unwrap_or_else(|error| Err(format!("cannot be read: {error}")));
-    found.map_err(|message| Failed { doing: READING, message: format!("`{}` {message}", recipe.context) })
+    let failed = |message| Failed { doing: "reading the build context", message };
+    let packed = packed.await.unwrap_or_else(|error| Err(error.to_string()));
+    let (file, hash) = packed.map_err(failed)?;
+    if planned(recipe, &hash).as_deref() != Some(tag) {
+        let message = format!("`{}` changed between plan and apply; plan and apply again", recipe.context);
+        return Err(failed(message));
+    }
+    Ok(file)
 }
 
 /// The tag that is planned for a context of this hash.
@@ -187,11 +186,6 @@ fn planned(recipe: &Recipe, hash: &str) -> Option<String> {
     let args = (!recipe.args.is_empty()).then_some(&args);
     let (target, rebuild) = (text(&recipe.target), text(&recipe.rebuild));
     tandem_model::image::tag(hash, args, target.as_ref(), &recipe.architecture, rebuild.as_ref())
-}
-
-fn changed(recipe: &Recipe) -> Failed {
-    let message = format!("`{}` changed between plan and apply; plan and apply again", recipe.context);
-    Failed { doing: READING, message }
 }
 
 /// The engine that the environment names, or one that runs where engines usually do.
@@ -235,14 +229,15 @@ async fn connect() -> Result<Docker, Failed> {
     })
 }
 
-/// Builds an image of files, which must still be those of the hash when they are sent.
+/// Builds an image of an archive.
 async fn build(
     engine: &Docker,
     recipe: &Recipe,
-    (files, hash): (&Arc<Files>, &str),
+    archive: &Path,
     mine: &str,
     name: &str,
 ) -> Result<(), Trouble> {
+    const DOING: &str = "building the image";
     let mut options = BuildImageOptions {
         dockerfile: recipe.dockerfile.clone(),
         t: Some(name.to_owned()),
@@ -261,20 +256,14 @@ async fn build(
     if own.as_deref() != Some(wanted) {
         options.platform = format!("linux/{wanted}");
     }
-    let (sender, receiver) = mpsc::channel(8);
-    let files = files.clone();
-    let sending = tokio::task::spawn_blocking(move || {
-        let sent = files.archive(io::BufWriter::with_capacity(1 << 16, Chunks(sender.clone())));
-        if let Err(error) = &sent {
-            // Else the engine takes what came so far for the whole.
-            let _ = sender.blocking_send(Err(io::Error::other(error.to_string())));
-        }
-        sent
-    });
+    let archive = tokio::fs::File::open(archive).await.map_err(|error| {
+        let said = error.to_string();
+        Trouble::new(DOING, format!("what `{}` holds was packed, and is gone: {said}", recipe.context), &said)
+    })?;
     let mut lines: VecDeque<String> = VecDeque::new();
     let mut step = String::new();
     let mut failure = None;
-    let body = body_try_stream(ReceiverStream::new(receiver));
+    let body = body_try_stream(ReaderStream::with_capacity(archive, 1 << 16));
     let mut answers = std::pin::pin!(engine.build_image(options, None, Some(body)));
     while let Some(answer) = answers.next().await {
         let (text, error) = match answer {
@@ -293,29 +282,15 @@ async fn build(
         }
         failure = failure.or(error);
     }
-    let sent = match tokio::time::timeout(Duration::from_secs(10), sending).await {
-        Ok(sent) => sent.unwrap_or_else(|error| Err(io::Error::other(error))),
-        // An engine that failed may leave off in the midst of the files.
-        Err(_) => Err(hung_up()),
-    };
-    let error = match (sent, failure) {
-        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let message = format!("`{}` cannot be read: {error}", recipe.context);
-            return Err(Failed { doing: READING, message }.into());
-        }
-        (Ok(sent), _) if sent != hash => return Err(changed(recipe).into()),
-        (Ok(_), None) => return Ok(()),
-        (_, Some(error)) => error,
-        (Err(error), None) => error.to_string(),
-    };
+    let Some(said) = failure else { return Ok(()) };
     let at = if step.is_empty() { String::new() } else { format!(", at `{step}`") };
     let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
     let message = format!(
-        "`{}` could not be built{at}: {error}\n\nThe engine's last lines:\n{}",
+        "`{}` could not be built{at}: {said}\n\nThe engine's last lines:\n{}",
         recipe.context,
         lines.join("\n")
     );
-    Err(Trouble::new("building the image", message, &error))
+    Err(Trouble::new(DOING, message, &said))
 }
 
 async fn push(
@@ -359,24 +334,6 @@ fn words(error: &Error) -> String {
         Error::DockerResponseServerError { message, .. } => message.clone(),
         Error::DockerStreamError { error } => error.clone(),
         other => other.to_string(),
-    }
-}
-
-fn hung_up() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the engine hung up")
-}
-
-/// Sends what is written in pieces, as fast as the other side takes them.
-struct Chunks(mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Chunks {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(|_| hung_up())?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

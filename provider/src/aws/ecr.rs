@@ -17,7 +17,7 @@ use tandem_model::composite::Settings;
 use tandem_model::image;
 use tandem_model::names;
 
-use super::failure::{call, found, gone};
+use super::failure::{call, found, gone, not_yet};
 use super::{optional, pages, policy_text, settings, split, text};
 use crate::container_engine::{ContainerEngine, Login, Recipe};
 
@@ -64,7 +64,13 @@ async fn delete_images(client: &Client, name: &str, images: Vec<ImageIdentifier>
             let image = kept.image_id().and_then(|image| image.image_tag().or(image.image_digest()));
             let why = kept.failure_reason().unwrap_or("it says no reason");
             let message = format!("`{name}` keeps the image {}: {why}", image.unwrap_or_default());
-            return Err(Failure::local("ecr:BatchDeleteImage", message));
+            // One of an index goes after that.
+            return Err(match kept.failure_code() {
+                Some(ImageFailureCode::ImageReferencedByManifestList) => {
+                    not_yet("ecr:BatchDeleteImage", message)
+                }
+                _ => Failure::local("ecr:BatchDeleteImage", message),
+            });
         }
     }
     Ok(())
