@@ -159,7 +159,7 @@ async fn plugin_session(
     panics::install_hook();
     // Terraform's Ctrl-C reaches the whole process group: its Stop request is the signal here.
     #[cfg(unix)]
-    let _ignored = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let _ignored = interrupts()?;
 
     let identity = environment.client_certificate.as_deref().map(tls::identity).transpose()?;
     let listener = Listener::bind(environment).await?;
@@ -191,6 +191,8 @@ async fn debug_session(provider: impl Provider, options: Options) -> Result<(), 
     let reattach: serde_json::Map<_, _> =
         hosts.iter().map(|host| (format!("{host}/{}", options.source), entry.clone())).collect();
     let reattach = serde_json::Value::Object(reattach);
+    // Before it is said that Ctrl-C ends it: an early one would be lost, or cut it off.
+    let mut interrupts = interrupts()?;
     say(
         &mut io::stdout(),
         &format!(
@@ -200,11 +202,23 @@ async fn debug_session(provider: impl Provider, options: Options) -> Result<(), 
     let ended = watch::channel(false).0;
     let interrupted = ended.clone();
     tokio::spawn(async move {
-        let _ = tokio::signal::ctrl_c().await;
+        interrupts.recv().await;
         interrupted.send_replace(true);
     });
     let connections = accept(&listener, None, None);
     run(Server::new(provider), connections, ended, std::future::ready(())).await
+}
+
+/// Interrupts from now on; they do not end the process any more.
+#[cfg(unix)]
+fn interrupts() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+/// Interrupts from now on; they do not end the process any more.
+#[cfg(windows)]
+fn interrupts() -> io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
 }
 
 type Connections = ReceiverStream<io::Result<Connection>>;

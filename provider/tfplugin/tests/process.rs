@@ -89,7 +89,8 @@ fn debug_prints_how_to_reattach_and_ends_on_interrupt() {
         assert_eq!(entry["Test"], true);
     }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(ended(&mut child));
+    assert!(ended(&mut child), "the interrupt is lost");
+    assert!(child.wait().unwrap().success(), "the interrupt cuts it off");
 }
 
 /// Says something on a new connection, and tells how it is answered: the first byte, or the end.
