@@ -135,7 +135,10 @@ impl Files {
                 let mut content = Hashing { from: file.take(size), hash: Sha256::new() };
                 archive.append_data(&mut header, path, &mut content)?;
                 if content.from.limit() > 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter meanwhile"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "it became shorter while it was read; try again",
+                    ));
                 }
                 add(hash, &content.hash.finalize());
                 Ok(())

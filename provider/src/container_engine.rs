@@ -162,9 +162,15 @@ async fn archive(recipe: &Recipe, tag: &str) -> Result<NamedTempFile, Failed> {
     let (context, dockerfile) = (recipe.context.clone(), recipe.dockerfile.clone());
     let packed = tokio::task::spawn_blocking(move || {
         let files = Files::of(&context, &dockerfile).map_err(|error| format!("`{context}` {error}"))?;
-        let file = NamedTempFile::new().map_err(|error| format!("there is no temporary file: {error}"))?;
+        let file = NamedTempFile::new().map_err(|error| {
+            format!(
+                "there is no temporary file for it: {error}. Let TMPDIR name a folder that can be written to"
+            )
+        })?;
         let hash = files.archive(BufWriter::new(&file));
-        let hash = hash.map_err(|error| format!("`{context}` cannot be packed: {error}"))?;
+        let hash = hash.map_err(|error| {
+            format!("`{context}` cannot be packed into {}: {error}", file.path().display())
+        })?;
         Ok((file, hash))
     });
     let failed = |message| Failed { doing: "reading the build context", message };
@@ -258,7 +264,11 @@ async fn build(
     }
     let archive = tokio::fs::File::open(archive).await.map_err(|error| {
         let said = error.to_string();
-        Trouble::new(DOING, format!("what `{}` holds was packed, and is gone: {said}", recipe.context), &said)
+        Trouble::new(
+            DOING,
+            format!("what `{}` holds was packed, and is gone: {said}. Apply again", recipe.context),
+            &said,
+        )
     })?;
     let mut lines: VecDeque<String> = VecDeque::new();
     let mut step = String::new();

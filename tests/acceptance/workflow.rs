@@ -29,7 +29,7 @@ fn applied(ty: &str, steps: &Json) -> Stage {
 }
 
 fn states(stage: &Stage, call: &str, body: &Json) -> Json {
-    let answer = stage.account.json("states", &format!("AWSStepFunctions.{call}"), body);
+    let answer = stage.account.states(call, body);
     answer.unwrap_or_else(|error| panic!("{call}: {error}"))
 }
 

@@ -68,6 +68,11 @@ impl Account {
         self.json("sqs", "AmazonSQS.SendMessage", &body).map(|_| ())
     }
 
+    /// A call of Step Functions.
+    pub fn states(&self, call: &str, body: &Json) -> Result<Json> {
+        self.json("states", &format!("AWSStepFunctions.{call}"), body)
+    }
+
     /// A call of a service that speaks the query protocol.
     pub fn query(&self, service: &str, body: &str) -> Result<String> {
         let endpoint = if service == "monitoring" { &self.alarms } else { &self.endpoint };
@@ -180,7 +185,7 @@ impl Account {
         add("topic", between(&topics, "<TopicArn>", "</TopicArn>"));
         let subscriptions = self.query("sns", "Action=ListSubscriptions&Version=2010-03-31")?;
         add("subscription", between(&subscriptions, "<SubscriptionArn>", "</SubscriptionArn>"));
-        let machines = self.json("states", "AWSStepFunctions.ListStateMachines", &json!({}))?;
+        let machines = self.states("ListStateMachines", &json!({}))?;
         add("state machine", names(&machines["stateMachines"], "name"));
         let apis: Json = serde_json::from_str(&self.get("apigateway", "/v2/apis")?)?;
         add("HTTP API", names(&apis["items"], "name"));

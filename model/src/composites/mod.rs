@@ -14,6 +14,7 @@ mod step_checks;
 mod steps;
 mod stream;
 mod table;
+mod task;
 mod thumbnailer;
 mod topic;
 mod triggers;

@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 
 use super::bucket;
 use super::common::{self, Common};
-use super::container_task::{self, TaskInputs};
 use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Place, Step, TaskStep};
+use super::task::{self, TaskInputs};
 use super::triggers::{BucketTrigger, Trigger};
 use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
@@ -142,7 +142,7 @@ impl Composite for Thumbnailer {
         let bucket_arn = common::bucket_arn(bucket.clone());
         let input_prefix = inputs.input_prefix.clone().unwrap_or_default();
 
-        let task = container_task::Spec {
+        let task = task::Spec {
             part: part.within("task"),
             at: Path::field("task"),
             task: &inputs.task,
@@ -159,7 +159,7 @@ impl Composite for Thumbnailer {
             ],
             common: &inputs.common,
         };
-        let task = container_task::add(&mut graph, &task, findings);
+        let task = task::add(&mut graph, &task, findings);
 
         let trigger = |prefix: &str, suffix: &str| {
             Trigger::Bucket(BucketTrigger {

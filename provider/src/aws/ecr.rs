@@ -63,7 +63,10 @@ async fn delete_images(client: &Client, name: &str, images: Vec<ImageIdentifier>
         if let Some(kept) = kept.next() {
             let image = kept.image_id().and_then(|image| image.image_tag().or(image.image_digest()));
             let why = kept.failure_reason().unwrap_or("it says no reason");
-            let message = format!("`{name}` keeps the image {}: {why}", image.unwrap_or_default());
+            let message = format!(
+                "`{name}` keeps the image {}: {why}. Delete it there, then try again",
+                image.unwrap_or_default()
+            );
             // One of an index goes after that.
             return Err(match kept.failure_code() {
                 Some(ImageFailureCode::ImageReferencedByManifestList) => {

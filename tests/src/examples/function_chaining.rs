@@ -102,7 +102,7 @@ struct History {
 impl Execution {
     fn start(applied: &Applied<'_>, input: &Json) -> Result<Self> {
         let body = json!({ "stateMachineArn": applied.output("workflow")?, "input": input.to_string() });
-        let started = call(applied, "StartExecution", &body)?;
+        let started = applied.account.states("StartExecution", &body)?;
         let arn = started["executionArn"].as_str().ok_or("an execution has no ARN")?;
         Ok(Self { arn: arn.to_owned() })
     }
@@ -110,7 +110,7 @@ impl Execution {
     /// What is told of it when it has ended.
     fn end(&self, applied: &Applied<'_>) -> Result<Json> {
         wait("the end of an execution", || {
-            let told = call(applied, "DescribeExecution", &json!({ "executionArn": self.arn }))?;
+            let told = applied.account.states("DescribeExecution", &json!({ "executionArn": self.arn }))?;
             Ok((told["status"] != "RUNNING").then_some(told))
         })
     }
@@ -126,7 +126,7 @@ impl Execution {
 
     fn history(&self, applied: &Applied<'_>) -> Result<History> {
         let body = json!({ "executionArn": self.arn, "maxResults": 1000 });
-        let told = call(applied, "GetExecutionHistory", &body)?;
+        let told = applied.account.states("GetExecutionHistory", &body)?;
         let mut history = History { steps: Vec::new(), failed: Vec::new() };
         for event in told["events"].as_array().into_iter().flatten() {
             if let Some(step) = event["stateEnteredEventDetails"]["name"].as_str() {
@@ -138,10 +138,6 @@ impl Execution {
         }
         Ok(history)
     }
-}
-
-fn call(applied: &Applied<'_>, name: &str, body: &Json) -> Result<Json> {
-    applied.account.json("states", &format!("AWSStepFunctions.{name}"), body)
 }
 
 fn names(names: &[&str]) -> Vec<String> {

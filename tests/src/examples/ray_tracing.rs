@@ -23,13 +23,13 @@ const FAILS: usize = 5;
 /// Has the picture made, and compares it with what the same program traces in one go.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let (bucket, workflow) = (applied.output("bucket")?, applied.output("workflow")?);
-    let started = states(applied, "StartExecution", &json!({ "stateMachineArn": workflow }))?;
+    let started = applied.account.states("StartExecution", &json!({ "stateMachineArn": workflow }))?;
     let execution = started["executionArn"].as_str().ok_or("an execution has no ARN")?;
 
     let records = records(applied, bucket, execution)?;
     let whole = whole(applied)?;
     let ended = wait("the end of the execution", || {
-        let state = states(applied, "DescribeExecution", &json!({ "executionArn": execution }))?;
+        let state = applied.account.states("DescribeExecution", &json!({ "executionArn": execution }))?;
         Ok(Some(state).filter(|state| state["status"] != "RUNNING"))
     })?;
     if ended["status"] != "SUCCEEDED" {
@@ -72,10 +72,6 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     ])
 }
 
-fn states(applied: &Applied<'_>, call: &str, body: &Json) -> Result<Json> {
-    applied.account.json("states", &format!("AWSStepFunctions.{call}"), body)
-}
-
 /// What a container tells of a tile.
 #[derive(Debug)]
 struct Record {
@@ -103,7 +99,7 @@ impl Record {
 fn records(applied: &Applied<'_>, bucket: &str, execution: &str) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     wait("the last tile", || {
-        let state = states(applied, "DescribeExecution", &json!({ "executionArn": execution }))?;
+        let state = applied.account.states("DescribeExecution", &json!({ "executionArn": execution }))?;
         while let Some(record) = Record::read(applied, bucket, &format!("tiles/{:02}.json", records.len()))? {
             records.push(record);
         }
@@ -120,22 +116,23 @@ fn at_once(records: &[Record]) -> usize {
 
 /// How often each tile was tried, by what the executions of the map tell.
 fn tries(applied: &Applied<'_>, execution: &str) -> Result<Vec<usize>> {
-    let maps = states(applied, "ListMapRuns", &json!({ "executionArn": execution }))?;
+    let maps = applied.account.states("ListMapRuns", &json!({ "executionArn": execution }))?;
     let maps = maps["mapRuns"].as_array().cloned().unwrap_or_default();
     expect("the number of maps that ran", maps.len(), 1)?;
-    let listed = states(applied, "ListExecutions", &json!({ "mapRunArn": maps[0]["mapRunArn"] }))?;
+    let listed = applied.account.states("ListExecutions", &json!({ "mapRunArn": maps[0]["mapRunArn"] }))?;
     let listed = listed["executions"].as_array().cloned().unwrap_or_default();
     expect("the number of executions of the map", listed.len(), TILES)?;
     let mut tries = vec![0; TILES];
     for one in listed {
         let of = json!({ "executionArn": one["executionArn"] });
-        let input = states(applied, "DescribeExecution", &of)?["input"].as_str().map(ToOwned::to_owned);
+        let input =
+            applied.account.states("DescribeExecution", &of)?["input"].as_str().map(ToOwned::to_owned);
         let input: Json = serde_json::from_str(&input.unwrap_or_default())?;
         let tile = input["item"].as_u64().and_then(|item| usize::try_from(item).ok());
         let Some(tile) = tile.filter(|tile| *tile < TILES) else {
             return Err(format!("an execution of the map has the input {input}").into());
         };
-        let history = states(applied, "GetExecutionHistory", &of)?;
+        let history = applied.account.states("GetExecutionHistory", &of)?;
         let events = history["events"].as_array().cloned().unwrap_or_default();
         tries[tile] += events.iter().filter(|event| event["type"] == "TaskScheduled").count();
     }

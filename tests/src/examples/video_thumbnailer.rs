@@ -51,7 +51,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
 fn succeeded(applied: &Applied<'_>, workflow: &str) -> Result<()> {
     let body = json!({ "stateMachineArn": workflow });
     let ends = wait("the end of the workflow", || {
-        let listed = applied.account.json("states", "AWSStepFunctions.ListExecutions", &body)?;
+        let listed = applied.account.states("ListExecutions", &body)?;
         let executions = listed["executions"].as_array().cloned().unwrap_or_default();
         let ends = executions.into_iter().map(|mut execution| execution["status"].take());
         let ends: Vec<_> = ends.collect();
