@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value as Json, json};
 use tandem_tests::calls::Account;
-use tandem_tests::emulator::{Emulator, Settings};
+use tandem_tests::emulator::{Emulator, Settings, remove_command};
 use tandem_tests::engine::{Engine, let_containers_reach};
 use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
@@ -67,7 +67,7 @@ fn engine() -> &'static Engine {
 
 /// Statics are not dropped: a watcher ends the emulator when this process is gone.
 fn end_with_this_process(emulator: Emulator) -> Emulator {
-    watch(&format!("kill {}", emulator.id()));
+    watch(&emulator.end_command());
     emulator
 }
 
@@ -287,6 +287,7 @@ fn code() -> Vec<(&'static str, PathBuf)> {
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-code-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
+        watch(&remove_command(&folder));
         let built = root().join("examples/upload-notice/handlers/target/lambda/notice/bootstrap");
         let mut binary = std::fs::read(&built).unwrap_or_else(|_| {
             panic!("{} is missing: run `cargo xtask test`, which builds it", built.display())

@@ -7,12 +7,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::environment::Packages;
 
 /// A running emulator.
 #[derive(Debug)]
 pub struct Emulator {
     process: Child,
+    /// Where it unpacks the code of functions, which it leaves there when it is ended.
+    scratch: TempDir,
     /// Its address: `http://127.0.0.1:PORT`.
     pub endpoint: String,
 }
@@ -29,7 +33,7 @@ pub struct Settings {
 }
 
 impl Emulator {
-    /// Starts MiniStack; its log goes to a file.
+    /// Starts MiniStack; its log goes to a file, and what it unpacks into a folder beside it.
     pub fn ministack(log: &Path, settings: &Settings) -> io::Result<Self> {
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -50,7 +54,7 @@ impl Emulator {
         Self::start(command, endpoint, log, "/_ministack/health")
     }
 
-    /// Starts moto's server; its log goes to a file.
+    /// Starts moto's server; its log goes to a file, and what it unpacks into a folder beside it.
     pub fn moto(log: &Path) -> io::Result<Self> {
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -64,9 +68,11 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// The id of its process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    /// A command of the shell that ends it, for where it is not dropped.
+    pub fn end_command(&self) -> String {
+        let id = self.process.id();
+        let gone = format!("timeout 10 sh -c 'while kill -0 {id}; do sleep 0.1; done'");
+        format!("kill {id}; {gone}; {}", remove_command(self.scratch.path()))
     }
 
     fn start(mut command: Command, endpoint: String, log: &Path, health: &str) -> io::Result<Self> {
@@ -74,13 +80,16 @@ impl Emulator {
         // An emulator hands its environment on to functions: nothing of the developer's own.
         let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
         for (name, _) in std::env::vars_os() {
-            let kept = ["PATH", "HOME", "TMPDIR", "LANG"].iter().any(|kept| name == *kept);
+            let kept = ["PATH", "HOME", "LANG"].iter().any(|kept| name == *kept);
             if !kept && !given.contains(&name) {
                 command.env_remove(name);
             }
         }
+        let beside = log.parent().unwrap_or(Path::new("."));
+        let scratch = tempfile::Builder::new().prefix("tandem-emulator").tempdir_in(beside)?;
+        command.env("TMPDIR", scratch.path());
         let process = command.stdin(Stdio::null()).stdout(log_file.try_clone()?).stderr(log_file).spawn()?;
-        let mut emulator = Self { process, endpoint };
+        let mut emulator = Self { process, scratch, endpoint };
         let start = Instant::now();
         while ureq::get(format!("{}{health}", emulator.endpoint)).call().is_err() {
             if let Some(status) = emulator.process.try_wait()? {
@@ -103,6 +112,11 @@ impl Drop for Emulator {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A command of the shell that removes a folder.
+pub fn remove_command(folder: &Path) -> String {
+    format!("rm -rf '{}'", folder.display().to_string().replace('\'', r"'\''"))
 }
 
 /// A port that was free a moment ago.

@@ -64,6 +64,7 @@ fn build_container(folder: &Path, program: &str, test: bool) -> Result {
 }
 
 pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
+    setup::room()?;
     setup::everything()?;
     if filter.is_none() {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;

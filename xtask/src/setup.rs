@@ -25,6 +25,27 @@ pub(crate) fn prerequisites() -> Result {
     if missing.is_empty() { Ok(()) } else { Err(Failure { message: missing.join("\nerror: "), code: 2 }) }
 }
 
+/// Says when the disk may fill before all tests have run: what fails then seldom says so.
+pub(crate) fn room() -> Result {
+    /// What a first run writes, in GiB: measured.
+    const FIRST: u64 = 16;
+    /// The same where most is built already.
+    const LATER: u64 = 4;
+    let root = root();
+    let built = root.join("target/debug/deps").exists() && root.join("target/handlers").exists();
+    let needed = if built { LATER } else { FIRST };
+    let disk = rustix::fs::statvfs(&root)?;
+    let free = disk.f_bavail * disk.f_frsize / (1 << 30);
+    if free < needed {
+        eprintln!(
+            "note: {free} GiB are free at {}, and the tests write about {needed}: `cargo clean` removes what \
+             earlier builds left",
+            root.display()
+        );
+    }
+    Ok(())
+}
+
 /// Installs packages, unless they are there as pinned.
 pub(crate) fn packages(packages: Packages) -> Result {
     if packages.installed() {

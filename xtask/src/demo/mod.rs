@@ -93,7 +93,7 @@ impl Stage {
             ..Settings::default()
         };
         let emulator = step("Starting an emulator of AWS", || {
-            Ok(Emulator::ministack(&private().join("ministack.log"), &settings)?)
+            Ok(Emulator::ministack(&top.join("ministack.log"), &settings)?)
         })?;
         let account = Account {
             endpoint: emulator.endpoint.clone(),
