@@ -90,7 +90,7 @@ Examples:
     Generate(commands::generate::Options),
     /// Add a function to the spec, and its handler
     #[command(
-        after_help = "Examples:\n  tandem add function notify --on bucket=videos,suffix=.jpg\n  tandem add function nightly --on 'schedule=cron(0 3 * * ? *)'"
+        after_help = "Examples:\n  tandem add function notify --on bucket=inbox,suffix=.jpg\n  tandem add function nightly --on 'schedule=cron(0 3 * * ? *)'"
     )]
     Add(commands::add::Options),
     /// Build the handlers for Lambda

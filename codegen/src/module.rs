@@ -295,18 +295,18 @@ fn notifications(app: &App, whole: &mut Module) {
                     }
                     None => continue,
                 },
-                Some(Expr::Literal(Json::String(name))) => {
-                    // No other resource begins like that: names of entries hold single hyphens.
-                    let resource = format!("given__{}", names::slug(name));
-                    (Hcl::text(name).render(0), resource, true)
-                }
+                Some(Expr::Literal(Json::String(name))) => (Hcl::text(name).render(0), name.clone(), true),
                 _ => continue,
             };
             let document = documents.entry(bucket).or_insert((name, BTreeSet::new(), foreign));
             document.1.insert(entry.name.replace('-', "_"));
         }
     }
+    // No other resource begins with `given__`: names of entries hold single hyphens. `my.bucket` and `my-bucket`
+    // are one identifier.
+    let mut roles = names::Roles::default();
     for (bucket, (name, heard, foreign)) in documents {
+        let name = if foreign { format!("given__{}", roles.unique(&name)) } else { name };
         let lists: Vec<String> =
             heard.iter().map(|entry| format!("module.{entry}.{NOTIFICATIONS}")).collect();
         let mut content = Body::default();
@@ -374,7 +374,8 @@ fn write(
 fn versions(flavor: Flavor) -> Body {
     let (name, source, version) = match flavor {
         Flavor::Composite => ("tandem", "tandem/tandem", format!(">= {}", env!("CARGO_PKG_VERSION"))),
-        Flavor::Native => ("aws", "hashicorp/aws", ">= 6.0".to_owned()),
+        // The first that knows `invoked_via_function_url` of a permission.
+        Flavor::Native => ("aws", "hashicorp/aws", ">= 6.29".to_owned()),
     };
     let provider =
         Hcl::Map(vec![("source".to_owned(), source.into()), ("version".to_owned(), Hcl::Text(version))]);
@@ -436,6 +437,7 @@ fn readme(about: &About<'_>, module: &Module, templates: &Templates) -> Result<S
         &json!({
             "title": about.title,
             "doc": about.doc,
+            "native": about.flavor == Flavor::Native,
             "usage": usage.render(),
             "inputs": Json::Array(inputs.collect()),
             "outputs": Json::Array(outputs.collect()),

@@ -65,7 +65,18 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
     for (ty, name, body) in printer.resources {
         main.block("resource", &[&ty, &name], body);
     }
-    Ok(Module { main, variables: printer.variables, outputs })
+    let values = outputs.iter().map(|(_, _, value)| value.render(0));
+    let text = values.fold(main.render(), |text, value| text + "\n" + &value);
+    let mut variables = printer.variables;
+    // What only an image takes that others build and push would be set in vain.
+    variables.retain(|variable| variable.target.is_some() || names(&text, &variable.name));
+    Ok(Module { main, variables, outputs })
+}
+
+/// Whether a text names a variable.
+fn names(text: &str, variable: &str) -> bool {
+    let mut uses = text.split("var.").skip(1).filter_map(|rest| rest.strip_prefix(variable));
+    uses.any(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-'))
 }
 
 /// Another entry that hears of the bucket of this one, where that tells EventBridge, too.

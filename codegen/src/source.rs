@@ -291,12 +291,14 @@ fn resolve(text: &str) -> Kind {
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         _ => {}
     }
-    let number = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if let Some(digits) = number.strip_prefix("0x")
+    // Without a sign, which the schema knows for decimals alone.
+    if let Some(digits) = text.strip_prefix("0x")
+        && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         && let Ok(value) = i64::from_str_radix(digits, 16)
     {
         return Kind::Number(value.to_string());
     }
+    let number = text.strip_prefix(['-', '+']).unwrap_or(text);
     if number.starts_with(|c: char| c.is_ascii_digit()) {
         if let Ok(value) = text.parse::<i64>() {
             return Kind::Number(value.to_string());

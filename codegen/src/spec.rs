@@ -317,8 +317,13 @@ impl Reader {
         let span = || pair.value.locate(at, &pair.key_span);
         match self.names.get(name) {
             Some(definition) if definition.type_name == reference.composite => {
-                let variable = format!("{}_{}", name.replace('-', "_"), reference.output);
                 let target = Target { entry: name.to_owned(), output: reference.output };
+                let own = name.replace('-', "_");
+                let mut variable = format!("{own}_{}", reference.output);
+                // `orders-stream` with its `arn`, and `orders` with its `stream_arn`. No name holds two hyphens.
+                if entry.references.get(&variable).is_some_and(|other| *other != target) {
+                    variable = format!("{own}__{}", reference.output);
+                }
                 entry.references.insert(variable.clone(), target);
                 *value = Value::Reference(variable);
             }
@@ -335,9 +340,9 @@ impl Reader {
                 let candidates =
                     self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
                 let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
-                // A name is no handle of a task, and a bucket may well exist already.
-                let must = reference == tandem_model::input::Reference::LAUNCH
-                    && !name.trim_start().starts_with('{');
+                // A bucket may well exist already; what else exists is named by its ARN, or the handle of a task.
+                let given = name.starts_with("arn:") || name.trim_start().starts_with('{');
+                let must = reference != tandem_model::input::Reference::BUCKET && !given;
                 if !must && near.is_none() {
                     return;
                 }
@@ -432,7 +437,7 @@ mod tests {
             ("memroy_size", Code::UnknownInput),
             ("0", Code::OutOfRange),
             ("inbx", Code::UnknownReference),
-            ("x", Code::OutOfRange),
+            ("x", Code::UnknownReference),
             ("nothing", Code::UnknownReference),
             ("inbox", Code::DuplicateName),
         ];

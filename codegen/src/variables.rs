@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tandem_model::finding::{Path, Step};
 use tandem_model::input::{Body, Field, Reference, Rule, Shape, Source};
+use tandem_model::names;
 use tandem_model::value::Value;
 
 use crate::hcl::{Body as HclBody, Hcl};
@@ -86,7 +87,12 @@ impl Maker<'_> {
                 (Shape::Blocks(body), Value::List(blocks)) => {
                     let several = blocks.len() > 1;
                     let blocks = blocks.iter().enumerate().map(|(index, block)| {
-                        let at = if several { at.join(Step::Index(index)) } else { at.clone() };
+                        // One that has a name keeps its variables when others come and go.
+                        let at = match block.get("name").as_text() {
+                            Some(name) => at.join(Step::Key(names::slug(name))),
+                            None if several => at.join(Step::Index(index)),
+                            None => at.clone(),
+                        };
                         self.block(block, body, &at)
                     });
                     Value::List(blocks.collect())

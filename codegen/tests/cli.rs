@@ -201,3 +201,62 @@ fn templates_can_be_taken_out_changed_and_used() {
     write(at, "mine/terraform.tf.hbs", "{{nothing}}");
     assert!(tandem(at, &["generate"]).expect(1).stderr.contains("TDM044"));
 }
+
+/// Specs whose entries do not go together, each with what must be said of it.
+const APART: [(&str, &str); 5] = [
+    (
+        "tables: { orders: { key: id } }\nfunctions: { f: { on: { table: orders } } }",
+        "`f` takes the `stream_arn` of `orders`, which has none",
+    ),
+    (
+        "buckets: { uploads: {} }\nfunctions: { f: {} }\n\
+         workflows: { w: { on: { bucket: uploads }, step: { name: s, function: f } } }",
+        "Set `event_bridge: true` on `uploads`",
+    ),
+    (
+        "buckets: { uploads: {} }\nthumbnailers: { v: { bucket: uploads, task: { image: 'x:1' } } }",
+        "Set `event_bridge: true` on `uploads`",
+    ),
+    (
+        "queues: { q: { visibility_timeout: 60 } }\nfunctions: { f: { timeout: 300, on: { queue: q } } }",
+        "`f` reads `q`: the queue hides a message for 60 s",
+    ),
+    ("functions: { f: { on: { queue: jobs } } }", "there is no `jobs` among the queues"),
+];
+
+#[test]
+fn entries_must_go_together() {
+    for (spec, said) in APART {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "tandem.yaml", &format!("app: shop\n{spec}\n"));
+        let run = tandem(folder.path(), &["check", "--color", "never"]).expect(1);
+        assert!(run.stderr.contains(said), "no {said:?} of {spec}:\n{}", run.stderr);
+    }
+}
+
+/// The output of one entry may be called as another entry is.
+#[test]
+fn every_reference_has_a_variable_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(
+        folder.path(),
+        "tandem.yaml",
+        "app: shop\ntables: { orders: { key: id, stream: NEW_IMAGE } }\nstreams: { orders-stream: {} }\n\
+         functions: { f: { on: { table: orders }, writes: { stream: orders-stream } } }\n",
+    );
+    tandem(folder.path(), &["generate"]).expect(0);
+    let main = read(folder.path(), "terraform/main.tf");
+    for output in ["module.orders.stream_arn", "module.orders_stream.arn"] {
+        assert!(main.contains(output), "no {output} in:\n{main}");
+    }
+    assert!(read(folder.path(), "handlers/f/src/handler.rs").contains("on_change"));
+}
+
+#[test]
+fn a_policy_is_of_the_project_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "tandem.yaml", GOOD);
+    let policy = tandem(folder.path(), &["policy", "--project", "shop-prod"]).expect(0).stdout;
+    assert!(policy.contains("shop-prod-notice") && !policy.contains("shop-notice"), "{policy}");
+    tandem(folder.path(), &["policy", "--project", "Shop"]).expect(2);
+}

@@ -26,8 +26,8 @@ pub struct Context {
     pub code: BTreeMap<String, Result<CodeFacts, String>>,
     /// Settings of existing objects that inputs name by ARN.
     pub objects: BTreeMap<String, BTreeMap<String, Json>>,
-    /// The VPCs of subnets that inputs name; `None` for one that does not exist.
-    pub subnets: BTreeMap<String, Option<String>>,
+    /// The VPCs of subnets that inputs name; `None` for one that does not exist, an error where that cannot be told.
+    pub subnets: BTreeMap<String, Result<Option<String>, String>>,
     /// What build contexts hold, by [`BuildContext`]; an error where one cannot be used.
     pub builds: BTreeMap<BuildContext, Result<String, String>>,
 }

@@ -183,11 +183,6 @@ impl Graph {
         self.objects.iter().find(|object| object.key == *key)
     }
 
-    /// Whether there is an object of this kind in this role.
-    pub fn has(&self, kind: &Kind, role: &str) -> bool {
-        self.get(&Key::new(kind, role)).is_some()
-    }
-
     /// Whether some field or output speaks of a place.
     pub fn speaks_of(&self, place: Place) -> bool {
         let fields = self.objects.iter().flat_map(|object| object.fields.values());

@@ -9,6 +9,7 @@ extern crate self as tandem_model;
 
 pub mod access;
 pub mod artifact;
+pub mod capacity;
 pub mod checks;
 pub mod composite;
 pub mod composites;

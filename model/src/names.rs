@@ -1,6 +1,8 @@
 //! Names of objects: deterministic from project, name and role, so that a lost state finds again
 //! what it made.
 
+use std::collections::BTreeSet;
+
 use crate::context::Context;
 use crate::expr::{Expr, Place};
 use crate::ownership::Owner;
@@ -13,7 +15,13 @@ pub const MAX_NAME: usize = 64;
 const LONGEST_REGION: usize = 16;
 
 /// What shortening leaves of a name at the least: of that of a role in IAM, before its hash.
-const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - 8;
+const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - HASH;
+
+/// The length of a hash in hexadecimal digits.
+const HASH: usize = 8;
+
+/// How long a shortened name is at the least: hyphens at the end of what is kept, two at the most, go.
+const SHORTEST_CUT: usize = LEAST_KEPT - 2 + 1 + HASH;
 
 /// Checks the name of a composite or project: lower case, digits and single hyphens.
 pub fn check_name(name: &str) -> Result<(), String> {
@@ -56,8 +64,8 @@ pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
 pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
     let place = Expr::concat([Expr::Place(Place::Account), "/".into(), Expr::Place(Place::Region)]);
-    // S3 allows 63 characters; the hash takes 8.
-    let own = shorten(&join(project, name, &[role]), 63 - 1 - 8);
+    // S3 allows 63 characters, and a hash follows.
+    let own = shorten(&join(project, name, &[role]), 63 - 1 - HASH);
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
 }
 
@@ -75,11 +83,36 @@ pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
     let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
     // A shortened name ends in a hash, and does not say any more what it is of.
     let last = name.rsplit('-').next().unwrap_or_default();
-    if last.len() == 8 && last.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let hashed = last.len() == HASH && last.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if hashed && name.len() >= SHORTEST_CUT {
         return None;
     }
     let rest = name.strip_prefix(&join(&owner.project, &owner.name, &[]))?;
     if rest.is_empty() { Some("main".to_owned()) } else { rest.strip_prefix("--").map(slug) }
+}
+
+/// The name of an object that is unique in its region, of a composite that exists: what inputs name it by follows
+/// in parts.
+pub fn of(owner: &Owner, parts: &[&str], limit: usize) -> String {
+    shorten(&join(&owner.project, &owner.name, parts), limit)
+}
+
+/// Roles of which each is given once: where two would be the same, the later is numbered.
+#[derive(Debug, Default)]
+pub struct Roles(BTreeSet<String>);
+
+impl Roles {
+    /// The role that a text makes.
+    pub fn unique(&mut self, text: &str) -> String {
+        let role = role(text);
+        let mut numbered = role.clone();
+        let mut number = 1;
+        while !self.0.insert(numbered.clone()) {
+            number += 1;
+            numbered = format!("{role}_{number}");
+        }
+        numbered
+    }
 }
 
 /// What names of folders begin with.
@@ -199,6 +232,26 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_inputs_name_is_told_from_what_was_cut() {
+        let owner = Owner::parse("shop/eu-central-1/queues/work").expect("an owner");
+        for (name, role) in [
+            ("shop-work", Some("main")),
+            ("shop-work--orders", Some("orders")),
+            ("shop-work--orders-3fa85f64.fifo", Some("orders_3fa85f64")),
+            ("shop-work--orders--eu-central-1", Some("orders")),
+            ("shop-works--orders", None),
+            ("shop-work-3fa85f64", None),
+        ] {
+            assert_eq!(role_among(&owner, name).as_deref(), role, "{name}");
+        }
+        let long = Owner { project: "p".repeat(40), ..owner };
+        for limit in [80, 75, 64, 64 - 2 - LONGEST_REGION] {
+            let name = of(&long, &["orders", &"o".repeat(40)], limit);
+            assert_eq!(role_among(&long, &name), None, "{name}");
         }
     }
 

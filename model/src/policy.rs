@@ -144,8 +144,9 @@ impl Grant {
             Self::StartExecution(machine) => ("StartExecution", &["states:StartExecution"], machine.clone()),
             Self::WatchExecutions(executions) => (
                 "WatchExecutions",
-                &["states:DescribeExecution", "states:StopExecution"],
-                Expr::concat([executions.clone(), "/*".into()]),
+                &["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
+                // Those of a map are below its label, or its name.
+                Expr::list([":*", "/*"].map(|all| Expr::concat([executions.clone(), all.into()]))),
             ),
             Self::WatchTasks(_) => {
                 ("WatchTasks", &["ecs:DescribeTasks", "ecs:StopTask"], Expr::arn("ecs", "task/*"))
@@ -183,7 +184,12 @@ impl Grant {
                 ("InvokeFunction", &["lambda:InvokeFunction"], function.clone())
             }
             Self::UseKey(key) => ("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone()),
-            Self::ReadObjects(bucket, prefix) => ("ReadObjects", &["s3:GetObject"], objects(bucket, prefix)),
+            Self::ReadObjects(bucket, prefix) => (
+                "ReadObjects",
+                // A copy takes the tags along.
+                &["s3:GetObject", "s3:GetObjectTagging"],
+                objects(bucket, prefix),
+            ),
             Self::WriteObjects(bucket, prefix) => {
                 ("WriteObjects", &["s3:PutObject"], objects(bucket, prefix))
             }
@@ -338,14 +344,18 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
             Some(sources) => ("ArnEquals", Expr::map([("aws:SourceArn", one_or_list(sources))])),
             None => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
         };
-        statements.push(Expr::map([
-            ("Sid", Expr::from(format!("Send{number}"))),
-            ("Effect", "Allow".into()),
-            ("Principal", Expr::map([("Service", sender)])),
-            ("Action", action.into()),
-            ("Resource", receiver.clone()),
-            ("Condition", Expr::map([condition])),
-        ]));
+        let mut statement = BTreeMap::from([
+            ("Sid".to_owned(), Expr::from(format!("Send{number}"))),
+            ("Effect".to_owned(), "Allow".into()),
+            ("Principal".to_owned(), Expr::map([("Service", sender)])),
+            ("Action".to_owned(), action.into()),
+            ("Resource".to_owned(), receiver.clone()),
+        ]);
+        // EventBridge tells a topic neither account nor rule: under a condition nothing of it would come.
+        if (service, sender) != ("sns", "events.amazonaws.com") {
+            statement.insert("Condition".to_owned(), Expr::map([condition]));
+        }
+        statements.push(Expr::Map(statement));
     }
     // SNS takes no wildcard for actions.
     let refused = if service == "sqs" { "sqs:*" } else { action };

@@ -88,7 +88,7 @@ fn steps_of_workflows_are_checked() {
         ),
         (
             json!([
-                step("a", json!({ "map": { "bucket": "b", "key": "k" } })),
+                step("a", json!({ "map": { "bucket": "lists", "key": "k" } })),
                 step("b", json!({ "within": "a" })),
             ]),
             vec![(Code::Choice, "step[0].map")],
@@ -103,6 +103,17 @@ fn steps_of_workflows_are_checked() {
         (
             json!([step("a", json!({ "callback": format!("{QUEUE}.fifo") }))]),
             vec![(Code::Choice, "step[0].callback")],
+        ),
+        (
+            json!([
+                step("a", json!({ "parallel": ["x", "x"] })),
+                step("b", json!({ "within": "a", "branch": "x" }))
+            ]),
+            vec![(Code::DuplicateName, "step[0].parallel")],
+        ),
+        (
+            json!([step("a", json!({ "fail": "{% $states.input.cause" }))]),
+            vec![(Code::OutOfRange, "step[0].fail")],
         ),
         (json!([step("a", many(3000)), step("b", json!({ "within": "a" }))]), vec![]),
         (
@@ -163,6 +174,22 @@ fn steps_of_workflows_are_checked() {
 }
 
 #[test]
+fn steps_are_not_nested_without_an_end() {
+    let map = |depth: usize| {
+        let mut map = json!({ "name": format!("m{depth}"), "map": { "count": 1 } });
+        if depth > 0 {
+            map["within"] = format!("m{}", depth - 1).into();
+        }
+        map
+    };
+    // As deep as this, the checks would take a minute, and run out of stack.
+    let mut steps: Vec<Json> = (0..2000).map(map).collect();
+    steps.push(json!({ "name": "last", "within": "m1999", "wait": 1 }));
+    let found = found("workflow", &json!({ "name": "w", "step": steps }));
+    assert!(found.contains(&(Code::OutOfRange, "step[30].within".to_owned())), "{found:?}");
+}
+
+#[test]
 fn triggers_are_checked() {
     for (on, wanted) in [
         (json!([{ "http": "api", "auth": "none" }]), vec![]),
@@ -196,6 +223,16 @@ fn triggers_are_checked() {
         ),
         (json!([{ "event_pattern": "{}" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
         (json!([{ "event_pattern": "[1]" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
+        (json!([{ "bucket": "b-1", "suffix": "*.png" }]), vec![(Code::OutOfRange, "on[0].suffix")]),
+        (json!([{ "bucket": "No Such Bucket!" }]), vec![(Code::OutOfRange, "on[0].bucket")]),
+        // Names that would be one: of the topic, and of the first rule.
+        (
+            json!([
+                { "topic": "arn:aws:sns:eu-central-1:123456789012:event" },
+                { "event_pattern": "{\"source\":[\"a\"]}" },
+            ]),
+            vec![],
+        ),
     ] {
         let code = json!({ "image_uri": "i" });
         expect("event_function", &json!({ "name": "f", "code": code, "on": on }), &wanted);
@@ -204,6 +241,28 @@ fn triggers_are_checked() {
     let writes = json!([{ "table": "t" }]);
     let wanted = [(Code::OutOfRange, "writes[0].table")];
     expect("event_function", &json!({ "name": "f", "code": code, "writes": writes }), &wanted);
+}
+
+#[test]
+fn what_is_set_for_a_container_is_not_set_by_hand() {
+    let task = |more: Json| {
+        let mut task =
+            json!({ "name": "t", "image": "i", "bucket_access": [{ "bucket": "b-1", "read": [""] }] });
+        task.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        task
+    };
+    let ours = json!({ "TANDEM_RESOURCES": "mine" });
+    expect(
+        "container_task",
+        &task(json!({ "environment": ours })),
+        &[(Code::Environment, "environment[\"TANDEM_RESOURCES\"]")],
+    );
+    expect(
+        "container_task",
+        &task(json!({ "schedule": { "expression": "rate(1 day)", "environment": ours } })),
+        &[(Code::Environment, "schedule.environment[\"TANDEM_RESOURCES\"]")],
+    );
+    expect("container_task", &task(json!({})), &[]);
 }
 
 #[test]
@@ -235,6 +294,12 @@ fn queues_and_tables_are_checked() {
         &json!({ "name": "g", "queue": queue, "consumer": consumer }),
         &[(Code::VisibilityTimeout, "queue[0].visibility_timeout")],
     );
+    let topics: Vec<Json> = [("1", "jobs-3"), ("1", "jobs"), ("2", "jobs"), ("3", "jobs")]
+        .iter()
+        .map(|(account, name)| json!({ "topic": format!("arn:aws:sns:eu-central-1:{account}:{name}") }))
+        .collect();
+    expect("queue", &json!({ "name": "q", "on": topics }), &[]);
+    expect("table", &json!({ "name": "t", "key": "" }), &[(Code::OutOfRange, "key")]);
     let wanted = [(Code::Choice, "sort_key")];
     expect("table", &json!({ "name": "t", "key": "k", "sort_key": "k" }), &wanted);
 }

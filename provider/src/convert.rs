@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tandem_model::finding::{Finding, Path as InputPath, Severity as InputSeverity, Step as InputStep};
-use tandem_model::input::{Body, Field, Rule, Shape, union};
+use tandem_model::input::{Body, Field, Rule, Shape, Variant, union};
 use tandem_model::value::Value as Input;
 use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
 use tfplugin::types::Type;
@@ -27,16 +27,65 @@ fn nested(field: &Field, body: &Body, single: bool) -> NestedBlock {
     let block = match body {
         Body::Fields(fields) => block(fields, field.doc),
         // Which fields are required depends on the shape chosen: the reader of inputs says so.
-        Body::Choice(variants) => {
-            let mut fields = union(variants);
-            fields.iter_mut().for_each(|field| field.required = false);
-            block(&fields, field.doc)
-        }
+        Body::Choice(variants) => choice(variants, field.doc),
     };
     let nesting = if single { Nesting::Single } else { Nesting::List };
     // Terraform's own complaint about a missing block comes first, and names it.
     let min_items = i64::from(single && field.required);
     NestedBlock { name: field.name.to_owned(), nesting, block, min_items, max_items: min_items }
+}
+
+/// The block that holds the inputs of one of several shapes: each says which of them it goes with.
+fn choice(variants: &[Variant], description: &str) -> Block {
+    let mut fields = union(variants);
+    fields.iter_mut().for_each(|field| field.required = false);
+    let mut block = block(&fields, description);
+    for attribute in &mut block.attributes {
+        attribute.description = describe_among(variants, &attribute.name);
+    }
+    for nested in &mut block.blocks {
+        nested.block.description = describe_among(variants, &nested.name);
+    }
+    block
+}
+
+/// The documentation of an input that some of several shapes have, each with rules and a default of its own.
+fn describe_among(variants: &[Variant], name: &str) -> String {
+    let mut texts: Vec<(String, Vec<&str>)> = Vec::new();
+    for variant in variants {
+        let shape = variant.discriminator().name;
+        let Some(field) = variant.fields.iter().find(|field| field.name == name) else { continue };
+        if shape == name {
+            return format!("{} {}", variant.doc, describe(field));
+        }
+        let required = if field.required { "Required. " } else { "" };
+        let text = format!("{required}{}", describe(field));
+        match texts.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, shapes)) => shapes.push(shape),
+            None => texts.push((text, vec![shape])),
+        }
+    }
+    let of = |shapes: &[&str]| {
+        let without: Vec<&str> = variants.iter().map(|variant| variant.discriminator().name).collect();
+        let without: Vec<&str> = without.into_iter().filter(|shape| !shapes.contains(shape)).collect();
+        match without[..] {
+            [] => String::new(),
+            _ if texts.len() == 1 && without.len() < shapes.len() => {
+                format!("Not with {}. ", either(&without))
+            }
+            _ => format!("With {}: ", either(shapes)),
+        }
+    };
+    texts.iter().map(|(text, shapes)| format!("{}{text}", of(shapes))).collect::<Vec<_>>().join(" ")
+}
+
+/// Names as a list in words: `a`, `b` or `c`.
+fn either(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 fn attribute(field: &Field, shape: &Shape) -> Attribute {

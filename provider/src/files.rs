@@ -91,9 +91,8 @@ pub(crate) async fn collect(
             }
             Pointer::Subnet(id) => {
                 let Some(aws) = aws else { continue };
-                if let Ok(vpc) = aws.ec2.vpc_of(&id).await {
-                    context.subnets.insert(id, vpc);
-                }
+                let vpc = aws.ec2.vpc_of(&id).await.map_err(|failure| failure.to_string());
+                context.subnets.insert(id, vpc);
             }
         }
     }

@@ -74,12 +74,8 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
             attributes: ["create", "update", "delete"]
                 .into_iter()
                 .map(|name| {
-                    Attribute::new(
-                        name,
-                        Type::String,
-                        Mode::Optional,
-                        format!("Of a {name}. Default: `20m`."),
-                    )
+                    let text = format!("How long to {name} may take. Default: `20m`.");
+                    Attribute::new(name, Type::String, Mode::Optional, text)
                 })
                 .collect(),
             ..Block::default()

@@ -165,6 +165,24 @@ fn parted(text: &str) -> (String, String) {
     (rest, listings)
 }
 
+/// Services that tell tags with the object, under its own action.
+const TELL_TAGS: [&str; 2] = ["ec2", "ecs"];
+
+/// An action of one kind does not stand for that of another: what tells whose an object is must be in its own.
+#[test]
+fn whoever_deploys_may_read_the_tags_of_every_kind() {
+    let reads = |action: &str| {
+        let verb = action.split_once(':').map_or(action, |(_, verb)| verb);
+        verb.contains("Tag") && ["Get", "List", "Describe"].iter().any(|start| verb.starts_with(start))
+    };
+    for kind in kinds::ALL.iter().filter(|kind| kind.tags && !TELL_TAGS.contains(&kind.service)) {
+        let mut actions = kind.access.iter().flat_map(|access| access.actions);
+        // Its GET is one for everything.
+        let of_api = kind.service == "apigatewayv2";
+        assert!(of_api || actions.any(|action| reads(action)), "no action reads the tags of {}", kind.name);
+    }
+}
+
 #[test]
 fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     let (mut called, mut called_to_list) = (BTreeSet::new(), BTreeSet::new());

@@ -1,6 +1,8 @@
 //! Bad input: a diagnostic at the exact attribute, as early as it can be known, and nothing made.
 
 use serde_json::{Value as Json, json};
+use tandem_model::composites;
+use tandem_tests::environment::root;
 use tandem_tests::terraform::Run;
 
 use crate::stage::{On, Stage};
@@ -21,7 +23,8 @@ fn validate(resources: Json) -> Run {
 
 #[test]
 fn bad_input_is_found_at_validate() {
-    let two_filters = json!([{ "bucket": "b", "prefix": "in/" }, { "bucket": "b", "prefix": "in/deeper/" }]);
+    let two_filters =
+        json!([{ "bucket": "inbox", "prefix": "in/" }, { "bucket": "inbox", "prefix": "in/deeper/" }]);
     for (inputs, parts) in [
         (
             json!({ "code": { "zip": "no.zip" } }),
@@ -46,7 +49,7 @@ fn bad_input_is_found_at_validate() {
             json!({ "on": [{ "schedule": "rate(1 hour)", "prefix": "x" }] }),
             vec!["`prefix` does not go with `schedule`"],
         ),
-        (json!({ "on": [{ "bucket": "b", "sufix": ".mp4" }] }), vec!["Did you mean \"suffix\"?"]),
+        (json!({ "on": [{ "bucket": "inbox", "sufix": ".mp4" }] }), vec!["Did you mean \"suffix\"?"]),
         (json!({ "memory_size": 64 }), vec!["64 is not between 128 and 10240"]),
         (json!({ "memory_size": 128.5 }), vec!["whole number"]),
         (json!({ "environment": { "AWS_REGION": "x" } }), vec!["Lambda sets `AWS_REGION` itself"]),
@@ -191,4 +194,23 @@ fn another_account_is_refused() {
     let other: String = stage.account.id.chars().rev().collect();
     stage.terraform.set("AWS_ACCESS_KEY_ID", &other);
     stage.terraform.plan().expect_failure(&["Another account than the recorded one", &stage.account.id]);
+}
+
+/// What the pages of the documentation show is no bad input.
+#[test]
+fn examples_of_the_documentation_are_valid() {
+    let folder = root().join("examples/resources");
+    let mut seen = 0;
+    for example in std::fs::read_dir(&folder).expect("examples") {
+        let path = example.expect("an example").path().join("resource.tf");
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let stage = Stage::new(On::MiniStack);
+        let providers = "terraform { required_providers { tandem = { source = \"tandem/tandem\" } } }";
+        stage.terraform.write("main.tf", format!("{providers}\n{text}"));
+        let run = stage.terraform.run(&["validate", "-no-color"]);
+        assert!(run.text.contains("The configuration is valid"), "{}:\n{}", path.display(), run.text);
+        seen += 1;
+    }
+    assert_eq!(seen, composites::ALL.len());
 }

@@ -44,7 +44,7 @@ fn bad_input_is_found_before_anything_is_made() {
             ),
             vec!["in `environment` as well as in `secrets`"],
         ),
-        (task(&json!({ "bucket_access": [{ "bucket": "b" }] })), vec!["`read` nor `write` is given"]),
+        (task(&json!({ "bucket_access": [{ "bucket": "inbox" }] })), vec!["`read` nor `write` is given"]),
         (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["There is no subnet `subnet-0`"]),
         (
             thumbnailer(&json!({ "video_suffixes": [".mp4", ""] })),

@@ -75,20 +75,51 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
     let schemas: Json = serde_json::from_str(json)?;
     let provider = &schemas["provider_schemas"]["registry.terraform.io/tandem/tandem"];
     let mut pages = BTreeMap::new();
-    let index =
-        page("tandem Provider", &provider["provider"]["block"], &read("examples/provider/provider.tf")?, "");
+    let resources = provider["resource_schemas"].as_object().ok_or("resources")?;
+    let mut list = String::from("\n## Resources\n\n");
+    for (name, schema) in resources {
+        let _ = writeln!(list, "- [`{name}`](resources/{}.md): {}", short(name), summary(&schema["block"]));
+    }
+    list.push_str(ALL_RESOURCES);
+    let index = page(
+        "tandem Provider",
+        &provider["provider"]["block"],
+        &read("examples/provider/provider.tf")?,
+        &list,
+    );
     pages.insert(PathBuf::from("index.md"), index);
-    for (name, schema) in provider["resource_schemas"].as_object().ok_or("resources")? {
+    for (name, schema) in resources {
         let example = read(&format!("examples/resources/{name}/resource.tf"))?;
-        let import = read(&format!("examples/resources/{name}/import.sh"))?;
-        let import = format!("\n## Import\n\n```shell\n{import}```\n");
-        let short = name.strip_prefix("tandem_").unwrap_or(name);
+        let import = format!(
+            "\n## Import\n\n{IMPORT}\n```terraform\nimport {{\n  to = {name}.it\n  id = \"NAME\"\n}}\n```\n\n\
+             ```shell\nterraform import {name}.it NAME\n```\n"
+        );
         pages.insert(
-            Path::new("resources").join(format!("{short}.md")),
+            Path::new("resources").join(format!("{}.md", short(name))),
             page(&format!("{name} (Resource)"), &schema["block"], &example, &import),
         );
     }
     Ok(pages)
+}
+
+/// What the page of the provider says of all resources.
+const ALL_RESOURCES: &str = "
+Each makes and owns several objects of AWS. Their names are made of project, name and role (`shop-prod-notice--dead-letters`); long ones are cut, and end in a hash. `components` shows every object with its settings, and `drift` what differs from them in AWS. Changes are made in place where AWS can; what holds data is replaced or deleted only with `force_destroy`, but for streams, which have none.
+";
+
+/// What every page says of imports.
+const IMPORT: &str = "\
+By its name, or by `PROJECT/REGION/TYPE/NAME`, where project and region must be those of the provider. Only what Tandem made can be imported, and only once it is complete. What AWS tells is read back; what it does not tell, such as the paths of code and `force_destroy`, comes from the configuration, so that an apply of the configuration that was applied last changes nothing in AWS.
+";
+
+/// The name of a resource without that of the provider.
+fn short(name: &str) -> &str {
+    name.strip_prefix("tandem_").unwrap_or(name)
+}
+
+/// The first line of a description.
+fn summary(block: &Json) -> &str {
+    block["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default()
 }
 
 fn read(path: &str) -> Result<String> {
@@ -97,7 +128,7 @@ fn read(path: &str) -> Result<String> {
 
 fn page(title: &str, block: &Json, example: &str, import: &str) -> String {
     let description = block["description"].as_str().unwrap_or_default();
-    let first = description.lines().next().unwrap_or_default();
+    let first = summary(block);
     let mut text = format!(
         "---\npage_title: {title:?}\ndescription: |-\n  {first}\n---\n\n# {title}\n\n{description}\n\n\
          ## Example Usage\n\n```terraform\n{example}```\n\n## Schema\n"

@@ -26,7 +26,7 @@ enum What {
     Function {
         /// Its name
         name: String,
-        /// What sets it off, such as `bucket=videos,suffix=.mp4`; several times for several triggers
+        /// What sets it off, such as `bucket=inbox,suffix=.mp4`; several times for several triggers
         #[arg(long, value_name = "KEY=VALUE,…", required = true)]
         on: Vec<String>,
         /// A task that it may start; several times for several
@@ -78,7 +78,7 @@ fn trigger(text: &str) -> Result<Json, Failure> {
             // A comma inside of a value, as in `cron(0 3,4 * * ? *)`.
             (None, Some((_, value))) => value.push_str(&format!(",{part}")),
             (None, None) => {
-                let message = format!("{text:?} is not a trigger such as `bucket=videos,suffix=.mp4`");
+                let message = format!("{text:?} is not a trigger such as `bucket=inbox,suffix=.mp4`");
                 return Err(Failure::Usage(message));
             }
         }

@@ -1,7 +1,7 @@
 //! `tandem build`
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use clap::Args;
 use serde_json::Value as Json;
@@ -69,22 +69,19 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         .map(|name| Handler::find(&folder, name, &metadata))
         .collect::<Result<Vec<_>, _>>()?;
     if options.test {
-        cargo(&folder, "test", &handlers, options)?;
+        // Tests say the same without minutes of optimisation.
+        run_command(&mut cargo(&folder, "test", &handlers, options), RUSTUP)?;
     }
     let native = options.architecture == Architecture::default() && cfg!(target_os = "linux");
-    if native {
-        cargo(&folder, "build", &handlers, options)?;
+    let target = Path::new(metadata["target_directory"].as_str().unwrap_or_default());
+    let binaries = if native {
+        build(&folder, &handlers, options)?
     } else {
         lambda(&folder, &handlers, options)?;
-    }
-    let target = metadata["target_directory"].as_str().unwrap_or_default();
-    let target = Path::new(target);
-    for handler in &handlers {
-        let binary = if native {
-            target.join("release").join(&handler.package)
-        } else {
-            target.join("lambda").join(&handler.package).join("bootstrap")
-        };
+        let binary = |handler: &Handler| target.join("lambda").join(&handler.package).join("bootstrap");
+        handlers.iter().map(binary).collect()
+    };
+    for (handler, binary) in handlers.iter().zip(binaries) {
         let to = folder.join(bootstrap(&handler.name));
         let bytes = std::fs::read(&binary).map_err(|error| format!("{}: {error}", binary.display()))?;
         let put = |path: &Path, content: &[u8], mode| {
@@ -127,16 +124,35 @@ impl Handler {
     }
 }
 
-fn cargo(folder: &Path, command: &str, handlers: &[Handler], options: &Options) -> Outcome {
+fn cargo(folder: &Path, command: &str, handlers: &[Handler], options: &Options) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(command).current_dir(folder).args(options.locked.then_some("--locked"));
-    // Tests say the same without minutes of optimisation.
-    cargo.args((command == "build").then_some("--release"));
     handlers.iter().for_each(|handler| {
         cargo.args(["--package", &handler.id]);
     });
-    run_command(&mut cargo, "cargo is installed by https://rustup.rs")
+    cargo
 }
+
+/// Builds for release; the binaries of the handlers, wherever the user's configuration has cargo put them.
+fn build(folder: &Path, handlers: &[Handler], options: &Options) -> Result<Vec<PathBuf>, Failure> {
+    let mut command = cargo(folder, "build", handlers, options);
+    command.args(["--release", "--message-format", "json-render-diagnostics"]).stdout(Stdio::piped());
+    let output = command.spawn().and_then(Child::wait_with_output);
+    let output = ended(&command, output.map(|output| (output.status, output.stdout)), RUSTUP)?;
+    let messages: Vec<Json> =
+        output.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let binary = |handler: &Handler| {
+        let of_handler = |message: &&Json| message["package_id"] == handler.id.as_str();
+        let mut binaries =
+            messages.iter().filter(of_handler).filter_map(|message| message["executable"].as_str());
+        binaries.next().map(PathBuf::from).ok_or_else(|| {
+            Failure::Usage(format!("`{}` has no program: give its package a `src/main.rs`", handler.name))
+        })
+    };
+    handlers.iter().map(binary).collect()
+}
+
+const RUSTUP: &str = "cargo is installed by https://rustup.rs";
 
 fn lambda(folder: &Path, handlers: &[Handler], options: &Options) -> Outcome {
     let mut cargo = Command::new("cargo-lambda");
@@ -149,8 +165,18 @@ fn lambda(folder: &Path, handlers: &[Handler], options: &Options) -> Outcome {
 }
 
 fn run_command(command: &mut Command, missing: &str) -> Outcome {
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
+    let status = command.status();
+    ended(command, status.map(|status| (status, ())), missing)
+}
+
+/// What a program that ended gives, or how it failed; what it said was shown.
+fn ended<T>(
+    command: &Command,
+    result: std::io::Result<(ExitStatus, T)>,
+    missing: &str,
+) -> Result<T, Failure> {
+    match result {
+        Ok((status, given)) if status.success() => Ok(given),
         Ok(_) => Err(Failure::Findings),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Failure::Usage(format!("{} is not there; {missing}", command.get_program().display())))

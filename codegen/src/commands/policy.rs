@@ -3,12 +3,17 @@
 use clap::Args;
 use tandem_model::access::{LONGEST_MANAGED_POLICY, Part, deployment};
 use tandem_model::context::Context;
+use tandem_model::graph::Graph;
+use tandem_model::names;
 
 use crate::{Failure, Global, Outcome};
 
 /// Options of `policy`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// The `project` of the provider; the name of the spec's app without it, which native modules always have
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
     /// The 12 digits of the account; any without it
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
@@ -23,22 +28,36 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     {
         return Err(Failure::Usage(format!("{account:?} is no account: it has 12 digits")));
     }
+    if let Some(Err(message)) = options.project.as_deref().map(names::check_name) {
+        return Err(Failure::Usage(format!("--project: {message}")));
+    }
     let (_, app) = super::app(global)?;
     let context = Context {
-        project: Some(app.name.clone()),
+        project: Some(options.project.clone().unwrap_or_else(|| app.name.clone())),
         account: options.account.clone(),
         region: options.region.clone(),
         ..Context::default()
     };
+    // Names follow from the project.
+    let graphs: Vec<Graph> = app
+        .entries
+        .iter()
+        .map(|entry| match &options.project {
+            Some(_) => entry.definition.expand(&entry.inputs, &context).graph,
+            None => Some(entry.graph.clone()),
+        })
+        .map(|graph| graph.ok_or_else(|| "the spec cannot be expanded; `tandem check` says why".to_owned()))
+        .collect::<Result<_, String>>()?;
     let parts: Vec<Part<'_>> = app
         .entries
         .iter()
-        .map(|entry| {
+        .zip(&graphs)
+        .map(|(entry, graph)| {
             let takes = entry.references.iter().filter_map(|(variable, target)| {
                 let index = app.entries.iter().position(|other| other.name == target.entry)?;
                 Some((variable.as_str(), (index, target.output)))
             });
-            Part { graph: &entry.graph, takes: takes.collect() }
+            Part { graph, takes: takes.collect() }
         })
         .collect();
     let policy = deployment(&parts, &context);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
 use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::{Key, Object};
 use tandem_model::input::{Rule, Shape};
+use tandem_model::kinds::s3;
 
 use super::expressions::address;
 use super::{Printer, role};
@@ -289,7 +291,13 @@ impl Printer<'_> {
         let pairs = ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"];
         let mut entry: Vec<(String, Hcl)> = Vec::new();
         for name in pairs {
-            let value = object.fields.get(name).map_or(Hcl::Null, |expr| self.expr(expr));
+            let value = match object.fields.get(name) {
+                None => Hcl::Null,
+                Some(Expr::Literal(Json::String(text))) if name.starts_with("filter_") => {
+                    Hcl::text(s3::encoded(text))
+                }
+                Some(expr) => self.expr(expr),
+            };
             entry.push((name.to_owned(), value));
         }
         let Expr::Attribute(made, _) = &own else {

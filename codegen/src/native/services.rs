@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
+use tandem_model::capacity::CAPACITIES;
 use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::Object;
 
@@ -74,13 +75,6 @@ const BLOCKS: &[(&str, &str, Pairs, Pairs)] = &[
         &[("kms_key_id", "kms_key_id")],
         &[("type", "\"CUSTOMER_MANAGED_KMS_KEY\"")],
     ),
-];
-
-/// What the tasks of a schedule run on, by its word for it.
-const CAPACITIES: &[(&str, &[&str])] = &[
-    ("fargate", &["FARGATE"]),
-    ("fargate_spot", &["FARGATE_SPOT"]),
-    ("mixed", &["FARGATE", "FARGATE_SPOT"]),
 ];
 
 impl Printer<'_> {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
 use tandem_model::checks::filters;
+use tandem_model::checks::visibility::too_short;
 use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
 use tandem_model::graph::Object;
 
-use super::{Entry, Reader};
+use super::{Entry, Reader, Target};
 use crate::documents::statements;
 use crate::handlers;
 
@@ -18,6 +20,85 @@ impl Reader {
         self.cycles(entries);
         self.filters(entries);
         self.loops(entries);
+        self.outputs(entries);
+        self.tellers(entries);
+        self.visibility(entries);
+    }
+
+    /// An entry may lack an output that others take, such as the stream of a table without one.
+    fn outputs(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            for target in entry.references.values() {
+                let Some(other) = find(entries, target) else { continue };
+                if other.graph.outputs.get(target.output) != Some(&Expr::Literal(Json::Null)) {
+                    continue;
+                }
+                let outputs = other.definition.outputs.iter();
+                let doc = outputs.filter(|output| output.name == target.output).map(|output| output.doc);
+                let message = format!(
+                    "`{}` takes the `{}` of `{}`, which has none",
+                    entry.name, target.output, other.name
+                );
+                let help = format!(
+                    "The output is: {} Give `{}` what makes it.",
+                    doc.collect::<String>(),
+                    other.name
+                );
+                self.error(Code::Missing, entry.span.clone(), message, help);
+            }
+        }
+    }
+
+    /// A rule of EventBridge on objects of a bucket hears nothing of one that does not tell EventBridge.
+    fn tellers(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let rules =
+                entry.graph.objects().iter().filter(|object| object.kind.name == "cloudwatch_event_rule");
+            for pattern in rules.filter_map(|rule| rule.fields.get("event_pattern")) {
+                let mut variables = Vec::new();
+                inputs(pattern, &mut variables);
+                for other in
+                    variables.iter().filter_map(|variable| find(entries, entry.references.get(*variable)?))
+                {
+                    let tells = |object: &Object| object.kind.name == "s3_bucket_eventbridge";
+                    if other.definition.type_name == "bucket" && !other.graph.objects().iter().any(tells) {
+                        let message = format!(
+                            "`{}` starts on objects of `{}`, which does not tell EventBridge of them",
+                            entry.name, other.name
+                        );
+                        let help = format!("Set `event_bridge: true` on `{}`.", other.name);
+                        self.error(Code::Missing, entry.span.clone(), message, help);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A queue hides a message for as long as the function of another entry may work on it.
+    fn visibility(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            for mapping in entry.graph.objects().iter().filter(|object| object.kind.name == MAPPING) {
+                let Some(Expr::Input(variable)) = mapping.fields.get("event_source_arn") else { continue };
+                let Some(target) = entry.references.get(variable) else { continue };
+                let queue = find(entries, target).and_then(|other| {
+                    let Expr::Attribute(key, _) = other.graph.outputs.get(target.output)? else {
+                        return None;
+                    };
+                    other.graph.get(key)
+                });
+                let function = match mapping.fields.get("function_name") {
+                    Some(Expr::Attribute(key, _)) => entry.graph.get(key),
+                    _ => None,
+                };
+                let (visibility, timeout) =
+                    (number(queue, "visibility_timeout_seconds"), number(function, "timeout"));
+                let wrong = visibility.zip(timeout).and_then(|(queue, function)| too_short(queue, function));
+                if let Some((message, help)) = wrong {
+                    let message = format!("`{}` reads `{}`: {message}", entry.name, target.entry);
+                    self.error(Code::VisibilityTimeout, entry.span.clone(), message, help);
+                }
+            }
+        }
     }
 
     /// Handlers become crates: two may not share a name, and cargo has a folder of its own beside them.
@@ -124,6 +205,32 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// What has messages or records read, and handed to a function.
+const MAPPING: &str = "lambda_event_source_mapping";
+
+/// The entry that a target is of.
+fn find<'a>(entries: &'a [Entry], target: &Target) -> Option<&'a Entry> {
+    entries.iter().find(|other| other.name == target.entry)
+}
+
+/// The variables that an expression takes.
+fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
+    match expr {
+        Expr::Input(variable) => found.push(variable),
+        Expr::Concat(parts) | Expr::List(parts) => parts.iter().for_each(|part| inputs(part, found)),
+        Expr::Map(entries) => entries.values().for_each(|value| inputs(value, found)),
+        _ => {}
+    }
+}
+
+/// A number among the settings of an object.
+fn number(object: Option<&Object>, field: &str) -> Option<i64> {
+    match object?.fields.get(field)? {
+        Expr::Literal(value) => value.as_i64(),
+        _ => None,
     }
 }
 

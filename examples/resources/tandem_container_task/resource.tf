@@ -26,7 +26,7 @@ resource "tandem_event_function" "launcher" {
   launches = [tandem_container_task.ffmpeg.launch]
 
   code {
-    bootstrap = "${path.module}/target/lambda/launcher/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/launcher/bootstrap"
   }
 
   on {

@@ -1,8 +1,12 @@
+resource "tandem_bucket" "inbox" {
+  name = "inbox"
+}
+
 resource "tandem_event_function" "notice" {
   name = "notice"
 
   code {
-    bootstrap = "${path.module}/target/lambda/notice/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/notice/bootstrap"
   }
 
   # Videos that land in the bucket.
@@ -16,5 +20,13 @@ resource "tandem_event_function" "notice" {
   on {
     schedule = "cron(0 8 ? * MON-FRI *)"
     timezone = "Europe/Berlin"
+  }
+
+  # Requests over HTTPS, with a token.
+  on {
+    http         = "api"
+    auth         = "jwt"
+    jwt_issuer   = "https://login.example.com/"
+    jwt_audience = ["shop"]
   }
 }

@@ -10,7 +10,7 @@ resource "tandem_event_function" "worker" {
   name = "worker"
 
   code {
-    bootstrap = "${path.module}/target/lambda/worker/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/worker/bootstrap"
   }
 
   on {

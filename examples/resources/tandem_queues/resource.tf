@@ -18,7 +18,7 @@ resource "tandem_queues" "orders" {
 
   consumer {
     code {
-      bootstrap = "${path.module}/target/lambda/orders-consumer/bootstrap"
+      bootstrap = "${path.module}/handlers/target/lambda/orders-consumer/bootstrap"
     }
   }
 }

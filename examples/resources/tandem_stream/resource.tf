@@ -6,7 +6,7 @@ resource "tandem_event_function" "analysis" {
   name = "analysis"
 
   code {
-    bootstrap = "${path.module}/target/lambda/analysis/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/analysis/bootstrap"
   }
 
   # A record that cannot be handled goes to the dead letters after four tries, and holds up no other.

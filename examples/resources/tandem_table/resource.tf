@@ -7,7 +7,7 @@ resource "tandem_event_function" "counter" {
   name = "counter"
 
   code {
-    bootstrap = "${path.module}/target/lambda/counter/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/counter/bootstrap"
   }
 
   on {

@@ -14,13 +14,13 @@ resource "tandem_thumbnailer" "videos" {
 
   launcher {
     code {
-      bootstrap = "${path.module}/target/lambda/launcher/bootstrap"
+      bootstrap = "${path.module}/handlers/target/lambda/launcher/bootstrap"
     }
   }
 
   on_thumbnail {
     code {
-      bootstrap = "${path.module}/target/lambda/on-thumbnail/bootstrap"
+      bootstrap = "${path.module}/handlers/target/lambda/on-thumbnail/bootstrap"
     }
   }
 }

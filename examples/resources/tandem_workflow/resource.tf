@@ -7,7 +7,7 @@ resource "tandem_event_function" "merge" {
   name = "merge"
 
   code {
-    bootstrap = "${path.module}/target/lambda/merge/bootstrap"
+    bootstrap = "${path.module}/handlers/target/lambda/merge/bootstrap"
   }
 }
 
@@ -38,5 +38,42 @@ resource "tandem_workflow" "picture" {
   step {
     name     = "merge"
     function = tandem_event_function.merge.function_arn
+  }
+}
+
+# Large orders wait for an answer: whoever has the message answers with its token.
+resource "tandem_queue" "approvals" {
+  name = "approvals"
+}
+
+resource "tandem_workflow" "order" {
+  name = "order"
+
+  step {
+    name      = "size"
+    otherwise = "small"
+
+    choice {
+      when = "{% $states.input.amount > 100 %}"
+      next = "approval"
+    }
+  }
+
+  step {
+    name     = "approval"
+    callback = tandem_queue.approvals.arn
+    timeout  = 3600
+    catch    = "refused"
+  }
+
+  step {
+    name     = "small"
+    function = tandem_event_function.merge.function_arn
+    end      = true
+  }
+
+  step {
+    name = "refused"
+    fail = "Nobody approved."
   }
 }

@@ -30,8 +30,13 @@ const RESERVED: &[&str] = &[
     "LAMBDA_RUNTIME_DIR",
 ];
 
-/// Checks the environment of a function.
-pub fn check_function(environment: Option<&Variables>, at: &Path, findings: &mut Findings) {
+/// Checks the environment of a function, beside what is set for it.
+pub fn check_function(
+    environment: Option<&Variables>,
+    set_here: &[&str],
+    at: &Path,
+    findings: &mut Findings,
+) {
     let Some(Scalar::Known(environment)) = environment else { return };
     let mut size = 0;
     for (name, value) in environment {
@@ -45,7 +50,7 @@ pub fn check_function(environment: Option<&Variables>, at: &Path, findings: &mut
                 format!("Lambda sets `{name}` itself and refuses to have it set"),
                 "Remove it; the function sees Lambda's value.",
             );
-        } else if ["TANDEM_LAUNCHES", "TANDEM_RESOURCES"].contains(&name.as_str()) {
+        } else if set_here.contains(&name.as_str()) {
             findings.error(
                 Code::Environment,
                 at,
@@ -79,10 +84,11 @@ pub fn check_function(environment: Option<&Variables>, at: &Path, findings: &mut
     }
 }
 
-/// Checks the environment of a container, beside its secrets.
+/// Checks the environment of a container, beside its secrets and what is set for it.
 pub fn check_container(
     environment: Option<&Variables>,
     secrets: Option<&Variables>,
+    set_here: &[&str],
     at: &Path,
     findings: &mut Findings,
 ) {
@@ -95,6 +101,13 @@ pub fn check_container(
                 at,
                 format!("`{name}` is in `environment` as well as in `secrets`"),
                 "Keep one of the two: ECS refuses a name that is given twice.",
+            );
+        } else if set_here.contains(&name.as_str()) {
+            findings.error(
+                Code::Environment,
+                at,
+                format!("`{name}` tells the container what it works with, and is set by that"),
+                "Remove it; the container sees what the other inputs say.",
             );
         } else {
             warn_of_secret(name, at, "Put it into `secrets`, with the ARN of where it is kept.", findings);

@@ -4,6 +4,20 @@ use crate::context::Context;
 use crate::finding::{Code, Findings, Path};
 use crate::scalar::Scalar;
 
+/// What is wrong, and what to do, where a queue hides a message for fewer seconds than a function may take.
+pub fn too_short(visibility: i64, timeout: i64) -> Option<(String, String)> {
+    let message = format!(
+        "the queue hides a message for {visibility} s, but the function may work on it for {timeout} s: \
+         Lambda refuses that, because the message would be given out twice"
+    );
+    let help = format!(
+        "Set the queue's visibility timeout to {} s (six times the function's timeout), or lower \
+         the function's `timeout` to {visibility} s or less.",
+        timeout.saturating_mul(6)
+    );
+    (visibility < timeout).then_some((message, help))
+}
+
 /// Checks the visibility timeout of a queue, when the queue and the timeout are known.
 pub fn check(
     context: &Context,
@@ -24,16 +38,9 @@ pub fn check(
         .get(arn)
         .and_then(|settings| settings.get("visibility_timeout_seconds"))
         .and_then(serde_json::Value::as_i64);
-    let Some(visibility) = visibility.filter(|visibility| visibility < timeout) else { return };
-    let message = format!(
-        "the queue hides a message for {visibility} s, but the function may work on it for {timeout} s: \
-         Lambda refuses that, because the message would be given out twice"
-    );
-    let help = format!(
-        "Set the queue's visibility timeout to {} s (six times the function's timeout), or lower \
-         the function's `timeout` to {visibility} s or less.",
-        timeout * 6
-    );
+    let Some((message, help)) = visibility.and_then(|visibility| too_short(visibility, *timeout)) else {
+        return;
+    };
     // At plan, the same apply may be about to raise the queue's.
     if context.applying {
         findings.error(Code::VisibilityTimeout, path, message, help);

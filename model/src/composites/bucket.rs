@@ -28,7 +28,7 @@ pub(super) struct BucketInputs {
     /// Days after which an upload that was begun and never completed is thrown away.
     #[input(default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
-    /// Whether the bucket tells EventBridge what happens to its objects, for rules of your own and workflows. S3 begins to some five minutes after it was asked to.
+    /// Whether the bucket tells EventBridge what happens to its objects, for rules of your own and workflows. It takes S3 about five minutes to begin.
     #[input(default = false)]
     event_bridge: bool,
     /// Tags for everything in this composite that can carry tags.

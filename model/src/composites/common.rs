@@ -26,16 +26,16 @@ pub(super) struct Common {
     /// Days for which logs are kept.
     #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
     pub(super) log_retention_days: Scalar<i64>,
-    /// ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS).
+    /// ARN of the KMS key that encrypts what is made here and can be encrypted with it: logs, queues, buckets, schedules, state machines, repositories, and the environment of functions (not that of tasks); without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS). It is the only key of yours that what is made here may use: what that reads, writes or is set off by has the same key, or none of yours, or its policy is attached to the role by you.
     #[input(rule = Rule::Check("ARN", check_key_arn))]
     pub(super) kms_key_arn: Option<Scalar<String>>,
     /// ARN of the policy that bounds the permissions of the roles made here.
     #[input(rule = Rule::Check("ARN", check_arn))]
     pub(super) permissions_boundary: Option<Scalar<String>>,
-    /// Path of the roles made here.
+    /// Path of the roles made here. Another one makes the roles anew, without what others attached to them.
     #[input(default = "/", rule = Rule::Check("path", check_role_path))]
     pub(super) role_path: Scalar<String>,
-    /// ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`.
+    /// ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that.
     #[input(rule = Rule::Check("ARN", check_arn))]
     pub(super) alarm_topic_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
@@ -55,6 +55,17 @@ pub(super) fn check_arn(text: &str) -> Result<(), String> {
             Ok(())
         }
         _ => Err(format!("{text:?} is not an ARN (`arn:aws:…`)")),
+    }
+}
+
+/// Checks the name of a bucket: of those that were made long ago, too, which have more characters.
+pub(super) fn check_bucket(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    match name.len() {
+        3..=255 if name.chars().all(allowed) => Ok(()),
+        _ => Err(format!(
+            "{name:?} is no name of a bucket: letters, digits, hyphens and dots, three at the least"
+        )),
     }
 }
 

@@ -8,11 +8,11 @@ use super::common::{self, Common};
 use super::part::Part;
 use super::steps;
 use super::task::{self, Added, CONTAINER, Spec, TaskInputs};
-use crate::checks::environment::Variables;
+use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
-use crate::finding::{Findings, Path};
+use crate::finding::{Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::scheduler;
@@ -54,7 +54,7 @@ struct TaskSchedule {
     /// How often a start that failed is tried again before it goes to the dead letters.
     #[input(default = 3, rule = Rule::Range(0, 185))]
     retry_attempts: Scalar<i64>,
-    /// Seconds after which that is given up.
+    /// Seconds after its time at which a start that keeps failing is given up.
     #[input(default = 3600, rule = Rule::Range(60, 86_400))]
     maximum_event_age: Scalar<i64>,
     /// The command of scheduled tasks, in place of the task's own.
@@ -108,6 +108,9 @@ impl Composite for ContainerTask {
         };
         let task = task::add(&mut graph, &spec, findings);
         if let Some(schedule) = &inputs.schedule {
+            let at = Path::field("schedule").join(Step::Field("environment".to_owned()));
+            let set_here = task::set_here(&spec);
+            environment::check_container(schedule.environment.as_ref(), None, &set_here, &at, findings);
             add_schedule(&mut graph, &spec, schedule, &task);
         }
         let none = || Expr::Literal(Json::Null);

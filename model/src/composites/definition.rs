@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::launch::Launch;
 use super::steps::{Chain, ChoiceStep, Items, MapStep, Reaction, Step, pairs};
+use crate::capacity::CAPACITIES;
 use crate::expr::{Expr, Place};
 use crate::policy::Grant;
 
@@ -375,12 +376,8 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
             names.iter().map(|name| format!("{{'CapacityProvider': '{name}', 'Weight': 1}}")).collect();
         format!("[{}]", items.join(", "))
     };
-    let strategies = format!(
-        "$lookup({{'fargate': {}, 'fargate_spot': {}, 'mixed': {}}}, '",
-        provider(&["FARGATE"]),
-        provider(&["FARGATE_SPOT"]),
-        provider(&["FARGATE", "FARGATE_SPOT"])
-    );
+    let strategies = CAPACITIES.iter().map(|(word, names)| format!("'{word}': {}", provider(names)));
+    let strategies = format!("$lookup({{{}}}, '", strategies.collect::<Vec<_>>().join(", "));
     // An input that is chosen from is not given whole, too: ECS takes little.
     let variables = if environment.is_empty() {
         vec![Expr::map([("Name", "TANDEM_INPUT"), ("Value", "{% $string($states.input) %}")])]

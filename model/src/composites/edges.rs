@@ -1,6 +1,6 @@
 //! What a function uses: each edge says what it needs to be allowed, and tells the function what it is on.
 
-use super::common::{self, check_arn};
+use super::common::{self, check_arn, check_bucket};
 use crate::expr::Expr;
 use crate::input::{Inputs, Reference, Rule};
 use crate::policy::{CALLS, Grant};
@@ -66,7 +66,7 @@ pub(super) enum Invoke {
 #[derive(Debug, Inputs)]
 pub(super) struct BucketEdge {
     /// Name of a bucket.
-    #[input(refers = Reference::BUCKET)]
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     pub(super) bucket: Scalar<String>,
     /// What the keys begin with; all of them without it.
     pub(super) prefix: Option<String>,

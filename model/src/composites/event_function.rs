@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common};
-use super::edges::Edges;
+use super::edges::{Edges, RESOURCES};
 use super::launch::{self, LAUNCHES, Launch};
 use super::part::Part;
 use super::triggers::Trigger;
@@ -49,7 +49,7 @@ pub(super) struct EventFunctionInputs {
 /// Inputs of a function that have nothing to do with what sets it off.
 #[derive(Debug, Inputs)]
 pub(super) struct FunctionInputs {
-    /// The code: exactly one of `zip`, `bootstrap` and `image_uri`.
+    /// The code: exactly one of `zip`, `bootstrap` and `image_uri`. From an image to the others, or back, the function is replaced; its role and its queues stay.
     pub(super) code: Code,
     /// What the function is for; shown in the AWS console.
     pub(super) description: Option<Scalar<String>>,
@@ -61,7 +61,7 @@ pub(super) struct FunctionInputs {
     pub(super) timeout: Scalar<i64>,
     /// Environment variables. Not for secrets: everybody who may read the function reads them.
     pub(super) environment: Option<Variables>,
-    /// How often an asynchronous invocation that failed is tried again before its event goes to the dead letters.
+    /// How often an asynchronous invocation that failed is tried again before its event goes to the dead letters; also how often a schedule or a rule of EventBridge tries to reach the function.
     #[input(default = 2, rule = Rule::Range(0, 2))]
     pub(super) maximum_retry_attempts: Scalar<i64>,
 }
@@ -248,6 +248,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
     wiring::check(spec, findings);
     environment::check_function(
         inputs.environment.as_ref(),
+        &[LAUNCHES, RESOURCES],
         &spec.at.join(Step::Field("environment".to_owned())),
         findings,
     );
@@ -263,7 +264,8 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         (*common).into(),
         "Events that the function could not handle wait in its dead-letter queue.",
     );
-    let rules = wiring::add_rules(graph, spec);
+    let mut roles = wiring::Roles::default();
+    let rules = wiring::add_rules(graph, spec, &mut roles);
     let senders = wiring::senders(spec.on, &rules);
     let queue_policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
     let queue_policy = common::queue_policy(graph, part, &dead_letters, queue_policy);
@@ -309,7 +311,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         role_policy: &role_policy,
         rules: &rules,
     };
-    let url = wiring::add_triggers(graph, spec, &around);
+    let url = wiring::add_triggers(graph, spec, &around, &mut roles);
     Added { function, role, log_group, dead_letters, url }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct QueueInputs {
     /// ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys. The key's policy must let in SNS when topics send to the queue.
     #[input(rule = Rule::Check("ARN", check_key_arn))]
     kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the SNS topic that is told when an alarm rings. CloudWatch must be among its `publishers`.
+    /// ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that.
     #[input(rule = Rule::Check("ARN", check_arn))]
     alarm_topic_arn: Option<Scalar<String>>,
     /// Tags for everything in this composite that can carry tags.
@@ -49,7 +49,7 @@ pub(super) struct QueueInputs {
 /// Inputs of one queue among several, too.
 #[derive(Debug, Inputs)]
 pub(super) struct QueueSettings {
-    /// Whether the queue keeps the order of messages of one group, and gives each out once.
+    /// Whether the queue keeps the order of messages of one group, and gives each out once. Another answer is another queue: the old one and its dead letters go, which `force_destroy` must allow while they hold messages.
     #[input(default = false)]
     pub(super) fifo: bool,
     /// Whether messages of equal text count as one, in a queue that keeps the order.
@@ -66,7 +66,7 @@ pub(super) struct QueueSettings {
     /// Whether messages that were given out too often go to dead letters, with an alarm.
     #[input(default = true)]
     pub(super) dead_letters: bool,
-    /// How often a message is given out before it goes there.
+    /// How often a message is given out before it goes to the dead letters.
     #[input(default = 5, rule = Rule::Range(1, 1000))]
     pub(super) max_receive_count: Scalar<i64>,
     /// Seconds that the oldest message may wait before an alarm rings.
@@ -234,11 +234,13 @@ pub(super) fn add(
             ("maxReceiveCount", (&inputs.max_receive_count).into()),
         ])
     });
+    let deduplication = inputs.content_based_deduplication.as_ref().map_or_else(|| false.into(), Expr::from);
     let queue = graph
         .add(&sqs::QUEUE, &own)
         .set("name", name(""))
         .set_if("fifo_queue", inputs.fifo.then_some(true))
-        .set_if("content_based_deduplication", inputs.content_based_deduplication.as_ref())
+        // One that is not set is one that AWS leaves as it was.
+        .set_if("content_based_deduplication", inputs.fifo.then_some(deduplication))
         .set("visibility_timeout_seconds", &inputs.visibility_timeout)
         .set("message_retention_seconds", &inputs.message_retention)
         .set("delay_seconds", &inputs.delay)
@@ -284,6 +286,7 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 }
 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
+    let mut roles = names::Roles::default();
     for (index, on) in inputs.on.iter().enumerate() {
         if inputs.settings.fifo && on.topic.known().is_some_and(|topic| !names::keeps_order(topic)) {
             findings.error(
@@ -310,10 +313,7 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: 
                 ""
             }
         };
-        let mut role = names::role(&format!("on_{topic}"));
-        if graph.has(&sns::TOPIC_SUBSCRIPTION, &role) {
-            role = format!("{role}_{}", index + 1);
-        }
+        let role = roles.unique(&format!("on_{topic}"));
         let subscription = graph
             .add(&sns::TOPIC_SUBSCRIPTION, &role)
             .set("topic_arn", &on.topic)

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::steps::{Chain, Count, Items, MapStep, Step};
+use super::steps::{Chain, Count, Items, MapStep, Step, TaskStep, check_text};
 use crate::composite::item_path;
 use crate::finding::{Code, Findings, Path, Step as At, suggest};
 use crate::names;
+use crate::scalar::Scalar;
 
 /// What is wrong with steps: names, what they go on with, what nobody comes to.
 pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
@@ -51,6 +52,9 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
                     "Name a step that is within the same.",
                 );
             }
+        }
+        if let Step::Task(step) = step {
+            check_environment(step, &at(index, "environment"), findings);
         }
         let needs_standard = match step {
             Step::Task(_) => Some("task"),
@@ -121,6 +125,20 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
     }
 }
 
+/// Values of the container's environment that begin as JSONata must be it.
+fn check_environment(step: &TaskStep, at: &Path, findings: &mut Findings) {
+    let given = step.environment.as_ref().and_then(Scalar::known);
+    for (name, value) in given.into_iter().flatten() {
+        if let Some(Err(message)) = value.known().map(|value| check_text(value)) {
+            let help = "Write `{% … %}` around an expression, or a text that does not begin with `{%`.";
+            findings.error(Code::OutOfRange, at.join(At::Key(name.clone())), message, help);
+        }
+    }
+}
+
+/// How deep steps may be within each other: more is nobody's intent, and would be walked down each time.
+const DEEPEST: usize = 20;
+
 /// Events that an execution may have; what comes then ends it, and nothing catches that.
 const EVENTS: i64 = 25_000;
 /// Items that an inline map works on at once.
@@ -149,7 +167,7 @@ fn check_inline(
         );
     }
     // Beginning and end of an item.
-    let of_each = fewest_events(steps, (Some(&map.of.inner.name), None)) + 2;
+    let of_each = fewest_events(steps, (Some(&map.of.inner.name), None)).saturating_add(2);
     let all = count.map_or(0, |count| count.saturating_mul(of_each));
     if !express && all > EVENTS {
         findings.error(
@@ -200,12 +218,14 @@ fn events(steps: &[Step], step: &Step) -> i64 {
         Step::Task(_) => 16,
         Step::Wait(_) | Step::Choice(_) => 2,
         Step::Parallel(of) => {
-            AROUND + of.parallel.iter().map(|branch| fewest_events(steps, (name, Some(branch)))).sum::<i64>()
+            let branches = of.parallel.iter().map(|branch| fewest_events(steps, (name, Some(branch))));
+            branches.fold(AROUND, i64::saturating_add)
         }
         Step::Map(of) => match &of.map {
             Items::Count(Count { count }) if !of.distributed => {
                 let count = count.known().copied().unwrap_or_default();
-                AROUND + count.saturating_mul(fewest_events(steps, (name, None)) + 2)
+                let of_each = fewest_events(steps, (name, None)).saturating_add(2);
+                count.saturating_mul(of_each).saturating_add(AROUND)
             }
             _ => AROUND,
         },
@@ -264,9 +284,19 @@ fn check_within(
     }
     // A step that is within itself, by whatever way, is run by nobody.
     let mut around = inner.within.as_deref();
-    for _ in 0..steps.len() {
+    for depth in 0..steps.len() {
         if around == Some(inner.name.as_str()) {
             findings.error(Code::Cycle, at("within"), "a step cannot be within itself", "Name another step.");
+            break;
+        }
+        if depth > DEEPEST && around.is_some() {
+            let message = format!("the step is within more than {DEEPEST} others");
+            findings.error(
+                Code::OutOfRange,
+                at("within"),
+                message,
+                "Make some of them a workflow of their own.",
+            );
             break;
         }
         around = around.and_then(|name| steps[*names.get(name)?].inner().within.as_deref());
@@ -280,6 +310,17 @@ fn check_within(
         Step::Parallel(parallel) => {
             if parallel.parallel.is_empty() {
                 findings.error(Code::Missing, at("parallel"), "there is no branch", "Name at least one.");
+            }
+            for (place, branch) in parallel.parallel.iter().enumerate() {
+                if parallel.parallel[..place].contains(branch) {
+                    let message = format!("there are two branches `{branch}`");
+                    findings.error(
+                        Code::DuplicateName,
+                        at("parallel"),
+                        message,
+                        "Give each a name of its own.",
+                    );
+                }
             }
             for branch in parallel.parallel.iter().filter(|branch| !has(Some(branch))) {
                 let help =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::check_arn;
+use super::common::{check_arn, check_bucket};
 use crate::checks::environment::Variables;
 use crate::expr::Expr;
 use crate::input::{Inputs, Reference, Rule};
@@ -133,6 +133,7 @@ pub(super) struct MapStep {
 #[derive(Debug, Inputs)]
 pub(super) struct FailStep {
     /// Why, as text or JSONata in `{% … %}`.
+    #[input(rule = Rule::Check("text", check_text))]
     pub(super) fail: String,
     #[input(flatten)]
     pub(super) of: Inner,
@@ -166,9 +167,10 @@ pub(super) struct List {
 #[derive(Debug, Inputs)]
 pub(super) struct Manifest {
     /// Name of the bucket with the manifest; the map must be `distributed`.
-    #[input(refers = Reference::BUCKET)]
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     pub(super) bucket: Scalar<String>,
     /// Key of the manifest, as text or JSONata in `{% … %}`.
+    #[input(rule = Rule::Check("text", check_text))]
     pub(super) key: String,
     /// Format of the manifest: `JSON`, a list, or `CSV` with a header.
     #[input(default = "JSON", rule = Rule::OneOf(&["JSON", "CSV"]))]
@@ -263,17 +265,36 @@ pub(super) fn check_jsonata(text: &str) -> Result<(), String> {
     }
 }
 
+/// Checks a text that may be JSONata: one that begins as such must be it.
+pub(super) fn check_text(text: &str) -> Result<(), String> {
+    if text.trim_start().starts_with("{%") { check_jsonata(text) } else { Ok(()) }
+}
+
 /// Whether brackets and quotes close; what else is wrong, AWS says before the definition is sent.
 fn balanced(text: &str) -> Result<(), String> {
     let mut open = Vec::new();
     let mut quote = None;
     let mut escaped = false;
-    for c in text.chars() {
+    let mut comment = false;
+    // What stands before, other than spaces: where a value is expected, a `/` begins a regular expression.
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let last = before;
+        if !c.is_whitespace() {
+            before = c;
+        }
         match (quote, c) {
+            _ if comment => comment = (last, c) != ('*', '/'),
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(mark), _) if mark == c => quote = None,
             (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '/') if chars.peek() == Some(&'*') => {
+                chars.next();
+                comment = true;
+            }
+            (None, '/') if " ([{,:;=<>!&+-*%?~^|".contains(last) => quote = Some(c),
             (None, '(' | '[' | '{') => open.push(c),
             (None, ')' | ']' | '}') => {
                 let opened = match c {
@@ -378,11 +399,19 @@ mod tests {
 
     #[test]
     fn jsonata_is_looked_at() {
-        for good in ["{% 1 %}", "{% $states.input.a[b = ')'] %}", "{%($a := 'it''s'; $a)%}"] {
+        for good in [
+            "{% 1 %}",
+            "{% $states.input.a[b = ')'] %}",
+            "{%($a := 'it''s'; $a)%}",
+            r"{% $match($states.input.key, /\(['a-z]/) %}",
+            "{% /* it's ( */ $states.input.a / 2 %}",
+        ] {
             assert_eq!(check_jsonata(good), Ok(()), "{good}");
         }
-        for bad in ["1", "{% %}", "{% (1 %}", "{% 'a %}", "{% a] %}"] {
+        for bad in ["1", "{% %}", "{% (1 %}", "{% 'a %}", "{% a] %}", "{% (a / 2 %}", "{% $match(a, /b) %}"] {
             assert!(check_jsonata(bad).is_err(), "{bad}");
         }
+        assert_eq!(check_text("Too small."), Ok(()));
+        assert!(check_text("{% $states.input.cause").is_err());
     }
 }

@@ -45,7 +45,7 @@ impl Composite for Stream {
     type Inputs = StreamInputs;
     const TYPE: &'static str = "stream";
     const DOC: &'static str = "A Kinesis stream, encrypted, that grows with what comes.\n\n\
-        Records are on their way: a destroy deletes the stream with those that it still holds.\n\n\
+        There is no `force_destroy`: a destroy deletes the stream with the records that it still holds.\n\n\
         A function with a trigger `stream` reads it; one that names it in its `writes` may put records \
         into it.";
     const OUTPUTS: &'static [Output] = &[

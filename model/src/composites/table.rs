@@ -24,23 +24,34 @@ pub(super) struct Table;
 /// Types that a key may have.
 const TYPES: Rule = Rule::OneOf(&["S", "N", "B"]);
 
+/// Checks the name of an attribute that DynamoDB keeps apart.
+fn check_attribute(name: &str) -> Result<(), String> {
+    match name.len() {
+        1..=255 => Ok(()),
+        length => Err(format!("the name of an attribute has 1 to 255 bytes, and this has {length}")),
+    }
+}
+
 /// Inputs of [`Table`].
 #[derive(Debug, Inputs)]
 pub(super) struct TableInputs {
     /// Name of the table. The name in AWS is made of project and name.
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
-    /// Attribute that items are found by.
+    /// Attribute that items are found by. Another one is another table: the old one goes, which `force_destroy` must allow while it holds items. So it is with `key_type`, `sort_key` and `sort_key_type`.
+    #[input(rule = Rule::Check("attribute", check_attribute))]
     key: String,
-    /// Type of that attribute: `S` for texts, `N` for numbers, `B` for bytes.
+    /// Type of `key`: `S` for texts, `N` for numbers, `B` for bytes.
     #[input(default = "S", rule = TYPES)]
     key_type: String,
     /// Attribute that items of one key are sorted by; without it there is one item of each key.
+    #[input(rule = Rule::Check("attribute", check_attribute))]
     sort_key: Option<String>,
-    /// Type of that attribute.
+    /// Type of `sort_key`.
     #[input(default = "S", rule = TYPES)]
     sort_key_type: String,
-    /// Attribute with the time, in seconds since 1970, after which an item is thrown away; items stay without it.
+    /// Attribute with the time, in seconds since 1970, after which an item is thrown away; items stay without it. DynamoDB takes one change of this in an hour: from one attribute to another takes two applies, an hour apart.
+    #[input(rule = Rule::Check("attribute", check_attribute))]
     ttl_attribute: Option<Scalar<String>>,
     /// What a stream tells of each change, for functions with a trigger on the table: `KEYS_ONLY`, `NEW_IMAGE`, `OLD_IMAGE` or `NEW_AND_OLD_IMAGES`; no stream without it.
     #[input(rule = Rule::OneOf(&["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]))]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::common::{self, Common, check_arn};
+use super::common::{self, Common, check_arn, check_bucket};
 use super::edges::RESOURCES;
 use super::launch::Launch;
 use super::part::Part;
+use crate::capacity;
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
 use crate::composite::Settings;
@@ -27,7 +28,7 @@ use crate::value::Value;
 pub(super) struct TaskInputs {
     /// A container image, best with its digest. Exactly one of `image` and `build` is given.
     image: Option<Scalar<String>>,
-    /// How to build the image: it is built when what goes into it changed, and pushed to a repository of its own.
+    /// How to build the image: it is built when what goes into it changed, and pushed to a repository of its own, which scans it, keeps tags as they are, and holds the last ten images.
     #[input(source = Source::Build)]
     build: Option<Build>,
     /// Architecture of the container: `x86_64` or `arm64`; a build makes the image for it.
@@ -65,7 +66,7 @@ pub(super) struct TaskInputs {
     #[input(rule = Rule::Check("ARN", check_arn))]
     cluster: Option<Scalar<String>>,
     /// What tasks run on: `fargate`, `fargate_spot` (cheaper, and may be ended at any time), or `mixed`, half of each.
-    #[input(default = "fargate", rule = Rule::OneOf(&["fargate", "fargate_spot", "mixed"]))]
+    #[input(default = "fargate", rule = Rule::OneOf(capacity::WORDS))]
     capacity: Scalar<String>,
     /// Buckets that the container reads and writes. It finds their names in its variable `TANDEM_RESOURCES`, a JSON list.
     bucket_access: Vec<BucketAccess>,
@@ -104,7 +105,7 @@ struct Network {
 #[derive(Debug, Inputs)]
 struct BucketAccess {
     /// Name of a bucket.
-    #[input(refers = Reference::BUCKET)]
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     bucket: Scalar<String>,
     /// Prefixes of the keys that may be read; an empty text stands for all.
     read: Vec<String>,
@@ -258,7 +259,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         ("capacity", (&inputs.capacity).into()),
     ])));
     let launch = Launch::new(handle, definition.arn(), cluster.clone(), roles);
-    let command = command(&cluster, &definition, &network);
+    let command = command(&cluster, &definition, &network, &inputs.capacity);
     Added {
         definition,
         cluster,
@@ -279,20 +280,14 @@ fn check(spec: &Spec<'_>, findings: &mut Findings) {
     environment::check_container(
         inputs.environment.as_ref(),
         inputs.secrets.as_ref(),
+        &set_here(spec),
         &spec.at("environment"),
         findings,
     );
     if let (Some(cpu), Some(memory)) = (inputs.cpu.known(), inputs.memory.known()) {
         task_size::check(*cpu, *memory, spec.at("memory"), findings);
     }
-    let subnets = inputs.network.iter().flat_map(|network| &network.subnets).enumerate();
-    for (index, subnet) in subnets.filter_map(|(index, subnet)| Some((index, subnet.known()?))) {
-        if spec.part.context.subnets.get(subnet) == Some(&None) {
-            let at = spec.at("network").join(Step::Field("subnets".to_owned())).join(Step::Index(index));
-            let message = format!("there is no subnet `{subnet}` in this account and region");
-            findings.error(Code::Missing, at, message, "Give the ids of subnets of one VPC.");
-        }
-    }
+    check_subnets(spec, findings);
     for (index, access) in inputs.bucket_access.iter().enumerate() {
         if access.read.is_empty() && access.write.is_empty() {
             findings.error(
@@ -302,6 +297,34 @@ fn check(spec: &Spec<'_>, findings: &mut Findings) {
                 "Give the prefixes of the keys; `[\"\"]` stands for all.",
             );
         }
+    }
+}
+
+/// Names of the variables that are set here, whatever the inputs say.
+pub(super) fn set_here<'a>(spec: &'a Spec<'_>) -> Vec<&'a str> {
+    let resources = (!spec.task.bucket_access.is_empty()).then_some(RESOURCES);
+    spec.variables.iter().map(|(name, _)| &**name).chain(resources).collect()
+}
+
+/// What is wrong with the subnets that are given: they are of one VPC, in which the security group is.
+fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
+    let mut first: Option<(&str, &str)> = None;
+    let subnets = spec.task.network.iter().flat_map(|network| &network.subnets).enumerate();
+    for (index, subnet) in subnets.filter_map(|(index, subnet)| Some((index, subnet.known()?))) {
+        let message = match (spec.part.context.subnets.get(subnet), first) {
+            (Some(Err(error)), _) => format!("the subnet `{subnet}` cannot be looked at: {error}"),
+            (Some(Ok(None)), _) => format!("there is no subnet `{subnet}` in this account and region"),
+            (Some(Ok(Some(vpc))), Some((other, of))) if vpc != of => {
+                format!("`{subnet}` is in the VPC `{vpc}`, and `{other}` in `{of}`")
+            }
+            (Some(Ok(Some(vpc))), _) => {
+                first.get_or_insert((subnet, vpc));
+                continue;
+            }
+            (None, _) => continue,
+        };
+        let at = spec.at("network").join(Step::Field("subnets".to_owned())).join(Step::Index(index));
+        findings.error(Code::Missing, at, message, "Give the ids of subnets of one VPC.");
     }
 }
 
@@ -569,27 +592,35 @@ fn add_failures(
         .set("event_pattern", pattern)
         .set("state", "ENABLED")
         .handle();
-    common::queue_policy(
-        graph,
-        part,
-        &queue,
-        policy::receiver("sqs", &queue.arn(), &[("events.amazonaws.com", On::Source(rule.arn()))]),
-    );
+    let receives = policy::receiver("sqs", &queue.arn(), &[("events.amazonaws.com", On::Source(rule.arn()))]);
+    let queue_policy = common::queue_policy(graph, part, &queue, receives);
     graph
         .add(&events::TARGET, &own)
         .set("rule", rule.attribute("name"))
         .set("target_id", "dead-letters")
-        .set("arn", queue.arn());
+        .set("arn", queue.arn())
+        .after(&queue_policy);
     queue
 }
 
-fn command(cluster: &Expr, definition: &Handle, network: &Where) -> Expr {
+fn command(cluster: &Expr, definition: &Handle, network: &Where, capacity: &Scalar<String>) -> Expr {
+    let on = match capacity {
+        Scalar::Unknown => return Expr::Unknown,
+        Scalar::Reference(_) => "--launch-type FARGATE".to_owned(),
+        Scalar::Known(word) if word == "fargate" => "--launch-type FARGATE".to_owned(),
+        Scalar::Known(word) => {
+            let providers = capacity::providers(word).iter();
+            let items: Vec<String> =
+                providers.map(|name| format!("capacityProvider={name},weight=1")).collect();
+            format!("--capacity-provider-strategy {}", items.join(" "))
+        }
+    };
     let public = match &network.assign_public_ip {
         Expr::Literal(value) => if value == true { "ENABLED" } else { "DISABLED" }.into(),
         _ => Expr::Unknown,
     };
     Expr::concat([
-        "aws ecs run-task --launch-type FARGATE --cluster ".into(),
+        format!("aws ecs run-task {on} --cluster ").into(),
         cluster.clone(),
         " --task-definition ".into(),
         definition.attribute("family"),

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::bucket;
-use super::common::{self, Common};
+use super::common::{self, Common, check_bucket};
 use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Place, Step, TaskStep};
 use super::task::{self, TaskInputs};
-use super::triggers::{BucketTrigger, Trigger};
+use super::triggers::{BucketTrigger, Trigger, check_key_part};
 use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
@@ -37,17 +37,19 @@ pub(super) struct ThumbnailerInputs {
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
     /// Name of an existing bucket of this account and region; without it a bucket is made.
-    #[input(refers = Reference::BUCKET)]
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     bucket: Option<Scalar<String>>,
-    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `TANDEM_BUCKET` and `TANDEM_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and nothing else.
+    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `TANDEM_BUCKET` and `TANDEM_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and what `bucket_access` adds.
     task: TaskInputs,
     /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`. Without it a workflow does, with no code at all: the bucket must then tell EventBridge what happens to its objects, as one that is made here does.
     launcher: Option<FunctionInputs>,
     /// A function that hears of each thumbnail.
     on_thumbnail: Option<FunctionInputs>,
     /// What the keys of videos end with; `[".mp4"]` when not given.
+    #[input(rule = Rule::Check("part of a key", check_key_part))]
     video_suffixes: Vec<String>,
     /// What the keys of videos begin with.
+    #[input(rule = Rule::Check("part of a key", check_key_part))]
     input_prefix: Option<String>,
     /// What the keys of thumbnails begin with: `uploads/cat.mp4` becomes `thumbnails/cat.mp4.jpg`, with `uploads/` for `input_prefix`.
     #[input(default = "thumbnails/")]
@@ -120,7 +122,7 @@ impl Composite for Thumbnailer {
         Output::text("on_thumbnail_log_group_name", "Name of its log group."),
         Output::text(
             "on_thumbnail_dead_letter_queue_url",
-            "URL of the queue with events that it could not handle.",
+            "URL of the queue with events that the second function could not handle.",
         ),
         Output::text("upload_command", "A command of the AWS CLI that uploads a video."),
     ];

@@ -27,7 +27,7 @@ pub(super) struct TopicInputs {
     name: String,
     /// What mails and text messages name as their sender.
     display_name: Option<Scalar<String>>,
-    /// Services of AWS that may publish for this account, such as `cloudwatch.amazonaws.com`. Their messages are encrypted only with a `kms_key_arn` whose policy lets them use it: AWS's own key is not theirs.
+    /// Services of AWS that may publish for this account, such as `cloudwatch.amazonaws.com`. Of `events.amazonaws.com` no topic can tell the account: any rule of EventBridge that knows the topic's ARN may publish then. Their messages are encrypted only with a `kms_key_arn` whose policy lets them use it: AWS's own key is not theirs.
     #[input(rule = Rule::Check("service", check_service))]
     publishers: Vec<String>,
     /// ARN of the KMS key that encrypts messages; without one, AWS's own key for SNS does, unless there are `publishers`.

@@ -1,6 +1,6 @@
 //! What sets a function off: the inputs of triggers.
 
-use super::common::check_arn;
+use super::common::{check_arn, check_bucket};
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::scalar::Scalar;
@@ -30,14 +30,16 @@ pub(super) enum Trigger {
 #[derive(Debug, Inputs)]
 pub(super) struct BucketTrigger {
     /// Name of a bucket of this account and region.
-    #[input(refers = Reference::BUCKET)]
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     pub(super) bucket: Scalar<String>,
     /// What happens to the objects: `created`, `removed`, or both. `created` when not given.
     #[input(rule = Rule::OneOf(&["created", "removed"]))]
     pub(super) events: Vec<String>,
     /// What the key must begin with.
+    #[input(rule = Rule::Check("part of a key", check_key_part))]
     pub(super) prefix: Option<String>,
     /// What the key must end with.
+    #[input(rule = Rule::Check("part of a key", check_key_part))]
     pub(super) suffix: Option<String>,
 }
 
@@ -72,24 +74,24 @@ pub(super) struct ScheduleTrigger {
 
 #[derive(Debug, Inputs)]
 pub(super) struct HttpTrigger {
-    /// What takes the requests: `api` is an HTTP API with throttling and access logs, `url` an HTTPS address of the function's own.
+    /// What takes the requests: `api` is an HTTP API with throttling and access logs, which waits 30 seconds for an answer, whatever `timeout` says; `url` is an HTTPS address of the function's own. From one to the other the output `url` changes.
     #[input(rule = Rule::OneOf(&["api", "url"]))]
     pub(super) http: String,
     /// Who may call: `none` lets everybody in, `iam` those whom a policy allows to, `jwt` (of an `api`) those who bring a token of `jwt_issuer`. With `cors_origins`, requests of the method OPTIONS are let in by an `api` without, as browsers ask so first: the function must do nothing for those of the route `OPTIONS /{proxy+}`, and a generated handler does nothing.
     #[input(rule = Rule::OneOf(&["none", "iam", "jwt"]))]
     pub(super) auth: String,
-    /// URL of who gives out the tokens.
+    /// URL of the issuer of tokens (their `iss`), such as `https://login.example.com/`.
     #[input(rule = Rule::Check("URL", check_https))]
     pub(super) jwt_issuer: Option<Scalar<String>>,
-    /// For whom tokens must be given out.
+    /// Audiences, of which a token must name one (in `aud` or `client_id`).
     pub(super) jwt_audience: Vec<Scalar<String>>,
-    /// What tokens must allow: one of these.
+    /// Scopes, of which a token must have one; none is asked for without it.
     pub(super) jwt_scopes: Vec<Scalar<String>>,
     /// Origins of pages that may call from a browser, such as `https://example.com`; none without it.
     pub(super) cors_origins: Vec<Scalar<String>>,
-    /// Methods that those pages may use.
+    /// Methods that pages of `cors_origins` may use.
     pub(super) cors_methods: Vec<Scalar<String>>,
-    /// Headers that those pages may send, in lower case, as AWS keeps them.
+    /// Headers that pages of `cors_origins` may send, in lower case, as AWS keeps them.
     #[input(rule = Rule::Check("header", check_header))]
     pub(super) cors_headers: Vec<Scalar<String>>,
     /// Requests in a second that an `api` takes before it answers 429.
@@ -121,7 +123,7 @@ pub(super) struct TableTrigger {
 /// How records of a stream are read.
 #[derive(Debug, Inputs)]
 pub(super) struct Records {
-    /// Where a function that is new begins to read: `TRIM_HORIZON`, the oldest record that there is, or `LATEST`.
+    /// Where a function that is new begins to read: `TRIM_HORIZON`, the oldest record that there is, or `LATEST`. A change makes the mapping anew, which begins there again.
     #[input(default = "TRIM_HORIZON", rule = Rule::OneOf(&["LATEST", "TRIM_HORIZON"]))]
     pub(super) starting_position: String,
     /// The most messages or records that one invocation is given.
@@ -165,6 +167,16 @@ pub(super) struct EventTrigger {
     /// Pattern of the events of the default bus that set the function off, as JSON: `{"source": ["aws.ecs"]}`.
     #[input(rule = Rule::Check("JSON", check_object))]
     pub(super) event_pattern: String,
+}
+
+/// Checks what a key begins or ends with.
+pub(super) fn check_key_part(text: &str) -> Result<(), String> {
+    if text.contains('*') {
+        return Err(format!(
+            "{text:?} holds a `*`, and S3 knows no wildcards: what is between may be anything"
+        ));
+    }
+    Ok(())
 }
 
 /// Checks a text that holds JSON.

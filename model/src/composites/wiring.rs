@@ -1,7 +1,5 @@
 //! What sets a function off: the objects of triggers, and what is wrong with them.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
 use super::common;
@@ -57,9 +55,8 @@ fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
 }
 
 /// Adds the rules of EventBridge.
-pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Rules {
+pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>, roles: &mut Roles) -> Rules {
     let on = names::trigger_role(&spec.part.main("function"));
-    let mut roles = Roles::default();
     let mut rules = Vec::new();
     for trigger in spec.on {
         let Trigger::Event(EventTrigger { event_pattern }) = trigger else { continue };
@@ -87,18 +84,22 @@ pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> 
 }
 
 /// Adds what makes the triggers set the function off; the address that it is called at, if any.
-pub(super) fn add_triggers(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Option<Expr> {
-    let mut roles = Roles::default();
+pub(super) fn add_triggers(
+    graph: &mut Graph,
+    spec: &Spec<'_>,
+    around: &Around<'_>,
+    roles: &mut Roles,
+) -> Option<Expr> {
     let mut schedules: Option<Schedules> = None;
     let mut rules = around.rules.iter();
     let mut queues = queue_arns(spec).into_iter();
     let mut url = None;
     for trigger in spec.on {
         match trigger {
-            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, &mut roles),
+            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, roles),
             Trigger::Queue(trigger) => {
                 let types = response_types(trigger.partial_batch_response);
-                let role = source_role(spec, &trigger.queue, &mut roles);
+                let role = source_role(spec, &trigger.queue, roles);
                 graph
                     .add(&lambda::EVENT_SOURCE_MAPPING, &role)
                     .set("function_name", around.function.attribute("function_name"))
@@ -110,21 +111,21 @@ pub(super) fn add_triggers(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'
                     .after(around.role_policy);
             }
             Trigger::Stream(trigger) => {
-                let role = source_role(spec, &trigger.stream, &mut roles);
+                let role = source_role(spec, &trigger.stream, roles);
                 add_records(graph, around, &role, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
-                let role = source_role(spec, &trigger.table, &mut roles);
+                let role = source_role(spec, &trigger.table, roles);
                 add_records(graph, around, &role, &trigger.table, &trigger.records);
             }
             Trigger::Schedule(trigger) => {
                 let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
-                add_schedule(graph, spec, around, trigger, schedules, &mut roles);
+                add_schedule(graph, spec, around, trigger, schedules, roles);
             }
             // A second one was found wrong.
             Trigger::Http(_) if url.is_some() => {}
             Trigger::Http(trigger) => url = Some(add_http(graph, spec, around, trigger)),
-            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, &mut roles),
+            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, roles),
             Trigger::Event(_) => {
                 let (role, rule) = rules.next().expect("a rule for each");
                 add_event(graph, spec, around, role, rule);
@@ -458,8 +459,8 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
 /// Roles of triggers. They say what the trigger is on, so that each keeps its objects when others
 /// come and go; they are numbered where two would be the same.
 #[derive(Default)]
-struct Roles {
-    used: BTreeSet<String>,
+pub(super) struct Roles {
+    known: names::Roles,
     unstable: bool,
 }
 
@@ -476,14 +477,7 @@ impl Roles {
     }
 
     fn unique(&mut self, text: &str) -> String {
-        let role = names::role(text);
-        let mut numbered = role.clone();
-        let mut number = 1;
-        while !self.used.insert(numbered.clone()) {
-            number += 1;
-            numbered = format!("{role}_{number}");
-        }
-        numbered
+        self.known.unique(text)
     }
 }
 

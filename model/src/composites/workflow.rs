@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::common::{self, Common};
+use super::common::{self, Common, check_bucket};
 use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
@@ -38,7 +38,7 @@ pub(super) struct WorkflowInputs {
     on: Vec<Start>,
     /// The steps, in their order: each is exactly one of `function`, `task`, `wait`, `callback`, `choice`, `parallel`, `map` and `fail`, and its result is the next one's input.
     step: Vec<Step>,
-    /// What executions are: `standard` ones are kept with every event and may take a year, `express` ones take five minutes at the most and are paid for by their time.
+    /// What executions are: `standard` ones are kept with every event and may take a year, `express` ones take five minutes at the most and are paid for by their time. Another type is another state machine: executions and history of the old one go with it.
     #[input(default = "standard", rule = Rule::OneOf(&["standard", "express"]))]
     r#type: String,
     /// Which events are logged: `all`, `error`, `fatal` or none (`off`).
@@ -67,8 +67,8 @@ pub(super) enum Start {
 
 #[derive(Debug, Inputs)]
 pub(super) struct BucketStart {
-    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`. It begins to some five minutes after that was set.
-    #[input(refers = Reference::BUCKET)]
+    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`. The first events come about five minutes after that was set.
+    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
     pub(super) bucket: Scalar<String>,
     /// What the key must begin with.
     pub(super) prefix: Option<String>,

@@ -49,7 +49,8 @@ pub static TASK_DEFINITION: Kind = Kind {
         field("cpu"),
         field("memory"),
         field("cpu_architecture"),
-        field("ephemeral_storage"),
+        // In GiB; ECS tells only what is more than the 20 that every task has.
+        field("ephemeral_storage").optional(),
         field("execution_role_arn"),
         field("task_role_arn"),
         field("container_name"),

@@ -42,6 +42,8 @@ pub static FUNCTION: Kind = Kind {
                 "lambda:CreateFunction",
                 "lambda:DeleteFunction",
                 "lambda:GetFunction",
+                // Without it GetFunction does not tell the tags.
+                "lambda:ListTags",
                 "lambda:TagResource",
                 "lambda:UntagResource",
                 "lambda:UpdateFunctionCode",

@@ -177,3 +177,61 @@ pub static EVENT_BRIDGE: Kind = Kind {
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
     )],
 };
+
+/// A prefix or suffix as S3 takes it in the filter of a notification: a space is a plus, and what is special is
+/// percent-encoded (S3's guide to notifications says so).
+pub fn encoded(filter: &str) -> String {
+    let mut encoded = String::new();
+    for byte in filter.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            _ if byte.is_ascii_alphanumeric() || b"/!-_.*'()".contains(&byte) => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// What [`encoded`] made a filter of; one that it cannot have made stays as it is.
+pub fn decoded(filter: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = filter;
+    while let Some(c) = rest.chars().next() {
+        let hex = rest.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let (byte, length) = match (c, hex) {
+            ('+', _) => (b' ', 1),
+            ('%', Some(byte)) => (byte, 3),
+            _ => {
+                bytes.extend(rest[..c.len_utf8()].bytes());
+                rest = &rest[c.len_utf8()..];
+                continue;
+            }
+        };
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| filter.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_encoded_as_s3_takes_them() {
+        for (text, filter) in [
+            ("uploads/", "uploads/"),
+            (".mp4", ".mp4"),
+            ("my folder/", "my+folder/"),
+            ("a+b=ü/", "a%2Bb%3D%C3%BC/"),
+        ] {
+            assert_eq!(encoded(text), filter);
+            assert_eq!(decoded(filter), text);
+        }
+        for foreign in ["ü", "100%", "%zz", "%FF"] {
+            assert_eq!(decoded(foreign), foreign);
+        }
+    }
+}

@@ -65,29 +65,29 @@ module "f4" {
 }
 
 module "chain" {
-  source                = "./modules/chain"
-  f1_function_arn       = module.f1.function_arn
-  f2_function_arn       = module.f2.function_arn
-  f3_function_arn       = module.f3.function_arn
-  f4_function_arn       = module.f4.function_arn
-  step_1_retry_attempts = var.chain.step_1_retry_attempts
-  step_1_retry_interval = var.chain.step_1_retry_interval
-  step_1_timeout        = var.chain.step_1_timeout
-  step_2_retry_attempts = var.chain.step_2_retry_attempts
-  step_2_retry_interval = var.chain.step_2_retry_interval
-  step_2_timeout        = var.chain.step_2_timeout
-  step_3_retry_attempts = var.chain.step_3_retry_attempts
-  step_3_retry_interval = var.chain.step_3_retry_interval
-  step_3_timeout        = var.chain.step_3_timeout
-  step_4_retry_attempts = var.chain.step_4_retry_attempts
-  step_4_retry_interval = var.chain.step_4_retry_interval
-  step_4_timeout        = var.chain.step_4_timeout
-  log_data              = var.chain.log_data
-  tracing               = var.chain.tracing
-  log_retention_days    = var.chain.log_retention_days
-  kms_key_arn           = var.chain.kms_key_arn
-  permissions_boundary  = var.chain.permissions_boundary
-  role_path             = var.chain.role_path
-  alarm_topic_arn       = var.chain.alarm_topic_arn
-  tags                  = var.chain.tags
+  source                 = "./modules/chain"
+  f1_function_arn        = module.f1.function_arn
+  f2_function_arn        = module.f2.function_arn
+  f3_function_arn        = module.f3.function_arn
+  f4_function_arn        = module.f4.function_arn
+  step_f1_retry_attempts = var.chain.step_f1_retry_attempts
+  step_f1_retry_interval = var.chain.step_f1_retry_interval
+  step_f1_timeout        = var.chain.step_f1_timeout
+  step_f2_retry_attempts = var.chain.step_f2_retry_attempts
+  step_f2_retry_interval = var.chain.step_f2_retry_interval
+  step_f2_timeout        = var.chain.step_f2_timeout
+  step_f3_retry_attempts = var.chain.step_f3_retry_attempts
+  step_f3_retry_interval = var.chain.step_f3_retry_interval
+  step_f3_timeout        = var.chain.step_f3_timeout
+  step_f4_retry_attempts = var.chain.step_f4_retry_attempts
+  step_f4_retry_interval = var.chain.step_f4_retry_interval
+  step_f4_timeout        = var.chain.step_f4_timeout
+  log_data               = var.chain.log_data
+  tracing                = var.chain.tracing
+  log_retention_days     = var.chain.log_retention_days
+  kms_key_arn            = var.chain.kms_key_arn
+  permissions_boundary   = var.chain.permissions_boundary
+  role_path              = var.chain.role_path
+  alarm_topic_arn        = var.chain.alarm_topic_arn
+  tags                   = var.chain.tags
 }

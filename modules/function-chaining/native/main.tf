@@ -53,21 +53,21 @@ module "f4" {
 }
 
 module "chain" {
-  source                = "./modules/chain"
-  f1_function_arn       = module.f1.function_arn
-  f2_function_arn       = module.f2.function_arn
-  f3_function_arn       = module.f3.function_arn
-  f4_function_arn       = module.f4.function_arn
-  step_1_retry_attempts = var.chain.step_1_retry_attempts
-  step_1_retry_interval = var.chain.step_1_retry_interval
-  step_2_retry_attempts = var.chain.step_2_retry_attempts
-  step_2_retry_interval = var.chain.step_2_retry_interval
-  step_3_retry_attempts = var.chain.step_3_retry_attempts
-  step_3_retry_interval = var.chain.step_3_retry_interval
-  step_4_retry_attempts = var.chain.step_4_retry_attempts
-  step_4_retry_interval = var.chain.step_4_retry_interval
-  log_data              = var.chain.log_data
-  log_retention_days    = var.chain.log_retention_days
-  role_path             = var.chain.role_path
-  tags                  = var.chain.tags
+  source                 = "./modules/chain"
+  f1_function_arn        = module.f1.function_arn
+  f2_function_arn        = module.f2.function_arn
+  f3_function_arn        = module.f3.function_arn
+  f4_function_arn        = module.f4.function_arn
+  step_f1_retry_attempts = var.chain.step_f1_retry_attempts
+  step_f1_retry_interval = var.chain.step_f1_retry_interval
+  step_f2_retry_attempts = var.chain.step_f2_retry_attempts
+  step_f2_retry_interval = var.chain.step_f2_retry_interval
+  step_f3_retry_attempts = var.chain.step_f3_retry_attempts
+  step_f3_retry_interval = var.chain.step_f3_retry_interval
+  step_f4_retry_attempts = var.chain.step_f4_retry_attempts
+  step_f4_retry_interval = var.chain.step_f4_retry_interval
+  log_data               = var.chain.log_data
+  log_retention_days     = var.chain.log_retention_days
+  role_path              = var.chain.role_path
+  tags                   = var.chain.tags
 }

@@ -71,18 +71,18 @@ variable "f4" {
 variable "chain" {
   description = "Inputs of `chain`; modules/chain/README.md says what they mean."
   type = object({
-    step_1_retry_attempts = optional(number, 2)
-    step_1_retry_interval = optional(number, 2)
-    step_2_retry_attempts = optional(number, 2)
-    step_2_retry_interval = optional(number, 2)
-    step_3_retry_attempts = optional(number, 2)
-    step_3_retry_interval = optional(number, 1)
-    step_4_retry_attempts = optional(number, 2)
-    step_4_retry_interval = optional(number, 2)
-    log_data              = optional(bool, false)
-    log_retention_days    = optional(number, 30)
-    role_path             = optional(string, "/")
-    tags                  = optional(map(string), {})
+    step_f1_retry_attempts = optional(number, 2)
+    step_f1_retry_interval = optional(number, 2)
+    step_f2_retry_attempts = optional(number, 2)
+    step_f2_retry_interval = optional(number, 2)
+    step_f3_retry_attempts = optional(number, 2)
+    step_f3_retry_interval = optional(number, 1)
+    step_f4_retry_attempts = optional(number, 2)
+    step_f4_retry_interval = optional(number, 2)
+    log_data               = optional(bool, false)
+    log_retention_days     = optional(number, 30)
+    role_path              = optional(string, "/")
+    tags                   = optional(map(string), {})
   })
   default  = {}
   nullable = false

@@ -34,27 +34,27 @@ module "trace" {
 }
 
 module "render" {
-  source                              = "./modules/render"
-  trace_launch                        = module.trace.launch
-  step_1_map_count                    = var.render.step_1_map_count
-  step_1_max_concurrency              = var.render.step_1_max_concurrency
-  step_1_tolerated_failure_percentage = var.render.step_1_tolerated_failure_percentage
-  step_1_retry_attempts               = var.render.step_1_retry_attempts
-  step_1_retry_interval               = var.render.step_1_retry_interval
-  step_2_environment                  = var.render.step_2_environment
-  step_2_retry_attempts               = var.render.step_2_retry_attempts
-  step_2_retry_interval               = var.render.step_2_retry_interval
-  step_2_timeout                      = var.render.step_2_timeout
-  step_3_environment                  = var.render.step_3_environment
-  step_3_retry_attempts               = var.render.step_3_retry_attempts
-  step_3_retry_interval               = var.render.step_3_retry_interval
-  step_3_timeout                      = var.render.step_3_timeout
-  log_data                            = var.render.log_data
-  tracing                             = var.render.tracing
-  log_retention_days                  = var.render.log_retention_days
-  kms_key_arn                         = var.render.kms_key_arn
-  permissions_boundary                = var.render.permissions_boundary
-  role_path                           = var.render.role_path
-  alarm_topic_arn                     = var.render.alarm_topic_arn
-  tags                                = var.render.tags
+  source                                  = "./modules/render"
+  trace_launch                            = module.trace.launch
+  step_tiles_map_count                    = var.render.step_tiles_map_count
+  step_tiles_max_concurrency              = var.render.step_tiles_max_concurrency
+  step_tiles_tolerated_failure_percentage = var.render.step_tiles_tolerated_failure_percentage
+  step_tiles_retry_attempts               = var.render.step_tiles_retry_attempts
+  step_tiles_retry_interval               = var.render.step_tiles_retry_interval
+  step_tile_environment                   = var.render.step_tile_environment
+  step_tile_retry_attempts                = var.render.step_tile_retry_attempts
+  step_tile_retry_interval                = var.render.step_tile_retry_interval
+  step_tile_timeout                       = var.render.step_tile_timeout
+  step_merge_environment                  = var.render.step_merge_environment
+  step_merge_retry_attempts               = var.render.step_merge_retry_attempts
+  step_merge_retry_interval               = var.render.step_merge_retry_interval
+  step_merge_timeout                      = var.render.step_merge_timeout
+  log_data                                = var.render.log_data
+  tracing                                 = var.render.tracing
+  log_retention_days                      = var.render.log_retention_days
+  kms_key_arn                             = var.render.kms_key_arn
+  permissions_boundary                    = var.render.permissions_boundary
+  role_path                               = var.render.role_path
+  alarm_topic_arn                         = var.render.alarm_topic_arn
+  tags                                    = var.render.tags
 }

@@ -43,32 +43,32 @@ variable "trace" {
 variable "render" {
   description = "Inputs of `render`; modules/render/README.md says what they mean."
   type = object({
-    step_1_map_count                    = optional(number, 16)
-    step_1_max_concurrency              = optional(number, 16)
-    step_1_tolerated_failure_percentage = optional(number, 0)
-    step_1_retry_attempts               = optional(number, 0)
-    step_1_retry_interval               = optional(number, 2)
-    step_2_environment = optional(map(string), {
+    step_tiles_map_count                    = optional(number, 16)
+    step_tiles_max_concurrency              = optional(number, 16)
+    step_tiles_tolerated_failure_percentage = optional(number, 0)
+    step_tiles_retry_attempts               = optional(number, 0)
+    step_tiles_retry_interval               = optional(number, 2)
+    step_tile_environment = optional(map(string), {
       FAIL_ONCE = "5"
       TILE      = "{% $string($states.input.item) %}"
     })
-    step_2_retry_attempts = optional(number, 2)
-    step_2_retry_interval = optional(number, 2)
-    step_2_timeout        = optional(number)
-    step_3_environment = optional(map(string), {
+    step_tile_retry_attempts = optional(number, 2)
+    step_tile_retry_interval = optional(number, 2)
+    step_tile_timeout        = optional(number)
+    step_merge_environment = optional(map(string), {
       MERGE = "yes"
     })
-    step_3_retry_attempts = optional(number, 2)
-    step_3_retry_interval = optional(number, 2)
-    step_3_timeout        = optional(number)
-    log_data              = optional(bool, false)
-    tracing               = optional(bool, false)
-    log_retention_days    = optional(number, 30)
-    kms_key_arn           = optional(string)
-    permissions_boundary  = optional(string)
-    role_path             = optional(string, "/")
-    alarm_topic_arn       = optional(string)
-    tags                  = optional(map(string), {})
+    step_merge_retry_attempts = optional(number, 2)
+    step_merge_retry_interval = optional(number, 2)
+    step_merge_timeout        = optional(number)
+    log_data                  = optional(bool, false)
+    tracing                   = optional(bool, false)
+    log_retention_days        = optional(number, 30)
+    kms_key_arn               = optional(string)
+    permissions_boundary      = optional(string)
+    role_path                 = optional(string, "/")
+    alarm_topic_arn           = optional(string)
+    tags                      = optional(map(string), {})
   })
   default  = {}
   nullable = false

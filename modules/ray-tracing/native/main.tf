@@ -9,7 +9,6 @@ module "pictures" {
 module "trace" {
   source                   = "./modules/trace"
   pictures_bucket          = module.pictures.bucket
-  build_args               = var.trace.build_args
   architecture             = var.trace.architecture
   cpu                      = var.trace.cpu
   memory                   = var.trace.memory
@@ -25,19 +24,19 @@ module "trace" {
 }
 
 module "render" {
-  source                              = "./modules/render"
-  trace_launch                        = module.trace.launch
-  step_1_map_count                    = var.render.step_1_map_count
-  step_1_max_concurrency              = var.render.step_1_max_concurrency
-  step_1_tolerated_failure_percentage = var.render.step_1_tolerated_failure_percentage
-  step_1_retry_attempts               = var.render.step_1_retry_attempts
-  step_1_retry_interval               = var.render.step_1_retry_interval
-  step_2_retry_attempts               = var.render.step_2_retry_attempts
-  step_2_retry_interval               = var.render.step_2_retry_interval
-  step_3_retry_attempts               = var.render.step_3_retry_attempts
-  step_3_retry_interval               = var.render.step_3_retry_interval
-  log_data                            = var.render.log_data
-  log_retention_days                  = var.render.log_retention_days
-  role_path                           = var.render.role_path
-  tags                                = var.render.tags
+  source                                  = "./modules/render"
+  trace_launch                            = module.trace.launch
+  step_tiles_map_count                    = var.render.step_tiles_map_count
+  step_tiles_max_concurrency              = var.render.step_tiles_max_concurrency
+  step_tiles_tolerated_failure_percentage = var.render.step_tiles_tolerated_failure_percentage
+  step_tiles_retry_attempts               = var.render.step_tiles_retry_attempts
+  step_tiles_retry_interval               = var.render.step_tiles_retry_interval
+  step_tile_retry_attempts                = var.render.step_tile_retry_attempts
+  step_tile_retry_interval                = var.render.step_tile_retry_interval
+  step_merge_retry_attempts               = var.render.step_merge_retry_attempts
+  step_merge_retry_interval               = var.render.step_merge_retry_interval
+  log_data                                = var.render.log_data
+  log_retention_days                      = var.render.log_retention_days
+  role_path                               = var.render.role_path
+  tags                                    = var.render.tags
 }

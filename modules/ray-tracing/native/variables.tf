@@ -13,7 +13,6 @@ variable "pictures" {
 variable "trace" {
   description = "Inputs of `trace`; modules/trace/README.md says what they mean."
   type = object({
-    build_args               = optional(map(string), {})
     architecture             = optional(string, "x86_64")
     cpu                      = optional(number, 256)
     memory                   = optional(number, 512)
@@ -32,19 +31,19 @@ variable "trace" {
 variable "render" {
   description = "Inputs of `render`; modules/render/README.md says what they mean."
   type = object({
-    step_1_map_count                    = optional(number, 16)
-    step_1_max_concurrency              = optional(number, 16)
-    step_1_tolerated_failure_percentage = optional(number, 0)
-    step_1_retry_attempts               = optional(number, 0)
-    step_1_retry_interval               = optional(number, 2)
-    step_2_retry_attempts               = optional(number, 2)
-    step_2_retry_interval               = optional(number, 2)
-    step_3_retry_attempts               = optional(number, 2)
-    step_3_retry_interval               = optional(number, 2)
-    log_data                            = optional(bool, false)
-    log_retention_days                  = optional(number, 30)
-    role_path                           = optional(string, "/")
-    tags                                = optional(map(string), {})
+    step_tiles_map_count                    = optional(number, 16)
+    step_tiles_max_concurrency              = optional(number, 16)
+    step_tiles_tolerated_failure_percentage = optional(number, 0)
+    step_tiles_retry_attempts               = optional(number, 0)
+    step_tiles_retry_interval               = optional(number, 2)
+    step_tile_retry_attempts                = optional(number, 2)
+    step_tile_retry_interval                = optional(number, 2)
+    step_merge_retry_attempts               = optional(number, 2)
+    step_merge_retry_interval               = optional(number, 2)
+    log_data                                = optional(bool, false)
+    log_retention_days                      = optional(number, 30)
+    role_path                               = optional(string, "/")
+    tags                                    = optional(map(string), {})
   })
   default  = {}
   nullable = false

@@ -9,7 +9,6 @@ module "shop" {
 module "report" {
   source                     = "./modules/report"
   shop_bucket                = module.shop.bucket
-  build_args                 = var.report.build_args
   architecture               = var.report.architecture
   cpu                        = var.report.cpu
   memory                     = var.report.memory

@@ -13,7 +13,6 @@ variable "shop" {
 variable "report" {
   description = "Inputs of `report`; modules/report/README.md says what they mean."
   type = object({
-    build_args                 = optional(map(string), {})
     architecture               = optional(string, "x86_64")
     cpu                        = optional(number, 256)
     memory                     = optional(number, 512)

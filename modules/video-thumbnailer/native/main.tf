@@ -2,7 +2,6 @@
 
 module "videos" {
   source                              = "./modules/videos"
-  task_build_args                     = var.videos.task_build_args
   task_architecture                   = var.videos.task_architecture
   task_cpu                            = var.videos.task_cpu
   task_memory                         = var.videos.task_memory

@@ -3,7 +3,6 @@
 variable "videos" {
   description = "Inputs of `videos`; modules/videos/README.md says what they mean."
   type = object({
-    task_build_args                     = optional(map(string), {})
     task_architecture                   = optional(string, "x86_64")
     task_cpu                            = optional(number, 256)
     task_memory                         = optional(number, 512)

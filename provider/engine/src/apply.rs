@@ -309,7 +309,9 @@ impl Run<'_> {
     fn unwanted(&self, again: &BTreeSet<Key>) -> (BTreeSet<Key>, BTreeSet<Key>) {
         let unwanted: BTreeSet<&Key> =
             self.prior.objects.keys().filter(|key| self.graph.get(key).is_none()).collect();
-        let mut late: BTreeSet<Key> = BTreeSet::new();
+        // The anchor goes last of all: it says meanwhile that an apply is at work.
+        let anchor = self.prior.anchor().map(|(key, _)| key.clone());
+        let mut late: BTreeSet<Key> = anchor.into_iter().filter(|key| unwanted.contains(key)).collect();
         loop {
             let more: Vec<Key> = unwanted
                 .iter()
@@ -374,6 +376,14 @@ impl Run<'_> {
 
         let existing = match self.seen.get(&object.key) {
             Some(Some(seen)) => Some(seen.clone()),
+            Some(None) if self.is_left_gone(&object.key) => {
+                let entry = self.shared().record.objects.get(&object.key).cloned();
+                if let Some(Entry { id, attributes, .. }) = entry {
+                    let attributes = attributes.into_iter().map(|(name, value)| (name, value.into()));
+                    self.keep(object, id, &settings, attributes.collect());
+                }
+                return Ok(());
+            }
             // Its create call would overwrite what somebody else made in its place.
             _ if !object.kind.exclusive => {
                 self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?
@@ -483,11 +493,13 @@ impl Run<'_> {
             // An update often sends every field: what others manage is sent as they have it.
             let mut sent = settings.clone();
             for field in canonical::differing(object.kind, &wanted, &now) {
-                if !differing.contains(&field)
-                    && let Some(value) = found.settings.get(field)
-                {
-                    sent.insert(field.to_owned(), value.clone());
+                if differing.contains(&field) {
+                    continue;
                 }
+                match found.settings.get(field) {
+                    Some(value) => sent.insert(field.to_owned(), value.clone()),
+                    None => sent.remove(field),
+                };
             }
             for (number, part) in driver.parts(&fields).iter().enumerate() {
                 if number > 0 {
@@ -507,6 +519,12 @@ impl Run<'_> {
             self.keep(object, found.id, &settings, now.unwrap_or_default().attributes);
         }
         Ok(())
+    }
+
+    /// Whether a recorded object is missing, and stays so: others manage it. What this apply deletes itself is not
+    /// recorded any more.
+    fn is_left_gone(&self, key: &Key) -> bool {
+        self.job.ignores(key, "*") && !self.is_anchor(key) && self.shared().record.objects.contains_key(key)
     }
 
     /// Whether a field differs because others manage it, and the configuration did not change it.

@@ -34,7 +34,7 @@ pub(crate) type Objects = BTreeMap<Key, (&'static Kind, Observed)>;
 
 /// Looks for a composite with the help of a graph that has all objects whose names can be told.
 pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
-    let mut found = named(job, seed).await?;
+    let found = named(job, seed).await?;
     // Which object is the anchor depends on the inputs, which nobody knows yet: it says so itself.
     let owner = job.owner.to_string();
     let says = |key: &&Key| {
@@ -45,8 +45,7 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
     let keys = || seed.objects().iter().map(|object| &object.key);
     let anchor = keys().chain(found.keys()).find(says).or_else(|| keys().next()).cloned();
     let instance = instance(job, anchor.as_ref().and_then(|key| found.get(key)))?;
-    add_belonging(job, &mut found).await?;
-    found.retain(|_, (kind, observed)| !kind.tags || is_ours(observed, &instance));
+    let found = keep(job, seed, found, |observed| is_ours(observed, &instance)).await?;
     let mut record = Record { instance, objects: BTreeMap::new() };
     let mut settings = BTreeMap::new();
     for (key, (kind, observed)) in found {
@@ -61,8 +60,18 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
 /// Everything that carries this owner's tag, and what hangs on it without tags of its own.
 pub(crate) async fn of_owner(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
     let owner = job.owner.to_string();
-    let ours = |kind: &Kind, observed: &Observed| !kind.tags || observed.tags.get(OWNER) == Some(&owner);
-    let mut found = named(job, seed).await?;
+    let found = named(job, seed).await?;
+    keep(job, seed, found, |observed| observed.tags.get(OWNER) == Some(&owner)).await
+}
+
+/// Of what was found, that which is ours by its tags, with what belongs to it.
+async fn keep(
+    job: &Job<'_>,
+    seed: &Graph,
+    mut found: Objects,
+    is_ours: impl Fn(&Observed) -> bool,
+) -> Result<Objects, Problem> {
+    let ours = |kind: &Kind, observed: &Observed| !kind.tags || is_ours(observed);
     found.retain(|_, (kind, observed)| ours(kind, observed));
     let known: BTreeSet<Key> = found.keys().cloned().collect();
     // What hangs on something that is not ours is not ours either.

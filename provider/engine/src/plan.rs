@@ -51,7 +51,8 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted
     let missing = &made_again(graph, drifted);
     let replaced = replaced(graph, context, record);
     let renewed = renewed(graph, context, record, drifted);
-    let attributes = lasting_attributes(record, &replaced, missing, &renewed);
+    let mut attributes = lasting_attributes(record, &replaced, missing, &renewed);
+    let uncertain = uncertain(graph, context, record, &mut attributes);
     let resolver = Resolver::new(graph, context, &attributes);
     let mut planned = Planned { replaced, ..Planned::default() };
     let anchor = graph.objects().first().map(|object| &object.key);
@@ -63,7 +64,7 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted
         let arn = Expr::Attribute(object.key.clone(), "arn").evaluate(&resolver);
         let arn = arn.and_then(|arn| arn.as_str().map(ToOwned::to_owned));
         let has_arn = object.kind.attributes.iter().any(|(name, _)| *name == "arn");
-        let again = planned.replaced.contains(&object.key) || missing.contains(&object.key);
+        let again = [&planned.replaced, missing, &uncertain].iter().any(|keys| keys.contains(&object.key));
         let kept = record.objects.get(&object.key).filter(|_| !again);
         let own_id = resolver.id(object).or_else(|| kept.map(|entry| entry.id.clone()));
         let id = if has_arn { arn.clone() } else { own_id.clone() };
@@ -118,6 +119,27 @@ fn lasting_attributes(
         (key.clone(), attributes.map(|(name, value)| (name.clone(), value.clone().into())).collect())
     });
     attributes.collect()
+}
+
+/// Recorded objects of which an apply may have to make another: a field that cannot be changed is not known yet.
+/// Their attributes are not known then, and neither is what follows from these.
+fn uncertain(
+    graph: &Graph,
+    context: &Context,
+    record: &Record,
+    attributes: &mut Attributes,
+) -> BTreeSet<Key> {
+    let mut uncertain = BTreeSet::new();
+    // What an object needs stands before it.
+    for object in graph.objects().iter().filter(|object| record.objects.contains_key(&object.key)) {
+        let fields = Resolver::new(graph, context, attributes).fields(object);
+        let unknown = |field: &str| !mutable(object.kind, field) && fields.get(field) == Some(&None);
+        if object.kind.fields.iter().any(|field| unknown(field.name)) {
+            attributes.remove(&object.key);
+            uncertain.insert(object.key.clone());
+        }
+    }
+    uncertain
 }
 
 /// What is missing, and what can only be changed back by making it again.

@@ -71,7 +71,7 @@ impl Scope for Resolver<'_> {
     }
 
     fn vpc_of(&self, subnet: &str) -> Option<String> {
-        self.context.subnets.get(subnet)?.clone()
+        self.context.subnets.get(subnet)?.clone().ok()?
     }
 
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
-use super::failure::{call, found, gone};
+use super::failure::{call, found, gone, not_yet};
 use super::task_definition::{tag_list, tag_map, tag_resource};
 use super::{of_project, pages, settings, text, texts};
 
@@ -88,6 +88,16 @@ impl Driver for Clusters {
         let arn =
             arn.ok_or_else(|| Failure::local("ecs:DescribeClusters", format!("the cluster `{id}` is gone")))?;
         tag_resource(&self.0, &arn, set, remove).await
+    }
+
+    async fn ready(&self, id: &str) -> Result<(), Failure> {
+        let cluster = self.describe(id).await?;
+        match cluster.as_ref().and_then(Cluster::status) {
+            None | Some("PROVISIONING") => {
+                Err(not_yet("ecs:DescribeClusters", format!("the cluster `{id}` is not active yet")))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

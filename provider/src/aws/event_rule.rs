@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::operation::remove_targets::builders::RemoveTargetsFluentBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Tag, Target};
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
+use tandem_model::ownership::{OWNER, Owner};
 
-use super::failure::{call, found, gone};
+use super::failure::{answered, call, found, gone};
 use super::{number, optional, pages, policy_text, settings, split, text};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
@@ -19,7 +21,10 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
 }
 
 /// How many numbered rules are looked for.
-const MOST: usize = 9;
+const MOST: usize = 20;
+
+/// The longest name of a rule.
+const NAME: usize = 64;
 
 pub(super) struct Rules(pub(super) Client);
 
@@ -80,25 +85,23 @@ impl Driver for Rules {
         &self,
         found: &BTreeMap<String, Observed>,
     ) -> Result<Vec<(String, Observed)>, Failure> {
-        let first = |key: &String| {
-            let role = key.strip_prefix("cloudwatch_event_rule.")?;
-            (role.ends_with("on_event") || role.ends_with("on_start")).then(|| role.to_owned())
-        };
-        let mut names: Vec<(String, String)> =
-            found.iter().filter_map(|(key, rule)| Some((first(key)?, rule.id.clone()))).collect();
-        // The first start of a workflow may be a schedule, and have no rule.
-        for (key, machine) in found {
-            let Some(role) = key.strip_prefix("sfn_state_machine.") else { continue };
-            let role = if role == "workflow" { "on_start".to_owned() } else { format!("{role}_on_start") };
-            let name = machine.id.rsplit(':').next().unwrap_or_default();
-            if !names.iter().any(|(known, _)| *known == role) {
-                names.push((role, format!("{name}--start")));
-            }
-        }
         let mut belonging = Vec::new();
-        for (role, name) in names {
+        for (key, of) in found {
+            let Some(owner) = of.tags.get(OWNER).and_then(|owner| Owner::parse(owner)) else { continue };
+            // The role of the rules, what they are called, and the part that they are of.
+            let (role, called, part) = match key.split_once('.') {
+                Some(("cloudwatch_event_rule", "on_event")) => ("on_event".to_owned(), "on-event", None),
+                // The first start of a workflow may be a schedule, and have no rule.
+                Some(("sfn_state_machine", "workflow")) => ("on_start".to_owned(), "start", None),
+                Some(("sfn_state_machine", part)) => {
+                    (format!("{part}_on_start"), "start", Some(part.replace('_', "-")))
+                }
+                _ => continue,
+            };
             for number in 2..=MOST {
-                if let Some(rule) = self.observe(&format!("{name}-{number}")).await? {
+                let called = format!("{called}-{number}");
+                let parts: Vec<&str> = part.iter().map(String::as_str).chain([called.as_str()]).collect();
+                if let Some(rule) = self.observe(&names::of(&owner, &parts, NAME)).await? {
                     belonging.push((format!("{role}_{number}"), rule));
                 }
             }
@@ -136,10 +139,26 @@ impl Driver for Rules {
             .unwrap_or_default();
         if !targets.is_empty() {
             let request = self.0.remove_targets().rule(id).set_ids(Some(targets));
-            gone(call!("events:RemoveTargets", request))?;
+            remove_targets(request).await?;
         }
         gone(call!("events:DeleteRule", self.0.delete_rule().name(id)))
     }
+}
+
+/// Takes targets off a rule that may be gone. The call answers with success and says which it could not take.
+async fn remove_targets(request: RemoveTargetsFluentBuilder) -> Result<(), Failure> {
+    let removed = found(call!("events:RemoveTargets", request))?;
+    match removed.as_ref().and_then(|removed| removed.failed_entries().first()) {
+        None => Ok(()),
+        Some(failed) => {
+            gone(Err::<(), _>(refused("events:RemoveTargets", failed.error_code(), failed.error_message())))
+        }
+    }
+}
+
+/// The failure that an entry of an answer tells of: another change of the same rule passes.
+fn refused(operation: &str, code: Option<&str>, message: Option<&str>) -> Failure {
+    answered(operation, code.unwrap_or_default(), message.unwrap_or("it was refused without a reason"))
 }
 
 pub(super) struct Targets(pub(super) Client);
@@ -168,10 +187,7 @@ impl Targets {
         let put = call!("events:PutTargets", request)?;
         match put.failed_entries().first() {
             None => Ok(()),
-            Some(failed) => Err(Failure::local(
-                "events:PutTargets",
-                failed.error_message().or(failed.error_code()).unwrap_or("refused"),
-            )),
+            Some(failed) => Err(refused("events:PutTargets", failed.error_code(), failed.error_message())),
         }
     }
 }
@@ -234,6 +250,6 @@ impl Driver for Targets {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (rule, target) = split(id, ':', "events:RemoveTargets")?;
-        gone(call!("events:RemoveTargets", self.0.remove_targets().rule(rule).ids(target)))
+        remove_targets(self.0.remove_targets().rule(rule).ids(target)).await
     }
 }

@@ -32,6 +32,11 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("ResourceConflictException", "in progress", 5 * MINUTE),
     ("ResourceConflictException", "is currently in the following state", 5 * MINUTE),
     ("ResourceInUseException", "", 5 * MINUTE),
+    // Targets that were just removed are still seen.
+    ("ValidationException", "since it has targets", 5 * MINUTE),
+    // A cluster is being made, or its capacity providers are.
+    ("UpdateInProgressException", "", 5 * MINUTE),
+    ("ClientException", "not ACTIVE", 5 * MINUTE),
     // The backups of a table that was just made are not there yet.
     ("ContinuousBackupsUnavailableException", "", 20 * MINUTE),
     // Of tables and streams, few may be made or changed at once.
@@ -69,6 +74,9 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("InternalError", "", MINUTE),
     ("InternalFailure", "", MINUTE),
 ];
+
+/// How long what was just made may not be known everywhere.
+const UNSEEN: Duration = Duration::from_secs(30);
 
 const NOT_FOUND: &[&str] = &[
     "NoSuchEntity",
@@ -168,7 +176,7 @@ fn classify(operation: &str, code: &str, message: &str) -> Class {
         // What was just made is not known everywhere at once: a call that builds on it waits.
         let builds_on = ["Put", "Set", "Add", "Create", "Tag", "Update", "Associate", "Subscribe"];
         return if builds_on.iter().any(|start| verb.starts_with(start)) {
-            Class::Passing(Duration::from_secs(30))
+            Class::Passing(UNSEEN)
         } else {
             Class::NotFound
         };
@@ -193,6 +201,11 @@ pub(super) fn found<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure>
 /// Turns "not found" into success, for deletes.
 pub(super) fn gone<T>(result: Result<T, Failure>) -> Result<(), Failure> {
     found(result).map(|_| ())
+}
+
+/// A failure that passes soon: what was just made is not known everywhere at once.
+pub(super) fn unseen(operation: &str, message: impl Into<String>) -> Failure {
+    Failure { class: Class::Passing(UNSEEN), ..not_yet(operation, message) }
 }
 
 /// A failure that passes by itself: something is still at work.

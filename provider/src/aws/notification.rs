@@ -20,6 +20,7 @@ use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::checks::filters;
 use tandem_model::composite::Settings;
+use tandem_model::kinds::s3;
 use tandem_model::names;
 
 use super::failure::{call, found, not_yet};
@@ -46,14 +47,15 @@ fn filter(filter: Option<&NotificationConfigurationFilter>) -> (Option<String>, 
         let rule = rules
             .iter()
             .find(|rule| rule.name().is_some_and(|name| name.as_str().eq_ignore_ascii_case(wanted)));
-        rule.and_then(FilterRule::value).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+        rule.and_then(FilterRule::value).filter(|value| !value.is_empty()).map(s3::decoded)
     };
     (value("prefix"), value("suffix"))
 }
 
 fn entry(settings: &Settings) -> LambdaFunctionConfiguration {
     let rule = |name, field| {
-        optional(settings, field).map(|value| FilterRule::builder().name(name).value(value).build())
+        optional(settings, field)
+            .map(|value| FilterRule::builder().name(name).value(s3::encoded(&value)).build())
     };
     let rules: Vec<FilterRule> =
         [rule(FilterRuleName::Prefix, "filter_prefix"), rule(FilterRuleName::Suffix, "filter_suffix")]

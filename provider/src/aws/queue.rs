@@ -1,6 +1,7 @@
 //! SQS queues, their policies, and for which queues they may hold the dead letters.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -9,8 +10,9 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
+use tokio::time::Instant;
 
-use super::failure::{call, found, gone};
+use super::failure::{call, found, gone, unseen};
 use super::{pages, parse_policy, policy_text, settings, text};
 
 /// Fields and the attributes that hold them. Numbers, booleans and documents are texts to SQS.
@@ -45,7 +47,7 @@ async fn attributes(client: &Client, url: &str) -> Result<Option<HashMap<Name, S
 /// The URL of a queue that must exist.
 async fn existing(client: &Client, name: &str) -> Result<String, Failure> {
     let url = url(client, name).await?;
-    url.ok_or_else(|| Failure::local("sqs:GetQueueUrl", format!("the queue `{name}` is gone")))
+    url.ok_or_else(|| unseen("sqs:GetQueueUrl", format!("there is no queue `{name}`")))
 }
 
 /// The text that a setting is as an attribute.
@@ -92,7 +94,9 @@ impl Driver for Queues {
         let name = Self::name(id);
         let Some(url) = url(&self.0, name).await? else { return Ok(None) };
         let Some(attributes) = attributes(&self.0, &url).await? else { return Ok(None) };
-        let tags = found(call!("sqs:ListQueueTags", self.0.list_queue_tags().queue_url(&url)))?;
+        let Some(tags) = found(call!("sqs:ListQueueTags", self.0.list_queue_tags().queue_url(&url)))? else {
+            return Ok(None);
+        };
         let fifo = attributes.get(&Name::FifoQueue).is_some_and(|text| text == "true");
         let mut settings = settings([("name", json!(name))]);
         for (field, attribute) in ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field)) {
@@ -108,7 +112,7 @@ impl Driver for Queues {
             id: name.to_owned(),
             settings,
             attributes: known,
-            tags: tags.and_then(|tags| tags.tags).unwrap_or_default().into_iter().collect(),
+            tags: tags.tags.unwrap_or_default().into_iter().collect(),
         }))
     }
 
@@ -148,9 +152,7 @@ impl Driver for Queues {
                 attributes.entry(name).or_default();
             }
         }
-        let attributes = Some(attributes);
-        let request = self.0.set_queue_attributes().queue_url(url).set_attributes(attributes);
-        call!("sqs:SetQueueAttributes", request).map(|_| ())
+        put_attributes(&self.0, &url, attributes).await
     }
 
     async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
@@ -169,6 +171,15 @@ impl Driver for Queues {
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(()) };
         gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))
+    }
+
+    /// A queue can be used a second after its call at the earliest.
+    async fn ready(&self, id: &str) -> Result<(), Failure> {
+        let name = Self::name(id);
+        let url = existing(&self.0, name).await?;
+        let seen = attributes(&self.0, &url).await?;
+        seen.map(|_| ())
+            .ok_or_else(|| unseen("sqs:GetQueueAttributes", format!("`{name}` does not show up yet")))
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {
@@ -190,8 +201,32 @@ async fn document(client: &Client, queue: &str, name: &Name) -> Result<Option<Js
 }
 
 async fn put_document(client: &Client, url: String, name: Name, text: String) -> Result<(), Failure> {
-    let request = client.set_queue_attributes().queue_url(url).attributes(name, text);
-    call!("sqs:SetQueueAttributes", request).map(|_| ())
+    put_attributes(client, &url, HashMap::from([(name, text)])).await
+}
+
+/// How long changed attributes may not be seen: SQS says up to a minute for most of them.
+const SETTLING: Duration = Duration::from_secs(60);
+
+/// Sets attributes, and waits until they are seen, or for as long as that may take: what is still another then
+/// shows as drift.
+async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String>) -> Result<(), Failure> {
+    let request = client.set_queue_attributes().queue_url(url).set_attributes(Some(wanted.clone()));
+    call!("sqs:SetQueueAttributes", request)?;
+    let end = Instant::now() + SETTLING;
+    let mut pause = Duration::from_millis(200);
+    while Instant::now() < end {
+        let Some(now) = attributes(client, url).await? else { return Ok(()) };
+        let same = |(name, text): (&Name, &String)| {
+            let now = now.get(name).map(String::as_str).unwrap_or_default();
+            now == text || parse_policy(now) == parse_policy(text)
+        };
+        if wanted.iter().all(same) {
+            return Ok(());
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+    Ok(())
 }
 
 async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(), Failure> {

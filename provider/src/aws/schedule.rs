@@ -10,6 +10,7 @@ use aws_sdk_scheduler::types::{
 };
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+use tandem_model::capacity::{self, CAPACITIES};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
@@ -17,16 +18,8 @@ use super::{number, optional, parse_policy, settings, split, text};
 
 pub(super) struct Schedules(pub(super) Client);
 
-/// The words for capacity, and the providers that each means.
-const CAPACITY: &[(&str, &[&str])] = &[
-    ("fargate", &["FARGATE"]),
-    ("fargate_spot", &["FARGATE_SPOT"]),
-    ("mixed", &["FARGATE", "FARGATE_SPOT"]),
-];
-
 fn strategy(word: &str) -> Vec<CapacityProviderStrategyItem> {
-    let providers = CAPACITY.iter().find(|(known, _)| *known == word).map_or(&[][..], |(_, names)| *names);
-    let items = providers
+    let items = capacity::providers(word)
         .iter()
         .map(|name| CapacityProviderStrategyItem::builder().capacity_provider(*name).weight(1).build());
     items.map(|item| item.expect("the provider is set")).collect()
@@ -38,7 +31,7 @@ fn capacity(strategy: &[CapacityProviderStrategyItem]) -> Option<String> {
         strategy.iter().map(CapacityProviderStrategyItem::capacity_provider).collect();
     providers.sort_unstable();
     let even = strategy.len() < 2 || strategy.iter().all(|item| item.weight() == 1 && item.base() == 0);
-    let word = CAPACITY.iter().find(|(_, names)| *names == providers).filter(|_| even);
+    let word = CAPACITIES.iter().find(|(_, names)| *names == providers).filter(|_| even);
     let shown = word.map_or_else(|| providers.join("+"), |(word, _)| (*word).to_owned());
     Some(shown).filter(|shown| !shown.is_empty())
 }

@@ -24,9 +24,7 @@ const LATER: [&str; 2] = ["point_in_time_recovery", "ttl_attribute"];
 /// What a provisioned table starts with, in units: the same as in AWS's console.
 const CAPACITY: i64 = 5;
 
-/// How long a create call waits until the object takes what follows.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// How long it waits in between.
+/// How long a create call waits before it tries once more whether the object takes what follows.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Tables(pub(super) Client);
@@ -37,10 +35,10 @@ where
     F: Fn() -> Call,
     Call: Future<Output = Result<(), Failure>>,
 {
-    let end = Instant::now() + PATIENCE;
+    let start = Instant::now();
     loop {
         match call().await {
-            Err(Failure { class: Class::Passing(_), .. }) if Instant::now() < end => {
+            Err(Failure { class: Class::Passing(budget), .. }) if start.elapsed() < budget => {
                 tokio::time::sleep(PAUSE).await;
             }
             result => return result,
@@ -207,7 +205,14 @@ impl Tables {
             self.switch_ttl(id, &now, false).await?;
         }
         match attribute {
-            Some(attribute) => self.switch_ttl(id, &attribute, true).await,
+            Some(attribute) => self.switch_ttl(id, &attribute, true).await.map_err(|failure| Failure {
+                message: format!(
+                    "{} DynamoDB takes one change of `ttl_attribute` in an hour: apply again later; until then items \
+                     that expire stay",
+                    failure.message
+                ),
+                ..failure
+            }),
             None => Ok(()),
         }
     }

@@ -310,12 +310,22 @@ impl Driver for Subscriptions {
                 && let Some(queue) = arn("sqs_queue", role)
             {
                 let statements = of.settings.get("policy").and_then(|policy| policy["Statement"].as_array());
-                let topics = statements.into_iter().flatten().filter_map(|statement| {
-                    let of_topic = statement["Principal"]["Service"] == "sns.amazonaws.com";
-                    statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_str().filter(|_| of_topic)
-                });
+                let of_topics = statements
+                    .into_iter()
+                    .flatten()
+                    .filter(|statement| statement["Principal"]["Service"] == "sns.amazonaws.com");
+                // One text, or a list in the order of the inputs.
+                let topics =
+                    of_topics.flat_map(
+                        |statement| match &statement["Condition"]["ArnEquals"]["aws:SourceArn"] {
+                            Json::Array(topics) => topics.iter().filter_map(Json::as_str).collect(),
+                            topic => topic.as_str().into_iter().collect::<Vec<_>>(),
+                        },
+                    );
+                let mut roles = names::Roles::default();
                 wanted.extend(topics.map(|topic| {
-                    (names::role(&format!("on_{}", names::source(topic))), topic.to_owned(), queue.clone())
+                    let role = roles.unique(&format!("on_{}", names::source(topic)));
+                    (role, topic.to_owned(), queue.clone())
                 }));
             }
         }

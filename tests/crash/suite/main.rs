@@ -1,5 +1,6 @@
 //! What breaks, and what comes of it, against AWS in memory and in virtual time.
 
+mod changes;
 mod matrix;
 mod races;
 mod sweep;

@@ -23,7 +23,8 @@ pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
 
 async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
     let minimum = minimum_confidence()?;
-    let found = labels(context.uploads.get(&object.key).await?, minimum, context).await?;
+    let image = context.uploads.get(&object.key).await?;
+    let found = labels(image.clone(), minimum, context).await?;
     let counts = |label: &ModerationLabel| label.confidence().is_none_or(|sure| sure >= minimum);
     let blocked = found.iter().any(counts);
     let verdict = if blocked { "blocked" } else { "clean" };
@@ -36,7 +37,9 @@ async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
         "moved_to": to,
         "token": object.token,
     });
-    context.uploads.copy(&object.key, &to).await?;
+    // What was judged, and not what may be there by now.
+    let kind = if image.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" };
+    context.uploads.put(&to, image, kind).await?;
     if blocked {
         context.uploads.tag(&to, &[("moderation", verdict)]).await?;
         context.review.send(&result.to_string()).await?;

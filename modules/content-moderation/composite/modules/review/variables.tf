@@ -37,7 +37,7 @@ variable "delay" {
 }
 
 variable "max_receive_count" {
-  description = "How often a message is given out before it goes there."
+  description = "How often a message is given out before it goes to the dead letters."
   type        = number
   default     = 5
   nullable    = false
@@ -79,7 +79,7 @@ variable "kms_key_arn" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when an alarm rings. CloudWatch must be among its `publishers`."
+  description = "ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that."
   type        = string
   default     = null
 }

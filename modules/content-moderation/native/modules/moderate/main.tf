@@ -95,7 +95,7 @@ resource "aws_iam_role_policy" "function" {
         Sid      = "SendMessages"
       },
       {
-        Action   = ["s3:GetObject"]
+        Action   = ["s3:GetObject", "s3:GetObjectTagging"]
         Effect   = "Allow"
         Resource = "arn:${data.aws_partition.current.partition}:s3:::${var.uploads_bucket}/incoming/*"
         Sid      = "ReadObjects"

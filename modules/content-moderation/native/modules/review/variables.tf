@@ -37,7 +37,7 @@ variable "delay" {
 }
 
 variable "max_receive_count" {
-  description = "How often a message is given out before it goes there."
+  description = "How often a message is given out before it goes to the dead letters."
   type        = number
   default     = 5
   nullable    = false

@@ -18,37 +18,37 @@ resource "tandem_workflow" "this" {
     function       = var.f1_function_arn
     name           = "f1"
     end            = false
-    retry_attempts = var.step_1_retry_attempts
-    retry_interval = var.step_1_retry_interval
-    timeout        = var.step_1_timeout
+    retry_attempts = var.step_f1_retry_attempts
+    retry_interval = var.step_f1_retry_interval
+    timeout        = var.step_f1_timeout
   }
 
   step {
     function       = var.f2_function_arn
     name           = "f2"
     end            = false
-    retry_attempts = var.step_2_retry_attempts
-    retry_interval = var.step_2_retry_interval
-    timeout        = var.step_2_timeout
+    retry_attempts = var.step_f2_retry_attempts
+    retry_interval = var.step_f2_retry_interval
+    timeout        = var.step_f2_timeout
   }
 
   step {
     function       = var.f3_function_arn
     name           = "f3"
     end            = false
-    retry_attempts = var.step_3_retry_attempts
-    retry_interval = var.step_3_retry_interval
+    retry_attempts = var.step_f3_retry_attempts
+    retry_interval = var.step_f3_retry_interval
     catch          = "give-up"
-    timeout        = var.step_3_timeout
+    timeout        = var.step_f3_timeout
   }
 
   step {
     function       = var.f4_function_arn
     name           = "f4"
     end            = true
-    retry_attempts = var.step_4_retry_attempts
-    retry_interval = var.step_4_retry_interval
-    timeout        = var.step_4_timeout
+    retry_attempts = var.step_f4_retry_attempts
+    retry_interval = var.step_f4_retry_interval
+    timeout        = var.step_f4_timeout
   }
 
   step {

@@ -20,143 +20,143 @@ variable "f4_function_arn" {
   type        = string
 }
 
-variable "step_1_retry_attempts" {
+variable "step_f1_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_attempts >= 0 && var.step_1_retry_attempts <= 100
-    error_message = "step_1_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f1_retry_attempts >= 0 && var.step_f1_retry_attempts <= 100
+    error_message = "step_f1_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_interval" {
+variable "step_f1_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_interval >= 1 && var.step_1_retry_interval <= 240
-    error_message = "step_1_retry_interval is a number from 1 to 240."
+    condition     = var.step_f1_retry_interval >= 1 && var.step_f1_retry_interval <= 240
+    error_message = "step_f1_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_1_timeout" {
+variable "step_f1_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_1_timeout == null ? true : var.step_1_timeout >= 1 && var.step_1_timeout <= 31536000
-    error_message = "step_1_timeout is a number from 1 to 31536000."
+    condition     = var.step_f1_timeout == null ? true : var.step_f1_timeout >= 1 && var.step_f1_timeout <= 31536000
+    error_message = "step_f1_timeout is a number from 1 to 31536000."
   }
 }
 
-variable "step_2_retry_attempts" {
+variable "step_f2_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_attempts >= 0 && var.step_2_retry_attempts <= 100
-    error_message = "step_2_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f2_retry_attempts >= 0 && var.step_f2_retry_attempts <= 100
+    error_message = "step_f2_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_2_retry_interval" {
+variable "step_f2_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_interval >= 1 && var.step_2_retry_interval <= 240
-    error_message = "step_2_retry_interval is a number from 1 to 240."
+    condition     = var.step_f2_retry_interval >= 1 && var.step_f2_retry_interval <= 240
+    error_message = "step_f2_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_2_timeout" {
+variable "step_f2_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_2_timeout == null ? true : var.step_2_timeout >= 1 && var.step_2_timeout <= 31536000
-    error_message = "step_2_timeout is a number from 1 to 31536000."
+    condition     = var.step_f2_timeout == null ? true : var.step_f2_timeout >= 1 && var.step_f2_timeout <= 31536000
+    error_message = "step_f2_timeout is a number from 1 to 31536000."
   }
 }
 
-variable "step_3_retry_attempts" {
+variable "step_f3_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_attempts >= 0 && var.step_3_retry_attempts <= 100
-    error_message = "step_3_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f3_retry_attempts >= 0 && var.step_f3_retry_attempts <= 100
+    error_message = "step_f3_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_3_retry_interval" {
+variable "step_f3_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_interval >= 1 && var.step_3_retry_interval <= 240
-    error_message = "step_3_retry_interval is a number from 1 to 240."
+    condition     = var.step_f3_retry_interval >= 1 && var.step_f3_retry_interval <= 240
+    error_message = "step_f3_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_3_timeout" {
+variable "step_f3_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_3_timeout == null ? true : var.step_3_timeout >= 1 && var.step_3_timeout <= 31536000
-    error_message = "step_3_timeout is a number from 1 to 31536000."
+    condition     = var.step_f3_timeout == null ? true : var.step_f3_timeout >= 1 && var.step_f3_timeout <= 31536000
+    error_message = "step_f3_timeout is a number from 1 to 31536000."
   }
 }
 
-variable "step_4_retry_attempts" {
+variable "step_f4_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_4_retry_attempts >= 0 && var.step_4_retry_attempts <= 100
-    error_message = "step_4_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f4_retry_attempts >= 0 && var.step_f4_retry_attempts <= 100
+    error_message = "step_f4_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_4_retry_interval" {
+variable "step_f4_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_4_retry_interval >= 1 && var.step_4_retry_interval <= 240
-    error_message = "step_4_retry_interval is a number from 1 to 240."
+    condition     = var.step_f4_retry_interval >= 1 && var.step_f4_retry_interval <= 240
+    error_message = "step_f4_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_4_timeout" {
+variable "step_f4_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_4_timeout == null ? true : var.step_4_timeout >= 1 && var.step_4_timeout <= 31536000
-    error_message = "step_4_timeout is a number from 1 to 31536000."
+    condition     = var.step_f4_timeout == null ? true : var.step_f4_timeout >= 1 && var.step_f4_timeout <= 31536000
+    error_message = "step_f4_timeout is a number from 1 to 31536000."
   }
 }
 
@@ -187,7 +187,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts what is made here and can be encrypted with it: logs, queues, buckets, schedules, state machines, repositories, and the environment of functions (not that of tasks); without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS). It is the only key of yours that what is made here may use: what that reads, writes or is set off by has the same key, or none of yours, or its policy is attached to the role by you."
   type        = string
   default     = null
 }
@@ -199,14 +199,14 @@ variable "permissions_boundary" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`."
+  description = "ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that."
   type        = string
   default     = null
 }

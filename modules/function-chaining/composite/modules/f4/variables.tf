@@ -44,7 +44,7 @@ variable "environment" {
 }
 
 variable "maximum_retry_attempts" {
-  description = "How often an asynchronous invocation that failed is tried again before its event goes to the dead letters."
+  description = "How often an asynchronous invocation that failed is tried again before its event goes to the dead letters; also how often a schedule or a rule of EventBridge tries to reach the function."
   type        = number
   default     = 2
   nullable    = false
@@ -68,7 +68,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts what is made here and can be encrypted with it: logs, queues, buckets, schedules, state machines, repositories, and the environment of functions (not that of tasks); without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS). It is the only key of yours that what is made here may use: what that reads, writes or is set off by has the same key, or none of yours, or its policy is attached to the role by you."
   type        = string
   default     = null
 }
@@ -80,14 +80,14 @@ variable "permissions_boundary" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`."
+  description = "ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that."
   type        = string
   default     = null
 }

@@ -172,9 +172,9 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_1_retry_interval
+            IntervalSeconds = var.step_f1_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_1_retry_attempts
+            MaxAttempts     = var.step_f1_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -193,9 +193,9 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_2_retry_interval
+            IntervalSeconds = var.step_f2_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_2_retry_attempts
+            MaxAttempts     = var.step_f2_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -225,9 +225,9 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_3_retry_interval
+            IntervalSeconds = var.step_f3_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_3_retry_attempts
+            MaxAttempts     = var.step_f3_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -246,9 +246,9 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_4_retry_interval
+            IntervalSeconds = var.step_f4_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_4_retry_attempts
+            MaxAttempts     = var.step_f4_retry_attempts
             MaxDelaySeconds = 300
           },
         ]

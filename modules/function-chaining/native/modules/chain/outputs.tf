@@ -28,9 +28,9 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_1_retry_interval
+            IntervalSeconds = var.step_f1_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_1_retry_attempts
+            MaxAttempts     = var.step_f1_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -49,9 +49,9 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_2_retry_interval
+            IntervalSeconds = var.step_f2_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_2_retry_attempts
+            MaxAttempts     = var.step_f2_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -81,9 +81,9 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_3_retry_interval
+            IntervalSeconds = var.step_f3_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_3_retry_attempts
+            MaxAttempts     = var.step_f3_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -102,9 +102,9 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_4_retry_interval
+            IntervalSeconds = var.step_f4_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_4_retry_attempts
+            MaxAttempts     = var.step_f4_retry_attempts
             MaxDelaySeconds = 300
           },
         ]

@@ -20,99 +20,99 @@ variable "f4_function_arn" {
   type        = string
 }
 
-variable "step_1_retry_attempts" {
+variable "step_f1_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_attempts >= 0 && var.step_1_retry_attempts <= 100
-    error_message = "step_1_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f1_retry_attempts >= 0 && var.step_f1_retry_attempts <= 100
+    error_message = "step_f1_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_interval" {
+variable "step_f1_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_interval >= 1 && var.step_1_retry_interval <= 240
-    error_message = "step_1_retry_interval is a number from 1 to 240."
+    condition     = var.step_f1_retry_interval >= 1 && var.step_f1_retry_interval <= 240
+    error_message = "step_f1_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_2_retry_attempts" {
+variable "step_f2_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_attempts >= 0 && var.step_2_retry_attempts <= 100
-    error_message = "step_2_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f2_retry_attempts >= 0 && var.step_f2_retry_attempts <= 100
+    error_message = "step_f2_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_2_retry_interval" {
+variable "step_f2_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_interval >= 1 && var.step_2_retry_interval <= 240
-    error_message = "step_2_retry_interval is a number from 1 to 240."
+    condition     = var.step_f2_retry_interval >= 1 && var.step_f2_retry_interval <= 240
+    error_message = "step_f2_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_3_retry_attempts" {
+variable "step_f3_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_attempts >= 0 && var.step_3_retry_attempts <= 100
-    error_message = "step_3_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f3_retry_attempts >= 0 && var.step_f3_retry_attempts <= 100
+    error_message = "step_f3_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_3_retry_interval" {
+variable "step_f3_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_interval >= 1 && var.step_3_retry_interval <= 240
-    error_message = "step_3_retry_interval is a number from 1 to 240."
+    condition     = var.step_f3_retry_interval >= 1 && var.step_f3_retry_interval <= 240
+    error_message = "step_f3_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_4_retry_attempts" {
+variable "step_f4_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_4_retry_attempts >= 0 && var.step_4_retry_attempts <= 100
-    error_message = "step_4_retry_attempts is a number from 0 to 100."
+    condition     = var.step_f4_retry_attempts >= 0 && var.step_f4_retry_attempts <= 100
+    error_message = "step_f4_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_4_retry_interval" {
+variable "step_f4_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_4_retry_interval >= 1 && var.step_4_retry_interval <= 240
-    error_message = "step_4_retry_interval is a number from 1 to 240."
+    condition     = var.step_f4_retry_interval >= 1 && var.step_f4_retry_interval <= 240
+    error_message = "step_f4_retry_interval is a number from 1 to 240."
   }
 }
 
@@ -136,7 +136,7 @@ variable "log_retention_days" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false

@@ -32,7 +32,7 @@ variable "environment" {
 }
 
 variable "maximum_retry_attempts" {
-  description = "How often an asynchronous invocation that failed is tried again before its event goes to the dead letters."
+  description = "How often an asynchronous invocation that failed is tried again before its event goes to the dead letters; also how often a schedule or a rule of EventBridge tries to reach the function."
   type        = number
   default     = 2
   nullable    = false
@@ -56,7 +56,7 @@ variable "log_retention_days" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false

@@ -13,73 +13,73 @@ resource "tandem_queues" "this" {
   queue {
     name               = "orders"
     fifo               = false
-    visibility_timeout = var.queue_1_visibility_timeout
-    message_retention  = var.queue_1_message_retention
-    delay              = var.queue_1_delay
+    visibility_timeout = var.queue_orders_visibility_timeout
+    message_retention  = var.queue_orders_message_retention
+    delay              = var.queue_orders_delay
     dead_letters       = true
-    max_receive_count  = var.queue_1_max_receive_count
-    alarm_age          = var.queue_1_alarm_age
-    alarm_depth        = var.queue_1_alarm_depth
+    max_receive_count  = var.queue_orders_max_receive_count
+    alarm_age          = var.queue_orders_alarm_age
+    alarm_depth        = var.queue_orders_alarm_depth
   }
 
   queue {
     name               = "payments"
     fifo               = false
-    visibility_timeout = var.queue_2_visibility_timeout
-    message_retention  = var.queue_2_message_retention
-    delay              = var.queue_2_delay
+    visibility_timeout = var.queue_payments_visibility_timeout
+    message_retention  = var.queue_payments_message_retention
+    delay              = var.queue_payments_delay
     dead_letters       = true
-    max_receive_count  = var.queue_2_max_receive_count
-    alarm_age          = var.queue_2_alarm_age
-    alarm_depth        = var.queue_2_alarm_depth
+    max_receive_count  = var.queue_payments_max_receive_count
+    alarm_age          = var.queue_payments_alarm_age
+    alarm_depth        = var.queue_payments_alarm_depth
   }
 
   queue {
     name               = "invoices"
     fifo               = false
-    visibility_timeout = var.queue_3_visibility_timeout
-    message_retention  = var.queue_3_message_retention
-    delay              = var.queue_3_delay
+    visibility_timeout = var.queue_invoices_visibility_timeout
+    message_retention  = var.queue_invoices_message_retention
+    delay              = var.queue_invoices_delay
     dead_letters       = true
-    max_receive_count  = var.queue_3_max_receive_count
-    alarm_age          = var.queue_3_alarm_age
-    alarm_depth        = var.queue_3_alarm_depth
+    max_receive_count  = var.queue_invoices_max_receive_count
+    alarm_age          = var.queue_invoices_alarm_age
+    alarm_depth        = var.queue_invoices_alarm_depth
   }
 
   queue {
     name               = "parcels"
     fifo               = false
-    visibility_timeout = var.queue_4_visibility_timeout
-    message_retention  = var.queue_4_message_retention
-    delay              = var.queue_4_delay
+    visibility_timeout = var.queue_parcels_visibility_timeout
+    message_retention  = var.queue_parcels_message_retention
+    delay              = var.queue_parcels_delay
     dead_letters       = true
-    max_receive_count  = var.queue_4_max_receive_count
-    alarm_age          = var.queue_4_alarm_age
-    alarm_depth        = var.queue_4_alarm_depth
+    max_receive_count  = var.queue_parcels_max_receive_count
+    alarm_age          = var.queue_parcels_alarm_age
+    alarm_depth        = var.queue_parcels_alarm_depth
   }
 
   queue {
     name               = "mails"
     fifo               = false
-    visibility_timeout = var.queue_5_visibility_timeout
-    message_retention  = var.queue_5_message_retention
-    delay              = var.queue_5_delay
+    visibility_timeout = var.queue_mails_visibility_timeout
+    message_retention  = var.queue_mails_message_retention
+    delay              = var.queue_mails_delay
     dead_letters       = true
-    max_receive_count  = var.queue_5_max_receive_count
-    alarm_age          = var.queue_5_alarm_age
-    alarm_depth        = var.queue_5_alarm_depth
+    max_receive_count  = var.queue_mails_max_receive_count
+    alarm_age          = var.queue_mails_alarm_age
+    alarm_depth        = var.queue_mails_alarm_depth
   }
 
   queue {
     name               = "clicks"
     fifo               = false
-    visibility_timeout = var.queue_6_visibility_timeout
-    message_retention  = var.queue_6_message_retention
-    delay              = var.queue_6_delay
+    visibility_timeout = var.queue_clicks_visibility_timeout
+    message_retention  = var.queue_clicks_message_retention
+    delay              = var.queue_clicks_delay
     dead_letters       = false
-    max_receive_count  = var.queue_6_max_receive_count
-    alarm_age          = var.queue_6_alarm_age
-    alarm_depth        = var.queue_6_alarm_depth
+    max_receive_count  = var.queue_clicks_max_receive_count
+    alarm_age          = var.queue_clicks_alarm_age
+    alarm_depth        = var.queue_clicks_alarm_depth
   }
 
   consumer {

@@ -51,13 +51,13 @@ resource "aws_sqs_queue_policy" "orders_dead_letters" {
 
 resource "aws_sqs_queue" "orders" {
   name                       = "queues-work--orders"
-  message_retention_seconds  = var.queue_1_message_retention
-  visibility_timeout_seconds = var.queue_1_visibility_timeout
-  delay_seconds              = var.queue_1_delay
+  message_retention_seconds  = var.queue_orders_message_retention
+  visibility_timeout_seconds = var.queue_orders_visibility_timeout
+  delay_seconds              = var.queue_orders_delay
   receive_wait_time_seconds  = 20
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.orders_dead_letters.arn
-    maxReceiveCount     = var.queue_1_max_receive_count
+    maxReceiveCount     = var.queue_orders_max_receive_count
   })
   sqs_managed_sse_enabled = true
   tags                    = var.tags
@@ -104,7 +104,7 @@ resource "aws_cloudwatch_metric_alarm" "orders_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_1_alarm_age
+  threshold           = var.queue_orders_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -121,7 +121,7 @@ resource "aws_cloudwatch_metric_alarm" "orders_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_1_alarm_depth
+  threshold           = var.queue_orders_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -177,13 +177,13 @@ resource "aws_sqs_queue_policy" "payments_dead_letters" {
 
 resource "aws_sqs_queue" "payments" {
   name                       = "queues-work--payments"
-  message_retention_seconds  = var.queue_2_message_retention
-  visibility_timeout_seconds = var.queue_2_visibility_timeout
-  delay_seconds              = var.queue_2_delay
+  message_retention_seconds  = var.queue_payments_message_retention
+  visibility_timeout_seconds = var.queue_payments_visibility_timeout
+  delay_seconds              = var.queue_payments_delay
   receive_wait_time_seconds  = 20
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.payments_dead_letters.arn
-    maxReceiveCount     = var.queue_2_max_receive_count
+    maxReceiveCount     = var.queue_payments_max_receive_count
   })
   sqs_managed_sse_enabled = true
   tags                    = var.tags
@@ -230,7 +230,7 @@ resource "aws_cloudwatch_metric_alarm" "payments_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_2_alarm_age
+  threshold           = var.queue_payments_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -247,7 +247,7 @@ resource "aws_cloudwatch_metric_alarm" "payments_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_2_alarm_depth
+  threshold           = var.queue_payments_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -303,13 +303,13 @@ resource "aws_sqs_queue_policy" "invoices_dead_letters" {
 
 resource "aws_sqs_queue" "invoices" {
   name                       = "queues-work--invoices"
-  message_retention_seconds  = var.queue_3_message_retention
-  visibility_timeout_seconds = var.queue_3_visibility_timeout
-  delay_seconds              = var.queue_3_delay
+  message_retention_seconds  = var.queue_invoices_message_retention
+  visibility_timeout_seconds = var.queue_invoices_visibility_timeout
+  delay_seconds              = var.queue_invoices_delay
   receive_wait_time_seconds  = 20
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.invoices_dead_letters.arn
-    maxReceiveCount     = var.queue_3_max_receive_count
+    maxReceiveCount     = var.queue_invoices_max_receive_count
   })
   sqs_managed_sse_enabled = true
   tags                    = var.tags
@@ -356,7 +356,7 @@ resource "aws_cloudwatch_metric_alarm" "invoices_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_3_alarm_age
+  threshold           = var.queue_invoices_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -373,7 +373,7 @@ resource "aws_cloudwatch_metric_alarm" "invoices_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_3_alarm_depth
+  threshold           = var.queue_invoices_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -429,13 +429,13 @@ resource "aws_sqs_queue_policy" "parcels_dead_letters" {
 
 resource "aws_sqs_queue" "parcels" {
   name                       = "queues-work--parcels"
-  message_retention_seconds  = var.queue_4_message_retention
-  visibility_timeout_seconds = var.queue_4_visibility_timeout
-  delay_seconds              = var.queue_4_delay
+  message_retention_seconds  = var.queue_parcels_message_retention
+  visibility_timeout_seconds = var.queue_parcels_visibility_timeout
+  delay_seconds              = var.queue_parcels_delay
   receive_wait_time_seconds  = 20
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.parcels_dead_letters.arn
-    maxReceiveCount     = var.queue_4_max_receive_count
+    maxReceiveCount     = var.queue_parcels_max_receive_count
   })
   sqs_managed_sse_enabled = true
   tags                    = var.tags
@@ -482,7 +482,7 @@ resource "aws_cloudwatch_metric_alarm" "parcels_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_4_alarm_age
+  threshold           = var.queue_parcels_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -499,7 +499,7 @@ resource "aws_cloudwatch_metric_alarm" "parcels_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_4_alarm_depth
+  threshold           = var.queue_parcels_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -555,13 +555,13 @@ resource "aws_sqs_queue_policy" "mails_dead_letters" {
 
 resource "aws_sqs_queue" "mails" {
   name                       = "queues-work--mails"
-  message_retention_seconds  = var.queue_5_message_retention
-  visibility_timeout_seconds = var.queue_5_visibility_timeout
-  delay_seconds              = var.queue_5_delay
+  message_retention_seconds  = var.queue_mails_message_retention
+  visibility_timeout_seconds = var.queue_mails_visibility_timeout
+  delay_seconds              = var.queue_mails_delay
   receive_wait_time_seconds  = 20
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.mails_dead_letters.arn
-    maxReceiveCount     = var.queue_5_max_receive_count
+    maxReceiveCount     = var.queue_mails_max_receive_count
   })
   sqs_managed_sse_enabled = true
   tags                    = var.tags
@@ -608,7 +608,7 @@ resource "aws_cloudwatch_metric_alarm" "mails_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_5_alarm_age
+  threshold           = var.queue_mails_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -625,7 +625,7 @@ resource "aws_cloudwatch_metric_alarm" "mails_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_5_alarm_depth
+  threshold           = var.queue_mails_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -634,9 +634,9 @@ resource "aws_cloudwatch_metric_alarm" "mails_depth" {
 
 resource "aws_sqs_queue" "clicks" {
   name                       = "queues-work--clicks"
-  message_retention_seconds  = var.queue_6_message_retention
-  visibility_timeout_seconds = var.queue_6_visibility_timeout
-  delay_seconds              = var.queue_6_delay
+  message_retention_seconds  = var.queue_clicks_message_retention
+  visibility_timeout_seconds = var.queue_clicks_visibility_timeout
+  delay_seconds              = var.queue_clicks_delay
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = true
   tags                       = var.tags
@@ -675,7 +675,7 @@ resource "aws_cloudwatch_metric_alarm" "clicks_age" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_6_alarm_age
+  threshold           = var.queue_clicks_alarm_age
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
@@ -692,7 +692,7 @@ resource "aws_cloudwatch_metric_alarm" "clicks_depth" {
   }
   statistic           = "Maximum"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.queue_6_alarm_depth
+  threshold           = var.queue_clicks_alarm_depth
   period              = 60
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"

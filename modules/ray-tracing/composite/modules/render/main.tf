@@ -16,36 +16,36 @@ resource "tandem_workflow" "this" {
 
   step {
     distributed                  = true
-    max_concurrency              = var.step_1_max_concurrency
-    tolerated_failure_percentage = var.step_1_tolerated_failure_percentage
+    max_concurrency              = var.step_tiles_max_concurrency
+    tolerated_failure_percentage = var.step_tiles_tolerated_failure_percentage
     name                         = "tiles"
     end                          = false
-    retry_attempts               = var.step_1_retry_attempts
-    retry_interval               = var.step_1_retry_interval
+    retry_attempts               = var.step_tiles_retry_attempts
+    retry_interval               = var.step_tiles_retry_interval
 
     map {
-      count = var.step_1_map_count
+      count = var.step_tiles_map_count
     }
   }
 
   step {
     task           = var.trace_launch
-    environment    = var.step_2_environment
+    environment    = var.step_tile_environment
     name           = "tile"
     within         = "tiles"
     end            = false
-    retry_attempts = var.step_2_retry_attempts
-    retry_interval = var.step_2_retry_interval
-    timeout        = var.step_2_timeout
+    retry_attempts = var.step_tile_retry_attempts
+    retry_interval = var.step_tile_retry_interval
+    timeout        = var.step_tile_timeout
   }
 
   step {
     task           = var.trace_launch
-    environment    = var.step_3_environment
+    environment    = var.step_merge_environment
     name           = "merge"
     end            = false
-    retry_attempts = var.step_3_retry_attempts
-    retry_interval = var.step_3_retry_interval
-    timeout        = var.step_3_timeout
+    retry_attempts = var.step_merge_retry_attempts
+    retry_interval = var.step_merge_retry_interval
+    timeout        = var.step_merge_timeout
   }
 }

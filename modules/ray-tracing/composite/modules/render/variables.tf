@@ -5,67 +5,67 @@ variable "trace_launch" {
   type        = string
 }
 
-variable "step_1_map_count" {
+variable "step_tiles_map_count" {
   description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states, and neither do results of more than 256 KiB together."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 40000
-    error_message = "step_1_map_count is a number from 1 to 40000."
+    condition     = var.step_tiles_map_count >= 1 && var.step_tiles_map_count <= 40000
+    error_message = "step_tiles_map_count is a number from 1 to 40000."
   }
 }
 
-variable "step_1_max_concurrency" {
+variable "step_tiles_max_concurrency" {
   description = "How many items are worked on at once, 40 at the most in a map that is not `distributed`; 0 for as many as there are."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_max_concurrency >= 0 && var.step_1_max_concurrency <= 10000
-    error_message = "step_1_max_concurrency is a number from 0 to 10000."
+    condition     = var.step_tiles_max_concurrency >= 0 && var.step_tiles_max_concurrency <= 10000
+    error_message = "step_tiles_max_concurrency is a number from 0 to 10000."
   }
 }
 
-variable "step_1_tolerated_failure_percentage" {
+variable "step_tiles_tolerated_failure_percentage" {
   description = "Percentage of items of a `distributed` map that may fail before the step does. In the list of results, each that failed has a description of its execution."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.step_1_tolerated_failure_percentage >= 0 && var.step_1_tolerated_failure_percentage <= 100
-    error_message = "step_1_tolerated_failure_percentage is a number from 0 to 100."
+    condition     = var.step_tiles_tolerated_failure_percentage >= 0 && var.step_tiles_tolerated_failure_percentage <= 100
+    error_message = "step_tiles_tolerated_failure_percentage is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_attempts" {
+variable "step_tiles_retry_attempts" {
   description = "How often the step is tried again; the steps within it are tried again by themselves."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_attempts >= 0 && var.step_1_retry_attempts <= 100
-    error_message = "step_1_retry_attempts is a number from 0 to 100."
+    condition     = var.step_tiles_retry_attempts >= 0 && var.step_tiles_retry_attempts <= 100
+    error_message = "step_tiles_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_interval" {
+variable "step_tiles_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_interval >= 1 && var.step_1_retry_interval <= 240
-    error_message = "step_1_retry_interval is a number from 1 to 240."
+    condition     = var.step_tiles_retry_interval >= 1 && var.step_tiles_retry_interval <= 240
+    error_message = "step_tiles_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_2_environment" {
+variable "step_tile_environment" {
   description = "Environment variables for the container, in place of `TANDEM_INPUT`; a value in `{% … %}` is JSONata over `$states.input`. ECS takes 8,192 characters of them."
   type        = map(string)
   default = {
@@ -75,42 +75,42 @@ variable "step_2_environment" {
   nullable = false
 }
 
-variable "step_2_retry_attempts" {
+variable "step_tile_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_attempts >= 0 && var.step_2_retry_attempts <= 100
-    error_message = "step_2_retry_attempts is a number from 0 to 100."
+    condition     = var.step_tile_retry_attempts >= 0 && var.step_tile_retry_attempts <= 100
+    error_message = "step_tile_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_2_retry_interval" {
+variable "step_tile_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_interval >= 1 && var.step_2_retry_interval <= 240
-    error_message = "step_2_retry_interval is a number from 1 to 240."
+    condition     = var.step_tile_retry_interval >= 1 && var.step_tile_retry_interval <= 240
+    error_message = "step_tile_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_2_timeout" {
+variable "step_tile_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_2_timeout == null ? true : var.step_2_timeout >= 1 && var.step_2_timeout <= 31536000
-    error_message = "step_2_timeout is a number from 1 to 31536000."
+    condition     = var.step_tile_timeout == null ? true : var.step_tile_timeout >= 1 && var.step_tile_timeout <= 31536000
+    error_message = "step_tile_timeout is a number from 1 to 31536000."
   }
 }
 
-variable "step_3_environment" {
+variable "step_merge_environment" {
   description = "Environment variables for the container, in place of `TANDEM_INPUT`; a value in `{% … %}` is JSONata over `$states.input`. ECS takes 8,192 characters of them."
   type        = map(string)
   default = {
@@ -119,38 +119,38 @@ variable "step_3_environment" {
   nullable = false
 }
 
-variable "step_3_retry_attempts" {
+variable "step_merge_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_attempts >= 0 && var.step_3_retry_attempts <= 100
-    error_message = "step_3_retry_attempts is a number from 0 to 100."
+    condition     = var.step_merge_retry_attempts >= 0 && var.step_merge_retry_attempts <= 100
+    error_message = "step_merge_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_3_retry_interval" {
+variable "step_merge_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_interval >= 1 && var.step_3_retry_interval <= 240
-    error_message = "step_3_retry_interval is a number from 1 to 240."
+    condition     = var.step_merge_retry_interval >= 1 && var.step_merge_retry_interval <= 240
+    error_message = "step_merge_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_3_timeout" {
+variable "step_merge_timeout" {
   description = "Seconds after which a try is given up."
   type        = number
   default     = null
 
   validation {
-    condition     = var.step_3_timeout == null ? true : var.step_3_timeout >= 1 && var.step_3_timeout <= 31536000
-    error_message = "step_3_timeout is a number from 1 to 31536000."
+    condition     = var.step_merge_timeout == null ? true : var.step_merge_timeout >= 1 && var.step_merge_timeout <= 31536000
+    error_message = "step_merge_timeout is a number from 1 to 31536000."
   }
 }
 
@@ -181,7 +181,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts environment, logs and dead letters; without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS)."
+  description = "ARN of the KMS key that encrypts what is made here and can be encrypted with it: logs, queues, buckets, schedules, state machines, repositories, and the environment of functions (not that of tasks); without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS). It is the only key of yours that what is made here may use: what that reads, writes or is set off by has the same key, or none of yours, or its policy is attached to the role by you."
   type        = string
   default     = null
 }
@@ -193,14 +193,14 @@ variable "permissions_boundary" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when the first failure goes to the dead letters. CloudWatch must be among its `publishers`."
+  description = "ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that."
   type        = string
   default     = null
 }

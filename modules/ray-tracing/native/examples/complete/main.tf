@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.0"
+      version = ">= 6.29"
     }
   }
 }
@@ -16,7 +16,6 @@ provider "aws" {}
 variable "trace" {
   description = "Inputs of `trace`; modules/trace/README.md says what they mean."
   type = object({
-    build_args               = optional(map(string), {})
     architecture             = optional(string, "x86_64")
     cpu                      = optional(number, 256)
     memory                   = optional(number, 512)

@@ -133,10 +133,13 @@ resource "aws_iam_role_policy" "workflow" {
         Sid      = "StartExecution"
       },
       {
-        Action   = ["states:DescribeExecution", "states:StopExecution"]
-        Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render/*"
-        Sid      = "WatchExecutions"
+        Action = ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"]
+        Effect = "Allow"
+        Resource = [
+          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render:*",
+          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render/*",
+        ]
+        Sid = "WatchExecutions"
       },
       {
         Action = ["ecs:RunTask"]
@@ -280,9 +283,9 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_3_retry_interval
+            IntervalSeconds = var.step_merge_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_3_retry_attempts
+            MaxAttempts     = var.step_merge_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -292,7 +295,7 @@ resource "aws_sfn_state_machine" "workflow" {
         Next = "tiles items"
         Output = {
           input = "{% $states.input %}"
-          items = "{% [0..${var.step_1_map_count} - 1] %}"
+          items = "{% [0..${var.step_tiles_map_count} - 1] %}"
         }
         QueryLanguage = "JSONata"
         Type          = "Pass"
@@ -386,9 +389,9 @@ resource "aws_sfn_state_machine" "workflow" {
                 {
                   BackoffRate     = 2
                   ErrorEquals     = ["States.ALL"]
-                  IntervalSeconds = var.step_2_retry_interval
+                  IntervalSeconds = var.step_tile_retry_interval
                   JitterStrategy  = "FULL"
-                  MaxAttempts     = var.step_2_retry_attempts
+                  MaxAttempts     = var.step_tile_retry_attempts
                   MaxDelaySeconds = 300
                 },
               ]
@@ -402,7 +405,7 @@ resource "aws_sfn_state_machine" "workflow" {
           "item.$"  = "$$.Map.Item.Value"
         }
         ItemsPath      = "$.items"
-        MaxConcurrency = var.step_1_max_concurrency
+        MaxConcurrency = var.step_tiles_max_concurrency
         Next           = "merge"
         OutputPath     = "$.result"
         ResultPath     = "$.result"
@@ -410,13 +413,13 @@ resource "aws_sfn_state_machine" "workflow" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_1_retry_interval
+            IntervalSeconds = var.step_tiles_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_1_retry_attempts
+            MaxAttempts     = var.step_tiles_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
-        ToleratedFailurePercentage = var.step_1_tolerated_failure_percentage
+        ToleratedFailurePercentage = var.step_tiles_tolerated_failure_percentage
         Type                       = "Map"
       }
     }

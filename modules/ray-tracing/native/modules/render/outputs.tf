@@ -91,9 +91,9 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_3_retry_interval
+            IntervalSeconds = var.step_merge_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_3_retry_attempts
+            MaxAttempts     = var.step_merge_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
@@ -103,7 +103,7 @@ output "definition" {
         Next = "tiles items"
         Output = {
           input = "{% $states.input %}"
-          items = "{% [0..${var.step_1_map_count} - 1] %}"
+          items = "{% [0..${var.step_tiles_map_count} - 1] %}"
         }
         QueryLanguage = "JSONata"
         Type          = "Pass"
@@ -197,9 +197,9 @@ output "definition" {
                 {
                   BackoffRate     = 2
                   ErrorEquals     = ["States.ALL"]
-                  IntervalSeconds = var.step_2_retry_interval
+                  IntervalSeconds = var.step_tile_retry_interval
                   JitterStrategy  = "FULL"
-                  MaxAttempts     = var.step_2_retry_attempts
+                  MaxAttempts     = var.step_tile_retry_attempts
                   MaxDelaySeconds = 300
                 },
               ]
@@ -213,7 +213,7 @@ output "definition" {
           "item.$"  = "$$.Map.Item.Value"
         }
         ItemsPath      = "$.items"
-        MaxConcurrency = var.step_1_max_concurrency
+        MaxConcurrency = var.step_tiles_max_concurrency
         Next           = "merge"
         OutputPath     = "$.result"
         ResultPath     = "$.result"
@@ -221,13 +221,13 @@ output "definition" {
           {
             BackoffRate     = 2
             ErrorEquals     = ["States.ALL"]
-            IntervalSeconds = var.step_1_retry_interval
+            IntervalSeconds = var.step_tiles_retry_interval
             JitterStrategy  = "FULL"
-            MaxAttempts     = var.step_1_retry_attempts
+            MaxAttempts     = var.step_tiles_retry_attempts
             MaxDelaySeconds = 300
           },
         ]
-        ToleratedFailurePercentage = var.step_1_tolerated_failure_percentage
+        ToleratedFailurePercentage = var.step_tiles_tolerated_failure_percentage
         Type                       = "Map"
       }
     }

@@ -5,111 +5,111 @@ variable "trace_launch" {
   type        = string
 }
 
-variable "step_1_map_count" {
+variable "step_tiles_map_count" {
   description = "How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states, and neither do results of more than 256 KiB together."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_map_count >= 1 && var.step_1_map_count <= 40000
-    error_message = "step_1_map_count is a number from 1 to 40000."
+    condition     = var.step_tiles_map_count >= 1 && var.step_tiles_map_count <= 40000
+    error_message = "step_tiles_map_count is a number from 1 to 40000."
   }
 }
 
-variable "step_1_max_concurrency" {
+variable "step_tiles_max_concurrency" {
   description = "How many items are worked on at once, 40 at the most in a map that is not `distributed`; 0 for as many as there are."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
-    condition     = var.step_1_max_concurrency >= 0 && var.step_1_max_concurrency <= 10000
-    error_message = "step_1_max_concurrency is a number from 0 to 10000."
+    condition     = var.step_tiles_max_concurrency >= 0 && var.step_tiles_max_concurrency <= 10000
+    error_message = "step_tiles_max_concurrency is a number from 0 to 10000."
   }
 }
 
-variable "step_1_tolerated_failure_percentage" {
+variable "step_tiles_tolerated_failure_percentage" {
   description = "Percentage of items of a `distributed` map that may fail before the step does. In the list of results, each that failed has a description of its execution."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.step_1_tolerated_failure_percentage >= 0 && var.step_1_tolerated_failure_percentage <= 100
-    error_message = "step_1_tolerated_failure_percentage is a number from 0 to 100."
+    condition     = var.step_tiles_tolerated_failure_percentage >= 0 && var.step_tiles_tolerated_failure_percentage <= 100
+    error_message = "step_tiles_tolerated_failure_percentage is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_attempts" {
+variable "step_tiles_retry_attempts" {
   description = "How often the step is tried again; the steps within it are tried again by themselves."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_attempts >= 0 && var.step_1_retry_attempts <= 100
-    error_message = "step_1_retry_attempts is a number from 0 to 100."
+    condition     = var.step_tiles_retry_attempts >= 0 && var.step_tiles_retry_attempts <= 100
+    error_message = "step_tiles_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_1_retry_interval" {
+variable "step_tiles_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_1_retry_interval >= 1 && var.step_1_retry_interval <= 240
-    error_message = "step_1_retry_interval is a number from 1 to 240."
+    condition     = var.step_tiles_retry_interval >= 1 && var.step_tiles_retry_interval <= 240
+    error_message = "step_tiles_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_2_retry_attempts" {
+variable "step_tile_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_attempts >= 0 && var.step_2_retry_attempts <= 100
-    error_message = "step_2_retry_attempts is a number from 0 to 100."
+    condition     = var.step_tile_retry_attempts >= 0 && var.step_tile_retry_attempts <= 100
+    error_message = "step_tile_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_2_retry_interval" {
+variable "step_tile_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_2_retry_interval >= 1 && var.step_2_retry_interval <= 240
-    error_message = "step_2_retry_interval is a number from 1 to 240."
+    condition     = var.step_tile_retry_interval >= 1 && var.step_tile_retry_interval <= 240
+    error_message = "step_tile_retry_interval is a number from 1 to 240."
   }
 }
 
-variable "step_3_retry_attempts" {
+variable "step_merge_retry_attempts" {
   description = "How often the step is tried again."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_attempts >= 0 && var.step_3_retry_attempts <= 100
-    error_message = "step_3_retry_attempts is a number from 0 to 100."
+    condition     = var.step_merge_retry_attempts >= 0 && var.step_merge_retry_attempts <= 100
+    error_message = "step_merge_retry_attempts is a number from 0 to 100."
   }
 }
 
-variable "step_3_retry_interval" {
+variable "step_merge_retry_interval" {
   description = "Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
-    condition     = var.step_3_retry_interval >= 1 && var.step_3_retry_interval <= 240
-    error_message = "step_3_retry_interval is a number from 1 to 240."
+    condition     = var.step_merge_retry_interval >= 1 && var.step_merge_retry_interval <= 240
+    error_message = "step_merge_retry_interval is a number from 1 to 240."
   }
 }
 
@@ -133,7 +133,7 @@ variable "log_retention_days" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false

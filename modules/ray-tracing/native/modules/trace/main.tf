@@ -161,7 +161,7 @@ resource "aws_iam_role_policy" "task" {
   policy = jsonencode({
     Statement = [
       {
-        Action   = ["s3:GetObject"]
+        Action   = ["s3:GetObject", "s3:GetObjectTagging"]
         Effect   = "Allow"
         Resource = "arn:${data.aws_partition.current.partition}:s3:::${var.pictures_bucket}/tiles/*"
         Sid      = "ReadObjects"
@@ -344,4 +344,7 @@ resource "aws_cloudwatch_event_target" "failures" {
   rule      = aws_cloudwatch_event_rule.failures.name
   target_id = "dead-letters"
   arn       = aws_sqs_queue.dead_letters.arn
+
+  # What no attribute names, and must be there first.
+  depends_on = [aws_sqs_queue_policy.dead_letters]
 }

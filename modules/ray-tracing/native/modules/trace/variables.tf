@@ -5,13 +5,6 @@ variable "pictures_bucket" {
   type        = string
 }
 
-variable "build_args" {
-  description = "Values for the `ARG`s of the Dockerfile. Not for secrets: they stay readable in the image."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-}
-
 variable "architecture" {
   description = "Architecture of the container: `x86_64` or `arm64`; a build makes the image for it."
   type        = string
@@ -106,7 +99,7 @@ variable "log_retention_days" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false

@@ -5,13 +5,6 @@ variable "shop_bucket" {
   type        = string
 }
 
-variable "build_args" {
-  description = "Values for the `ARG`s of the Dockerfile. Not for secrets: they stay readable in the image."
-  type        = map(string)
-  default     = {}
-  nullable    = false
-}
-
 variable "architecture" {
   description = "Architecture of the container: `x86_64` or `arm64`; a build makes the image for it."
   type        = string
@@ -120,7 +113,7 @@ variable "schedule_retry_attempts" {
 }
 
 variable "schedule_maximum_event_age" {
-  description = "Seconds after which that is given up."
+  description = "Seconds after its time at which a start that keeps failing is given up."
   type        = number
   default     = 3600
   nullable    = false
@@ -144,7 +137,7 @@ variable "log_retention_days" {
 }
 
 variable "role_path" {
-  description = "Path of the roles made here."
+  description = "Path of the roles made here. Another one makes the roles anew, without what others attached to them."
   type        = string
   default     = "/"
   nullable    = false

@@ -71,7 +71,7 @@ output "on_thumbnail_log_group_name" {
 }
 
 output "on_thumbnail_dead_letter_queue_url" {
-  description = "URL of the queue with events that it could not handle."
+  description = "URL of the queue with events that the second function could not handle."
   value       = tandem_thumbnailer.this.on_thumbnail_dead_letter_queue_url
 }
 

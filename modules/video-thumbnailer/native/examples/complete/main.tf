@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.0"
+      version = ">= 6.29"
     }
   }
 }
@@ -16,7 +16,6 @@ provider "aws" {}
 variable "videos" {
   description = "Inputs of `videos`; modules/videos/README.md says what they mean."
   type = object({
-    task_build_args                     = optional(map(string), {})
     task_architecture                   = optional(string, "x86_64")
     task_cpu                            = optional(number, 256)
     task_memory                         = optional(number, 512)

@@ -231,7 +231,7 @@ resource "aws_iam_role_policy" "task" {
   policy = jsonencode({
     Statement = [
       {
-        Action   = ["s3:GetObject"]
+        Action   = ["s3:GetObject", "s3:GetObjectTagging"]
         Effect   = "Allow"
         Resource = "arn:${data.aws_partition.current.partition}:s3:::${aws_s3_bucket.bucket.bucket}/*"
         Sid      = "ReadObjects"
@@ -415,6 +415,9 @@ resource "aws_cloudwatch_event_target" "task_failures" {
   rule      = aws_cloudwatch_event_rule.task_failures.name
   target_id = "dead-letters"
   arn       = aws_sqs_queue.task_dead_letters.arn
+
+  # What no attribute names, and must be there first.
+  depends_on = [aws_sqs_queue_policy.task_dead_letters]
 }
 
 resource "aws_cloudwatch_log_group" "launcher" {

@@ -1,0 +1,84 @@
+//! What READMEs show of the tool and of the examples is what these are.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::tandem;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every example's name and folder.
+fn examples() -> Vec<(String, PathBuf)> {
+    let folders =
+        std::fs::read_dir(root().join("examples")).expect("examples").map(|entry| entry.expect("one").path());
+    let mut examples: Vec<(String, PathBuf)> = folders
+        .filter(|folder| folder.join("tandem.yaml").exists())
+        .map(|folder| (folder.file_name().expect("a name").to_string_lossy().into_owned(), folder))
+        .collect();
+    examples.sort();
+    assert!(examples.len() > 5, "{examples:?}");
+    examples
+}
+
+#[test]
+fn diagrams_of_examples_are_those_that_graph_makes() {
+    for (name, folder) in examples() {
+        let graph = tandem(&folder, &["graph"]).expect(0).stdout;
+        let readme = text(&folder.join("README.md"));
+        assert!(
+            readme.contains(&format!("```mermaid\n{graph}```")),
+            "examples/{name}/README.md has another diagram than `tandem graph` makes:\n{graph}"
+        );
+    }
+}
+
+#[test]
+fn the_first_spec_in_readme_is_what_init_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    tandem(folder.path(), &["init"]).expect(0);
+    let spec = text(&folder.path().join("tandem.yaml"));
+    assert!(
+        text(&root().join("README.md")).contains(&format!("$ cat tandem.yaml\n{spec}")),
+        "not in README:\n{spec}"
+    );
+}
+
+/// Lines of a file that are neither blank nor comments.
+fn lines(path: &Path) -> usize {
+    let text = text(path);
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("//")).count()
+}
+
+#[test]
+fn lines_are_as_many_as_readme_says() {
+    let readme = text(&root().join("README.md"));
+    for (name, folder) in examples() {
+        let mut handlers: Vec<usize> = std::fs::read_dir(folder.join("handlers"))
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.expect("one").path().join("src/handler.rs"))
+            .filter(|file| file.exists())
+            .map(|file| lines(&file))
+            .collect();
+        handlers.sort_by(|a, b| b.cmp(a));
+        let handlers = match handlers[..] {
+            [] => "-".to_owned(),
+            [first, _, ..] if handlers.iter().all(|lines| *lines == first) => {
+                format!("{} × {first}", handlers.len())
+            }
+            _ => handlers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + "),
+        };
+        let dockerfile = folder.join("container/Dockerfile");
+        let dockerfile = if dockerfile.exists() { lines(&dockerfile).to_string() } else { "-".to_owned() };
+        let row = format!("| {name} | {} | {handlers} | {dockerfile} |", lines(&folder.join("tandem.yaml")));
+        assert!(readme.contains(&row), "README has no row `{row}`");
+    }
+}

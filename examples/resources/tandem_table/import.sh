@@ -1,2 +1,0 @@
-# By name; the project and region are those of the provider.
-terraform import tandem_table.it NAME

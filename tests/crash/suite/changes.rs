@@ -1,0 +1,213 @@
+//! What no fixture has: changes and imports of particular inputs, each of which went wrong once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+use tandem_crash::carrier::Process;
+use tandem_crash::double::ACCOUNT;
+use tandem_crash::fixture::Fixture;
+use tandem_crash::scene::{Scene, drivers};
+use tandem_crash::terraform::{End, Terraform};
+use tandem_engine::driver::Drivers as _;
+use tandem_model::composite::Definition;
+use tandem_model::context::Context;
+use tandem_model::graph::Graph;
+use tandem_model::kinds;
+use tandem_model::value::Value;
+
+use crate::{counts, in_virtual_time};
+
+/// Another composite in the same world.
+fn terraform(composite: &str) -> Terraform {
+    Terraform::new(Definition::find(composite).expect("a composite"))
+}
+
+/// Keys of the record in the state.
+fn recorded(terraform: &Terraform) -> Vec<String> {
+    let record = terraform.state().get("record");
+    record.as_map().expect("a record").keys().cloned().collect()
+}
+
+#[test]
+fn the_first_queue_of_a_group_that_nobody_reads_is_another() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queues", 1).await;
+        let process = Process::new(&scene.world);
+        let group = |queues: Json| json!({ "name": "work", "queue": queues, "force_destroy": true });
+        for queues in [
+            json!([{ "name": "a" }, { "name": "b" }]),
+            json!([{ "name": "b" }, { "name": "c" }]),
+            json!([{ "name": "d" }]),
+        ] {
+            let inputs = group(queues);
+            assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{inputs}");
+            let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+            assert!(changes.is_empty(), "{inputs}: {changes:?}");
+        }
+        assert_eq!(scene.terraform.destroy(&process).await, End::Done);
+        assert_eq!(counts(&scene.made()), BTreeMap::new());
+    });
+}
+
+#[test]
+fn an_import_takes_nothing_that_belongs_to_another_composite() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("event_function", 1).await;
+        let process = Process::new(&scene.world);
+        let function =
+            json!({ "name": "orders", "code": { "bootstrap": "bootstrap" }, "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &function).await, End::Done);
+        let mut queue = terraform("queue");
+        let inputs = json!({ "name": "orders", "dead_letters": false, "force_destroy": true });
+        assert_eq!(queue.apply(&process, &inputs).await, End::Done);
+        // The function has dead letters, as a queue of its name would.
+        let mut imported = terraform("queue");
+        assert_eq!(imported.import(&process, "orders").await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&queue));
+        assert_eq!(imported.apply(&process, &inputs).await, End::Done);
+        let changes = scene.terraform.plan(&process, &function).await.expect("a plan");
+        assert!(changes.is_empty(), "{changes:?}");
+    });
+}
+
+#[test]
+fn an_import_finds_every_topic_that_a_queue_is_on() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queue", 1).await;
+        let process = Process::new(&scene.world);
+        let on = |topic: &str| json!({ "topic": format!("arn:aws:sns:eu-central-1:{ACCOUNT}:{topic}") });
+        let inputs = json!({ "name": "jobs", "on": [on("news"), on("more")], "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let mut imported = terraform("queue");
+        assert_eq!(imported.import(&process, "jobs").await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&scene.terraform));
+    });
+}
+
+#[test]
+fn an_import_finds_rules_whose_names_are_shortened() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("workflow", 1).await;
+        let process = Process::new(&scene.world);
+        let name = "a-workflow-with-a-name-that-takes-all-the-room-that-there-is";
+        let start = |source: &str| json!({ "event_pattern": format!("{{\"source\":[\"{source}\"]}}") });
+        let inputs = json!({
+            "name": name,
+            "on": [start("a"), start("b"), start("c")],
+            "step": [{ "name": "wait", "wait": 1 }],
+            "force_destroy": true,
+        });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let mut imported = terraform("workflow");
+        assert_eq!(imported.import(&process, name).await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&scene.terraform));
+    });
+}
+
+#[test]
+fn what_others_took_away_and_manage_stays_away() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queue", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = |delay: i64| {
+            let ignored = ["cloudwatch_metric_alarm.age", "sqs_queue_policy.main.policy"];
+            json!({ "name": "jobs", "delay": delay, "ignore_drift": ignored, "force_destroy": true })
+        };
+        assert_eq!(scene.terraform.apply(&process, &inputs(0)).await, End::Done);
+        let before = counts(&scene.made());
+        let alarm = kinds::find("cloudwatch_metric_alarm").expect("a kind");
+        let aws = drivers(&scene.world).await;
+        let ids = aws.driver(alarm).list("test").await.expect("alarms");
+        let age = ids.iter().find(|id| id.ends_with("--age")).expect("an alarm");
+        aws.driver(alarm).delete(age).await.expect("a delete");
+        let made = counts(&scene.made());
+        assert_ne!(made, before);
+        // Another change is made, and nothing beside it.
+        assert_eq!(scene.terraform.apply(&process, &inputs(5)).await, End::Done);
+        assert_eq!(counts(&scene.made()), made);
+        let changes = scene.terraform.plan(&process, &inputs(5)).await.expect("a plan");
+        assert!(changes.is_empty(), "{changes:?}");
+        assert_eq!(scene.terraform.destroy(&process).await, End::Done);
+        assert_eq!(counts(&scene.made()), BTreeMap::new());
+    });
+}
+
+/// Every member of JSON that is an object, by its path.
+fn members(json: &Json, at: &str, found: &mut Vec<String>) {
+    match json {
+        Json::Object(entries) => {
+            for (name, inner) in entries {
+                let path = format!("{at}/{name}");
+                members(inner, &path, found);
+                found.push(path);
+            }
+        }
+        Json::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, inner)| members(inner, &format!("{at}/{index}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// Fields that mean nothing without another one, which is changed with them.
+const WITH_ANOTHER: [&str; 3] = [
+    // The mode of the stream.
+    "kinesis_stream.shard_count",
+    // The algorithm.
+    "s3_bucket_server_side_encryption_configuration.bucket_key_enabled",
+    // The filter.
+    "sns_topic_subscription.filter_policy_scope",
+];
+
+/// An update sends what is wanted: of a field that is not wanted any more a driver hears only when its kind says
+/// that it is optional.
+#[test]
+fn a_field_that_may_be_left_out_is_optional() {
+    let expand = |fixture: &Fixture, inputs: &Json| -> Option<Graph> {
+        let context = Context {
+            project: Some("test".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            account: Some(ACCOUNT.to_owned()),
+            ..Context::default()
+        };
+        fixture.definition.expand(&Value::from(inputs), &context).graph
+    };
+    let mut silent = BTreeSet::new();
+    for fixture in Fixture::all() {
+        let mut all = fixture.inputs(ACCOUNT);
+        // Inputs that come by changes, too.
+        for change in fixture.changes(ACCOUNT) {
+            if change.clear.is_empty() && !change.value.is_null() {
+                let mut more = all.clone();
+                tandem_crash::fixture::set(&mut more, &change.input, &change.value);
+                if expand(&fixture, &more).is_some() {
+                    all = more;
+                }
+            }
+        }
+        let whole = expand(&fixture, &all).expect("a graph");
+        let mut paths = Vec::new();
+        members(&all, "", &mut paths);
+        for path in paths {
+            let mut less = all.clone();
+            let (parent, name) = path.rsplit_once('/').expect("a path");
+            let parent = less.pointer_mut(parent).and_then(Json::as_object_mut).expect("an object");
+            parent.remove(name);
+            let Some(graph) = expand(&fixture, &less) else { continue };
+            for object in graph.objects() {
+                let Some(before) = whole.get(&object.key) else { continue };
+                for field in before.fields.keys().filter(|field| !object.fields.contains_key(*field)) {
+                    let name = format!("{}.{field}", object.kind.name);
+                    let optional = object.kind.field(field).is_some_and(|field| field.optional);
+                    if !optional && !WITH_ANOTHER.contains(&name.as_str()) {
+                        silent.insert(format!("{name}: without {path}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(silent.is_empty(), "left out, and AWS is not told: {silent:#?}");
+}
