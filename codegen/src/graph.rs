@@ -2,6 +2,7 @@
 
 mod edges;
 mod formats;
+mod svg;
 mod things;
 
 use serde_json::Value as Json;

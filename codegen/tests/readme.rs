@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::tandem;
+use common::{tandem, write};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -48,6 +48,36 @@ fn the_first_spec_in_readme_is_what_init_writes() {
         text(&root().join("README.md")).contains(&format!("$ cat tandem.yaml\n{spec}")),
         "not in README:\n{spec}"
     );
+}
+
+#[test]
+fn the_page_of_the_spec_is_true() {
+    let page = text(&root().join("docs/spec.md"));
+    let (_, rest) = page.split_once("```yaml\n").expect("a spec");
+    let (spec, _) = rest.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "tandem.yaml", spec);
+    tandem(folder.path(), &["check"]).expect(0);
+    for definition in tandem_model::composites::ALL {
+        let row = format!(
+            "| `{}` | [`tandem_{name}`](resources/{name}.md) |",
+            tandem::spec::section(definition),
+            name = definition.type_name
+        );
+        assert!(page.contains(&row), "no row {row}");
+    }
+    // What `generate` writes of each handler is in the templates.
+    let mut signatures = 0;
+    for template in std::fs::read_dir(root().join("codegen/templates/handler")).expect("templates") {
+        let template = text(&template.expect("a template").path());
+        let whole = template.replace("{{#unless launches}}_{{/unless}}", "");
+        for line in whole.lines().filter(|line| line.starts_with("pub async fn on_")) {
+            let signature = line.trim_end_matches(" {");
+            assert!(page.contains(&format!("`{signature}`")), "no {signature}");
+            signatures += 1;
+        }
+    }
+    assert_eq!(signatures, 9);
 }
 
 /// Lines of a file that are neither blank nor comments.

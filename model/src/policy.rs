@@ -341,8 +341,10 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
     for (index, (sender, sources)) in groups.into_iter().enumerate() {
         let number = if index == 0 { String::new() } else { (index + 1).to_string() };
         let condition = match sources {
-            Some(sources) => ("ArnEquals", Expr::map([("aws:SourceArn", one_or_list(sources))])),
-            None => ("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))])),
+            Some(sources) => Some(("ArnEquals", Expr::map([("aws:SourceArn", one_or_list(sources))]))),
+            // EventBridge tells a topic neither account nor rule: under a condition nothing of it would come.
+            None if (service, sender) == ("sns", "events.amazonaws.com") => None,
+            None => Some(("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))]))),
         };
         let mut statement = BTreeMap::from([
             ("Sid".to_owned(), Expr::from(format!("Send{number}"))),
@@ -351,10 +353,7 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
             ("Action".to_owned(), action.into()),
             ("Resource".to_owned(), receiver.clone()),
         ]);
-        // EventBridge tells a topic neither account nor rule: under a condition nothing of it would come.
-        if (service, sender) != ("sns", "events.amazonaws.com") {
-            statement.insert("Condition".to_owned(), Expr::map([condition]));
-        }
+        statement.extend(condition.map(|condition| ("Condition".to_owned(), Expr::map([condition]))));
         statements.push(Expr::Map(statement));
     }
     // SNS takes no wildcard for actions.

@@ -58,7 +58,7 @@ fn describe_among(variants: &[Variant], name: &str) -> String {
         if shape == name {
             return format!("{} {}", variant.doc, describe(field));
         }
-        let required = if field.required { "Required. " } else { "" };
+        let required = if field.required && field.default.is_none() { "Required. " } else { "" };
         let text = format!("{required}{}", describe(field));
         match texts.iter_mut().find(|(known, _)| *known == text) {
             Some((_, shapes)) => shapes.push(shape),

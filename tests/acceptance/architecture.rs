@@ -166,7 +166,7 @@ fn parted(text: &str) -> (String, String) {
 }
 
 /// Services that tell tags with the object, under its own action.
-const TELL_TAGS: [&str; 2] = ["ec2", "ecs"];
+const TELL_TAGS: [&str; 3] = ["ec2", "ecs", "iam"];
 
 /// An action of one kind does not stand for that of another: what tells whose an object is must be in its own.
 #[test]

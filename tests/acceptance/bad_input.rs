@@ -206,7 +206,8 @@ fn examples_of_the_documentation_are_valid() {
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let stage = Stage::new(On::MiniStack);
-        let providers = "terraform { required_providers { tandem = { source = \"tandem/tandem\" } } }";
+        let providers =
+            "terraform {\n  required_providers {\n    tandem = { source = \"tandem/tandem\" }\n  }\n}";
         stage.terraform.write("main.tf", format!("{providers}\n{text}"));
         let run = stage.terraform.run(&["validate", "-no-color"]);
         assert!(run.text.contains("The configuration is valid"), "{}:\n{}", path.display(), run.text);

@@ -143,9 +143,14 @@ fn build(folder: &Path, handlers: &[Handler], options: &Options) -> Result<Vec<P
         output.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     let binary = |handler: &Handler| {
         let of_handler = |message: &&Json| message["package_id"] == handler.id.as_str();
-        let mut binaries =
-            messages.iter().filter(of_handler).filter_map(|message| message["executable"].as_str());
-        binaries.next().map(PathBuf::from).ok_or_else(|| {
+        let binary = |message: &Json| {
+            Some((message["target"]["name"].as_str()?.to_owned(), message["executable"].as_str()?.into()))
+        };
+        let binaries: Vec<(String, PathBuf)> =
+            messages.iter().filter(of_handler).filter_map(binary).collect();
+        // A package may have tools beside its own program.
+        let own = binaries.iter().find(|(name, _)| *name == handler.package).or(binaries.first());
+        own.map(|(_, path)| path.clone()).ok_or_else(|| {
             Failure::Usage(format!("`{}` has no program: give its package a `src/main.rs`", handler.name))
         })
     };

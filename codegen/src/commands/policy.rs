@@ -1,6 +1,7 @@
 //! `tandem policy`
 
 use clap::Args;
+use tandem::spec::Entry;
 use tandem_model::access::{LONGEST_MANAGED_POLICY, Part, deployment};
 use tandem_model::context::Context;
 use tandem_model::graph::Graph;
@@ -39,15 +40,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         ..Context::default()
     };
     // Names follow from the project.
-    let graphs: Vec<Graph> = app
-        .entries
-        .iter()
-        .map(|entry| match &options.project {
-            Some(_) => entry.definition.expand(&entry.inputs, &context).graph,
-            None => Some(entry.graph.clone()),
-        })
-        .map(|graph| graph.ok_or_else(|| "the spec cannot be expanded; `tandem check` says why".to_owned()))
-        .collect::<Result<_, String>>()?;
+    let expand = |entry: &Entry| entry.definition.expand(&entry.inputs, &context).graph;
+    let graphs: Option<Vec<Graph>> = app.entries.iter().map(expand).collect();
+    let graphs = graphs.ok_or_else(|| "the spec cannot be expanded; `tandem check` says why".to_owned())?;
     let parts: Vec<Part<'_>> = app
         .entries
         .iter()

@@ -1,4 +1,4 @@
-//! How pictures are written.
+//! How pictures are written, where another program draws them.
 
 use std::collections::BTreeMap;
 
@@ -114,59 +114,6 @@ impl Picture {
             }
         }
         onward
-    }
-
-    pub(super) fn svg(&self) -> String {
-        let column = self.columns();
-        let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let (width, height, gap_x, gap_y) = (160, 44, 90, 30);
-        let mut rows: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut place: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for node in &self.nodes {
-            let x = column[node.id.as_str()];
-            let row = rows.entry(x).or_default();
-            place.insert(&node.id, (20 + x * (width + gap_x), 20 + *row * (height + gap_y)));
-            *row += 1;
-        }
-        let right = place.values().map(|(x, _)| x + width + 20).max().unwrap_or(40);
-        let bottom = place.values().map(|(_, y)| y + height + 20).max().unwrap_or(40);
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {bottom}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-             <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        );
-        for edge in &self.edges {
-            let (Some(from), Some(to)) = (place.get(edge.from.as_str()), place.get(edge.to.as_str())) else {
-                continue;
-            };
-            let (x1, y1, x2, y2) = (from.0 + width, from.1 + height / 2, to.0, to.1 + height / 2);
-            let middle = usize::midpoint(x1, x2);
-            out.push_str(&format!(
-                "<path d=\"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}\" fill=\"none\" stroke=\"black\" marker-end=\"url(#arrow)\"/>\n\
-                 <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\">{}</text>\n",
-                usize::midpoint(y1, y2).saturating_sub(4),
-                escape(&edge.label)
-            ));
-        }
-        for node in &self.nodes {
-            let (x, y) = place[node.id.as_str()];
-            let (radius, fill) = match node.shape {
-                Shape::Store => (12, "#e8f1e4"),
-                Shape::Function => (2, "#fdeedd"),
-                Shape::Container => (2, "#dde9f7"),
-                Shape::Workflow => (2, "#fbe4e6"),
-                Shape::Event => (22, "#f3e6f5"),
-            };
-            out.push_str(&format!(
-                "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"black\"/>\n\
-                 <text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                x + width / 2,
-                y + height / 2 + 5,
-                escape(&node.label)
-            ));
-        }
-        out.push_str("</svg>\n");
-        out
     }
 }
 

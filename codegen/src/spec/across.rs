@@ -33,17 +33,13 @@ impl Reader {
                 if other.graph.outputs.get(target.output) != Some(&Expr::Literal(Json::Null)) {
                     continue;
                 }
-                let outputs = other.definition.outputs.iter();
-                let doc = outputs.filter(|output| output.name == target.output).map(|output| output.doc);
+                let doc = other.definition.outputs.iter().find(|output| output.name == target.output);
+                let doc = doc.map_or("", |output| output.doc);
                 let message = format!(
                     "`{}` takes the `{}` of `{}`, which has none",
                     entry.name, target.output, other.name
                 );
-                let help = format!(
-                    "The output is: {} Give `{}` what makes it.",
-                    doc.collect::<String>(),
-                    other.name
-                );
+                let help = format!("The output is: {} Give `{}` what makes it.", doc, other.name);
                 self.error(Code::Missing, entry.span.clone(), message, help);
             }
         }
@@ -52,6 +48,7 @@ impl Reader {
     /// A rule of EventBridge on objects of a bucket hears nothing of one that does not tell EventBridge.
     fn tellers(&mut self, entries: &[Entry]) {
         for entry in entries {
+            let mut deaf = BTreeSet::new();
             let rules =
                 entry.graph.objects().iter().filter(|object| object.kind.name == "cloudwatch_event_rule");
             for pattern in rules.filter_map(|rule| rule.fields.get("event_pattern")) {
@@ -61,7 +58,8 @@ impl Reader {
                     variables.iter().filter_map(|variable| find(entries, entry.references.get(*variable)?))
                 {
                     let tells = |object: &Object| object.kind.name == "s3_bucket_eventbridge";
-                    if other.definition.type_name == "bucket" && !other.graph.objects().iter().any(tells) {
+                    let bucket = other.definition.type_name == "bucket";
+                    if bucket && !other.graph.objects().iter().any(tells) && deaf.insert(&other.name) {
                         let message = format!(
                             "`{}` starts on objects of `{}`, which does not tell EventBridge of them",
                             entry.name, other.name

@@ -12,6 +12,7 @@ use crate::expr::{Expr, Place};
 use crate::graph::{Added, Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::{cloudwatch, iam, logs, sqs};
+use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -43,6 +44,13 @@ pub(super) struct Common {
     /// Whether what holds data, such as dead letters that nobody has looked at, may be deleted with all that it holds.
     #[input(default = false)]
     pub(super) force_destroy: bool,
+}
+
+/// The IAM policy, as text, of whoever does this to what a key encrypts.
+pub(super) fn policy_text(grants: impl IntoIterator<Item = Grant>, key: Option<&Scalar<String>>) -> Expr {
+    let key = key.map(|key| Grant::UseKey(key.into()));
+    let grants: Vec<Grant> = grants.into_iter().chain(key).collect();
+    Expr::Json(Box::new(policy::identity(&grants)))
 }
 
 /// Checks an ARN.

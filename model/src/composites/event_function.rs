@@ -8,6 +8,7 @@ use super::common::{self, Common};
 use super::edges::{Edges, RESOURCES};
 use super::launch::{self, LAUNCHES, Launch};
 use super::part::Part;
+use super::trigger_checks;
 use super::triggers::Trigger;
 use super::wiring::{self, Around};
 use crate::artifact::{self, CodeKind};
@@ -245,7 +246,7 @@ pub(super) struct Added {
 /// Adds a function and everything around it.
 pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
     let Spec { part, function: inputs, common, .. } = spec;
-    wiring::check(spec, findings);
+    trigger_checks::check(spec, findings);
     environment::check_function(
         inputs.environment.as_ref(),
         &[LAUNCHES, RESOURCES],

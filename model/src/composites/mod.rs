@@ -17,6 +17,7 @@ mod table;
 mod task;
 mod thumbnailer;
 mod topic;
+mod trigger_checks;
 mod triggers;
 mod wiring;
 mod workflow;

@@ -49,7 +49,7 @@ pub(super) struct QueueInputs {
 /// Inputs of one queue among several, too.
 #[derive(Debug, Inputs)]
 pub(super) struct QueueSettings {
-    /// Whether the queue keeps the order of messages of one group, and gives each out once. Another answer is another queue: the old one and its dead letters go, which `force_destroy` must allow while they hold messages.
+    /// Whether the queue keeps the order of messages of one group, and gives each out once. Another answer is another queue: the old one and its dead letters go with what they hold, and only with `force_destroy`.
     #[input(default = false)]
     pub(super) fifo: bool,
     /// Whether messages of equal text count as one, in a queue that keeps the order.
@@ -125,11 +125,7 @@ impl Composite for Queue {
             inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
         let added = add(&mut graph, &part, &inputs.settings, &topics, care);
         add_topics(&mut graph, inputs, &added, findings);
-        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
-        let policy = |grant| {
-            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
-            Expr::Json(Box::new(policy::identity(&grants)))
-        };
+        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
         let dead_letters = |attribute| match &added.dead_letters {
             Some(queue) => queue.attribute(attribute),
             None => Expr::Literal(Json::Null),

@@ -17,7 +17,7 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::names;
-use crate::policy::{self, Grant};
+use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -117,9 +117,7 @@ impl Composite for Queues {
         };
         let policy = |grant: &dyn Fn(Expr) -> Grant| {
             let grants = added.values().map(|added| grant(added.queue.arn()));
-            let key = inputs.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
-            let grants: Vec<Grant> = grants.chain(key).collect();
-            Expr::Json(Box::new(policy::identity(&grants)))
+            common::policy_text(grants, inputs.common.kms_key_arn.as_ref())
         };
         let of_consumer = |value: &dyn Fn(&event_function::Added) -> Expr| {
             consumer.as_ref().map_or(Expr::Literal(Json::Null), value)

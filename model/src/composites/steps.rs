@@ -272,31 +272,25 @@ pub(super) fn check_text(text: &str) -> Result<(), String> {
 
 /// Whether brackets and quotes close; what else is wrong, AWS says before the definition is sent.
 fn balanced(text: &str) -> Result<(), String> {
+    let unclosed = |what: &str| format!("`{what}` in {text:?} is not closed");
     let mut open = Vec::new();
-    let mut quote = None;
-    let mut escaped = false;
-    let mut comment = false;
-    // What stands before, other than spaces: where a value is expected, a `/` begins a regular expression.
-    let mut before = ' ';
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let last = before;
-        if !c.is_whitespace() {
-            before = c;
-        }
-        match (quote, c) {
-            _ if comment => comment = (last, c) != ('*', '/'),
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(mark), _) if mark == c => quote = None,
-            (None, '"' | '\'' | '`') => quote = Some(c),
-            (None, '/') if chars.peek() == Some(&'*') => {
-                chars.next();
-                comment = true;
+    // What stands before, other than spaces and comments: a `/` after a value divides.
+    let mut before = '(';
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        match c {
+            '"' | '\'' | '`' => length = quoted(rest, c).ok_or_else(|| unclosed(&c.to_string()))?,
+            '/' if rest.starts_with("/*") => {
+                let end = rest[2..].find("*/").ok_or_else(|| unclosed("/*"))?;
+                rest = &rest[2 + end + 2..];
+                continue;
             }
-            (None, '/') if " ([{,:;=<>!&+-*%?~^|".contains(last) => quote = Some(c),
-            (None, '(' | '[' | '{') => open.push(c),
-            (None, ')' | ']' | '}') => {
+            '/' if "([{,:;=<>!&+-*%?~^|".contains(before) => {
+                length = regular(rest).ok_or_else(|| unclosed("/"))?;
+            }
+            '(' | '[' | '{' => open.push(c),
+            ')' | ']' | '}' => {
                 let opened = match c {
                     ')' => '(',
                     ']' => '[',
@@ -308,12 +302,41 @@ fn balanced(text: &str) -> Result<(), String> {
             }
             _ => {}
         }
+        if !c.is_whitespace() {
+            before = c;
+        }
+        rest = &rest[length..];
     }
-    match (open.pop(), quote) {
-        (None, None) => Ok(()),
-        (Some(c), _) => Err(format!("`{c}` in {text:?} is not closed")),
-        (None, Some(c)) => Err(format!("{c} in {text:?} is not closed")),
+    open.pop().map_or(Ok(()), |c| Err(unclosed(&c.to_string())))
+}
+
+/// The length of a quoted text at the beginning of another; `None` where it does not end.
+fn quoted(text: &str, mark: char) -> Option<usize> {
+    let mut chars = text.char_indices().skip(1);
+    while let Some((index, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            _ if c == mark => return Some(index + 1),
+            _ => {}
+        }
     }
+    None
+}
+
+/// The same of a regular expression, which ends at a `/` that is within no bracket of its own.
+fn regular(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    let mut chars = text.char_indices().skip(1);
+    while let Some((index, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '/' if depth == 0 => return Some(index + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Steps that stand together: within nothing, within a map, or in a branch.
@@ -404,11 +427,22 @@ mod tests {
             "{% $states.input.a[b = ')'] %}",
             "{%($a := 'it''s'; $a)%}",
             r"{% $match($states.input.key, /\(['a-z]/) %}",
-            "{% /* it's ( */ $states.input.a / 2 %}",
+            "{% $replace($states.input.key, /^([^/]+)\\//, '') %}",
+            "{% /* it's ( */ $states.input.a / 2 /* / */ %}",
+            "{% a.b[0] / c / d %}",
         ] {
             assert_eq!(check_jsonata(good), Ok(()), "{good}");
         }
-        for bad in ["1", "{% %}", "{% (1 %}", "{% 'a %}", "{% a] %}", "{% (a / 2 %}", "{% $match(a, /b) %}"] {
+        for bad in [
+            "1",
+            "{% %}",
+            "{% (1 %}",
+            "{% 'a %}",
+            "{% a] %}",
+            "{% (a / 2 %}",
+            "{% $match(a, /b) %}",
+            "{% a /* b %}",
+        ] {
             assert!(check_jsonata(bad).is_err(), "{bad}");
         }
         assert_eq!(check_text("Too small."), Ok(()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{check_key_arn, setting};
+use super::common::{self, check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::kinesis;
 use crate::names;
-use crate::policy::{self, Grant};
+use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -69,11 +69,7 @@ impl Composite for Stream {
             .set("encryption_type", "KMS")
             .set("kms_key_id", encrypted_by)
             .handle();
-        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
-        let policy = |grant| {
-            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
-            Expr::Json(Box::new(policy::identity(&grants)))
-        };
+        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
         graph.outputs = BTreeMap::from([
             ("stream_name", stream.attribute("name")),
             ("arn", stream.arn()),

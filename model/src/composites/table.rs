@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{check_key_arn, setting};
+use super::common::{self, check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -14,7 +14,7 @@ use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::dynamodb;
 use crate::names;
-use crate::policy::{self, Grant};
+use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -38,7 +38,7 @@ pub(super) struct TableInputs {
     /// Name of the table. The name in AWS is made of project and name.
     #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
     name: String,
-    /// Attribute that items are found by. Another one is another table: the old one goes, which `force_destroy` must allow while it holds items. So it is with `key_type`, `sort_key` and `sort_key_type`.
+    /// Attribute that items are found by. Another one is another table: the old one goes with what it holds, and only with `force_destroy`. So it is with `key_type`, `sort_key` and `sort_key_type`.
     #[input(rule = Rule::Check("attribute", check_attribute))]
     key: String,
     /// Type of `key`: `S` for texts, `N` for numbers, `B` for bytes.
@@ -112,11 +112,7 @@ impl Composite for Table {
             Some(_) => table.attribute("stream_arn"),
             None => Expr::Literal(Json::Null),
         };
-        let key = inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
-        let policy = |grant| {
-            let grants: Vec<Grant> = std::iter::once(grant).chain(key.clone()).collect();
-            Expr::Json(Box::new(policy::identity(&grants)))
-        };
+        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
         graph.outputs = BTreeMap::from([
             ("table_name", table.attribute("name")),
             ("arn", table.arn()),

@@ -309,9 +309,12 @@ pub(super) fn set_here<'a>(spec: &'a Spec<'_>) -> Vec<&'a str> {
 /// What is wrong with the subnets that are given: they are of one VPC, in which the security group is.
 fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
     let mut first: Option<(&str, &str)> = None;
+    let has_groups = spec.task.network.as_ref().is_some_and(|network| !network.security_groups.is_empty());
     let subnets = spec.task.network.iter().flat_map(|network| &network.subnets).enumerate();
     for (index, subnet) in subnets.filter_map(|(index, subnet)| Some((index, subnet.known()?))) {
         let message = match (spec.part.context.subnets.get(subnet), first) {
+            // Only a security group that is made here must know the VPC.
+            (Some(Err(_)), _) if has_groups => continue,
             (Some(Err(error)), _) => format!("the subnet `{subnet}` cannot be looked at: {error}"),
             (Some(Ok(None)), _) => format!("there is no subnet `{subnet}` in this account and region"),
             (Some(Ok(Some(vpc))), Some((other, of))) if vpc != of => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{check_key_arn, setting};
+use super::common::{self, check_key_arn, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -81,13 +81,11 @@ impl Composite for Topic {
             .add(&sns::TOPIC_POLICY, "main")
             .set("arn", topic.arn())
             .set("policy", policy::receiver("sns", &topic.arn(), &publishers));
-        let mut grants = vec![Grant::Publish(topic.arn())];
-        grants.extend(inputs.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
-        let publisher = policy::identity(&grants);
+        let publisher = common::policy_text([Grant::Publish(topic.arn())], inputs.kms_key_arn.as_ref());
         graph.outputs = BTreeMap::from([
             ("topic_name", topic.attribute("name")),
             ("arn", topic.arn()),
-            ("publisher_policy", Expr::Json(Box::new(publisher))),
+            ("publisher_policy", publisher),
         ]);
         graph.tags = super::tags(inputs.tags.as_ref());
         graph

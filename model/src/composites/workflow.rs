@@ -140,10 +140,8 @@ impl Composite for Workflow {
             common: &inputs.common,
         };
         let added = add(&mut graph, &spec);
-        let key = inputs.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into()));
-        let start: Vec<Grant> =
-            std::iter::once(Grant::StartExecution(added.machine.arn())).chain(key).collect();
-        let start = policy::identity(&start);
+        let start = [Grant::StartExecution(added.machine.arn())];
+        let start = common::policy_text(start, inputs.common.kms_key_arn.as_ref());
         let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
         graph.outputs = BTreeMap::from([
             ("workflow_name", added.machine.attribute("name")),
@@ -154,7 +152,7 @@ impl Composite for Workflow {
             ("log_group_name", added.log_group.attribute("name")),
             ("dead_letter_queue_arn", added.dead_letters.arn()),
             ("dead_letter_queue_url", added.dead_letters.attribute("url")),
-            ("start_policy", Expr::Json(Box::new(start))),
+            ("start_policy", start),
             ("start_command", Expr::concat(command)),
         ]);
         graph.tags = super::tags(inputs.common.tags.as_ref());

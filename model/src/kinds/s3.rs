@@ -199,7 +199,8 @@ pub fn decoded(filter: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = filter;
     while let Some(c) = rest.chars().next() {
-        let hex = rest.get(1..3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = rest.get(1..3).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let hex = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         let (byte, length) = match (c, hex) {
             ('+', _) => (b' ', 1),
             ('%', Some(byte)) => (byte, 3),

@@ -252,7 +252,8 @@ impl Run<'_> {
         let (key, kind) = self.recorded_anchor(anchor);
         let (Some(Some(found)), Some(kind)) = (self.seen.get(&key).cloned(), kind) else { return true };
         let makes = |object: &Object| {
-            again.contains(&object.key) || !matches!(self.seen.get(&object.key), Some(Some(_)))
+            let there = matches!(self.seen.get(&object.key), Some(Some(_)));
+            again.contains(&object.key) || !there && !self.is_left_gone(&object.key)
         };
         if !Status::of(&found.tags).is_complete() || !self.graph.objects().iter().any(makes) {
             return true;
@@ -521,10 +522,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether a recorded object is missing, and stays so: others manage it. What this apply deletes itself is not
-    /// recorded any more.
+    /// Whether a recorded object is missing, and stays so: others manage it, and nothing hangs on it but what is left
+    /// gone as well. What this apply deletes itself is not recorded any more.
     fn is_left_gone(&self, key: &Key) -> bool {
-        self.job.ignores(key, "*") && !self.is_anchor(key) && self.shared().record.objects.contains_key(key)
+        let hangs = |object: &&Object| object.parents().contains(key);
+        matches!(self.seen.get(key), Some(None))
+            && self.job.ignores(key, "*")
+            && !self.is_anchor(key)
+            && self.shared().record.objects.contains_key(key)
+            && self.graph.objects().iter().filter(hangs).all(|object| self.is_left_gone(&object.key))
     }
 
     /// Whether a field differs because others manage it, and the configuration did not change it.

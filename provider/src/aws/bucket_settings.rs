@@ -8,14 +8,14 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds::s3;
 
 use super::failure::{call, found, gone};
-use super::{number, optional, parse_policy, policy_text, settings, text};
+use super::{flag, number, optional, parse_policy, policy_text, settings, text};
 
 /// Which of a bucket's settings.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +44,6 @@ pub(super) struct BucketSettings {
     pub(super) setting: Setting,
 }
 
-fn switch(settings: &Settings, field: &str) -> Option<bool> {
-    settings.get(field).and_then(Json::as_bool)
-}
-
 impl BucketSettings {
     async fn lifecycle_rules(&self, bucket: &str) -> Result<Vec<LifecycleRule>, Failure> {
         let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
@@ -59,10 +55,10 @@ impl BucketSettings {
         match self.setting {
             Setting::PublicAccessBlock => {
                 let block = PublicAccessBlockConfiguration::builder()
-                    .set_block_public_acls(switch(settings, "block_public_acls"))
-                    .set_block_public_policy(switch(settings, "block_public_policy"))
-                    .set_ignore_public_acls(switch(settings, "ignore_public_acls"))
-                    .set_restrict_public_buckets(switch(settings, "restrict_public_buckets"))
+                    .set_block_public_acls(flag(settings, "block_public_acls"))
+                    .set_block_public_policy(flag(settings, "block_public_policy"))
+                    .set_ignore_public_acls(flag(settings, "ignore_public_acls"))
+                    .set_restrict_public_buckets(flag(settings, "restrict_public_buckets"))
                     .build();
                 let request = self.s3.put_public_access_block().bucket(bucket);
                 call!("s3:PutPublicAccessBlock", request.public_access_block_configuration(block)).map(|_| ())
@@ -84,7 +80,7 @@ impl BucketSettings {
                     .expect("the algorithm is set");
                 let rule = ServerSideEncryptionRule::builder()
                     .apply_server_side_encryption_by_default(default)
-                    .set_bucket_key_enabled(switch(settings, "bucket_key_enabled"))
+                    .set_bucket_key_enabled(flag(settings, "bucket_key_enabled"))
                     .build();
                 let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build();
                 let request = self.s3.put_bucket_encryption().bucket(bucket);

@@ -18,7 +18,7 @@ use tandem_model::image;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{optional, pages, policy_text, settings, split, text};
+use super::{flag, optional, pages, policy_text, settings, split, text};
 use crate::container_engine::{ContainerEngine, Login, Recipe};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
@@ -193,7 +193,7 @@ impl Driver for Repositories {
 }
 
 fn scanning(settings: &Settings) -> ImageScanningConfiguration {
-    let scan = settings.get("scan_on_push").and_then(Json::as_bool).unwrap_or(false);
+    let scan = flag(settings, "scan_on_push").unwrap_or(false);
     ImageScanningConfiguration::builder().scan_on_push(scan).build()
 }
 

@@ -88,20 +88,17 @@ impl Driver for Rules {
         let mut belonging = Vec::new();
         for (key, of) in found {
             let Some(owner) = of.tags.get(OWNER).and_then(|owner| Owner::parse(owner)) else { continue };
-            // The role of the rules, what they are called, and the part that they are of.
-            let (role, called, part) = match key.split_once('.') {
-                Some(("cloudwatch_event_rule", "on_event")) => ("on_event".to_owned(), "on-event", None),
+            // The role of the rules, the part that they are of, and what they are called.
+            let (role, part, called) = match (key.as_str(), owner.composite.as_str()) {
+                ("cloudwatch_event_rule.on_event", _) => ("on_event", "", "on-event"),
                 // The first start of a workflow may be a schedule, and have no rule.
-                Some(("sfn_state_machine", "workflow")) => ("on_start".to_owned(), "start", None),
-                Some(("sfn_state_machine", part)) => {
-                    (format!("{part}_on_start"), "start", Some(part.replace('_', "-")))
-                }
+                ("sfn_state_machine.workflow", "workflow") => ("on_start", "", "start"),
+                ("sfn_state_machine.workflow", _) => ("workflow_on_start", "workflow", "start"),
                 _ => continue,
             };
             for number in 2..=MOST {
-                let called = format!("{called}-{number}");
-                let parts: Vec<&str> = part.iter().map(String::as_str).chain([called.as_str()]).collect();
-                if let Some(rule) = self.observe(&names::of(&owner, &parts, NAME)).await? {
+                let name = names::of(&owner, &[part, &format!("{called}-{number}")], NAME);
+                if let Some(rule) = self.observe(&name).await? {
                     belonging.push((format!("{role}_{number}"), rule));
                 }
             }

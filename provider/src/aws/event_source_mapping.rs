@@ -14,8 +14,7 @@ use tandem_model::names;
 use tandem_model::ownership::OWNER;
 
 use super::failure::{call, found, gone, not_yet};
-use super::http_api::flag;
-use super::{number, optional, pages, settings, text, texts};
+use super::{flag, number, optional, pages, settings, text, texts};
 
 pub(super) struct EventSourceMappings(pub(super) Client);
 

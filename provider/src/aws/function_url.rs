@@ -10,8 +10,7 @@ use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
-use super::http_api::given;
-use super::{number, settings, text};
+use super::{given, number, settings, text};
 
 /// The role of what takes a function's requests, by the role of the function.
 pub(super) fn http_role(function: &str) -> String {

@@ -22,20 +22,10 @@ use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 
 use super::failure::{call, found, gone};
-use super::{number, optional, pages, settings, split, text, texts};
+use super::{flag, given, number, optional, pages, settings, split, text, texts};
 
 /// For how long a create call without an answer is made again.
 const UNANSWERED: Duration = Duration::from_secs(60);
-
-/// A list of texts, when there are some.
-pub(super) fn given(settings: &Settings, field: &str) -> Option<Vec<String>> {
-    Some(texts(settings, field)).filter(|list| !list.is_empty())
-}
-
-/// A boolean among settings.
-pub(super) fn flag(settings: &Settings, field: &str) -> Option<bool> {
-    settings.get(field).and_then(Json::as_bool)
-}
 
 /// For a call that makes another object each time, and takes no token that would tell of a second try: the
 /// SDK must not make it again when the answer is lost.

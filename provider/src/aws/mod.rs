@@ -170,6 +170,16 @@ fn number(settings: &Settings, field: &str) -> Option<i32> {
     settings.get(field).and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
 }
 
+/// A boolean among settings.
+fn flag(settings: &Settings, field: &str) -> Option<bool> {
+    settings.get(field).and_then(Json::as_bool)
+}
+
+/// A list of texts among settings, when there are some.
+fn given(settings: &Settings, field: &str) -> Option<Vec<String>> {
+    Some(texts(settings, field)).filter(|list| !list.is_empty())
+}
+
 /// A list of texts among settings.
 fn texts(settings: &Settings, field: &str) -> Vec<String> {
     let items = settings.get(field).and_then(Json::as_array).into_iter().flatten();

@@ -13,8 +13,7 @@ use tokio::sync::Mutex;
 
 use super::failure::{call, found, gone};
 use super::function_url::http_role;
-use super::http_api::flag;
-use super::{optional, settings, split, text};
+use super::{flag, optional, settings, split, text};
 
 pub(super) struct Permissions {
     lambda: Client,

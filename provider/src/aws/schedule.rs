@@ -14,7 +14,7 @@ use tandem_model::capacity::{self, CAPACITIES};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone};
-use super::{number, optional, parse_policy, settings, split, text};
+use super::{flag, number, optional, parse_policy, settings, split, text};
 
 pub(super) struct Schedules(pub(super) Client);
 
@@ -43,7 +43,7 @@ fn ids(settings: &Settings, field: &str) -> Vec<String> {
 /// What is started in a cluster, and where.
 fn ecs(settings: &Settings) -> Option<EcsParameters> {
     let task_definition = optional(settings, "ecs_task_definition_arn")?;
-    let public = settings.get("ecs_assign_public_ip").and_then(Json::as_bool);
+    let public = flag(settings, "ecs_assign_public_ip");
     let public = public.map(|on| if on { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled });
     let network = AwsVpcConfiguration::builder()
         .set_subnets(Some(ids(settings, "ecs_subnets")))

@@ -11,22 +11,18 @@ use aws_sdk_sfn::types::{
     ValidateStateMachineDefinitionDiagnostic as Diagnostic,
     ValidateStateMachineDefinitionResultCode as Verdict, ValidateStateMachineDefinitionSeverity as Severity,
 };
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{optional, pages, parse_policy, policy_text, settings, text};
+use super::{flag, optional, pages, parse_policy, policy_text, settings, text};
 
 pub(super) struct StateMachines(pub(super) Client);
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
-}
-
-fn flag(settings: &Settings, field: &str) -> Option<bool> {
-    settings.get(field).and_then(Json::as_bool)
 }
 
 fn kind(settings: &Settings) -> StateMachineType {

@@ -16,7 +16,7 @@ use tandem_model::composite::Settings;
 use tokio::time::Instant;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{of_project, optional, pages, settings, text};
+use super::{flag, of_project, optional, pages, settings, text};
 
 /// Fields that CreateTable does not take.
 const LATER: [&str; 2] = ["point_in_time_recovery", "ttl_attribute"];
@@ -24,6 +24,9 @@ const LATER: [&str; 2] = ["point_in_time_recovery", "ttl_attribute"];
 /// What a provisioned table starts with, in units: the same as in AWS's console.
 const CAPACITY: i64 = 5;
 
+/// How long a create call waits at the most until the object takes what follows: the engine takes over then, and
+/// hears whoever wants it to stop.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// How long a create call waits before it tries once more whether the object takes what follows.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,7 +41,7 @@ where
     let start = Instant::now();
     loop {
         match call().await {
-            Err(Failure { class: Class::Passing(budget), .. }) if start.elapsed() < budget => {
+            Err(Failure { class: Class::Passing(budget), .. }) if start.elapsed() < budget.min(PATIENCE) => {
                 tokio::time::sleep(PAUSE).await;
             }
             result => return result,
@@ -110,7 +113,7 @@ fn encryption(key: Option<String>) -> SseSpecification {
 }
 
 fn is_on(settings: &Settings, field: &str) -> bool {
-    settings.get(field).and_then(Json::as_bool).unwrap_or(false)
+    flag(settings, field).unwrap_or(false)
 }
 
 fn is_deleting(table: &TableDescription) -> bool {
@@ -205,13 +208,16 @@ impl Tables {
             self.switch_ttl(id, &now, false).await?;
         }
         match attribute {
-            Some(attribute) => self.switch_ttl(id, &attribute, true).await.map_err(|failure| Failure {
-                message: format!(
-                    "{} DynamoDB takes one change of `ttl_attribute` in an hour: apply again later; until then items \
-                     that expire stay",
+            Some(attribute) => self.switch_ttl(id, &attribute, true).await.map_err(|failure| {
+                if failure.code != "ValidationException" {
+                    return failure;
+                }
+                let message = format!(
+                    "{} DynamoDB takes one change of this in an hour: apply again later; until then items that expire \
+                     stay",
                     failure.message
-                ),
-                ..failure
+                );
+                Failure { message, ..failure }
             }),
             None => Ok(()),
         }

@@ -16,7 +16,7 @@ use tandem_model::composite::Settings;
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{map, number, pages, settings, text, texts};
+use super::{flag, map, number, pages, settings, text, texts};
 
 /// The one volume of a task.
 const SCRATCH: &str = "scratch";
@@ -118,7 +118,7 @@ impl TaskDefinitions {
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets).filter(|secrets| !secrets.is_empty()))
             .set_stop_timeout(number(settings, "stop_timeout"))
-            .set_readonly_root_filesystem(settings.get("readonly_root_filesystem").and_then(Json::as_bool))
+            .set_readonly_root_filesystem(flag(settings, "readonly_root_filesystem"))
             .mount_points(mount.build())
             .log_configuration(logs.build().expect("the driver is set"));
         let platform = RuntimePlatform::builder()

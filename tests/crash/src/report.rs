@@ -185,9 +185,11 @@ impl Report {
     /// The line that says it all.
     pub fn last_line(&self) -> String {
         format!(
-            "crash matrix: {} runs, {} faults fired, {} failed",
+            "crash matrix: {} runs, {} faults fired, {} converged, {} as printed, {} failed",
             self.all.runs,
             self.all.fired,
+            self.all.converged,
+            self.all.instructed,
             self.failures.len()
         )
     }
@@ -210,4 +212,12 @@ for a sample of calls.
 Operations: a *create*; one that is followed by a configuration that wants *less*; an *update* in place; one that adds \
 objects and is taken *back*; one that *replaces* objects; a *delete*; and the replacement of what a failed create left \
 *tainted*.
+
+Faults: *killed before the call* and *after* it: AWS has not seen it, or has carried it out. *Terraform killed*: the \
+provider ends what it does, and the state stays *as before*, or is *empty*; once for each operation, since what becomes \
+of the state does not depend on the call. *Ctrl-C* once: the provider is asked to stop; *twice*: it is killed two \
+seconds later. *call delayed*: it arrives 45 seconds late. *throttled*: twelve refusals, more than the SDK tries by \
+itself. *internal errors*: three. *connection reset*: before AWS has seen the call. *answer lost*: carried out, and no \
+answer comes. *access denied*: once. *stale reads*: the next three reads of the service show what was. *role not known \
+yet*: four refusals, as in the first seconds of a role. A fault is tried at every call that can meet it.
 ";

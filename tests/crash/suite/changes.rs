@@ -105,6 +105,24 @@ fn an_import_finds_rules_whose_names_are_shortened() {
 }
 
 #[test]
+fn an_import_finds_the_rules_of_a_thumbnailer_without_a_launcher() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("thumbnailer", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = json!({
+            "name": "videos",
+            "task": { "image": "busybox" },
+            "video_suffixes": [".mp4", ".mov"],
+            "force_destroy": true,
+        });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let mut imported = terraform("thumbnailer");
+        assert_eq!(imported.import(&process, "videos").await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&scene.terraform));
+    });
+}
+
+#[test]
 fn what_others_took_away_and_manage_stays_away() {
     in_virtual_time(async {
         let mut scene = Scene::new("queue", 1).await;

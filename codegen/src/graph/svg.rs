@@ -1,0 +1,167 @@
+//! A picture as an image.
+//!
+//! Nodes stand in columns, by the longest way that leads to them. An edge to the next column is a curve; one that
+//! skips columns, or leads back, runs in a lane of its own below all nodes. Each edge has its own place at both of
+//! its nodes, with its label before the arrow.
+
+use std::collections::BTreeMap;
+
+use super::{Edge, Node, Picture, Shape};
+
+/// Lengths in pixels.
+const MARGIN: usize = 44;
+const LEAST_WIDTH: usize = 130;
+const LEAST_HEIGHT: usize = 44;
+const LEAST_GAP: usize = 70;
+const BETWEEN_ROWS: usize = 26;
+const BETWEEN_LANES: usize = 18;
+/// How many verticals beside a column stand apart.
+const APART: usize = 6;
+/// Room for one edge at the side of a node.
+const PORT: usize = 14;
+/// The width of a letter, and of one of a label: more than most take.
+const LETTER: usize = 8;
+const SMALL_LETTER: usize = 7;
+
+/// Where a node stands.
+struct Placed {
+    column: usize,
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+    incoming: usize,
+    outgoing: usize,
+}
+
+impl Placed {
+    /// The height at which one of so many edges meets the node.
+    fn port(&self, index: usize, all: usize) -> usize {
+        self.y + self.height * (index + 1) / (all + 1)
+    }
+}
+
+impl Picture {
+    pub(super) fn svg(&self) -> String {
+        let placed = self.place();
+        let right = placed.values().map(|node| node.x + node.width + MARGIN).max().unwrap_or(2 * MARGIN);
+        let rows = placed.values().map(|node| node.y + node.height).max().unwrap_or(MARGIN);
+        let (edges, lanes) = self.draw_edges(&placed, rows);
+        let bottom = rows + MARGIN + lanes * BETWEEN_LANES;
+        let nodes: String = self
+            .nodes
+            .iter()
+            .filter_map(|node| Some(draw_node(node, placed.get(node.id.as_str())?)))
+            .collect();
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {bottom}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+             <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{nodes}{edges}</svg>\n"
+        )
+    }
+
+    fn place(&self) -> BTreeMap<&str, Placed> {
+        let columns = &self.columns();
+        let last = columns.values().max().copied().unwrap_or_default();
+        let in_column =
+            |column: usize| self.nodes.iter().filter(move |node| columns[node.id.as_str()] == column);
+        let mut placed: BTreeMap<&str, Placed> = BTreeMap::new();
+        let mut x = MARGIN;
+        for column in 0..=last {
+            let longest =
+                in_column(column).flat_map(|node| [letters(&node.label), letters(&node.group)]).max();
+            let width = (longest.unwrap_or_default() * LETTER + 24).max(LEAST_WIDTH);
+            let mut y = MARGIN;
+            for node in in_column(column) {
+                let incoming = self.edges.iter().filter(|edge| edge.to == node.id).count();
+                let outgoing = self.edges.iter().filter(|edge| edge.from == node.id).count();
+                let height = (PORT * (incoming.max(outgoing) + 1)).max(LEAST_HEIGHT);
+                let at = Placed { column, x, y, width, height, incoming, outgoing };
+                placed.insert(&node.id, at);
+                y += height + BETWEEN_ROWS;
+            }
+            // Labels stand before the next column.
+            let to_next = |edge: &&Edge| columns.get(edge.to.as_str()) == Some(&(column + 1));
+            let longest = self.edges.iter().filter(to_next).map(|edge| letters(&edge.label)).max();
+            x += width + (longest.unwrap_or_default() * SMALL_LETTER + 40).max(LEAST_GAP);
+        }
+        placed
+    }
+
+    /// The edges, and how many lanes they take.
+    fn draw_edges(&self, placed: &BTreeMap<&str, Placed>, rows: usize) -> (String, usize) {
+        let mut out = String::new();
+        let mut lanes = 0;
+        let mut incoming: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut outgoing: BTreeMap<&str, usize> = BTreeMap::new();
+        for edge in &self.edges {
+            let (Some(from), Some(to)) = (placed.get(edge.from.as_str()), placed.get(edge.to.as_str()))
+            else {
+                continue;
+            };
+            let leaves = outgoing.entry(edge.from.as_str()).or_default();
+            let arrives = incoming.entry(edge.to.as_str()).or_default();
+            let (x1, y1) = (from.x + from.width, from.port(*leaves, from.outgoing));
+            let (x2, y2) = (to.x, to.port(*arrives, to.incoming));
+            *leaves += 1;
+            *arrives += 1;
+            let (path, label) = if to.column == from.column + 1 {
+                let middle = usize::midpoint(x1, x2);
+                (format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"), (x2 - 12, y2 - 3, "end"))
+            } else {
+                lanes += 1;
+                let lane = rows + lanes * BETWEEN_LANES;
+                // Verticals of different lanes stand apart.
+                let apart = 4 * (lanes % APART);
+                let (after, before) = (x1 + 8 + apart, x2.saturating_sub(12 + apart));
+                let path = format!("M{x1} {y1}H{after}V{lane}H{before}V{y2}H{x2}");
+                (path, (usize::midpoint(after, before), lane - 3, "middle"))
+            };
+            out.push_str(&format!(
+                "<path d=\"{path}\" fill=\"none\" stroke=\"#444\" marker-end=\"url(#arrow)\"/>\n\
+                 <text x=\"{}\" y=\"{}\" text-anchor=\"{}\" font-size=\"11\" stroke=\"white\" stroke-width=\"3\" paint-order=\"stroke\">{}</text>\n",
+                label.0,
+                label.1,
+                label.2,
+                escape(&edge.label)
+            ));
+        }
+        (out, lanes)
+    }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A box with what the node is, and below that whose it is, unless that is the same.
+fn draw_node(node: &Node, at: &Placed) -> String {
+    let (radius, fill) = match node.shape {
+        Shape::Store => (12, "#e8f1e4"),
+        Shape::Function => (2, "#fdeedd"),
+        Shape::Container => (2, "#dde9f7"),
+        Shape::Workflow => (2, "#fbe4e6"),
+        Shape::Event => (22, "#f3e6f5"),
+    };
+    let Placed { x, y, width, height, .. } = at;
+    let (middle, centre) = (x + width / 2, y + height / 2);
+    let own = node.group.is_empty() || node.group == node.label;
+    let mut out = format!(
+        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"black\"/>\n\
+         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
+        if own { centre + 5 } else { centre - 2 },
+        escape(&node.label)
+    );
+    if !own {
+        out.push_str(&format!(
+            "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>\n",
+            centre + 12,
+            escape(&node.group)
+        ));
+    }
+    out
+}
