@@ -207,6 +207,11 @@ async fn put_document(client: &Client, url: String, name: Name, text: String) ->
 /// How long changed attributes may not be seen: SQS says up to a minute for most of them.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// Whether an attribute says what it was set to: without a text it is not set.
+fn says(now: Option<&String>, wanted: &str) -> bool {
+    value(now.map(String::as_str).unwrap_or_default()) == value(wanted)
+}
+
 /// Sets attributes, and waits until they are seen, or for as long as that may take: what is still another then
 /// shows as drift.
 async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String>) -> Result<(), Failure> {
@@ -216,11 +221,7 @@ async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String
     let mut pause = Duration::from_millis(200);
     while Instant::now() < end {
         let Some(now) = attributes(client, url).await? else { return Ok(()) };
-        let same = |(name, text): (&Name, &String)| {
-            let now = now.get(name).map(String::as_str).unwrap_or_default();
-            now == text || parse_policy(now) == parse_policy(text)
-        };
-        if wanted.iter().all(same) {
+        if wanted.iter().all(|(name, text)| says(now.get(name), text)) {
             return Ok(());
         }
         tokio::time::sleep(pause).await;
@@ -337,5 +338,23 @@ impl Driver for RedriveAllowPolicies {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         remove_document(&self.0, id, Name::RedriveAllowPolicy).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_seen_however_it_is_written() {
+        let says = |now: &str, wanted| says(Some(&now.to_owned()), wanted);
+        // What is not seen is waited for, for a minute.
+        assert!(says(
+            r#"{"maxReceiveCount":"5", "deadLetterTargetArn":"a"}"#,
+            r#"{"deadLetterTargetArn":"a","maxReceiveCount":5}"#
+        ));
+        assert!(says("30", "30") && says("true", "true") && says("arn:aws:kms:key/1", "arn:aws:kms:key/1"));
+        assert!(!says("30", "60") && !says("", "60") && says("", ""));
+        assert!(super::says(None, "") && !super::says(None, "30"));
     }
 }
