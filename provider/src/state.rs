@@ -23,7 +23,7 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         Type::list(Type::String),
         Mode::Optional,
         "Objects or fields that others manage, as they stand in `components`: `lambda_function.function.memory_size`, \
-         or with a `*` at the end. Their drift is neither shown nor repaired.",
+         or with a `*` at the end. Their drift is neither shown nor repaired, but for a missing object that others of the composite need.",
     );
     attribute("id", Type::String, Mode::Computed, "Project, region, type and name.");
     attribute(

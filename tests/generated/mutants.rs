@@ -24,7 +24,7 @@ const SURVIVORS: &[(&str, &str)] = &[
 ];
 
 /// How many mutants of each spec are tried, from all over it; all of them with `TANDEM_FULL` set.
-const SAMPLE: usize = 12;
+const SAMPLE: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {

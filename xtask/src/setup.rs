@@ -27,7 +27,7 @@ pub(crate) fn prerequisites() -> Result {
 
 /// Says when the disk may fill before all tests have run: what fails then seldom says so.
 pub(crate) fn room() -> Result {
-    /// What a first run writes, in GiB: measured.
+    /// What a first run writes, in GiB: ten were measured, and some room.
     const FIRST: u64 = 12;
     /// The same where most is built already.
     const LATER: u64 = 4;

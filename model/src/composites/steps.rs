@@ -286,9 +286,11 @@ fn balanced(text: &str) -> Result<(), String> {
                 rest = &rest[2 + end + 2..];
                 continue;
             }
-            '/' if "([{,:;=<>!&+-*%?~^|".contains(before) => {
+            '/' if "([{,:;=<>!&+-?~^|".contains(before) => {
                 length = regular(rest).ok_or_else(|| unclosed("/"))?;
             }
+            // These are values, too, which may be divided.
+            '/' if "*%".contains(before) => length = regular(rest).unwrap_or(length),
             '(' | '[' | '{' => open.push(c),
             ')' | ']' | '}' => {
                 let opened = match c {
@@ -315,7 +317,8 @@ fn quoted(text: &str, mark: char) -> Option<usize> {
     let mut chars = text.char_indices().skip(1);
     while let Some((index, c)) = chars.next() {
         match c {
-            '\\' => drop(chars.next()),
+            // A name knows no escapes.
+            '\\' if mark != '`' => drop(chars.next()),
             _ if c == mark => return Some(index + 1),
             _ => {}
         }
@@ -430,6 +433,8 @@ mod tests {
             "{% $replace($states.input.key, /^([^/]+)\\//, '') %}",
             "{% /* it's ( */ $states.input.a / 2 /* / */ %}",
             "{% a.b[0] / c / d %}",
+            "{% $sum(a.*) / 2 + b.* / 2 %}",
+            r"{% a.`dir\` %}",
         ] {
             assert_eq!(check_jsonata(good), Ok(()), "{good}");
         }

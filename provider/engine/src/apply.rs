@@ -41,6 +41,7 @@ pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph, seed: &Graph) -
         creating: record.objects.is_empty(),
         prior: record.clone(),
         seen: BTreeMap::new(),
+        left_gone: BTreeSet::new(),
         shared: Mutex::new(Shared { record, ..Shared::default() }),
     };
     run.carry_out().await
@@ -55,6 +56,8 @@ struct Run<'a> {
     prior: Record,
     /// What was found of the recorded objects.
     seen: BTreeMap<Key, Option<Observed>>,
+    /// Recorded objects that are missing, and stay so.
+    left_gone: BTreeSet<Key>,
     shared: Mutex<Shared>,
 }
 
@@ -213,6 +216,8 @@ impl Run<'_> {
             }
         }
         problems.extend(of_others(&job.owner, &self.prior.instance, &others, ours));
+        let missing = seen.iter().filter(|(_, found)| found.is_none()).map(|(key, _)| key.clone()).collect();
+        self.left_gone = read::left_gone(job, &self.prior, &missing);
         self.seen = seen;
         let good = problems.is_empty();
         let mut shared = self.shared();
@@ -253,7 +258,7 @@ impl Run<'_> {
         let (Some(Some(found)), Some(kind)) = (self.seen.get(&key).cloned(), kind) else { return true };
         let makes = |object: &Object| {
             let there = matches!(self.seen.get(&object.key), Some(Some(_)));
-            again.contains(&object.key) || !there && !self.is_left_gone(&object.key)
+            again.contains(&object.key) || !there && !self.left_gone.contains(&object.key)
         };
         if !Status::of(&found.tags).is_complete() || !self.graph.objects().iter().any(makes) {
             return true;
@@ -377,13 +382,15 @@ impl Run<'_> {
 
         let existing = match self.seen.get(&object.key) {
             Some(Some(seen)) => Some(seen.clone()),
-            Some(None) if self.is_left_gone(&object.key) => {
+            Some(None) if self.left_gone.contains(&object.key) => {
                 let entry = self.shared().record.objects.get(&object.key).cloned();
+                // One that is replaced is not recorded any more.
                 if let Some(Entry { id, attributes, .. }) = entry {
                     let attributes = attributes.into_iter().map(|(name, value)| (name, value.into()));
                     self.keep(object, id, &settings, attributes.collect());
+                    return Ok(());
                 }
-                return Ok(());
+                None
             }
             // Its create call would overwrite what somebody else made in its place.
             _ if !object.kind.exclusive => {
@@ -520,17 +527,6 @@ impl Run<'_> {
             self.keep(object, found.id, &settings, now.unwrap_or_default().attributes);
         }
         Ok(())
-    }
-
-    /// Whether a recorded object is missing, and stays so: others manage it, and nothing hangs on it but what is left
-    /// gone as well. What this apply deletes itself is not recorded any more.
-    fn is_left_gone(&self, key: &Key) -> bool {
-        let hangs = |object: &&Object| object.parents().contains(key);
-        matches!(self.seen.get(key), Some(None))
-            && self.job.ignores(key, "*")
-            && !self.is_anchor(key)
-            && self.shared().record.objects.contains_key(key)
-            && self.graph.objects().iter().filter(hangs).all(|object| self.is_left_gone(&object.key))
     }
 
     /// Whether a field differs because others manage it, and the configuration did not change it.

@@ -54,6 +54,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
     let looks = record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, entry).await) });
     let mut reading = Reading { gone: true, drift: Vec::new() };
     let mut problems = Vec::new();
+    let mut missing = BTreeSet::new();
     for (key, entry, found) in join_all(looks).await {
         match found {
             Ok(Some(found)) => {
@@ -61,14 +62,31 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
                 reading.drift.extend(drift(job, key, entry, record, &found));
             }
             Ok(None) => {
-                if !job.ignores(key, "*") {
-                    reading.drift.push(format!("{key}{MISSING}"));
-                }
+                missing.insert(key.clone());
             }
             Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
         }
     }
+    let left = left_gone(job, record, &missing);
+    reading.drift.extend(missing.difference(&left).map(|key| format!("{key}{MISSING}")));
     if problems.is_empty() { Ok(reading) } else { Err(problems) }
+}
+
+/// Of the recorded objects that are missing, those that stay so: others manage them, and nothing else that is recorded
+/// needs them.
+pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>) -> BTreeSet<Key> {
+    let ignored = missing
+        .iter()
+        .filter(|key| job.ignores(key, "*") && record.objects.get(*key).is_some_and(|entry| !entry.anchor));
+    let mut left: BTreeSet<Key> = ignored.cloned().collect();
+    loop {
+        let needed = |key: &Key| {
+            let mut others = record.objects.iter().filter(|(other, _)| !left.contains(*other));
+            others.any(|(_, entry)| entry.needs.contains(key))
+        };
+        let Some(key) = left.iter().find(|key| needed(key)).cloned() else { return left };
+        left.remove(&key);
+    }
 }
 
 /// Looks at one recorded object.

@@ -155,7 +155,7 @@ pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
 fn classify(operation: &str, code: &str, message: &str) -> Class {
     // Tables and streams say with one code that they exist, and that something is at work on them.
     let made = matches!(operation, "dynamodb:CreateTable" | "kinesis:CreateStream");
-    if made && code == "ResourceInUseException" && !message.contains("is being") {
+    if made && code == "ResourceInUseException" && !message.contains("is being deleted") {
         return Class::AlreadyExists;
     }
     // A topic or subscription with other tags or attributes.

@@ -209,11 +209,11 @@ impl Tables {
         }
         match attribute {
             Some(attribute) => self.switch_ttl(id, &attribute, true).await.map_err(|failure| {
-                if failure.code != "ValidationException" {
+                if !failure.message.contains("multiple times") {
                     return failure;
                 }
                 let message = format!(
-                    "{} DynamoDB takes one change of this in an hour: apply again later; until then items that expire \
+                    "{}. DynamoDB takes one change of this in an hour: apply again later; until then items that expire \
                      stay",
                     failure.message
                 );

@@ -150,6 +150,33 @@ fn what_others_took_away_and_manage_stays_away() {
     });
 }
 
+#[test]
+fn what_others_took_away_is_made_again_where_something_needs_it() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("event_function", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = json!({
+            "name": "counter",
+            "code": { "bootstrap": "bootstrap" },
+            "on": [{ "http": "api", "auth": "none" }],
+            "ignore_drift": ["apigatewayv2_api.http"],
+            "force_destroy": true,
+        });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let before = counts(&scene.made());
+        let api = kinds::find("apigatewayv2_api").expect("a kind");
+        let aws = drivers(&scene.world).await;
+        let ids = aws.driver(api).list("test").await.expect("APIs");
+        aws.driver(api).delete(&ids[0]).await.expect("a delete");
+        assert_ne!(counts(&scene.made()), before);
+        // What it plans is what it does: another id.
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        assert_eq!(counts(&scene.made()), before);
+        let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+        assert!(changes.is_empty(), "{changes:?}");
+    });
+}
+
 /// Every member of JSON that is an object, by its path.
 fn members(json: &Json, at: &str, found: &mut Vec<String>) {
     match json {
