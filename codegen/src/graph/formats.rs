@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Edge, Node, Picture, Shape};
+use super::{Node, Picture, Shape};
 
 impl Picture {
     fn groups(&self) -> BTreeMap<&str, Vec<&Node>> {
@@ -88,47 +88,4 @@ impl Picture {
         out.push_str("}\n");
         out
     }
-
-    /// Columns by the longest way that leads to a node; enough for applications of some dozen nodes.
-    pub(super) fn columns(&self) -> BTreeMap<&str, usize> {
-        let mut columns: BTreeMap<&str, usize> =
-            self.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
-        let onward = self.onward();
-        for _ in &self.nodes {
-            for edge in &onward {
-                let next = columns.get(edge.from.as_str()).map_or(0, |column| column + 1);
-                if let Some(column) = columns.get_mut(edge.to.as_str()) {
-                    *column = next.max(*column);
-                }
-            }
-        }
-        columns
-    }
-
-    /// The edges but for those that lead back, such as to the bucket that began it all.
-    fn onward(&self) -> Vec<&Edge> {
-        let mut onward: Vec<&Edge> = Vec::new();
-        for edge in &self.edges {
-            if !leads(&onward, &edge.to, &edge.from) {
-                onward.push(edge);
-            }
-        }
-        onward
-    }
-}
-
-/// Whether edges lead from one node to another.
-fn leads(edges: &[&Edge], from: &str, to: &str) -> bool {
-    let mut reached = vec![from];
-    let mut next = 0;
-    while next < reached.len() {
-        let here = reached[next];
-        next += 1;
-        for edge in edges.iter().filter(|edge| edge.from == here) {
-            if !reached.contains(&edge.to.as_str()) {
-                reached.push(&edge.to);
-            }
-        }
-    }
-    reached.contains(&to)
 }

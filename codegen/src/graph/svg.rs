@@ -60,6 +60,33 @@ impl Picture {
         )
     }
 
+    /// Columns by the longest way that leads to a node; enough for applications of some dozen nodes.
+    pub(super) fn columns(&self) -> BTreeMap<&str, usize> {
+        let mut columns: BTreeMap<&str, usize> =
+            self.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
+        let onward = self.onward();
+        for _ in &self.nodes {
+            for edge in &onward {
+                let next = columns.get(edge.from.as_str()).map_or(0, |column| column + 1);
+                if let Some(column) = columns.get_mut(edge.to.as_str()) {
+                    *column = next.max(*column);
+                }
+            }
+        }
+        columns
+    }
+
+    /// The edges but for those that lead back, such as to the bucket that began it all.
+    fn onward(&self) -> Vec<&Edge> {
+        let mut onward: Vec<&Edge> = Vec::new();
+        for edge in &self.edges {
+            if !leads(&onward, &edge.to, &edge.from) {
+                onward.push(edge);
+            }
+        }
+        onward
+    }
+
     fn place(&self) -> BTreeMap<&str, Placed> {
         let columns = &self.columns();
         let last = columns.values().max().copied().unwrap_or_default();
@@ -164,4 +191,20 @@ fn draw_node(node: &Node, at: &Placed) -> String {
         ));
     }
     out
+}
+
+/// Whether edges lead from one node to another.
+fn leads(edges: &[&Edge], from: &str, to: &str) -> bool {
+    let mut reached = vec![from];
+    let mut next = 0;
+    while next < reached.len() {
+        let here = reached[next];
+        next += 1;
+        for edge in edges.iter().filter(|edge| edge.from == here) {
+            if !reached.contains(&edge.to.as_str()) {
+                reached.push(&edge.to);
+            }
+        }
+    }
+    reached.contains(&to)
 }

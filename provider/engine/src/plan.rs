@@ -237,3 +237,52 @@ pub fn changed_fields(before: &Settings, after: &Settings) -> BTreeSet<String> {
 pub(crate) fn mutable(kind: &Kind, field: &str) -> bool {
     kind.field(field).is_none_or(|field| field.role == Role::Mutable)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tandem_model::composite::Definition;
+    use tandem_model::value::Value;
+
+    use super::*;
+
+    /// A task in these subnets, in a place where one of them is known.
+    fn task(subnets: Value) -> (Graph, Context) {
+        let context = Context {
+            project: Some("test".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            account: Some("123456789012".to_owned()),
+            subnets: [("subnet-1".to_owned(), Ok(Some("vpc-1".to_owned())))].into(),
+            ..Context::default()
+        };
+        let mut inputs = Value::from(&json!({ "name": "render", "image": "busybox", "network": {} }));
+        if let Value::Map(inputs) = &mut inputs {
+            inputs.insert("network".to_owned(), Value::map([("subnets", Value::List(vec![subnets]))]));
+        }
+        let definition = Definition::find("container_task").expect("a composite");
+        let expansion = definition.expand(&inputs, &context);
+        (expansion.graph.unwrap_or_else(|| panic!("{:?}", expansion.findings)), context)
+    }
+
+    #[test]
+    fn what_may_be_made_again_is_not_promised() {
+        let (graph, context) = task(Value::String("subnet-1".to_owned()));
+        let first = plan(&graph, &context, &Record::default(), &Drifted::default());
+        let group = Key::from("security_group.task");
+        let mut record = Record { instance: "i".to_owned(), objects: BTreeMap::new() };
+        for (key, planned) in first.entries {
+            let id = if key == group { "sg-1".to_owned() } else { planned.entry.id.clone() };
+            let line = first.components[&key].clone().unwrap_or_default();
+            record.objects.insert(key, Entry { id, line, ..planned.entry });
+        }
+        let again = plan(&graph, &context, &record, &Drifted::default());
+        assert_eq!(again.ids[&group].as_deref(), Some("sg-1"));
+
+        // A subnet of a VPC that is made in the same apply: the group may have to move there.
+        let (graph, context) = task(Value::Unknown);
+        let planned = plan(&graph, &context, &record, &Drifted::default());
+        assert!(planned.replaced.is_empty(), "{:?}", planned.replaced);
+        assert_eq!(planned.ids[&group], None);
+        assert_eq!(planned.outputs["security_group_id"], None);
+    }
+}
