@@ -1,8 +1,7 @@
-//! Carries the calls of one process to AWS in memory, and breaks them as a script says.
+//! The carrier: transports the calls of one process to AWS in memory, and injects a fault into one of them.
 //!
-//! A call takes a while on the way there and on the way back, in virtual time and from a seed, so that
-//! calls overlap as they do on a network. When a process is killed, some of what it had on the wire
-//! arrives all the same, and some does not.
+//! Each direction takes a random time, in virtual time and from a seed, so that calls overlap as on a
+//! network. When a process is killed, some of its calls in flight still arrive, and some do not.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,20 +23,21 @@ use crate::double::wire::{self, Read};
 use crate::double::{ACCOUNT, Answer, Call, Cloud, Refusal};
 use crate::fault::{self, Fault};
 
-/// AWS in memory, and what is on the wire to it.
+/// AWS in memory, with the latency and the rate limit of calls to it.
 pub struct World {
     cloud: Mutex<Cloud>,
     random: Mutex<fastrand::Rng>,
     start: Instant,
-    /// Where it is, for locks: two worlds are two places.
+    /// The endpoint, which differs between worlds. Locks depend on it.
     pub(crate) endpoint: String,
-    /// How many calls a second each service takes, and how many it has left of them since when.
+    /// The number of calls per second that each service accepts; `None` for no limit.
     limit: Mutex<Option<f64>>,
+    /// The number of calls that each service had left, and the time of that count.
     left: Mutex<BTreeMap<String, (f64, Instant)>>,
 }
 
 impl World {
-    /// A world in which nothing exists; latencies follow from the seed.
+    /// Creates a world without objects. The seed determines the latencies.
     pub fn new(seed: u64) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
@@ -54,17 +54,17 @@ impl World {
         })
     }
 
-    /// From here on latencies follow from this seed.
+    /// Restarts the random latencies with this seed.
     pub fn reseed(&self, seed: u64) {
         *self.random.lock().unwrap_or_else(PoisonError::into_inner) = fastrand::Rng::with_seed(seed);
     }
 
-    /// Lets each service take so many calls a second, and refuse the rest.
+    /// Limits each service to a number of calls per second. It throttles the rest.
     pub fn limit(&self, per_second: f64) {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = Some(per_second);
     }
 
-    /// How a service refuses a call that is one too many.
+    /// The refusal of a call above the limit; `None` for a call within it.
     fn too_many(&self, service: &str) -> Option<Refusal> {
         let per_second = (*self.limit.lock().unwrap_or_else(PoisonError::into_inner))?;
         let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ impl World {
         Some(fault::too_many(service))
     }
 
-    /// What exists.
+    /// The objects in AWS, with the clock set to the current virtual time.
     pub fn cloud(&self) -> MutexGuard<'_, Cloud> {
         let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
         cloud.now = self.start.elapsed();
@@ -96,47 +96,48 @@ impl World {
     }
 }
 
-/// One process: its calls are counted, and one of them meets a fault.
+/// One process. Its calls are counted, and one of them may meet a fault.
 pub struct Process {
     world: Arc<World>,
-    /// What meets the mutating call of this name.
+    /// The fault, and the name of the mutating call that meets it.
     script: Option<(Fault, String)>,
     progress: Mutex<Progress>,
-    /// Told when the process is killed.
+    /// Notified when the process is killed.
     killed: Notify,
-    /// Told when the process has two seconds to live: Terraform's second Ctrl-C.
+    /// Notified at the second Ctrl-C. Two seconds later the process is killed.
     abandoned: Notify,
     stop: StopSource,
     token: StopToken,
-    /// Whether it runs on another machine than others.
+    /// True if the process runs on another machine than other processes.
     elsewhere: bool,
-    /// What somebody else does just before a call of this name is carried out.
+    /// The change that another owner makes just before AWS executes a call of this name.
     rival: Mutex<Option<Rival>>,
 }
 
-/// The name of a call, and what somebody else does then.
+/// The name of a call, and the change that another owner makes before it.
 type Rival = (String, Box<dyn FnOnce(&mut Cloud) + Send>);
 
 #[derive(Default)]
 struct Progress {
     dead: bool,
     fired: bool,
-    /// Names of the mutating calls that AWS carried out, and of all services' reads: `iam:CreateRole role #1`.
+    /// Mutating calls that AWS executed, e.g. `iam:CreateRole role #1`, and reads by service, e.g.
+    /// `iam:read`.
     calls: Vec<String>,
-    /// How often each mutating call was carried out, without its number.
+    /// The number of executions of each mutating call, by its name without the number.
     carried_out: BTreeMap<String, usize>,
-    /// All calls by service.
+    /// The number of all calls, by service.
     made: BTreeMap<String, usize>,
-    /// Calls that were refused for being too many.
+    /// The number of throttled calls.
     wasted: usize,
-    /// What has been sent and has not arrived.
+    /// Calls that were sent and have not arrived, by ticket.
     wire: BTreeMap<usize, Call>,
     sent: usize,
-    /// Whether the call that meets the fault was refused by AWS itself, and is made again.
+    /// True if AWS itself refused the call that meets the fault. Its retry meets the fault instead.
     owed: bool,
-    /// What is still refused: how often, which call, and with what.
+    /// Refusals that are still due: their number, the name of the call, and the refusal.
     refusing: Option<(usize, String, Refusal)>,
-    /// Reads that are still answered as before a call: how many, of which service, and the state then.
+    /// Stale reads that are still due: their number, the service, and AWS as it was before the call.
     stale: Option<(usize, String, Box<Cloud>)>,
 }
 
@@ -149,32 +150,32 @@ impl Progress {
     }
 }
 
-/// A call on its way there.
+/// A call on its way to AWS.
 #[derive(Clone, Copy)]
 struct Sent {
-    /// Its number among what is on the wire.
+    /// Its key in `Progress::wire`; 0 for a read.
     ticket: usize,
-    /// Whether it is the one that meets the fault, where it arrives.
+    /// True if it meets the fault when it arrives.
     meets_fault: bool,
 }
 
-/// What becomes of a call.
+/// The outcome of sending a call.
 enum Way {
     Through(Sent),
-    /// Refused, and AWS did nothing.
+    /// Refused. AWS did not execute it.
     Refused(Refusal),
-    /// The connection was reset: AWS did not see it.
+    /// The connection was reset before AWS received it.
     Reset,
     Killed,
 }
 
 impl Process {
-    /// A process that no fault meets.
+    /// A process without a fault.
     pub fn new(world: &Arc<World>) -> Arc<Self> {
         Self::with(world, None, false)
     }
 
-    /// A process on another machine: it shares no lock with those here.
+    /// A process on another machine. It shares no lock with the processes of this one.
     pub fn elsewhere(world: &Arc<World>) -> Arc<Self> {
         Self::with(world, None, true)
     }
@@ -200,7 +201,7 @@ impl Process {
         })
     }
 
-    /// The outside of a provider that runs in this process.
+    /// The dependencies of a provider in this process: AWS, the container engine, the clock and credentials.
     pub fn outside(self: &Arc<Self>) -> Outside {
         Outside {
             carrier: Some(SharedHttpConnector::new(Carrier(self.clone()))),
@@ -215,29 +216,30 @@ impl Process {
         self.token.clone()
     }
 
-    /// Where it finds AWS.
+    /// The endpoint at which the process finds AWS.
     pub fn endpoint(&self) -> String {
         let here = self.world.endpoint.as_str();
         if self.elsewhere { here.replace("://", "://elsewhere-") } else { here.to_owned() }
     }
 
-    /// Lets somebody else act just before the next call of this name (`s3:PutObject`) is carried out.
+    /// Lets another owner change AWS just before the next call of this name, e.g. `s3:PutObject`, is
+    /// executed.
     pub fn before(&self, call: &str, act: impl FnOnce(&mut Cloud) + Send + 'static) {
         let mut rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner);
         *rival = Some((call.to_owned(), Box::new(act)));
     }
 
-    /// How many of its calls were refused for being too many.
+    /// The number of its calls that AWS throttled.
     pub fn wasted(&self) -> usize {
         self.progress().wasted
     }
 
-    /// Whether its Terraform ended without saving anything.
+    /// Returns true if Terraform ended without saving the state.
     pub fn terraform_is_gone(&self) -> bool {
         self.fired() && matches!(self.fault(), Some(Fault::StateLost | Fault::StateGone | Fault::StopTwice))
     }
 
-    /// Whether its Terraform left an empty file in place of the state.
+    /// Returns true if Terraform left an empty state file.
     pub fn state_is_gone(&self) -> bool {
         self.fired() && self.fault() == Some(Fault::StateGone)
     }
@@ -246,22 +248,22 @@ impl Process {
         self.script.as_ref().map(|(fault, _)| *fault)
     }
 
-    /// Whether the fault met a call.
+    /// Returns true if the fault met a call.
     pub fn fired(&self) -> bool {
         self.progress().fired
     }
 
-    /// The mutating calls that AWS carried out so far, by name, and the reads by service.
+    /// The mutating calls that AWS executed so far, by name, and the reads by service, in order.
     pub fn calls(&self) -> Vec<String> {
         self.progress().calls.clone()
     }
 
-    /// How many calls each service got.
+    /// The number of calls to each service.
     pub fn made(&self) -> BTreeMap<String, usize> {
         self.progress().made.clone()
     }
 
-    /// Waits for work, unless the process dies over it.
+    /// Waits for work. Returns `None` if the process is killed first.
     pub async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let abandoned = async {
             self.abandoned.notified().await;
@@ -279,7 +281,7 @@ impl Process {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the process. Of what it had sent, some arrives.
+    /// Kills the process. Some of its calls in flight still arrive.
     fn die(&self) {
         let mut progress = self.progress();
         progress.dead = true;
@@ -291,7 +293,7 @@ impl Process {
         self.killed.notify_one();
     }
 
-    /// A call sets off: whether it is the one that meets the fault is decided here.
+    /// Sends a call, and decides if it meets the fault.
     fn send(&self, call: &Call) -> Way {
         let mut progress = self.progress();
         if progress.dead {
@@ -313,7 +315,7 @@ impl Process {
             }
             return Way::Refused(refusal);
         }
-        // Others of its name may be on their way.
+        // Other calls of the same name may be in flight.
         let before = progress.wire.values().filter(|other| other.name() == name).count();
         let number = progress.carried_out.get(&name).copied().unwrap_or_default() + before + 1;
         let fault = match &self.script {
@@ -337,12 +339,12 @@ impl Process {
                 progress.fired = true;
                 Way::Reset
             }
-            // It may be overtaken, and never arrive.
+            // The call may never arrive, so the fault counts as fired here.
             Fault::Delay => {
                 progress.fired = true;
                 Way::Through(progress.put_on_wire(call, true))
             }
-            // Their state is lost at the end.
+            // The state is lost when the command ends.
             Fault::StateLost | Fault::StateGone => {
                 progress.fired = true;
                 Way::Through(progress.put_on_wire(call, false))
@@ -363,13 +365,13 @@ impl Process {
                     }
                     Way::Refused(refusal)
                 }
-                // What happens where it arrives, or on the way back.
+                // These faults take effect on arrival or on the way back.
                 None => Way::Through(progress.put_on_wire(call, true)),
             },
         }
     }
 
-    /// A call arrives; `None` when nobody waits for its answer any more.
+    /// Executes a call that has arrived. `None` if the process is dead and cannot receive the answer.
     fn arrive(&self, sent: Sent, call: &Call) -> Option<Result<Answer, ConnectorError>> {
         let mut progress = self.progress();
         if progress.dead {
@@ -412,12 +414,12 @@ impl Process {
             let name = format!("{} #{count}", call.name());
             progress.calls.push(name);
         }
-        // A call that AWS refused by itself meets its fault when it is made again.
+        // If AWS itself refused the call, its retry meets the fault.
         if !sent.meets_fault || answer.is_err() {
             progress.owed |= sent.meets_fault;
             return Some(Ok(answer));
         }
-        // Stale reads fire with the first of them.
+        // The first stale read counts as fired.
         progress.fired = !stale;
         match self.fault() {
             Some(Fault::KillAfter) => {
@@ -433,7 +435,7 @@ impl Process {
         }
     }
 
-    /// Carries a call there and back.
+    /// Transports a call to AWS, and its answer back.
     async fn carry(&self, call: &Call) -> Result<Answer, ConnectorError> {
         match self.send(call) {
             Way::Killed => std::future::pending().await,
@@ -461,7 +463,7 @@ impl Process {
     }
 }
 
-/// The time of day in virtual time, which the leases of two processes in it must share.
+/// The time of day in virtual time. All processes share it, because they compare the times of leases.
 fn virtual_time() -> SystemTime {
     thread_local!(static START: (SystemTime, Instant) = (SystemTime::now(), Instant::now()));
     START.with(|(day, start)| *day + start.elapsed())
@@ -492,7 +494,7 @@ impl HttpConnector for Carrier {
 
 #[async_trait]
 impl ContainerEngine for Carrier {
-    /// Pushes without building: one call that changes a registry.
+    /// Pushes without a build: a single call that changes the registry.
     async fn build_and_push(
         &self,
         _recipe: &Recipe,

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, or with whoever makes it.
+//! Faults that the matrix injects into a call, or into the process that makes it.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,46 +8,46 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::double::{Refusal, wire};
 
-/// A fault, at one mutating call.
+/// A fault, which meets one mutating call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// The provider is killed, and AWS has not seen the call.
+    /// The provider is killed before AWS receives the call.
     KillBefore,
-    /// The provider is killed, and AWS has carried the call out.
+    /// The provider is killed after AWS executed the call.
     KillAfter,
-    /// Terraform is killed: the provider ends what it does, and the state stays as it was before.
+    /// Terraform is killed: the provider finishes its work, and the state file keeps its old content.
     StateLost,
-    /// Terraform is killed while it writes the state: the provider ends what it does, and the state is empty.
+    /// Terraform is killed while it writes the state: the provider finishes its work, and the state is empty.
     StateGone,
     /// One Ctrl-C: Terraform asks the provider to stop.
     Stop,
-    /// Two: Terraform leaves at once, and the provider is killed two seconds later.
+    /// Ctrl-C twice: Terraform exits at once, and the provider is killed two seconds later.
     StopTwice,
-    /// The call arrives late.
+    /// The call arrives late, after [`DELAY`].
     Delay,
-    /// The service finds that there are too many calls, longer than the SDK tries by itself.
+    /// The service throttles the call more often than the SDK retries it.
     Throttled,
-    /// The service fails three times.
+    /// The service fails with an internal error three times.
     ServerError,
-    /// The connection is reset before AWS has seen the call.
+    /// The connection is reset before AWS receives the call.
     ResetBefore,
-    /// AWS has carried the call out, and the connection is reset before its answer.
+    /// AWS executes the call, and the connection is reset before the answer arrives.
     AnswerLost,
-    /// The call may not be made.
+    /// AWS denies the call once.
     Denied,
-    /// The next reads of the service are answered as if the call had not been made.
+    /// The next reads of the service return the state from before the call.
     Stale,
-    /// The service does not know yet that it may take on the role.
+    /// The service cannot assume the role yet.
     RoleUnknown,
 }
 
-/// How many reads are answered with what was.
+/// The number of reads that return the old state.
 pub const STALE_READS: usize = 3;
 
-/// How late a late call is.
+/// The delay of a late call.
 pub const DELAY: Duration = Duration::from_secs(45);
 
-/// More than the SDK's ten tries.
+/// More refusals than the ten attempts of the SDK.
 const THROTTLED: usize = 12;
 
 impl Fault {
@@ -69,15 +69,15 @@ impl Fault {
         Self::RoleUnknown,
     ];
 
-    /// Whether a call can meet it; `after` are the calls that follow.
+    /// Returns true if the call can meet this fault. `after` lists the calls that follow it.
     pub fn fits(self, call: &str, after: &[String]) -> bool {
         let (operation, _) = call.split_once(' ').unwrap_or((call, ""));
         let (service, verb) = operation.split_once(':').unwrap_or((operation, ""));
         match self {
             Self::RoleUnknown => role_unknown(verb).is_some(),
-            // What is pushed goes through a registry's own protocol.
+            // An image push uses the protocol of registries, not an AWS API.
             Self::Throttled | Self::ServerError | Self::ResetBefore | Self::AnswerLost => verb != "Push",
-            // With room for another order of calls.
+            // The order of calls varies: several later reads make it likely that one follows the call.
             Self::Stale => {
                 let read = format!("{service}:read");
                 after.iter().filter(|call| **call == read).count() >= STALE_READS
@@ -86,7 +86,7 @@ impl Fault {
         }
     }
 
-    /// How a service answers a request that meets this fault; `None` for a fault that is no refusal.
+    /// The response of a service to a request that meets this fault; `None` if the fault is not a refusal.
     pub fn answer(self, request: http::Request<Vec<u8>>) -> Option<http::Response<Vec<u8>>> {
         let request = HttpRequest::try_from(request.map(SdkBody::from)).ok()?;
         let read = wire::read(&request);
@@ -95,7 +95,7 @@ impl Fault {
         Some(answer.map(|body| body.bytes().unwrap_or_default().to_vec()))
     }
 
-    /// How it refuses a call: how often, and with what.
+    /// The number of refusals, and the refusal; `None` if the fault is not a refusal.
     pub(crate) fn refusal(self, service: &str, operation: &str) -> Option<(usize, Refusal)> {
         let refusal = |status, code: &str, message: &str| Refusal {
             status,
@@ -135,13 +135,13 @@ impl Fault {
     }
 }
 
-/// How a service refuses a call when there are too many.
+/// The refusal of a service that throttles.
 pub(crate) fn too_many(service: &str) -> Refusal {
     let (status, code) = throttled(service);
     Refusal { status, code: code.to_owned(), message: "Rate exceeded".to_owned() }
 }
 
-/// How a service says that there are too many calls.
+/// The HTTP status and the error code with which a service throttles.
 fn throttled(service: &str) -> (u16, &'static str) {
     match service {
         "iam" | "monitoring" | "sns" => (400, "Throttling"),
@@ -155,7 +155,8 @@ fn throttled(service: &str) -> (u16, &'static str) {
     }
 }
 
-/// How an operation says that a role is not known yet.
+/// The error code and message of an operation whose service cannot assume the role yet; `None` for operations
+/// that do not check a role.
 fn role_unknown(operation: &str) -> Option<(&'static str, &'static str)> {
     match operation {
         "CreateFunction" | "UpdateFunctionConfiguration" => Some((
@@ -179,7 +180,7 @@ fn role_unknown(operation: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Whether a call changes something.
+/// Returns true if an operation changes something in AWS.
 pub fn is_mutating(operation: &str) -> bool {
     const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "Scan", "Validate"];
     !READS.iter().any(|read| operation.starts_with(read))

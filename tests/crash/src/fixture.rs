@@ -1,4 +1,4 @@
-//! Fixtures: one file of JSON per composite, and the generic tests take nothing else.
+//! Fixtures: one JSON file per composite. The generic tests need no other input.
 
 use std::path::Path;
 
@@ -15,18 +15,20 @@ pub struct Fixture {
 
 /// One change of one input.
 pub struct Change {
-    /// Which input, by its path.
+    /// The path of the input, e.g. `on.0.prefix`.
     pub input: String,
     /// Its new value.
     pub value: Json,
-    /// Inputs that are not given any more.
+    /// Paths of inputs that the change removes.
     pub clear: Vec<String>,
-    /// What changes by it: fields by the keys of their objects, objects that come and go.
+    /// The expected effect: changed fields by the keys of their objects, and objects that are added or
+    /// removed.
     pub fields: Vec<String>,
 }
 
 impl Fixture {
-    /// The fixture of every composite, or of those that `TANDEM_COMPOSITES` names with commas in between.
+    /// The fixture of every composite. `TANDEM_COMPOSITES` limits them to a comma-separated list, e.g.
+    /// `bucket,queue`.
     pub fn all() -> Vec<Self> {
         let chosen = std::env::var("TANDEM_COMPOSITES").unwrap_or_default();
         let chosen: Vec<&str> = chosen.split(',').filter(|name| !name.is_empty()).collect();
@@ -34,26 +36,27 @@ impl Fixture {
         composites::ALL.iter().filter(wanted).map(Self::of).collect()
     }
 
-    /// The fixture of the composite of that type.
+    /// The fixture of a composite by its type, e.g. `bucket`.
     pub fn named(type_name: &str) -> Self {
-        Self::of(Definition::find(type_name).expect("a composite"))
+        Self::of(Definition::find(type_name).expect("the composite must exist"))
     }
 
     fn of(definition: &'static Definition) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../fixtures")
             .join(format!("{}.json", definition.type_name));
-        let text = std::fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("every composite needs a fixture, {}: {error}", path.display()));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
+            panic!("every composite needs a fixture, but {} cannot be read: {error}", path.display())
+        });
         Self { definition, text }
     }
 
-    /// The fixture as it is written.
+    /// The JSON of the fixture, as written in the file.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The type of the resource.
+    /// The type of the resource, e.g. `tandem_bucket`.
     pub fn resource_type(&self) -> String {
         format!("tandem_{}", self.definition.type_name)
     }
@@ -64,20 +67,20 @@ impl Fixture {
     }
 
     fn json(&self, account: &str) -> Json {
-        serde_json::from_str(&self.text.replace("ACCOUNT", account)).expect("a fixture of JSON")
+        serde_json::from_str(&self.text.replace("ACCOUNT", account)).expect("the fixture must be JSON")
     }
 
-    /// What must exist beside the composite.
+    /// Objects that must exist before the composite is created.
     pub fn existing(&self, account: &str) -> Vec<Json> {
         self.json(account)["existing"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Its inputs, every one given that can be.
+    /// Its inputs, with as many set as possible.
     pub fn inputs(&self, account: &str) -> Json {
         self.json(account)["inputs"].clone()
     }
 
-    /// Its changes, each on top of those before.
+    /// Its changes. Each is applied on top of the previous ones.
     pub fn changes(&self, account: &str) -> Vec<Change> {
         let texts = |list: &Json| {
             let items = list.as_array().cloned().unwrap_or_default();
@@ -85,7 +88,7 @@ impl Fixture {
         };
         let changes = self.json(account)["changes"].as_array().cloned().unwrap_or_default();
         let changes = changes.into_iter().map(|change| Change {
-            input: change["input"].as_str().expect("an input").to_owned(),
+            input: change["input"].as_str().expect("a change must have an input").to_owned(),
             value: change["value"].clone(),
             clear: texts(&change["clear"]),
             fields: texts(&change["fields"]),
@@ -93,14 +96,14 @@ impl Fixture {
         changes.collect()
     }
 
-    /// Optional inputs without which there are fewer objects.
+    /// Optional inputs that add objects.
     pub fn more(&self) -> Vec<String> {
         let list = self.json("")["more"].as_array().cloned().unwrap_or_default();
         list.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
     }
 
-    /// Whether an input is listed as one that no change covers, with the reason; `task.*` lists all
-    /// that begin like that.
+    /// Returns true if the fixture lists an input as one that no change covers, with the reason. `task.*`
+    /// lists all inputs with that prefix.
     pub fn is_not_changed(&self, input: &str) -> bool {
         let list = self.json("")["not_changed"].as_object().cloned().unwrap_or_default();
         list.keys().any(|listed| match listed.strip_suffix('*') {
@@ -109,27 +112,30 @@ impl Fixture {
         })
     }
 
-    /// Whether an input is another on moto, or in a block that is.
+    /// Returns true if an input, or the block that contains it, has another value on moto.
     pub fn is_other_on_moto(&self, input: &str) -> bool {
         let others = self.json("")["moto"].as_object().cloned().unwrap_or_default();
         others.keys().any(|other| input.starts_with(other.as_str()))
     }
 
-    /// Inputs that are others on moto.
+    /// Replaces the inputs that have another value on moto.
     pub fn for_moto(&self, inputs: &mut Json, account: &str) {
         let others = self.json(account)["moto"].as_object().cloned().unwrap_or_default();
         others.iter().for_each(|(path, value)| set(inputs, path, value));
     }
 }
 
-/// Sets an input by its path, `on.0.prefix`.
+/// Sets an input by its path, e.g. `on.0.prefix`.
 pub fn set(inputs: &mut Json, path: &str, value: &Json) {
     let pointer = format!("/{}", path.replace('.', "/"));
     if let Some(target) = inputs.pointer_mut(&pointer) {
         *target = value.clone();
         return;
     }
-    let (parent, name) = pointer.rsplit_once('/').expect("a path");
-    let parent = inputs.pointer_mut(parent).expect("the parent of the input");
-    parent.as_object_mut().expect("a block").insert(name.to_owned(), value.clone());
+    let (parent, name) = pointer.rsplit_once('/').expect("a JSON pointer contains a slash");
+    let parent = inputs.pointer_mut(parent).expect("the parent of the input must exist");
+    parent
+        .as_object_mut()
+        .expect("the parent of the input must be a block")
+        .insert(name.to_owned(), value.clone());
 }

@@ -1,6 +1,9 @@
-//! What proves that nothing is lost and nothing doubled: AWS in memory ([`double`]), a carrier that breaks
-//! calls on the way to it ([`carrier`]), Terraform's rules in process ([`terraform`]), and every
-//! composite, operation, call and fault with each other ([`matrix`]).
+//! The crash matrix shows that no fault loses or duplicates an object.
+//!
+//! - [`double`]: AWS in memory.
+//! - [`carrier`]: transports calls to it, and breaks one of them.
+//! - [`terraform`]: Terraform's rules, in process.
+//! - [`matrix`]: every combination of composite, operation, call and fault.
 
 pub mod carrier;
 pub mod double;

@@ -1,4 +1,4 @@
-//! `crash-matrix`: runs the matrix, or a sample of it, and says how it went.
+//! `crash-matrix`: runs the matrix, or a sample of it, and prints the results.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,35 +8,35 @@ use tandem_crash::matrix::{self, Case, in_virtual_time};
 use tandem_crash::report::{Report, Results};
 use tandem_model::composites;
 
-/// Every composite, operation, mutating call and fault with each other, against AWS in memory.
+/// Run every combination of composite, operation, mutating call and fault against AWS in memory
 #[derive(Parser)]
 #[command(after_help = "Examples:\n  \
     crash-matrix --sample 500\n  \
     crash-matrix --results matrix.jsonl --report docs/reliability.md\n  \
     crash-matrix --only thumbnailer/Create/KillAfter/ --verbose")]
 struct Arguments {
-    /// Run this many cases, chosen by the seed, in place of all
+    /// Run only this many cases, chosen by the seed
     #[arg(long, value_name = "CASES")]
     sample: Option<usize>,
-    /// What the sample and the latencies follow from
+    /// Seed of the sample and of the latencies
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only cases whose name begins like this: COMPOSITE/OPERATION/FAULT/CALL
+    /// Run only cases whose name starts with NAME: COMPOSITE/OPERATION/FAULT/CALL
     #[arg(long, value_name = "NAME", default_value = "")]
     only: String,
-    /// Keep results here, and go on from what is in it
+    /// Append results to this file, and skip the cases that it already contains
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
-    /// Write the matrix here, as Markdown
+    /// Write the report to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// How many cases run at a time; as many as there are cores when not given
+    /// Number of cases that run at a time; defaults to the number of cores
     #[arg(long)]
     threads: Option<usize>,
-    /// Print the calls of each undisturbed operation, and run nothing
+    /// Print the calls of each undisturbed operation, and run no case
     #[arg(long)]
     calls: bool,
-    /// End at the first failure
+    /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
     /// Print each case as it ends
@@ -57,10 +57,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<usize, String> {
-    // The cases run in a folder of their own.
+    // Resolve paths first: the cases run in a temporary folder.
     let here = |path: &Option<PathBuf>| {
         let absolute = path.as_ref().map(std::path::absolute).transpose();
-        absolute.map_err(|error| format!("this folder cannot be told: {error}"))
+        absolute.map_err(|error| format!("cannot determine the current folder: {error}"))
     };
     let (results, report_to) = (here(&arguments.results)?, here(&arguments.report)?);
     eprintln!("counting the calls of undisturbed runs");

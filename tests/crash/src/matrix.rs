@@ -1,5 +1,7 @@
-//! Every composite, operation, mutating call and fault with each other: after the fault the next apply
-//! ends with exactly one of everything and an empty plan, and a destroy leaves nothing.
+//! The matrix: every combination of composite, operation, mutating call and fault.
+//!
+//! After the fault, the next apply must end with exactly one of every object and an empty plan. A destroy
+//! must leave nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,22 +17,22 @@ use crate::report::Results;
 use crate::scene::Scene;
 use crate::terraform::End;
 
-/// What is disturbed, and what is applied after it.
+/// The disturbed operation, and the command that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
-    /// A create, and it again.
+    /// A create, then the same apply again.
     Create,
-    /// A create, and one of fewer objects.
+    /// A create, then an apply with fewer objects.
     CreateThenLess,
-    /// An update that changes objects in place, and it again.
+    /// An update in place, then the same apply again.
     Update,
-    /// An update that adds objects, and then without them again.
+    /// An update that adds objects, then an apply that removes them again.
     UpdateThenBack,
-    /// An update that replaces objects, and it again.
+    /// An update that replaces objects, then the same apply again.
     Replace,
-    /// A destroy, and it again.
+    /// A destroy, then the same destroy again.
     Delete,
-    /// The replacement of what a failed create left tainted, and it again.
+    /// The replacement of a resource that a failed create left tainted, then the same apply again.
     Tainted,
 }
 
@@ -66,11 +68,11 @@ impl fmt::Display for Operation {
 pub struct Case {
     /// The composite's type.
     pub composite: &'static str,
-    /// What is disturbed.
+    /// The disturbed operation.
     pub operation: Operation,
-    /// With what.
+    /// The injected fault.
     pub fault: Fault,
-    /// At which mutating call, by its name and how often it was carried out: `iam:CreateRole role #1`.
+    /// The mutating call that meets the fault: its name and its number, e.g. `iam:CreateRole role #1`.
     pub at: String,
 }
 
@@ -80,29 +82,29 @@ impl fmt::Display for Case {
     }
 }
 
-/// How a case ended.
+/// The outcome of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The same command again was enough, or nothing more was needed.
     Converged,
-    /// What a message said to do was done, and was enough.
+    /// It was enough to follow the printed instructions.
     Instructed,
-    /// The fault met no call: there are fewer than in an undisturbed run.
+    /// The fault met no call: the run made fewer calls than the undisturbed run.
     NotFired,
-    /// What is wrong.
+    /// The run failed, for this reason.
     Failed(String),
 }
 
-/// What an operation makes when nobody disturbs it, and its mutating calls.
+/// The result of an operation without a fault: its objects and its calls.
 #[derive(Clone)]
 pub struct Undisturbed {
-    /// What exists at the end.
+    /// The objects at the end.
     pub made: Vec<Item>,
-    /// The calls of the operation itself: those that AWS carried out, and that something was read.
+    /// The calls of the operation itself, in order: mutating calls that AWS executed, and reads by service.
     pub calls: Vec<String>,
 }
 
-/// Runs an operation undisturbed; `None` where a composite has no such operation.
+/// Runs an operation without a fault, once per program. `None` if the composite has no such operation.
 pub async fn undisturbed(composite: &'static str, operation: Operation) -> Option<Undisturbed> {
     type Known = BTreeMap<(&'static str, Operation), Option<Undisturbed>>;
     static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
@@ -144,7 +146,7 @@ pub async fn cases(composite: &'static str) -> Vec<Case> {
         for fault in Fault::ALL {
             let calls = run.calls.iter().enumerate().filter(|(_, call)| !call.ends_with(":read"));
             let fitting = calls.filter(|(number, call)| fault.fits(call, &run.calls[number + 1..]));
-            // What becomes of the state does not depend on the call.
+            // The resulting state does not depend on the call: one call is enough.
             let once = matches!(fault, Fault::StateLost | Fault::StateGone);
             let fitting = fitting.take(if once { 1 } else { usize::MAX });
             cases.extend(fitting.map(|(_, call)| Case { composite, operation, fault, at: call.clone() }));
@@ -153,14 +155,14 @@ pub async fn cases(composite: &'static str) -> Vec<Case> {
     cases
 }
 
-/// The most that a person is asked to do before everything is good.
+/// The maximum number of commands after the disturbed one.
 const ROUNDS: usize = 4;
 
 /// Runs a case.
 pub async fn run(case: &Case, seed: u64) -> Verdict {
     let mut judged = judge(case, seed).await;
-    // How often some calls are made, such as those of leases, follows from how long others take: it was counted
-    // with this seed.
+    // The number of some calls, e.g. of renewals of a lease, depends on latencies. The calls were counted
+    // with seed 1, so the case is tried with it.
     if judged == Ok(Verdict::NotFired) {
         judged = judge(case, 1).await;
     }
@@ -173,9 +175,9 @@ pub async fn run(case: &Case, seed: u64) -> Verdict {
 async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     let operation = case.operation;
     let Some(expected) = undisturbed(case.composite, operation).await else {
-        return Err("there is no such operation".to_owned());
+        return Err("the composite has no such operation".to_owned());
     };
-    // What was there before is the same as where the calls were counted.
+    // The set-up uses the seed with which the calls were counted.
     let mut scene = Scene::new(case.composite, 1).await;
     scene.set_up(operation).await?;
     scene.world.reseed(seed);
@@ -183,26 +185,33 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     let mut end = scene.operate(operation, &process).await;
     if !process.fired() {
         let done = end == End::Done;
-        return if done { Ok(Verdict::NotFired) } else { Err(format!("it fails undisturbed: {end:?}")) };
+        return if done {
+            Ok(Verdict::NotFired)
+        } else {
+            Err(format!("the operation fails without a fault: {end:?}"))
+        };
     }
     let first = end.clone();
     let mut instructed = false;
     let mut said = vec![format!("{end:?}")];
-    // An operation that ended well is still applied once more where another configuration follows.
+    // After a successful operation, one more apply follows if the last configuration is another one.
     let then = matches!(operation, Operation::CreateThenLess | Operation::UpdateThenBack);
     for round in 0..=ROUNDS {
         if end == End::Done && (round > 0 || !then) {
             break;
         }
         if round == ROUNDS {
-            return Err(format!("it does not converge: {}", said.join("\n-- then --\n")));
+            return Err(format!("no convergence after the fault: {}", said.join("\n-- then --\n")));
         }
         if let End::Failed(message) = &end {
             let followed = follow(&mut scene, message).await?;
             instructed |= followed;
-            // Undisturbed, it fails only to say what to do.
+            // Without a fault, a command may fail only with an instruction.
             if round > 0 && !followed && !message.contains("pply again") {
-                return Err(format!("it fails undisturbed: {}", said.join("\n-- then --\n")));
+                return Err(format!(
+                    "a later command fails without a fault: {}",
+                    said.join("\n-- then --\n")
+                ));
             }
             instructed |= round > 0;
         }
@@ -237,7 +246,7 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
     let missing = scene.before.iter().filter(|item| !scene.world.cloud().everything().contains(item));
     let missing: Vec<Item> = missing.cloned().collect();
     if !missing.is_empty() {
-        return Err(context(format!("somebody else's are gone: {}", list(&missing))));
+        return Err(context(format!("objects of another owner are missing: {}", list(&missing))));
     }
     Ok(if instructed { Verdict::Instructed } else { Verdict::Converged })
 }
@@ -246,14 +255,15 @@ fn list(items: &[Item]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Does what a message says, and nothing else; whether it said something to do beside applying again.
+/// Follows the instructions of a message, and nothing else. Returns true if it contained one besides applying
+/// again.
 pub async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
     if message.contains("terraform state rm ADDRESS") {
-        scene.terraform.forget().map_err(|wrong| format!("{wrong}, and this was printed:\n{message}"))?;
+        scene.terraform.forget().map_err(|wrong| format!("{wrong}\nprinted message:\n{message}"))?;
         return Ok(true);
     }
     if message.contains("terraform untaint ADDRESS") {
-        scene.terraform.untaint().map_err(|wrong| format!("{wrong}, and this was printed:\n{message}"))?;
+        scene.terraform.untaint().map_err(|wrong| format!("{wrong}\nprinted message:\n{message}"))?;
         return Ok(true);
     }
     if let Some((_, rest)) = message.split_once("id = \"") {
@@ -261,27 +271,27 @@ pub async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
         let process = Process::new(&scene.world);
         let end = scene.terraform.import(&process, &id).await;
         if end != End::Done {
-            return Err(format!("the import that was printed fails: {end:?}\nprinted:\n{message}"));
+            return Err(format!("the printed import fails: {end:?}\nprinted message:\n{message}"));
         }
         return Ok(true);
     }
     Ok(false)
 }
 
-/// How cases are run.
+/// Options of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct How {
-    /// What latencies follow from.
+    /// The seed of the latencies.
     pub seed: u64,
-    /// How many run at a time.
+    /// The number of cases that run at a time.
     pub threads: usize,
-    /// Whether the first failure ends it.
+    /// Stops at the first failure.
     pub fail_fast: bool,
-    /// Whether each case is printed as it ends.
+    /// Prints each case as it ends.
     pub verbose: bool,
 }
 
-/// Runs cases, those without a known result; outcomes come in the order of the cases.
+/// Runs the cases that have no result yet. Returns all outcomes in the order of the cases.
 pub fn run_all(cases: &[Case], how: &How, results: &Results) -> Vec<(Case, Verdict)> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
@@ -317,13 +327,13 @@ pub fn run_all(cases: &[Case], how: &How, results: &Results) -> Vec<(Case, Verdi
     outcomes.into_iter().map(|(number, verdict)| (cases[number].clone(), verdict)).collect()
 }
 
-/// The seed of a case: another one for each, the same one again for the same.
+/// The seed of a case. It differs between cases, and is the same in every run.
 fn seed_of(case: &Case, seed: u64) -> u64 {
     let digest = Sha256::digest(format!("{case} {seed}"));
-    u64::from_le_bytes(digest[..8].try_into().expect("eight bytes"))
+    u64::from_le_bytes(digest[..8].try_into().expect("a slice of eight bytes"))
 }
 
-/// Runs work in virtual time: what waits, waits for nothing.
+/// Runs work in virtual time: sleeping takes no real time.
 pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(work)

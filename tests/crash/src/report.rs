@@ -1,4 +1,4 @@
-//! How the matrix went: results that a later run goes on from, and what is printed of them.
+//! The results of the matrix: a file from which an interrupted run resumes, and the report.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -13,14 +13,15 @@ use crate::fault::Fault;
 use crate::fixture::Fixture;
 use crate::matrix::{Case, Operation, Verdict};
 
-/// Results by the names of their cases, kept in a file as they come.
+/// Results by case name. Each result is appended to a file as soon as its case ends.
 pub struct Results {
     known: BTreeMap<String, Verdict>,
     file: Option<Mutex<File>>,
 }
 
 impl Results {
-    /// Those of a file, when they are of this very program and seed; without a file, none.
+    /// Reads the results of a file, if the same program and seed wrote them; other results are deleted.
+    /// Without a path there are none.
     pub fn open(path: Option<&Path>, seed: u64) -> Result<Self, String> {
         let Some(path) = path else { return Ok(Self { known: BTreeMap::new(), file: None }) };
         let fail = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -36,19 +37,20 @@ impl Results {
         if lines.next() == Some(&me) {
             known.extend(lines.filter_map(read));
         } else {
-            // Of another program, or cut off in the first line.
+            // Another program or seed wrote the file, or its first line is incomplete.
             file.set_len(0).map_err(fail)?;
             writeln!(file, "{me}").map_err(fail)?;
         }
         Ok(Self { known, file: Some(Mutex::new(file)) })
     }
 
-    /// What is known of a case.
+    /// The result of a case; `None` if it has not run yet.
     pub fn get(&self, case: &Case) -> Option<Verdict> {
         self.known.get(&case.to_string()).cloned()
     }
 
-    /// Keeps a result. A disk that is full costs the resumption, not the run.
+    /// Appends a result to the file. A failed write, e.g. on a full disk, only prevents resuming: the run
+    /// continues.
     pub fn keep(&self, case: &Case, verdict: &Verdict) {
         let Some(file) = &self.file else { return };
         let (word, detail) = match verdict {
@@ -63,16 +65,16 @@ impl Results {
     }
 }
 
-/// What results hold for: this program, the fixtures, and this seed.
+/// The fingerprint of the program, the fixtures and the seed, on which results depend.
 fn fingerprint(seed: u64) -> Result<String, String> {
     let program = std::env::current_exe().and_then(std::fs::read);
     let mut digest = Sha256::new();
-    digest.update(program.map_err(|error| format!("this program cannot be read: {error}"))?);
+    digest.update(program.map_err(|error| format!("the running program cannot be read: {error}"))?);
     Fixture::all().iter().for_each(|fixture| digest.update(fixture.text()));
     Ok(format!("{} seed {seed}", hex::encode(digest.finalize())))
 }
 
-/// A line of the file; one that was cut off counts as none.
+/// Reads a line of the file. An incomplete line is ignored.
 fn read(line: &str) -> Option<(String, Verdict)> {
     let line: Json = serde_json::from_str(line).ok()?;
     let verdict = match line["verdict"].as_str()? {
@@ -84,7 +86,7 @@ fn read(line: &str) -> Option<(String, Verdict)> {
     Some((line["case"].as_str()?.to_owned(), verdict))
 }
 
-/// Counts of one cell.
+/// The counts of one row of the report.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     runs: usize,
@@ -108,11 +110,12 @@ impl Cell {
     }
 }
 
-/// How it went, cell by cell.
+/// The outcomes, counted by composite, operation and fault.
 pub struct Report {
     cells: BTreeMap<(&'static str, Operation, Fault), Cell>,
     all: Cell,
-    /// What failed, and how. A fault that met no call is a failure, too: nothing was shown.
+    /// The failed cases, with the reason. A fault that met no call is a failure too, because the case tested
+    /// nothing.
     pub failures: Vec<(Case, String)>,
 }
 
@@ -120,7 +123,7 @@ const COLUMNS: [&str; 8] =
     ["composite", "operation", "fault", "runs", "fired", "converged", "as printed", "failed"];
 
 impl Report {
-    /// Of these outcomes.
+    /// Counts outcomes.
     pub fn of(outcomes: &[(Case, Verdict)]) -> Self {
         let mut report = Self { cells: BTreeMap::new(), all: Cell::default(), failures: Vec::new() };
         for (case, verdict) in outcomes {
@@ -131,7 +134,7 @@ impl Report {
                 Verdict::NotFired => {
                     one.fired = 0;
                     one.failed = 1;
-                    report.failures.push((case.clone(), "the fault met no call".to_owned()));
+                    report.failures.push((case.clone(), "no call met the fault".to_owned()));
                 }
                 Verdict::Failed(wrong) => {
                     one.failed = 1;
@@ -152,7 +155,7 @@ impl Report {
         rows.collect()
     }
 
-    /// As a table for a terminal.
+    /// Formats the counts as a table for a terminal.
     pub fn table(&self) -> String {
         let head = COLUMNS.map(ToOwned::to_owned).to_vec();
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(self.rows()).collect();
@@ -167,12 +170,12 @@ impl Report {
         rows.iter().map(line).collect()
     }
 
-    /// As a page of the documentation.
+    /// Formats the counts as a page of the documentation, with a table for each of these composites.
     pub fn markdown(&self, composites: &[&str]) -> String {
         let mut page = String::from(PREFACE);
         page.push_str(&format!("\n`{}`\n", self.last_line()));
         for composite in composites {
-            page.push_str(&format!("\n## {composite}\n\n"));
+            page.push_str(&format!("\n### {composite}\n\n"));
             page.push_str("| operation | fault | runs | fired | converged | as printed | failed |\n");
             page.push_str("| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
             for row in self.rows().iter().filter(|row| row[0] == **composite) {
@@ -182,7 +185,7 @@ impl Report {
         page
     }
 
-    /// The line that says it all.
+    /// The totals, in one line.
     pub fn last_line(&self) -> String {
         format!(
             "crash matrix: {} runs, {} faults fired, {} converged, {} as printed, {} failed",
@@ -198,26 +201,79 @@ impl Report {
 const PREFACE: &str = "\
 # Reliability
 
-Written by `cargo xtask crash-report`. Each run makes one composite with every input that its fixture has, lets \
-one fault meet one call that changes something, and applies again. A run is good when exactly one of every object \
-exists then, all of them of this state, the plan is empty, what belongs to others is untouched, and a destroy \
-leaves nothing. `converged` needed only the same command again, or nothing; `as printed` needed what a message said \
-to do (`terraform untaint`, an `import` block, `terraform state rm`, to apply again), and nothing else.
+An interrupted `terraform apply` must not lose AWS objects or create them twice. This page shows how that is tested: \
+the crash matrix breaks AWS calls on purpose, one per run, and counts the results. `cargo xtask crash-report` runs it \
+and writes this page.
 
-The runs are of the provider's own code, from planning to the AWS SDK, against AWS in memory: with calls that only \
-create, names that are not free at once after a delete, roles that are not known at once, conflicts of deletes, and \
-latencies in virtual time. The same faults are tried with the real Terraform on an emulator in the acceptance tests, \
-for a sample of calls.
+## One run
 
-Operations: a *create*; one that is followed by a configuration that wants *less*; an *update* in place; one that adds \
-objects and is taken *back*; one that *replaces* objects; a *delete*; and the replacement of what a failed create left \
-*tainted*.
+A run tests one combination of composite, operation, fault and call:
 
-Faults: *killed before the call* and *after* it: AWS has not seen it, or has carried it out. *Terraform killed*: the \
-provider ends what it does, and the state stays *as before*, or is *empty*; once for each operation, since what becomes \
-of the state does not depend on the call. *Ctrl-C* once: the provider is asked to stop; *twice*: it is killed two \
-seconds later. *call delayed*: it arrives 45 seconds late. *throttled*: twelve refusals, more than the SDK tries by \
-itself. *internal errors*: three. *connection reset*: before AWS has seen the call. *answer lost*: carried out, and no \
-answer comes. *access denied*: once. *stale reads*: the next three reads of the service show what was. *role not known \
-yet*: four refusals, as in the first seconds of a role. A fault is tried at every call that can meet it.
+1. Start an operation, e.g. the create of a `queue` with every input of its fixture.
+2. Inject one fault into one call that changes AWS, e.g. kill the provider after `sqs:CreateQueue`.
+3. Run the same command again. If an error message prints an instruction, follow it, and nothing else.
+4. Check the result.
+
+The run passes if all of these conditions hold:
+
+- AWS has exactly one of each object, with the expected settings.
+- The tags of all objects belong to this state.
+- The next plan is empty.
+- Objects of other owners are unchanged.
+- A destroy leaves no object.
+
+After a delete, only the last two conditions apply.
+
+Runs use the provider's own code, from the plan to the AWS SDK, against AWS in memory. It is strict: create calls do \
+not overwrite objects, and names are not free immediately after a delete. New roles cannot be assumed immediately, and \
+a delete fails while other objects depend on the object. Latencies pass in virtual time. The acceptance tests repeat a \
+sample of the faults with the real Terraform on an emulator.
+
+## Operations
+
+| operation | disturbed command | next command |
+| --- | --- | --- |
+| create | creates the composite | the same |
+| create, then less | creates the composite | an apply with fewer objects |
+| update | updates objects in place | the same |
+| update, then back | adds objects | an apply that removes them |
+| replacement of objects | replaces objects | the same |
+| delete | destroys the composite | the same |
+| tainted replacement | replaces a composite that a failed create left tainted | the same |
+
+## Faults
+
+| fault | meaning |
+| --- | --- |
+| provider killed before the call | The provider is killed before AWS receives the call. |
+| provider killed after the call | AWS executes the call, and the provider is killed before the answer arrives. |
+| Terraform killed, state as before | The provider finishes, but Terraform does not save the state. |
+| Terraform killed, state empty | The provider finishes, but the state file is empty. |
+| Ctrl-C | Terraform asks the provider to stop. |
+| Ctrl-C twice | Terraform exits without saving the state, and the provider is killed two seconds later. |
+| call delayed | The call arrives 45 seconds late. |
+| throttled | The service throttles the call 12 times, more often than the SDK retries it. |
+| internal errors | The call fails with an internal error three times. |
+| connection reset before the call | The connection is reset before AWS receives the call. |
+| answer lost | AWS executes the call, but the connection is reset before the answer arrives. |
+| access denied | AWS denies the call once. |
+| stale reads | The next three reads of the service return the state from before the call. |
+| role not known yet | The service refuses the call four times, because it cannot assume the new role yet. |
+
+Each fault is injected at every call that can meet it. For example, only calls that check a role can meet *role not \
+known yet*. The *Terraform killed* faults run once per operation, because the resulting state does not depend on the \
+call.
+
+## Results
+
+There is one table per composite. Its columns count runs:
+
+- *runs*: all runs with this operation and fault.
+- *fired*: the fault met a call.
+- *converged*: the same command again was enough, or no command was needed.
+- *as printed*: it was also necessary to follow a message, e.g. to run `terraform untaint` or `terraform state rm`, to \
+add an `import` block, or to apply again.
+- *failed*: a condition of [One run](#one-run) did not hold, or the fault met no call.
+
+The totals of all composites:
 ";

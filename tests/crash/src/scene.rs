@@ -1,4 +1,4 @@
-//! A composite in a world of its own, and how what exists there is compared.
+//! A scene: one composite with its own AWS in memory, and the comparison of its objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -18,25 +18,25 @@ use crate::fixture::{Fixture, set};
 use crate::matrix::Operation;
 use crate::terraform::{End, Terraform};
 
-/// A composite in a world of its own.
+/// One composite with its own AWS in memory.
 pub struct Scene {
     /// Its fixture.
     pub fixture: Fixture,
-    /// The world.
+    /// AWS in memory.
     pub world: Arc<World>,
     /// A folder with its configuration.
     pub terraform: Terraform,
-    /// What existed before.
+    /// The objects that existed before the composite.
     pub before: Vec<Item>,
 }
 
-/// What somebody else has on a bucket.
+/// A notification of another owner on a bucket.
 const FOREIGN: &str = "<NotificationConfiguration><QueueConfiguration><Id>theirs</Id>\
     <Queue>arn:aws:sqs:eu-central-1:123456789012:theirs</Queue><Event>s3:ObjectRestore:*</Event>\
     </QueueConfiguration></NotificationConfiguration>";
 
 impl Scene {
-    /// With what its fixture says must exist beside it.
+    /// Creates AWS in memory with the objects that the fixture requires.
     pub async fn new(composite: &str, seed: u64) -> Self {
         enter_folder();
         let fixture = Fixture::named(composite);
@@ -45,9 +45,12 @@ impl Scene {
         for existing in fixture.existing(ACCOUNT) {
             let kind = kinds::find(existing["kind"].as_str().unwrap_or_default()).expect("a kind");
             let settings = existing["settings"].as_object().expect("settings").clone().into_iter().collect();
-            aws.driver(kind).create(&settings, &Tags::new()).await.expect("what exists beside");
+            aws.driver(kind)
+                .create(&settings, &Tags::new())
+                .await
+                .expect("cannot create an existing object of the fixture");
         }
-        // Others have something in the same buckets.
+        // Another owner has a notification on each of these buckets.
         let buckets = fixture.existing(ACCOUNT);
         let buckets = buckets.iter().filter_map(|existing| existing["settings"]["bucket"].as_str());
         buckets.for_each(|bucket| world.cloud().put_notifications(bucket, FOREIGN));
@@ -56,8 +59,8 @@ impl Scene {
         Self { fixture, world, terraform, before }
     }
 
-    /// Inputs before and after the operation, and those that are applied at last; `None` where a composite
-    /// has no such operation.
+    /// The first configuration, and the one that must be in effect at the end. `None` if the composite has no
+    /// such operation.
     pub(crate) fn inputs(&self, operation: Operation) -> Option<(Json, Json)> {
         let all = self.fixture.inputs(ACCOUNT);
         let less = || {
@@ -75,7 +78,8 @@ impl Scene {
         }
     }
 
-    /// The first change of each input that replaces objects, or of each that does not.
+    /// The inputs with the first wanted change of each input. `wanted` is called with true for a change that
+    /// replaces objects. `None` if there is no such change.
     fn changed(&self, mut inputs: Json, wanted: impl Fn(bool) -> bool) -> Option<Json> {
         let mut done = Vec::new();
         for change in self.fixture.changes(ACCOUNT) {
@@ -92,7 +96,7 @@ impl Scene {
         (!done.is_empty()).then_some(inputs)
     }
 
-    /// Brings everything to where the operation begins.
+    /// Brings AWS and the state to the point where the operation starts.
     pub(crate) async fn set_up(&mut self, operation: Operation) -> Result<(), String> {
         let Some((first, last)) = self.inputs(operation) else { return Ok(()) };
         let process = Process::new(&self.world);
@@ -103,20 +107,22 @@ impl Scene {
             }
             Operation::UpdateThenBack => self.terraform.apply(&process, &last).await,
             Operation::Tainted => {
-                // Somewhere in the middle something is refused for good.
+                // AWS denies a call in the middle, which fails the create.
                 let at = self.middle(&first).await;
                 let process = Process::disturbed(&self.world, Fault::Denied, &at);
                 let end = self.terraform.apply(&process, &first).await;
                 if !matches!(end, End::Failed(_)) || !self.terraform.is_tainted() {
-                    return Err(format!("a create that is refused at {at} is not tainted: {end:?}"));
+                    return Err(format!(
+                        "the create was denied at {at}, but the resource is not tainted: {end:?}"
+                    ));
                 }
                 return Ok(());
             }
         };
-        if end == End::Done { Ok(()) } else { Err(format!("an undisturbed set-up fails: {end:?}")) }
+        if end == End::Done { Ok(()) } else { Err(format!("the set-up fails without a fault: {end:?}")) }
     }
 
-    /// A call in the middle of a create, when most that it builds on is made.
+    /// A mutating call in the middle of a create.
     async fn middle(&self, inputs: &Json) -> String {
         let scene = Box::pin(Scene::new(self.fixture.definition.type_name, 1)).await;
         let (mut terraform, process) = (scene.terraform, Process::new(&scene.world));
@@ -126,7 +132,7 @@ impl Scene {
         calls[calls.len() / 2].clone()
     }
 
-    /// The operation itself.
+    /// Runs the operation itself.
     pub(crate) async fn operate(&mut self, operation: Operation, process: &Arc<Process>) -> End {
         let Some((first, last)) = self.inputs(operation) else { return End::Done };
         match operation {
@@ -136,7 +142,7 @@ impl Scene {
         }
     }
 
-    /// The command that must make everything good.
+    /// Runs the command that follows the operation.
     pub(crate) async fn again(&mut self, operation: Operation, process: &Arc<Process>) -> End {
         let Some((_, last)) = self.inputs(operation) else { return End::Done };
         match operation {
@@ -145,7 +151,7 @@ impl Scene {
         }
     }
 
-    /// What exists beyond what did before.
+    /// The objects that exist now and did not exist before.
     pub fn made(&self) -> Vec<Item> {
         let mut made = self.world.cloud().everything();
         for item in &self.before {
@@ -156,7 +162,8 @@ impl Scene {
         made
     }
 
-    /// What is wrong with what exists, when it should be what an undisturbed run makes.
+    /// Compares the objects with those of an undisturbed run, and their tags with the state. The error lists
+    /// the differences.
     pub fn compare(&self, expected: &[Item]) -> Result<(), String> {
         let made = self.made();
         let (now, wanted) = (counts(&made), counts(expected));
@@ -165,7 +172,7 @@ impl Scene {
         for item in all {
             let (is, should) = (now.get(item).unwrap_or(&0), wanted.get(item).unwrap_or(&0));
             if is != should {
-                wrong.push(format!("{item}: {is}, should be {should}"));
+                wrong.push(format!("{item}: found {is}, expected {should}"));
             }
         }
         let of_state = |name: &str| self.terraform.state().get(name).as_str().unwrap_or_default().to_owned();
@@ -173,23 +180,23 @@ impl Scene {
         for item in &made {
             let Some(tags) = &item.tags else { continue };
             if tags.get(OWNER) != Some(&owner) {
-                wrong.push(format!("{item} is of owner {:?}, and the state is {owner}", tags.get(OWNER)));
+                wrong.push(format!("{item} has owner {:?}, but the state has {owner}", tags.get(OWNER)));
             }
             if tags.get(INSTANCE) != Some(&instance) {
                 wrong.push(format!(
-                    "{item} is of instance {:?}, and the state is {instance}",
+                    "{item} has instance {:?}, but the state has {instance}",
                     tags.get(INSTANCE)
                 ));
             }
             if tags.get(STATUS).is_some_and(|status| !status.starts_with("complete/")) {
-                wrong.push(format!("{item} says {:?}", tags[STATUS]));
+                wrong.push(format!("{item} has status {:?}", tags[STATUS]));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 }
 
-/// Items by what they are, which tags the user gave them, and their settings.
+/// The number of items by kind, name, user tags and settings.
 fn counts(items: &[Item]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for item in items {
@@ -201,7 +208,7 @@ fn counts(items: &[Item]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// A text without what differs between two runs: the host of the world, and what AWS numbers.
+/// Removes the parts that differ between two runs: the host of the world, and numbers that AWS assigned.
 fn normal(text: &str) -> String {
     let mut normal = String::new();
     let mut rest = text;
@@ -219,7 +226,7 @@ fn normal(text: &str) -> String {
     normal
 }
 
-/// A text in which what follows a start, as far as it is a number of AWS's, is left out.
+/// Removes the numbers that AWS assigned after each `start`, e.g. the revision of a task definition.
 fn without_numbers(text: &str, start: &str, kept: &str) -> String {
     let mut parts = text.split(start);
     let mut normal = parts.next().unwrap_or_default().to_owned();
@@ -243,7 +250,7 @@ fn without_numbers(text: &str, start: &str, kept: &str) -> String {
     normal
 }
 
-/// The drivers of every kind, in a world.
+/// The drivers of every kind, connected to a world.
 pub async fn drivers(world: &Arc<World>) -> Aws {
     let connection = Connection {
         region: Some(REGION.to_owned()),
@@ -256,7 +263,7 @@ pub async fn drivers(world: &Arc<World>) -> Aws {
     Aws::new(&connection.clients().await.expect("clients"))
 }
 
-/// Whether a changed field of a fixture makes an object again.
+/// Returns true if a change that a fixture lists creates, deletes or replaces an object.
 fn replaces(field: &str) -> bool {
     if field.starts_with(['+', '-']) {
         return true;
@@ -266,7 +273,7 @@ fn replaces(field: &str) -> bool {
     kinds::find(kind).and_then(|kind| kind.field(name)).is_some_and(|field| field.role != Role::Mutable)
 }
 
-/// The folder in which everything runs: what the fixtures' paths name is in it.
+/// Changes to a temporary folder with the files that the fixtures refer to.
 pub fn enter_folder() {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -288,7 +295,7 @@ pub fn enter_folder() {
             }
             std::fs::write(at.join(context).join("hello"), context).expect("a file");
         }
-        std::env::set_current_dir(at).expect("a folder to be in");
+        std::env::set_current_dir(at).expect("cannot change to the folder");
         folder
     });
 }

@@ -1,5 +1,5 @@
-//! Terraform's rules, in process: what it asks the provider for in a command, and what it keeps of the
-//! answers when something goes wrong on the way (as the real one was seen to do).
+//! Terraform's rules, in process: the requests of a command to the provider, and the state that Terraform
+//! keeps after an error. The rules follow the observed behaviour of the real Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Terraform {
     definition: &'static Definition,
     /// The project of the provider's configuration.
     pub project: String,
-    /// Whether the provider takes over what matches.
+    /// Sets `adopt = "matching"`: the provider adopts existing objects that match.
     pub adopt: bool,
     state: Option<Stored>,
 }
@@ -31,14 +31,14 @@ struct Stored {
     tainted: bool,
 }
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It did all that it should.
+    /// The command succeeded.
     Done,
-    /// It failed and said this.
+    /// The command failed with this message.
     Failed(String),
-    /// It was killed, or killed its provider.
+    /// Terraform or its provider was killed.
     Killed,
 }
 
@@ -71,17 +71,17 @@ impl Terraform {
         Self { state: None, ..self.clone() }
     }
 
-    /// The state of the resource; null without one.
+    /// The state of the resource; null if there is none.
     pub fn state(&self) -> &Value {
         self.state.as_ref().map_or(&Value::Null, |stored| &stored.value)
     }
 
-    /// Whether the state marks the resource as tainted.
+    /// Returns true if the state marks the resource as tainted.
     pub fn is_tainted(&self) -> bool {
         self.state.as_ref().is_some_and(|stored| stored.tainted)
     }
 
-    /// `terraform untaint`: fails on what is not tainted.
+    /// `terraform untaint`. Fails if the resource is not tainted.
     pub fn untaint(&mut self) -> Result<(), String> {
         match &mut self.state {
             Some(stored) if stored.tainted => {
@@ -92,17 +92,17 @@ impl Terraform {
         }
     }
 
-    /// `terraform state rm`: fails when there is no such resource.
+    /// `terraform state rm`. Fails if the state has no such resource.
     pub fn forget(&mut self) -> Result<(), String> {
         self.state.take().map(drop).ok_or_else(|| "no such resource in the state".to_owned())
     }
 
-    /// Puts another value in place of the state.
+    /// Replaces the state.
     pub fn replace_state(&mut self, value: Value) {
         self.state = Some(Stored { value, tainted: false });
     }
 
-    /// Starts a provider in a process, as Terraform does once for a command.
+    /// Starts a provider in a process, as Terraform does once per command.
     pub async fn start(&self, process: &Arc<Process>) -> Result<Box<dyn Provider>, End> {
         let provider = terraform_provider_tandem::provider(process.outside());
         let config = serde_json::json!({
@@ -121,7 +121,7 @@ impl Terraform {
     fn session_of(&self, provider: &dyn Provider, process: &Process) -> Session {
         let wanted = format!("tandem_{}", self.definition.type_name);
         let resource = provider.resources().into_iter().find(|resource| resource.type_name() == wanted);
-        let resource = resource.expect("a resource of every composite");
+        let resource = resource.expect("every composite must have a resource");
         let schema = resource.schema();
         Session { resource, schema, context: Context { stop: process.token() } }
     }
@@ -131,7 +131,7 @@ impl Terraform {
         Ok(self.session_of(&*provider, process))
     }
 
-    /// `terraform apply` by a provider that others share.
+    /// `terraform apply` with a provider that several resources share.
     pub async fn apply_with(
         &mut self,
         provider: &dyn Provider,
@@ -144,7 +144,7 @@ impl Terraform {
         self.keep(process, kept, end)
     }
 
-    /// Forgets what is recorded of all objects but these.
+    /// Removes all other objects from the record in the state.
     pub fn keep_only(&mut self, keep: impl Fn(&str) -> bool) {
         let Some(stored) = &mut self.state else { return };
         for name in ["components", "ids", "record"] {
@@ -154,7 +154,7 @@ impl Terraform {
         }
     }
 
-    /// The state as a file of Terraform's.
+    /// The state in the format of a Terraform state file.
     pub fn state_file(&self) -> String {
         let instances: Vec<Json> = self
             .state
@@ -178,7 +178,7 @@ impl Terraform {
         .to_string()
     }
 
-    /// `terraform apply` of a configuration, by a provider in this process.
+    /// `terraform apply` of a configuration, with a provider in this process.
     pub async fn apply(&mut self, process: &Arc<Process>, inputs: &Json) -> End {
         let mut kept = self.clone();
         let work = async {
@@ -189,21 +189,21 @@ impl Terraform {
         self.keep(process, kept, end)
     }
 
-    /// `terraform destroy`
+    /// `terraform destroy`.
     pub async fn destroy(&mut self, process: &Arc<Process>) -> End {
         let mut kept = self.clone();
         let end = process.live(kept.try_destroy(process)).await;
         self.keep(process, kept, end)
     }
 
-    /// `terraform import`, and the apply that goes with an `import` block.
+    /// `terraform import`, which is also the import step of an apply with an `import` block.
     pub async fn import(&mut self, process: &Arc<Process>, id: &str) -> End {
         let mut kept = self.clone();
         let end = process.live(kept.try_import(process, id)).await;
         self.keep(process, kept, end)
     }
 
-    /// Says what an apply would change: nothing, when this is empty.
+    /// The changes that an apply would make; empty if there are none.
     pub async fn plan(&self, process: &Arc<Process>, inputs: &Json) -> Result<Vec<String>, End> {
         let mut kept = self.clone();
         let session = kept.session(process).await?;
@@ -212,12 +212,12 @@ impl Terraform {
         let config = value(inputs, &session.schema);
         let planned = plan(&session, &prior, &config).await?.0;
         if kept.is_tainted() {
-            return Ok(vec!["it is tainted".to_owned()]);
+            return Ok(vec!["the resource is tainted".to_owned()]);
         }
         Ok(differences(&prior, &planned))
     }
 
-    /// What a provider did before it was killed is saved; Terraform itself saves nothing when it is.
+    /// Saves the state if only the provider was killed. If Terraform was killed, the state is not saved.
     fn keep(&mut self, process: &Process, kept: Self, end: Option<Command<()>>) -> End {
         if process.terraform_is_gone() {
             if process.state_is_gone() {
@@ -261,13 +261,13 @@ impl Terraform {
         }
         self.delete(session).await?;
         if session.context.stop.is_stopped() {
-            return Err(End::Failed("Interrupted: Terraform begins nothing new".to_owned()));
+            return Err(End::Failed("Interrupted: Terraform starts no new operation".to_owned()));
         }
         let planned = plan(session, &Value::Null, &config).await?.0;
         self.change(session, Value::Null, planned, config).await
     }
 
-    /// Creates or updates, and keeps of the answer what Terraform keeps.
+    /// Creates or updates, and keeps the part of the answer that Terraform keeps.
     async fn change(
         &mut self,
         session: &Session,
@@ -327,7 +327,7 @@ impl Terraform {
     }
 }
 
-/// Plans twice, as Terraform does in an apply: both must say the same.
+/// Plans twice, as Terraform does in an apply. The second plan must be consistent with the first.
 async fn plan(session: &Session, prior: &Value, config: &Value) -> Command<(Value, bool)> {
     let request = PlanRequest {
         prior: prior.clone(),
@@ -347,7 +347,7 @@ async fn plan(session: &Session, prior: &Value, config: &Value) -> Command<(Valu
     Ok((second.planned, !second.requires_replace.is_empty() && !prior.is_null()))
 }
 
-/// Where a value is not what was promised of it.
+/// The paths at which a value differs from the promised value. An unknown value promises nothing.
 fn inconsistencies(promised: &Value, value: &Value, at: &str) -> Vec<String> {
     match (promised, value) {
         (Value::Unknown(_), _) => Vec::new(),
@@ -363,14 +363,14 @@ fn inconsistencies(promised: &Value, value: &Value, at: &str) -> Vec<String> {
                 .collect()
         }
         (promised, value) if promised == value => Vec::new(),
-        (promised, value) => vec![format!("{at} was {promised:?}, and is {value:?}")],
+        (promised, value) => vec![format!("{at}: promised {promised:?}, got {value:?}")],
     }
 }
 
-/// What a plan would change.
+/// The changes of a plan.
 fn differences(prior: &Value, planned: &Value) -> Vec<String> {
     if prior.is_null() && !planned.is_null() {
-        return vec!["it would be created".to_owned()];
+        return vec!["the resource would be created".to_owned()];
     }
     changes(prior, planned, "")
 }
@@ -391,7 +391,7 @@ fn changes(prior: &Value, planned: &Value, at: &str) -> Vec<String> {
     }
 }
 
-/// A value of a state as JSON.
+/// Converts a value of the state to JSON.
 fn json(value: &Value) -> Json {
     match value {
         Value::Null | Value::Unknown(_) => Json::Null,
@@ -406,9 +406,10 @@ fn json(value: &Value) -> Json {
     }
 }
 
-/// A configuration of JSON as a value: what is not given is null, and blocks are empty lists.
+/// Converts a configuration from JSON. Omitted attributes are null, and omitted lists of blocks are empty.
 pub fn value(json: &Json, schema: &Schema) -> Value {
-    let mut value = tfplugin::json::decode(json, &schema.ty()).expect("a configuration of the schema");
+    let mut value =
+        tfplugin::json::decode(json, &schema.ty()).expect("the configuration must match the schema");
     fill(&mut value, &schema.block);
     value
 }

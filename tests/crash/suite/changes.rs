@@ -1,4 +1,4 @@
-//! What no fixture has: changes and imports of particular inputs, each of which went wrong once.
+//! Regression tests: changes and imports of inputs that no fixture contains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +60,7 @@ fn an_import_takes_nothing_that_belongs_to_another_composite() {
         let mut queue = terraform("queue");
         let inputs = json!({ "name": "orders", "dead_letters": false, "force_destroy": true });
         assert_eq!(queue.apply(&process, &inputs).await, End::Done);
-        // The function has dead letters, as a queue of its name would.
+        // The dead-letter queue of the function has the name that the one of the queue would have.
         let mut imported = terraform("queue");
         assert_eq!(imported.import(&process, "orders").await, End::Done);
         assert_eq!(recorded(&imported), recorded(&queue));
@@ -140,7 +140,7 @@ fn what_others_took_away_and_manage_stays_away() {
         aws.driver(alarm).delete(age).await.expect("a delete");
         let made = counts(&scene.made());
         assert_ne!(made, before);
-        // Another change is made, and nothing beside it.
+        // The apply makes another change, and does not create the alarm again.
         assert_eq!(scene.terraform.apply(&process, &inputs(5)).await, End::Done);
         assert_eq!(counts(&scene.made()), made);
         let changes = scene.terraform.plan(&process, &inputs(5)).await.expect("a plan");
@@ -169,7 +169,7 @@ fn what_others_took_away_is_made_again_where_something_needs_it() {
         let ids = aws.driver(api).list("test").await.expect("APIs");
         aws.driver(api).delete(&ids[0]).await.expect("a delete");
         assert_ne!(counts(&scene.made()), before);
-        // What it plans is what it does: another id.
+        // The plan must match the apply, although the API gets another id.
         assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
         assert_eq!(counts(&scene.made()), before);
         let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
@@ -177,7 +177,7 @@ fn what_others_took_away_is_made_again_where_something_needs_it() {
     });
 }
 
-/// Every member of JSON that is an object, by its path.
+/// Collects the paths of all members of all objects in JSON.
 fn members(json: &Json, at: &str, found: &mut Vec<String>) {
     match json {
         Json::Object(entries) => {
@@ -197,7 +197,7 @@ fn members(json: &Json, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Fields that mean nothing without another one, which is changed with them.
+/// Fields that have no meaning without another field, which changes with them.
 const WITH_ANOTHER: [&str; 3] = [
     // The mode of the stream.
     "kinesis_stream.shard_count",
@@ -207,8 +207,8 @@ const WITH_ANOTHER: [&str; 3] = [
     "sns_topic_subscription.filter_policy_scope",
 ];
 
-/// An update sends what is wanted: of a field that is not wanted any more a driver hears only when its kind says
-/// that it is optional.
+/// An update sends the wanted fields. A removed field reaches the driver only if its kind marks it as
+/// optional.
 #[test]
 fn a_field_that_may_be_left_out_is_optional() {
     let expand = |fixture: &Fixture, inputs: &Json| -> Option<Graph> {
@@ -223,7 +223,7 @@ fn a_field_that_may_be_left_out_is_optional() {
     let mut silent = BTreeSet::new();
     for fixture in Fixture::all() {
         let mut all = fixture.inputs(ACCOUNT);
-        // Inputs that come by changes, too.
+        // Add the inputs that only changes set.
         for change in fixture.changes(ACCOUNT) {
             if change.clear.is_empty() && !change.value.is_null() {
                 let mut more = all.clone();
@@ -254,5 +254,5 @@ fn a_field_that_may_be_left_out_is_optional() {
             }
         }
     }
-    assert!(silent.is_empty(), "left out, and AWS is not told: {silent:#?}");
+    assert!(silent.is_empty(), "removed from the configuration, but not from AWS: {silent:#?}");
 }

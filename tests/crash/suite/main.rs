@@ -1,4 +1,4 @@
-//! What breaks, and what comes of it, against AWS in memory and in virtual time.
+//! Tests of faults, against AWS in memory and in virtual time.
 
 mod changes;
 mod matrix;
@@ -16,7 +16,7 @@ use tandem_crash::scene::Scene;
 use tandem_crash::terraform::End;
 use tandem_model::composites;
 
-/// How many seeds a test tries: more of them with `TANDEM_FULL=1`.
+/// The seeds that a test tries: 500 with `TANDEM_FULL=1`, otherwise 8.
 fn seeds() -> std::ops::Range<u64> {
     1..if full() { 501 } else { 9 }
 }
@@ -30,12 +30,13 @@ fn types() -> Vec<&'static str> {
     composites::ALL.iter().map(|definition| definition.type_name).collect()
 }
 
-/// What an undisturbed create of a composite makes.
+/// The objects of an undisturbed create of a composite.
 async fn made(composite: &'static str) -> Vec<Item> {
     undisturbed(composite, Operation::Create).await.expect("every composite can be created").made
 }
 
-/// The mutating call of this number in an undisturbed create, from 1; the last where there are not so many.
+/// The mutating call with this number in an undisturbed create, starting at 1; the last one if there are
+/// fewer calls.
 async fn call(composite: &'static str, number: usize) -> String {
     let run = undisturbed(composite, Operation::Create).await.expect("every composite can be created");
     let mut calls: Vec<String> = run.calls.into_iter().filter(|call| !call.ends_with(":read")).collect();
@@ -43,15 +44,14 @@ async fn call(composite: &'static str, number: usize) -> String {
     calls.pop().expect("a call")
 }
 
-/// How many there are of each item.
+/// The number of objects for each item.
 fn counts(items: &[Item]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     items.iter().for_each(|item| *counts.entry(item.to_string()).or_default() += 1);
     counts
 }
 
-/// The plan of what is in the state is empty, what exists is what an undisturbed create makes, and a
-/// destroy leaves nothing.
+/// Expects an empty plan and the objects of an undisturbed create, and no objects after a destroy.
 async fn expect_good(scene: &mut Scene, composite: &'static str, said: &str) {
     let inputs = scene.fixture.inputs(tandem_crash::double::ACCOUNT);
     let process = Process::new(&scene.world);

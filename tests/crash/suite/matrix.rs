@@ -1,11 +1,11 @@
-//! A sample of the crash matrix; all of it with `TANDEM_FULL=1`, and with `cargo xtask crash-report`.
+//! A sample of the crash matrix. `TANDEM_FULL=1` and `cargo xtask crash-report` run all of it.
 
 use tandem_crash::matrix::{Case, How, cases, run_all};
 use tandem_crash::report::{Report, Results};
 
 use crate::{full, in_virtual_time, types};
 
-/// How many cases the sample has.
+/// The number of cases in the sample.
 const SAMPLE: usize = 400;
 
 #[test]

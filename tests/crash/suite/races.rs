@@ -1,4 +1,4 @@
-//! Two at work on the same composite, or on the same bucket.
+//! Races: two applies on the same composite, or on the same bucket.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tandem_model::composite::Definition;
 
 use crate::{call, counts, expect_good, in_virtual_time, made, seeds, types};
 
-/// Applies until it is good, doing what is printed and nothing else.
+/// Applies until it succeeds, and follows only the printed instructions.
 async fn settle(scene: &mut Scene, mut end: End, said: &str) {
     let inputs = scene.fixture.inputs(ACCOUNT);
     for _ in 0..4 {
@@ -46,9 +46,9 @@ fn of_two_first_applies_one_wins_and_the_other_says_so() {
                     both => panic!("{said}: {both:?}"),
                 };
                 let (mut loser, message) = loser;
-                let told = ["is being created by somebody else", "exists already", "was taken over"];
+                let told = ["is being created by another apply", "exists already", "was taken over"];
                 assert!(told.iter().any(|part| message.contains(part)), "{said}: {message}");
-                // Whoever lost has nothing, or nothing that it would delete of the winner's.
+                // The loser owns no objects, or its destroy fails and deletes none of the winner's objects.
                 let end = loser.destroy(&Process::new(&scene.world)).await;
                 assert!(end == End::Done || !loser.state().is_null(), "{said}: {end:?}");
                 scene.terraform = winner;
@@ -74,7 +74,7 @@ fn of_two_that_resume_one_wins() {
                 let ends = tokio::join!(one.apply(&first, &inputs), other.apply(&second, &inputs));
                 let (winner, end) = match &ends {
                     (End::Failed(_), End::Done) => (other, ends.1),
-                    // Both may stand back: the next apply completes it.
+                    // Both may fail. The next apply completes the composite.
                     (End::Done | End::Failed(_), End::Failed(_)) => (one, ends.0),
                     both => panic!("{said}: {both:?}"),
                 };
@@ -92,7 +92,7 @@ fn a_live_apply_is_not_resumed() {
         in_virtual_time(async {
             let mut scene = Scene::new(composite, 7).await;
             let inputs = scene.fixture.inputs(ACCOUNT);
-            // It hangs for longer than a lease lasts, and lives.
+            // One call takes longer than a lease lasts, but the apply is alive.
             let slow = Process::disturbed(&scene.world, Fault::Delay, &call(composite, 4).await);
             let mut other = scene.terraform.beside();
             let late = Process::elsewhere(&scene.world);
@@ -102,7 +102,7 @@ fn a_live_apply_is_not_resumed() {
             });
             assert_eq!(ends.0, End::Done, "{composite}");
             let End::Failed(message) = ends.1 else { panic!("{composite}: {:?}", ends.1) };
-            let told = ["is being created by somebody else", "exists already"];
+            let told = ["is being created by another apply", "exists already"];
             assert!(told.iter().any(|part| message.contains(part)), "{composite}: {message}");
             assert!(other.state().is_null(), "{composite}: it owns nothing");
             expect_good(&mut scene, composite, composite).await;
@@ -118,10 +118,11 @@ fn create_before_destroy_is_refused_and_touches_nothing() {
             let inputs = scene.fixture.inputs(ACCOUNT);
             assert_eq!(scene.terraform.apply(&Process::new(&scene.world), &inputs).await, End::Done);
             let before = scene.made();
-            // Terraform creates the new one while the old one is there, and has its state aside.
+            // With `create_before_destroy`, Terraform creates the new resource without a state while the old
+            // one exists.
             let mut new = scene.terraform.beside();
             let End::Failed(message) = new.apply(&Process::new(&scene.world), &inputs).await else {
-                panic!("{composite} is made twice");
+                panic!("{composite} is created twice");
             };
             assert!(message.contains("create_before_destroy"), "{message}");
             assert_eq!(scene.made(), before, "{composite}");
@@ -130,7 +131,7 @@ fn create_before_destroy_is_refused_and_touches_nothing() {
     }
 }
 
-/// A function on a bucket that is not its own.
+/// A function with a trigger on a bucket that it does not own.
 fn on_shared(name: &str, suffix: &str) -> Json {
     json!({
         "name": name,
@@ -143,7 +144,7 @@ fn function() -> Terraform {
     Terraform::new(Definition::find("event_function").expect("a composite"))
 }
 
-/// How many entries there are, beside what every scene has.
+/// The number of notification entries, without the one that every scene has.
 fn entries(world: &Arc<World>) -> usize {
     let all = world.cloud().everything();
     let ours = all.iter().filter(|item| item.kind == "notification" && !item.name.ends_with(":theirs"));
@@ -173,8 +174,8 @@ fn two_functions_on_one_bucket_both_stay() {
     }
 }
 
-/// S3 has no condition for a write: what two machines do to one bucket at the same moment may lose an
-/// entry. It is named as drift, and the next applies mend it.
+/// S3 has no conditional write of notifications: two machines that write to one bucket at the same time may
+/// lose an entry. The plan shows it as drift, and the next applies repair it.
 #[test]
 fn what_two_machines_lose_is_found_and_mended() {
     let mut lost = 0;
@@ -199,7 +200,7 @@ fn what_two_machines_lose_is_found_and_mended() {
             assert_eq!(entries(&scene.world), 2, "seed {seed}");
         });
     }
-    println!("{lost} entries were lost, and found");
+    println!("{lost} entries were lost, and repaired");
 }
 
 const FOREIGN: &str = "<NotificationConfiguration><QueueConfiguration><Id>foreign</Id>\
@@ -217,18 +218,18 @@ fn an_entry_that_a_foreign_writer_loses_is_found_as_drift() {
         let mut terraform = function();
         let inputs = on_shared("one", ".a");
         assert_eq!(terraform.apply(&Process::new(&scene.world), &inputs).await, End::Done);
-        // It had read before our entry was written, and writes what it read with its own.
+        // The foreign writer read before our entry was written. Its write therefore removes our entry.
         foreign_writes(&mut scene.world.cloud());
         let process = Process::new(&scene.world);
         let changes = terraform.plan(&process, &inputs).await.expect("a plan");
         assert!(changes.iter().any(|change| change.contains("s3_bucket_notification")), "{changes:?}");
         assert_eq!(terraform.apply(&process, &inputs).await, End::Done);
-        assert_eq!(entries(&scene.world), 2, "ours is back, and theirs has stayed");
+        assert_eq!(entries(&scene.world), 2, "our entry is back, and the foreign one has stayed");
         assert_eq!(terraform.plan(&process, &inputs).await, Ok(Vec::new()));
     });
 }
 
-/// What AWS allows: between our read and our write, somebody else's write is lost.
+/// A limit of S3: a foreign write between our read and our write is lost.
 #[test]
 fn a_foreign_write_between_our_read_and_our_write_is_what_aws_cannot_keep() {
     in_virtual_time(async {
@@ -239,6 +240,6 @@ fn a_foreign_write_between_our_read_and_our_write_is_what_aws_cannot_keep() {
         let process = Process::new(&scene.world);
         process.before("s3:PutBucketNotificationConfiguration", foreign_writes);
         assert_eq!(terraform.destroy(&process).await, End::Done);
-        assert_eq!(entries(&scene.world), 0, "neither ours, nor what was written in between");
+        assert_eq!(entries(&scene.world), 0, "our entry and the foreign one are removed");
     });
 }

@@ -1,4 +1,4 @@
-//! What killed applies left, and whose state is gone, is found by its tags, and only that.
+//! `sweep` finds orphaned objects of killed applies by their tags, and no other objects.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use terraform_provider_tandem::sweep::{Arguments, Report, sweep};
 
 use crate::{call, counts, expect_good, in_virtual_time, types};
 
-/// Longer than a lease and the clocks of two machines can differ.
+/// Longer than a lease plus the difference between the clocks of two machines.
 const LATER: Duration = Duration::from_secs(60 * 60);
 
 async fn clean(scene: &Scene, states: &[&std::path::Path], remove: bool) -> Report {
@@ -35,7 +35,7 @@ async fn clean(scene: &Scene, states: &[&std::path::Path], remove: bool) -> Repo
     }
 }
 
-/// Numbers of calls after which a create is killed: all with `TANDEM_FULL=1`.
+/// Numbers of calls after which a create is killed: all with `TANDEM_FULL=1`, otherwise every fifth.
 fn calls(all: usize) -> impl Iterator<Item = usize> {
     (1..=all).step_by(if crate::full() { 1 } else { 5 })
 }
@@ -53,17 +53,17 @@ fn what_a_killed_create_left_is_removed_without_its_state() {
                 let killed = Process::disturbed(&scene.world, Fault::KillAfter, &call(composite, at).await);
                 assert_eq!(scene.terraform.apply(&killed, &inputs).await, End::Killed, "{said}");
                 let left = scene.made();
-                // Somebody may still be at work on it.
+                // The lease has not expired, so the apply may still be running.
                 if at < all {
                     clean(&scene, &[], true).await;
-                    assert_eq!(scene.made(), left, "{said}: it may be alive");
+                    assert_eq!(scene.made(), left, "{said}: the apply may still be running");
                 }
                 tokio::time::sleep(LATER).await;
                 let listed = clean(&scene, &[], false).await;
-                assert_eq!(scene.made(), left, "{said}: it was only asked to list");
+                assert_eq!(scene.made(), left, "{said}: without `remove`, sweep only lists");
                 assert_eq!(listed.found.objects().next().is_some(), !left.is_empty(), "{said}");
                 let report = clean(&scene, &[], true).await;
-                // What holds data is not deleted.
+                // Objects that hold data are not deleted.
                 let stays =
                     |kind: &str| kind == "repository" || kind == "image" || kind == "lifecycle policy";
                 let left: Vec<_> = scene.made().into_iter().filter(|item| !stays(item.kind)).collect();
@@ -76,7 +76,7 @@ fn what_a_killed_create_left_is_removed_without_its_state() {
                 let beside = counts(&scene.before);
                 let now = counts(&scene.world.cloud().everything());
                 for item in beside.keys() {
-                    assert!(now.contains_key(item), "{said}: {item} is somebody else's");
+                    assert!(now.contains_key(item), "{said}: {item} of another owner was deleted");
                 }
             });
         }

@@ -7,11 +7,11 @@ use tandem_model::composite::Definition;
 
 use crate::in_virtual_time;
 
-/// How many composites.
+/// The number of composites.
 const COMPOSITES: usize = 100;
-/// How many of them Terraform works on at a time.
+/// The number of composites that Terraform applies at a time.
 const PARALLELISM: usize = 50;
-/// How many calls a second each service takes.
+/// The number of calls per second that each service accepts.
 const LIMIT: f64 = 20.0;
 
 #[test]
@@ -39,14 +39,14 @@ fn a_hundred_composites_waste_few_calls() {
                 terraform.apply_with(&**provider, process, &inputs).await
             }
         });
-        // All at once, as far as the turns allow.
+        // All applies run in parallel, within the limit of the turns.
         for end in futures_util::future::join_all(applies).await {
             assert_eq!(end, End::Done);
         }
         let (calls, wasted) = (process.made().values().sum::<usize>(), process.wasted());
         println!("{calls} calls, {wasted} of them throttled");
-        assert!(wasted > 0, "the account never said that there were too many calls");
-        assert!(wasted * 10 < calls, "{wasted} of {calls} calls were wasted");
+        assert!(wasted > 0, "the account throttled no call");
+        assert!(wasted * 10 < calls, "{wasted} of {calls} calls were throttled");
         let functions = world.cloud().everything();
         let functions = functions.iter().filter(|item| item.kind == "function").count();
         assert_eq!(functions, COMPOSITES);

@@ -1,4 +1,4 @@
-//! A state that another version of the provider wrote, whose composites had an object more, or one less.
+//! Upgrades: a state of another version of the provider, whose composites had one object more or less.
 
 use tandem_crash::carrier::Process;
 use tandem_crash::double::ACCOUNT;
@@ -11,7 +11,7 @@ use crate::{expect_good, in_virtual_time, types};
 /// Computed attributes that have an entry for each object.
 const BY_OBJECT: [&str; 3] = ["components", "ids", "record"];
 
-/// An object of the state that nothing else of the record needs and that carries our tags.
+/// The key of an object that no other object of the record needs, and that is not the anchor.
 fn a_leaf(state: &Value) -> Option<String> {
     let record = state.get("record").as_map().expect("a record");
     let needed = |key: &str| {
@@ -34,7 +34,7 @@ fn an_object_that_this_version_does_not_make_any_more_goes() {
             assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{composite}");
             let instance = scene.terraform.state().get("instance").as_str().unwrap_or_default().to_owned();
             let owner = scene.terraform.state().get("id").as_str().unwrap_or_default().to_owned();
-            // What the other version made beside it: a log group of a role that this one does not have.
+            // The other version also created a log group, which this version does not have.
             scene.world.cloud().put_log_group("/tandem/of-another-version", &owner, &instance);
             let mut state = scene.terraform.state().clone();
             let key = "cloudwatch_log_group.of_another_version";
@@ -72,9 +72,9 @@ fn an_object_that_only_this_version_makes_comes() {
             let inputs = scene.fixture.inputs(ACCOUNT);
             let process = Process::new(&scene.world);
             assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{composite}");
-            // As the other version left it: without the object, in AWS and in the state.
+            // The other version had no such object: remove it from AWS and from the state.
             let mut state = scene.terraform.state().clone();
-            // One of a single object has none.
+            // A composite with a single object has none.
             let Some(key) = a_leaf(&state) else { return };
             let mut smaller = scene.terraform.clone();
             smaller.keep_only(|other| other == key);

@@ -1,4 +1,4 @@
-//! API Gateway: HTTP APIs and their parts, without requests.
+//! API Gateway: HTTP APIs and their parts. Requests to them are not implemented.
 
 use std::collections::BTreeMap;
 
@@ -44,12 +44,12 @@ pub(super) struct State {
     apis: BTreeMap<String, Api>,
 }
 
-/// Parts of one sort, as AWS shows them, by their ids; stages by their names.
+/// Parts of one type as AWS returns them, by id; stages by name.
 type Parts = BTreeMap<String, Json>;
 
 #[derive(Clone, Debug, Default)]
 struct Api {
-    /// What GetApi answers, without tags.
+    /// The answer of GetApi, without tags.
     described: Json,
     tags: Tags,
     integrations: Parts,
@@ -58,9 +58,9 @@ struct Api {
     stages: Parts,
 }
 
-/// When everything was made: nobody looks.
+/// The time of every change. No test reads it.
 const TIME: &str = "2026-01-01T00:00:00Z";
-/// What a route may begin with.
+/// The methods of a route key.
 const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 fn arn(id: &str) -> String {
@@ -95,7 +95,7 @@ impl State {
         items
     }
 
-    /// What APIs and their parts are called, by the ids that AWS chose.
+    /// The names of APIs and their parts, by the ids that AWS assigned.
     pub(super) fn names(&self) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         for (id, api) in &self.apis {
@@ -119,7 +119,7 @@ impl Api {
         shown
     }
 
-    /// A part that routes name is not deleted.
+    /// Refuses to delete a part that a route refers to.
     fn unused(&self, what: &str, member: &str, value: &str) -> Result<(), Refusal> {
         let routes = self.routes.iter().filter(|(_, route)| route[member] == value);
         let ids: Vec<&str> = routes.map(|(id, _)| id.as_str()).collect();
@@ -141,12 +141,12 @@ fn conflict<T>(message: impl Into<String>) -> Result<T, Refusal> {
     refuse_with(409, "ConflictException", message)
 }
 
-/// `API`, `Route`: what there is none of.
+/// Refuses a call on a missing object of a type, e.g. `API` or `Route`.
 fn missing<T>(what: &str, id: &str) -> Result<T, Refusal> {
     refuse_with(404, "NotFoundException", format!("Invalid {what} identifier specified {ACCOUNT}:{id}"))
 }
 
-/// A member that a call needs.
+/// A required member of a call.
 fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     match text(input, member) {
         "" => bad(format!("{member} is a required parameter")),
@@ -154,7 +154,7 @@ fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-/// Takes over what a call gives: what it does not give stays, and what it gives empty goes.
+/// Takes the members that a call sets. Omitted members keep their value, and empty ones are removed.
 fn take(described: &mut Json, input: &Json, members: &[&str]) {
     for member in members {
         match &input[*member] {
@@ -174,7 +174,7 @@ fn api<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Api, Refusal> {
     }
 }
 
-/// The API whose tags are meant.
+/// The API of a call on tags.
 fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Api, Refusal> {
     match text(input, "ResourceArn").strip_prefix(&arn("")) {
         Some(id) => api(cloud, &json!({ "ApiId": id })),
@@ -182,7 +182,7 @@ fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Api, Refusal
     }
 }
 
-/// A part that is meant, by what AWS calls such parts.
+/// The part with this id. The refusal of a missing one contains the type.
 fn part<'a>(parts: &'a mut Parts, what: &str, id: &str) -> Result<&'a mut Json, Refusal> {
     match parts.get_mut(id) {
         Some(part) => Ok(part),
@@ -208,7 +208,7 @@ fn check_api(described: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Another API each time, even of the same name.
+/// Creates a new API for every call, even with the same name.
 fn create_api(cloud: &mut Cloud, input: &Json) -> Answer {
     if required(input, "protocolType")? != "HTTP" {
         return bad("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]");
@@ -259,7 +259,7 @@ fn check_integration(integration: &Json) -> Result<(), Refusal> {
     }
 }
 
-/// Another integration each time, even of the same function.
+/// Creates a new integration for every call, even for the same function.
 fn create_integration(cloud: &mut Cloud, input: &Json) -> Answer {
     let id = format!("int{:06}", cloud.next());
     let api = api(cloud, input)?;
@@ -334,7 +334,7 @@ fn update_route(cloud: &mut Cloud, input: &Json) -> Answer {
         return bad("Unable to update route. Authorizer type is invalid or null.");
     }
     take(&mut route, input, &OF_ROUTE);
-    // Without a type that has one, an authorizer goes.
+    // A type without an authorizer removes the authorizer.
     if ["NONE", "AWS_IAM"].contains(&text(input, "authorizationType")) {
         route = without(route, &["authorizerId"]);
     }
@@ -360,7 +360,7 @@ fn check_authorizer(authorizer: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Another authorizer each time, even of the same name.
+/// Creates a new authorizer for every call, even with the same name.
 fn create_authorizer(cloud: &mut Cloud, input: &Json) -> Answer {
     let id = format!("aut{:06}", cloud.next());
     let api = api(cloud, input)?;
@@ -390,7 +390,7 @@ fn delete_authorizer(cloud: &mut Cloud, input: &Json) -> Answer {
 
 const OF_STAGE: [&str; 3] = ["accessLogSettings", "autoDeploy", "defaultRouteSettings"];
 
-/// API Gateway tries whether it can log there.
+/// API Gateway checks that the log group exists, and that the format contains a request id.
 fn check_logs(cloud: &Cloud, input: &Json) -> Result<(), Refusal> {
     let logs = &input["accessLogSettings"];
     if logs.is_null() {
@@ -426,7 +426,7 @@ fn create_stage(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(stage)
 }
 
-/// The settings of routes are replaced as a whole.
+/// Updates a stage. `defaultRouteSettings` is replaced as a whole.
 fn configure_stage(stage: &mut Json, input: &Json) {
     take(stage, input, &OF_STAGE);
     if stage["defaultRouteSettings"]["detailedMetricsEnabled"].is_null() {
@@ -434,7 +434,7 @@ fn configure_stage(stage: &mut Json, input: &Json) {
     }
 }
 
-/// The stage that is meant.
+/// The stage of a call.
 fn stage<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Json, Refusal> {
     part(&mut api(cloud, input)?.stages, "stage", text(input, "StageName"))
 }

@@ -17,7 +17,7 @@ pub(super) struct State {
 
 #[derive(Clone, Debug)]
 struct Alarm {
-    /// As it is described.
+    /// Its entry in the answer of DescribeAlarms.
     description: Map<String, Json>,
     tags: Tags,
 }
@@ -33,7 +33,7 @@ const COMPARISONS: &[&str] = &[
 
 const MISSING_DATA: &[&str] = &["breaching", "notBreaching", "ignore", "missing"];
 
-/// How many actions a state of an alarm has at most.
+/// The maximum number of actions for a state of an alarm.
 const ACTIONS: usize = 5;
 
 impl State {
@@ -75,7 +75,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// The members that an operation cannot do without.
+/// The required members of an operation.
 fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "PutMetricAlarm" => &["AlarmName", "EvaluationPeriods", "ComparisonOperator"],
@@ -87,7 +87,7 @@ fn required(operation: &str) -> &'static [&'static str] {
     }
 }
 
-/// What exists is overwritten, all of it but the tags: those are taken only when the alarm is new.
+/// Creates an alarm, or overwrites an existing one except its tags.
 fn put(cloud: &mut Cloud, input: &Json) -> Answer {
     check(input)?;
     let name = text(input, "AlarmName");
@@ -104,7 +104,7 @@ fn put(cloud: &mut Cloud, input: &Json) -> Answer {
 fn description(name: &str, input: &Json) -> Map<String, Json> {
     let mut members = input.as_object().cloned().unwrap_or_default();
     members.remove("Tags");
-    // Numbers are read strictly: a whole one is none with a point, and the other way round.
+    // The SDK decodes numbers strictly: it does not accept an integer as a float, or the reverse.
     for member in ["Period", "EvaluationPeriods", "DatapointsToAlarm"] {
         if let Some(value) = members.get_mut(member) {
             *value = whole(value).into();
@@ -124,7 +124,7 @@ fn description(name: &str, input: &Json) -> Map<String, Json> {
     members
 }
 
-/// A number that has no fraction, however it came.
+/// An integer, which can be encoded as a float.
 #[allow(clippy::cast_possible_truncation)]
 fn whole(value: &Json) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|number| number as i64))
@@ -176,7 +176,7 @@ fn invalid<T>(member: &str, constraint: &str) -> Result<T, Refusal> {
     refuse("ValidationError", format!("Value at '{member}' failed to satisfy constraint: {constraint}"))
 }
 
-/// Names that no alarm has are left out.
+/// Describes alarms. Unknown names are ignored.
 fn describe(cloud: &Cloud, input: &Json) -> Answer {
     let (names, prefix) = (text_list(&input["AlarmNames"]), text(input, "AlarmNamePrefix"));
     if !names.is_empty() && !prefix.is_empty() {
@@ -195,7 +195,7 @@ fn describe(cloud: &Cloud, input: &Json) -> Answer {
     Ok(json!({ "MetricAlarms": alarms, "CompositeAlarms": [] }))
 }
 
-/// All are deleted, or none.
+/// Deletes all of the alarms, or none.
 fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
     let names = text_list(&input["AlarmNames"]);
     let alarms = &mut cloud.cloudwatch.alarms;

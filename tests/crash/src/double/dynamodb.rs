@@ -1,4 +1,4 @@
-//! DynamoDB: tables, and how many items are in them.
+//! DynamoDB: tables, and the number of their items.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     tables: BTreeMap<String, Table>,
-    /// How many streams the tables of a name had, those that are gone as well.
+    /// The number of streams that tables of a name have had, including deleted tables.
     streams: BTreeMap<String, usize>,
 }
 
@@ -23,7 +23,7 @@ struct Table {
     attribute_definitions: Json,
     billing_mode: String,
     throughput: Json,
-    /// What the stream tells, as long as it is on.
+    /// The view type of the stream; `None` if it is disabled.
     view: Option<String>,
     /// The label of the last stream.
     label: Option<String>,
@@ -34,9 +34,9 @@ struct Table {
     tags: Tags,
     items: usize,
     created: Duration,
-    /// When the last change began.
+    /// The start of the last change.
     changed: Option<Duration>,
-    /// When it was deleted: it goes some time later.
+    /// The time of its delete call. It disappears after `LINGERS`.
     deleted: Option<Duration>,
 }
 
@@ -47,16 +47,16 @@ struct Ttl {
     changed: Duration,
 }
 
-/// How long a table is being made, changed and deleted.
+/// The duration of a create, a change or a delete of a table.
 const LINGERS: Duration = Duration::from_secs(3);
-/// How long after that a new table has no backups.
+/// The time after the create in which a new table has no backups.
 const WITHOUT_BACKUPS: Duration = Duration::from_secs(2);
-/// How long a change of the attribute for the time to live takes; there is no other meanwhile.
+/// The duration of a change of the time to live. Other changes of it are refused meanwhile.
 const TTL_CHANGE: Duration = Duration::from_secs(60 * 60);
 
 const TYPES: [&str; 3] = ["S", "N", "B"];
 const VIEWS: [&str; 4] = ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"];
-/// What UpdateTable changes: members that go together.
+/// The changes of UpdateTable, each with the members that belong together.
 const CHANGES: [&[&str]; 4] = [
     &["BillingMode", "ProvisionedThroughput"],
     &["StreamSpecification"],
@@ -69,7 +69,7 @@ fn arn(name: &str) -> String {
 }
 
 impl State {
-    /// Those being deleted are not counted: nobody has to delete them.
+    /// The tables, except those that are being deleted.
     pub(super) fn items(&self) -> Vec<Item> {
         let tables = self.tables.iter().filter(|(_, table)| table.deleted.is_none());
         tables
@@ -82,13 +82,13 @@ impl State {
             .collect()
     }
 
-    /// The tables at this time: what was deleted long enough ago is gone.
+    /// The tables at this time, after finished deletes.
     fn at(&mut self, now: Duration) -> &mut BTreeMap<String, Table> {
         self.tables.retain(|_, table| table.deleted.is_none_or(|at| now < at + LINGERS));
         &mut self.tables
     }
 
-    /// The label of a new stream. AWS takes the time; by a number, it is the same in every run.
+    /// The label of a new stream. AWS uses the time; a number makes it the same in every run.
     fn label(&mut self, name: &str) -> String {
         let streams = self.streams.entry(name.to_owned()).or_default();
         *streams += 1;
@@ -110,7 +110,7 @@ impl Table {
         }
     }
 
-    /// What was chosen for it.
+    /// The settings that the client chose.
     fn settings(&self) -> Json {
         json!({
             "KeySchema": self.key_schema,
@@ -126,7 +126,7 @@ impl Table {
     }
 
     fn described(&self, name: &str, now: Duration) -> Json {
-        // A table that was always provisioned has no summary.
+        // AWS omits the summary of a table that was always provisioned.
         let by_request = self.billing_mode == "PAY_PER_REQUEST";
         let summary = by_request.then(|| json!({ "BillingMode": self.billing_mode }));
         let throughput = json!({ "ReadCapacityUnits": 0, "WriteCapacityUnits": 0 });
@@ -156,14 +156,14 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, Refusal> {
     refuse("ValidationException", message)
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn constraint<T>(member: &str, value: &str) -> Result<T, Refusal> {
     invalid(format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint"
     ))
 }
 
-/// Values that do not go together.
+/// Refuses values that do not fit together.
 fn mismatch<T>(what: &str) -> Result<T, Refusal> {
     invalid(format!("One or more parameter values were invalid: {what}"))
 }
@@ -175,7 +175,7 @@ fn in_use<T>(name: &str, doing: &str) -> Result<T, Refusal> {
     )
 }
 
-/// The name of the table that is meant.
+/// The name of the table of a call.
 fn name(input: &Json) -> Result<&str, Refusal> {
     let name = text(input, "TableName");
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
@@ -196,7 +196,7 @@ fn table<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refusa
     }
 }
 
-/// A table that nothing is at work on.
+/// A table without a change in progress.
 fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refusal> {
     let (name, now) = (name(input)?, cloud.now);
     let table = table(cloud, input)?;
@@ -208,7 +208,7 @@ fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refu
     }
 }
 
-/// A table that takes and gives items.
+/// A table whose items can be read and written.
 fn usable<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refusal> {
     let now = cloud.now;
     let table = table(cloud, input)?;
@@ -218,7 +218,7 @@ fn usable<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refus
     Ok(table)
 }
 
-/// The table whose backups are meant.
+/// The table of a call on backups.
 fn backed_up<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Refusal> {
     let name = name(input)?;
     match table(cloud, input) {
@@ -227,7 +227,7 @@ fn backed_up<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Table, Re
     }
 }
 
-/// What names the table whose tags are meant.
+/// The input that names the table of a call on tags.
 fn tagged(input: &Json) -> Result<Json, Refusal> {
     let resource = text(input, "ResourceArn");
     match resource.strip_prefix(&arn("")) {
@@ -236,7 +236,7 @@ fn tagged(input: &Json) -> Result<Json, Refusal> {
     }
 }
 
-/// Checks the keys of a new table: each has a definition, and nothing else has one.
+/// Checks the keys of a new table. Every key needs a definition, and other definitions are refused.
 fn check_keys(input: &Json) -> Result<(), Refusal> {
     let schema = input["KeySchema"].as_array().map(Vec::as_slice).unwrap_or_default();
     let roles: Vec<&str> = schema.iter().map(|key| text(key, "KeyType")).collect();
@@ -268,7 +268,7 @@ fn check_keys(input: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks how a table is paid for: capacity belongs to a provisioned one, and to no other.
+/// Checks the billing mode of a table. Only a provisioned table has capacity units.
 fn check_billing(mode: &str, throughput: &Json) -> Result<(), Refusal> {
     let units = ["ReadCapacityUnits", "WriteCapacityUnits"].map(|member| throughput[member].as_u64());
     match mode {
@@ -284,7 +284,7 @@ fn check_billing(mode: &str, throughput: &Json) -> Result<(), Refusal> {
     }
 }
 
-/// What a stream is to tell; `None` when there is to be none.
+/// The requested view type of a stream; `None` for no stream.
 fn view(specification: &Json) -> Result<Option<String>, Refusal> {
     let view = text(specification, "StreamViewType");
     match specification["StreamEnabled"].as_bool() {
@@ -295,7 +295,7 @@ fn view(specification: &Json) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The key that a table is to be encrypted with; `None` for one of DynamoDB's own.
+/// The requested KMS key of a table; `None` for the key that DynamoDB owns.
 fn key(specification: &Json) -> Result<Option<String>, Refusal> {
     let key = specification["KMSMasterKeyId"].as_str();
     match specification["Enabled"].as_bool() {
@@ -343,7 +343,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "TableDescription": described }))
 }
 
-/// Turns a stream on or off; one that is on takes no other form.
+/// Enables or disables a stream. The view type of an enabled stream cannot change.
 fn switch_stream(cloud: &mut Cloud, input: &Json) -> Result<(), Refusal> {
     let (name, view) = (name(input)?, view(&input["StreamSpecification"])?);
     match (at_rest(cloud, input)?.view.is_some(), view.is_some()) {
@@ -370,7 +370,7 @@ fn update(cloud: &mut Cloud, input: &Json) -> Answer {
             );
         }
         1 => {}
-        // AWS refuses some pairs of them; which ones, is not worth knowing.
+        // AWS refuses some combinations. The double refuses all of them.
         _ => return mismatch("Only one kind of change can be made at once"),
     }
     if is_given(&"StreamSpecification") {

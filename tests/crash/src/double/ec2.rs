@@ -1,4 +1,4 @@
-//! EC2: two VPCs that are there from the beginning, and security groups.
+//! EC2: two predefined VPCs, and security groups.
 
 mod network;
 
@@ -27,29 +27,29 @@ struct Group {
     tags: Tags,
 }
 
-/// What is let in, from one source.
+/// An ingress rule for one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rule {
     protocol: String,
-    /// First and last; empty where the protocol has none.
+    /// The first and the last port; empty if the protocol has no ports.
     ports: (String, String),
-    /// The place among [`SOURCES`].
+    /// The index in [`SOURCES`].
     kind: usize,
     source: String,
 }
 
-/// Where something may come from: the list and its member, as given and as answered. Groups are the
-/// list whose name on the wire is not that of the SDKs.
+/// The types of sources: the list and its member, in requests and in answers. The list of groups has another
+/// name in the SDKs than in requests.
 const SOURCES: [(&str, &str, &str, &str); 4] = [
     ("IpRanges", "CidrIp", "ipRanges", "cidrIp"),
     ("Ipv6Ranges", "CidrIpv6", "ipv6Ranges", "cidrIpv6"),
     ("Groups", "GroupId", "groups", "groupId"),
     ("PrefixListIds", "PrefixListId", "prefixListIds", "prefixListId"),
 ];
-/// The place of groups among [`SOURCES`].
+/// The index of groups in [`SOURCES`].
 const GROUPS: usize = 2;
 
-/// The name of the group that comes with a VPC, and stays.
+/// The name of the default group of a VPC, which cannot be deleted.
 const DEFAULT: &str = "default";
 
 impl Default for State {
@@ -115,7 +115,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// The members that an operation cannot do without.
+/// The required members of an operation.
 fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "CreateSecurityGroup" => &["GroupName", "GroupDescription"],
@@ -131,11 +131,11 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, Refusal> {
     refuse("InvalidParameterValue", message)
 }
 
-/// Whether something passes all filters; `value` tells what it has for the name of a filter.
+/// Returns true if an object matches all filters. `value` returns its value for the name of a filter.
 fn passes(input: &Json, value: impl Fn(&str) -> Result<Option<String>, Refusal>) -> Result<bool, Refusal> {
     for filter in input["Filter"].as_array().into_iter().flatten() {
         let wanted = text_list(&filter["Value"]);
-        // A star at the end stands for anything.
+        // A star at the end matches any characters.
         let fits = |value: &str, wanted: &str| match wanted.strip_suffix('*') {
             Some(start) => value.starts_with(start),
             None => value == wanted,
@@ -152,7 +152,7 @@ fn no_filter<T>(name: &str) -> Result<T, Refusal> {
     invalid(format!("The filter '{name}' is invalid"))
 }
 
-/// Whether ids are given, and not this one.
+/// Returns true if the call lists ids, but not this one.
 fn other_than(input: &Json, member: &str, id: &str) -> bool {
     let given = text_list(&input[member]);
     !given.is_empty() && !given.iter().any(|given| given == id)
@@ -257,7 +257,7 @@ fn described(id: &str, group: &Group) -> Json {
     })
 }
 
-/// Rules as they are described: all sources of a protocol and its ports in one.
+/// Rules in the form of an answer: one entry with all sources for each protocol and its ports.
 fn permissions(rules: &BTreeSet<Rule>) -> Json {
     let mut by_ports: BTreeMap<_, Vec<&Rule>> = BTreeMap::new();
     for rule in rules {
@@ -293,14 +293,14 @@ fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "return": true, "groupId": id }))
 }
 
-/// A text or a number, as text.
+/// Converts a string or a number to a string.
 fn plain(value: &Json) -> String {
     value
         .as_str()
         .map_or_else(|| value.as_i64().map(|number| number.to_string()).unwrap_or_default(), Into::into)
 }
 
-/// The rules that are given, one per source.
+/// The rules of a call, one per source.
 fn rules(input: &Json) -> Result<BTreeSet<Rule>, Refusal> {
     let mut rules = BTreeSet::new();
     for permission in input["IpPermissions"].as_array().into_iter().flatten() {
@@ -354,7 +354,7 @@ fn authorize(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "return": true }))
 }
 
-/// In the default VPC, a rule that is not there is no error.
+/// Removes rules. In the default VPC, a missing rule is not an error.
 fn revoke(cloud: &mut Cloud, input: &Json) -> Answer {
     let rules = rules(input)?;
     let group = group(cloud, text(input, "GroupId"))?;
@@ -369,7 +369,7 @@ fn revoke(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "return": true, "unknownIpPermissionSet": permissions(&unknown) }))
 }
 
-/// The groups that a call on tags is about: all of them exist, or nothing is done.
+/// The groups of a call on tags. A missing group fails the call before any change.
 fn tagged(cloud: &mut Cloud, input: &Json) -> Result<Vec<String>, Refusal> {
     let ids = text_list(&input["ResourceId"]);
     for id in &ids {
@@ -389,7 +389,7 @@ fn create_tags(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "return": true }))
 }
 
-/// A tag goes whatever its value is, unless one is given; without tags, all go.
+/// Deletes tags by key, or by key and value if a value is given. Without tags, all are deleted.
 fn delete_tags(cloud: &mut Cloud, input: &Json) -> Answer {
     let given = input["Tag"].as_array().map(Vec::as_slice).unwrap_or_default();
     let meant = |key: &str, value: &str| {

@@ -24,16 +24,16 @@ struct Repository {
     encryption: Json,
     tags: Tags,
     lifecycle_policy: Option<String>,
-    /// The digests of images, by tag. The digest comes from the tag, so that no image has two.
+    /// The digests of images, by tag. The digest is derived from the tag, so that each image has one tag.
     images: BTreeMap<String, String>,
 }
 
 const INVALID: &str = "InvalidParameterException";
 
-/// The key that AWS keeps for ECR.
+/// The KMS key that AWS manages for ECR.
 const OWN_KEY: &str = "key/00000000-0000-4000-9000-0000000000ec";
 
-/// How many images one call takes.
+/// The maximum number of images in one call.
 const IMAGES_AT_ONCE: usize = 100;
 
 impl State {
@@ -62,7 +62,8 @@ impl State {
     }
 }
 
-/// What a push to the registry does: it is no call of ECR's. The same image again is no error.
+/// Stores an image, as a push to the registry does. A push is not part of the ECR API. Pushing the same image
+/// again is not an error.
 pub(super) fn push(cloud: &mut Cloud, repository: &str, tag: &str) -> Result<String, Refusal> {
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(format!("{repository}:{tag}"))));
     find(cloud, repository)?.images.insert(tag.to_owned(), digest.clone());
@@ -75,7 +76,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
     let name = text(input, "repositoryName");
     match operation {
-        // Through the registry's own protocol: what a container engine does after a build.
+        // Not part of the ECR API: the push of a container engine.
         "Push" => push(cloud, text(input, "repositoryName"), text(input, "imageTag")).map(|_| json!({})),
         "CreateRepository" => create(cloud, input),
         "DescribeRepositories" => describe(cloud, input),
@@ -135,7 +136,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// The members that an operation cannot do without.
+/// The required members of an operation.
 fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "DescribeRepositories" | "GetAuthorizationToken" => &[],
@@ -210,7 +211,7 @@ fn described(name: &str, repository: &Repository) -> Json {
     })
 }
 
-/// Whether a name is one: words of small letters and digits, with one separator between two of them.
+/// Returns true if a name is valid: words of lowercase letters and digits, joined by single separators.
 fn well_named(name: &str) -> bool {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -229,7 +230,7 @@ fn scan_on_push(input: &Json) -> bool {
     input["imageScanningConfiguration"]["scanOnPush"].as_bool().unwrap_or(false)
 }
 
-/// The encryption as it is described: with AWS's own key where none is given.
+/// The encryption as AWS returns it. Without a given key, KMS uses the key that AWS manages.
 fn encryption(input: &Json) -> Result<Json, Refusal> {
     let given = &input["encryptionConfiguration"];
     match given["encryptionType"].as_str().unwrap_or("AES256") {
@@ -295,7 +296,7 @@ fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(answer)
 }
 
-/// A lifecycle policy as AWS keeps it: its JSON, without the blanks of who wrote it.
+/// A lifecycle policy as AWS stores it: JSON without the original whitespace.
 fn lifecycle_policy(text: &str) -> Result<String, Refusal> {
     let policy: Json = serde_json::from_str(text).unwrap_or_default();
     let rules = policy["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -314,13 +315,13 @@ fn image_id(tag: &str, digest: &str) -> Json {
     json!({ "imageTag": tag, "imageDigest": digest })
 }
 
-/// The images that a filter lets through, as tag and digest: all of them have a tag.
+/// The images that match a filter, as tag and digest. All images have a tag.
 fn tagged<'a>(repository: &'a Repository, input: &Json) -> impl Iterator<Item = (&'a String, &'a String)> {
     let untagged = text(&input["filter"], "tagStatus") == "UNTAGGED";
     repository.images.iter().filter(move |_| !untagged)
 }
 
-/// The image that is meant, by tag, digest, or both.
+/// The image with this tag, this digest, or both.
 fn chosen<'a>(repository: &'a Repository, id: &Json) -> Option<(&'a String, &'a String)> {
     let fits = |member: &str, own: &str| id[member].is_null() || text(id, member) == own;
     let meant = !(id["imageTag"].is_null() && id["imageDigest"].is_null());
@@ -367,7 +368,7 @@ fn no_image(repository: &str, id: &Json) -> Answer {
     )
 }
 
-/// An image whose last tag goes is gone.
+/// Deletes images. Without its last tag, an image is deleted.
 fn delete_images(cloud: &mut Cloud, input: &Json) -> Answer {
     let repository = find(cloud, text(input, "repositoryName"))?;
     let ids = input["imageIds"].as_array().map(Vec::as_slice).unwrap_or_default();

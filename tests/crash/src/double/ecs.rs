@@ -18,7 +18,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     clusters: BTreeMap<String, Cluster>,
-    /// By family. A revision's number is its place in the list, so that none is given twice.
+    /// By family. The number of a revision is its place in the list, so that no number is used twice.
     families: BTreeMap<String, Vec<Revision>>,
 }
 
@@ -29,14 +29,14 @@ struct Cluster {
     capacity_providers: Vec<String>,
     default_strategy: Vec<Json>,
     tags: Tags,
-    /// By id: when each was told to stop.
+    /// The time at which each task was stopped, by the id of the task.
     tasks: BTreeMap<String, Option<Duration>>,
 }
 
 #[derive(Clone, Debug)]
 struct Revision {
     status: &'static str,
-    /// As it is described, but for the status.
+    /// The described definition, without the status.
     definition: Json,
     tags: Tags,
 }
@@ -47,7 +47,7 @@ const DELETING: &str = "DELETE_IN_PROGRESS";
 
 const INVALID: &str = "InvalidParameterException";
 
-/// How many task definitions are deleted by one call.
+/// The number of task definitions that one call can delete.
 const DELETED_AT_ONCE: usize = 10;
 
 const NO_SUCH_DEFINITION: &str = "The specified task definition does not exist. Specify a valid account, \
@@ -65,7 +65,7 @@ impl State {
                 "defaultCapacityProviderStrategy": cluster.default_strategy,
             }),
         });
-        // AWS keeps inactive revisions for good: only active ones are somebody's.
+        // AWS keeps inactive revisions permanently: only active ones count.
         let revisions = self.families.iter().flat_map(|(family, revisions)| {
             let active = revisions.iter().filter(|revision| revision.status == ACTIVE);
             active.map(move |revision| Item {
@@ -118,7 +118,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// The members that an operation cannot do without.
+/// The required members of an operation.
 fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "PutClusterCapacityProviders" => &["cluster", "capacityProviders", "defaultCapacityProviderStrategy"],
@@ -133,7 +133,7 @@ fn required(operation: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether a name of a cluster or a family is one.
+/// Returns true if the name of a cluster or a family is valid.
 fn well_named(name: &str) -> bool {
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     (1..=255).contains(&name.len()) && name.chars().all(allowed)
@@ -143,7 +143,7 @@ fn cluster_arn(name: &str) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{name}")
 }
 
-/// The cluster that is meant, by its name or its ARN; without either it is `default`.
+/// The name of a cluster that is given by name or ARN; the default is `default`.
 fn cluster_name(given: &str) -> &str {
     match last(given) {
         "" => "default",
@@ -177,8 +177,7 @@ fn described_cluster(name: &str, cluster: &Cluster, with_tags: bool) -> Json {
     })
 }
 
-/// The capacity providers that are given, and the strategy on them. Without clusters of machines of
-/// one's own there are only AWS's.
+/// The capacity providers of a call and the default strategy. Only the providers of Fargate exist.
 fn capacity(input: &Json) -> Result<(Vec<String>, Vec<Json>), Refusal> {
     let providers = text_list(&input["capacityProviders"]);
     if let Some(other) = providers.iter().find(|name| !matches!(name.as_str(), "FARGATE" | "FARGATE_SPOT")) {
@@ -195,7 +194,7 @@ fn capacity(input: &Json) -> Result<(Vec<String>, Vec<Json>), Refusal> {
     Ok((providers, strategy))
 }
 
-/// A cluster of that name is answered as it is; one that was deleted is made again.
+/// Creates a cluster. An existing one is returned unchanged, and a deleted one is created again.
 fn create_cluster(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = cluster_name(text(input, "clusterName"));
     if !well_named(name) {
@@ -237,7 +236,7 @@ fn put_capacity_providers(cloud: &mut Cloud, input: &Json) -> Answer {
 fn delete_cluster(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = cluster_name(text(input, "cluster"));
     live_cluster(cloud, name)?;
-    // A task that was told to stop takes a while to end.
+    // A stopped task takes some time to end.
     let mut tasks = cloud.ecs.clusters[name].tasks.values();
     if tasks.any(|stopped| stopped.is_none_or(|at| !cloud.settled(at))) {
         return refuse(
@@ -254,7 +253,7 @@ fn client<T>(message: impl Into<String>) -> Result<T, Refusal> {
     refuse("ClientException", message)
 }
 
-/// The revision that is meant: by ARN or `family:revision`, or the latest active one of a family.
+/// Finds a revision by ARN or `family:revision`, or the latest active one of a family.
 fn revision<'a>(cloud: &'a mut Cloud, given: &str) -> Option<&'a mut Revision> {
     let name = given.rsplit_once(":task-definition/").map_or(given, |(_, name)| name);
     let (family, number) =
@@ -267,7 +266,7 @@ fn revision<'a>(cloud: &'a mut Cloud, given: &str) -> Option<&'a mut Revision> {
     revisions.get_mut(place)
 }
 
-/// Whether a revision is named, and not only its family.
+/// Returns true if the string names a revision, and not only its family.
 fn names_revision(given: &str) -> bool {
     last(given).parse::<usize>().is_ok()
 }
@@ -278,7 +277,7 @@ fn described(revision: &Revision) -> Json {
     described
 }
 
-/// A new revision, whatever there is already.
+/// Registers a new revision, even if an equal one exists.
 fn register(cloud: &mut Cloud, input: &Json) -> Answer {
     check::check(cloud, input)?;
     let revisions = cloud.ecs.families.entry(text(input, "family").to_owned()).or_default();
@@ -293,7 +292,7 @@ fn register(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(answer)
 }
 
-/// What is kept of what was registered: with what AWS fills in.
+/// The stored definition, with the defaults that AWS adds.
 fn definition(input: &Json, number: usize) -> Json {
     let family = text(input, "family");
     let mut members = input.as_object().cloned().unwrap_or_default();
@@ -325,7 +324,7 @@ fn describe_task_definition(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "taskDefinition": described(revision), "tags": tags }))
 }
 
-/// `familyPrefix` is a whole family, whatever its name says.
+/// Lists task definitions. AWS treats `familyPrefix` as the full name of a family.
 fn list_task_definitions(state: &State, input: &Json) -> Json {
     let family = text(input, "familyPrefix");
     let status = input["status"].as_str().unwrap_or(ACTIVE);
@@ -339,7 +338,7 @@ fn list_task_definitions(state: &State, input: &Json) -> Json {
     json!({ "taskDefinitionArns": arns })
 }
 
-/// Families by the beginning of their names; without a status, whatever that of their revisions is.
+/// Lists families by the prefix of their names. Without a status, revisions of any status match.
 fn list_families(state: &State, input: &Json) -> Json {
     let status = text(input, "status");
     let any = status.is_empty() || status == "ALL";

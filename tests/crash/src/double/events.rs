@@ -18,18 +18,18 @@ pub(super) struct State {
 
 #[derive(Clone, Debug, Default)]
 struct Rule {
-    /// What DescribeRule answers.
+    /// The answer of DescribeRule.
     described: Json,
     /// The targets as they were put, by id.
     targets: BTreeMap<String, Json>,
     tags: Tags,
 }
 
-/// The one bus.
+/// The only bus.
 const BUS: &str = "default";
-/// How many targets a rule may have.
+/// The maximum number of targets of a rule.
 const MOST_TARGETS: usize = 5;
-/// What the state of a rule may be.
+/// The states of a rule.
 const STATES: [&str; 3] = ["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"];
 
 fn arn(name: &str) -> String {
@@ -53,14 +53,14 @@ impl State {
     }
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
     refuse("ValidationException", message)
 }
 
-/// A name or id, which must be given.
+/// A name or id. It is required.
 fn name<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     let name = text(input, member);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
@@ -83,7 +83,7 @@ fn rule<'a>(cloud: &'a mut Cloud, input: &Json, member: &str) -> Result<&'a mut 
     }
 }
 
-/// The rule whose tags are meant.
+/// The rule of a call on tags.
 fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Rule, Refusal> {
     let given = text(input, "ResourceARN");
     let Some(name) = given.strip_prefix(&arn("")) else {
@@ -98,7 +98,7 @@ fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Rule, Refusa
     }
 }
 
-/// What is wrong with an event pattern.
+/// The error in an event pattern, if any.
 fn fault(pattern: &str) -> Option<String> {
     match serde_json::from_str::<Json>(pattern) {
         Ok(Json::Object(fields)) => fault_of(&fields),
@@ -119,7 +119,7 @@ fn fault_of(fields: &Map<String, Json>) -> Option<String> {
     })
 }
 
-/// A rule as it is put: what is left out is not kept from before.
+/// The rule that PutRule stores. Omitted members are reset.
 fn described(name: &str, input: &Json) -> Answer {
     let (pattern, schedule) = (text(input, "EventPattern"), text(input, "ScheduleExpression"));
     if pattern.is_empty() && schedule.is_empty() {
@@ -152,7 +152,7 @@ fn described(name: &str, input: &Json) -> Answer {
     }))
 }
 
-/// A number of a target that is not between these.
+/// Refuses a number of a target that is not between `low` and `high`.
 fn check_number(value: &Json, member: &str, low: u64, high: u64) -> Result<(), Refusal> {
     if value.is_null() || value.as_u64().is_some_and(|number| (low..=high).contains(&number)) {
         return Ok(());
@@ -160,12 +160,12 @@ fn check_number(value: &Json, member: &str, low: u64, high: u64) -> Result<(), R
     invalid(member, &value.to_string())
 }
 
-/// What EventBridge checks of a target, beside its id and ARN.
+/// Checks a target, apart from its id and ARN.
 fn check_target(target: &Json) -> Result<(), Refusal> {
     let (id, arn) = (text(target, "Id"), text(target, "Arn"));
     let service = arn.split(':').nth(2).unwrap_or_default();
     let role = text(target, "RoleArn");
-    // These have no policies of their own that could let EventBridge in.
+    // EventBridge needs a role for these: it does not use resource policies.
     if ["kinesis", "states"].contains(&service) && role.is_empty() {
         return refuse("ValidationException", format!("RoleArn is required for target {arn}."));
     }
@@ -211,7 +211,7 @@ fn targets(input: &Json) -> Result<BTreeMap<String, Json>, Refusal> {
     Ok(targets)
 }
 
-/// Takes targets from a rule; what it does not have is told one by one.
+/// Removes targets from a rule. The answer lists each missing target.
 fn remove_targets(rule: &mut Rule, ids: &[String]) -> Json {
     let mut failed = Vec::new();
     for id in ids {
@@ -235,7 +235,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "PutRule" => {
             let name = name(input, "Name")?;
             let described = described(name, input)?;
-            // Tags count only for a rule that is new.
+            // Only a new rule takes the tags.
             let tags = || tag_pairs(&input["Tags"], "Key", "Value");
             let rules = &mut cloud.events.rules;
             let rule =
@@ -254,7 +254,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             if cloud.events.rules.get(name).is_some_and(|rule| !rule.targets.is_empty()) {
                 return refuse("ValidationException", "Rule can't be deleted since it has targets.");
             }
-            // One that does not exist is no error.
+            // A missing rule is not an error.
             cloud.events.rules.remove(name);
             Ok(json!({}))
         }

@@ -20,10 +20,10 @@ pub(super) struct State {
 pub(super) struct Role {
     pub(super) arn: String,
     pub(super) created: Duration,
-    /// The services that may take it, and since when its trust policy names each: an edit that keeps one
-    /// does not take it away for a while.
+    /// The services that can assume it, and the time since which the trust policy names each. An edit that
+    /// keeps a service does not reset its time.
     pub(super) trusts: BTreeMap<String, Duration>,
-    /// Its inline policies: the document, and when it was put.
+    /// Its inline policies by name: the document, and the time of its last change.
     pub(super) policies: BTreeMap<String, (String, Duration)>,
     id: String,
     name: String,
@@ -37,12 +37,12 @@ pub(super) struct Role {
     tags: Tags,
 }
 
-/// The longest session, where a call does not say it.
+/// The default maximum session duration, in seconds.
 const SESSION: u32 = 3600;
-/// The longest inline policy.
+/// The maximum size of an inline policy, in bytes.
 const POLICY_SIZE: usize = 10_240;
 
-/// What stands as it is in the documents that IAM returns.
+/// The characters that IAM percent-encodes in the documents that it returns.
 const DOCUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl State {
@@ -66,7 +66,7 @@ impl State {
 }
 
 impl Role {
-    /// What was chosen for it.
+    /// The settings that the client chose.
     fn settings(&self) -> Json {
         json!({
             "Path": self.path,
@@ -77,7 +77,7 @@ impl Role {
         })
     }
 
-    /// What lists of roles show of it.
+    /// Its entry in the answer of ListRoles.
     fn listed(&self) -> Json {
         json!({
             "Path": self.path,
@@ -91,7 +91,7 @@ impl Role {
         })
     }
 
-    /// All of it.
+    /// The answer of GetRole.
     fn described(&self) -> Json {
         let mut role = self.listed();
         role["Tags"] = pair_list(&self.tags, "Key", "Value");
@@ -113,7 +113,7 @@ impl Role {
     }
 }
 
-/// Whether a service may take a role, and knows that it may.
+/// Returns true if a service can assume a role, and the trust policy has taken effect.
 pub(super) fn assumable(cloud: &Cloud, role_arn: &str, service: &str) -> bool {
     by_arn(cloud, role_arn).is_some_and(|role| {
         let trusted = role.trusts.get(service);
@@ -121,7 +121,7 @@ pub(super) fn assumable(cloud: &Cloud, role_arn: &str, service: &str) -> bool {
     })
 }
 
-/// Whether a role's inline policies allow an action on something, as far as others know of them.
+/// Returns true if an inline policy of a role allows an action on any resource, and has taken effect.
 pub(super) fn allows(cloud: &Cloud, role_arn: &str, action: &str) -> bool {
     let policies = by_arn(cloud, role_arn).into_iter().flat_map(|role| role.policies.values());
     let mut documents = policies
@@ -136,7 +136,7 @@ fn by_arn<'a>(cloud: &'a Cloud, arn: &str) -> Option<&'a Role> {
     cloud.iam.roles.values().find(|role| role.arn == arn)
 }
 
-/// Whether a statement is about an action: by its name, its service's wildcard, or `*`.
+/// Returns true if a statement covers an action: by name, by the wildcard of its service, or by `*`.
 fn acts(statement: &Json, action: &str) -> bool {
     let service = action.split_once(':').map_or(action, |(service, _)| service);
     let all = format!("{service}:*");
@@ -144,14 +144,14 @@ fn acts(statement: &Json, action: &str) -> bool {
         .any(|named| named == "*" || named.eq_ignore_ascii_case(action) || named.eq_ignore_ascii_case(&all))
 }
 
-/// The statements of a document: a list, or the only one.
+/// The statements of a document, given as a list or as one object.
 fn statements(document: &Json) -> impl Iterator<Item = &Json> {
     let statement = &document["Statement"];
     let one = Some(statement).filter(|statement| statement.is_object());
     one.into_iter().chain(statement.as_array().into_iter().flatten())
 }
 
-/// A list of texts, or the only one.
+/// The strings of a list, or a single string.
 fn one_or_many(value: &Json) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str))
 }
@@ -160,7 +160,7 @@ fn encoded(document: &str) -> String {
     utf8_percent_encode(document, DOCUMENT).to_string()
 }
 
-/// A member that a call needs.
+/// A required member of a call.
 fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     match text(input, member) {
         "" => {
@@ -178,8 +178,8 @@ fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-/// A policy document; `resource` says whether its statements are about resources, as those of a trust policy
-/// must not be.
+/// Parses and checks a policy document. `resource` is false for a trust policy, whose statements must not
+/// have resources.
 fn document(text: &str, resource: bool) -> Result<Json, Refusal> {
     let malformed = |message: &str| refuse("MalformedPolicyDocument", message);
     let Ok(document) = serde_json::from_str::<Json>(text) else {
@@ -205,7 +205,7 @@ fn document(text: &str, resource: bool) -> Result<Json, Refusal> {
     Ok(document)
 }
 
-/// The ARN of a managed policy. The double has none of its own, so that all of them exist.
+/// Checks the ARN of a managed policy. The double treats all managed policies as existing.
 fn managed(arn: &str) -> Result<&str, Refusal> {
     if arn.starts_with("arn:aws:iam::") && arn.contains(":policy/") {
         return Ok(arn);
@@ -248,7 +248,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let trusted = document(trust_policy, false)?;
     let boundary = Some(text(input, "PermissionsBoundary")).filter(|arn| !arn.is_empty());
     let boundary = boundary.map(managed).transpose()?.map(ToOwned::to_owned);
-    // Names differ by more than the case of their letters, and whatever the path.
+    // Names of roles are unique, regardless of case and path.
     if cloud.iam.roles.keys().any(|known| known.eq_ignore_ascii_case(&name)) {
         return refuse_with(409, "EntityAlreadyExists", format!("Role with name {name} already exists."));
     }
@@ -299,7 +299,7 @@ fn put_policy(cloud: &mut Cloud, input: &Json) -> Answer {
             format!("Maximum policy size of {POLICY_SIZE} bytes exceeded for role {}", role.name),
         );
     }
-    // The same document again is nothing that others would have to learn.
+    // The same document again has taken effect already.
     if role.policies.get(name).is_none_or(|(known, _)| known != policy) {
         role.policies.insert(name.to_owned(), (policy.to_owned(), now));
     }

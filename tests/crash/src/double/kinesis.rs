@@ -19,27 +19,27 @@ pub(super) struct State {
 struct Stream {
     mode: String,
     shards: u64,
-    /// In hours.
+    /// The retention of records, in hours.
     retention: u64,
     key: Option<String>,
     tags: Tags,
     created: Duration,
-    /// When the last change began.
+    /// The start of the last change.
     changed: Option<Duration>,
-    /// When it was deleted: it goes some time later.
+    /// The time of its delete call. It disappears after `LINGERS`.
     deleted: Option<Duration>,
 }
 
-/// How long a stream is being made, changed and deleted.
+/// The duration of a create, a change or a delete of a stream.
 const LINGERS: Duration = Duration::from_secs(3);
 
 const ON_DEMAND: &str = "ON_DEMAND";
 const PROVISIONED: &str = "PROVISIONED";
-/// The shards of a new stream that nobody says a number for.
+/// The number of shards of a new on-demand stream.
 const SHARDS: u64 = 4;
-/// The hours for which a new stream keeps records: the fewest.
+/// The default retention, in hours. It is also the minimum.
 const RETENTION: u64 = 24;
-/// The most hours.
+/// The maximum retention, in hours.
 const LONGEST: u64 = 8760;
 
 fn arn(name: &str) -> String {
@@ -47,7 +47,7 @@ fn arn(name: &str) -> String {
 }
 
 impl State {
-    /// Those being deleted are not counted: nobody has to delete them.
+    /// The streams, except those that are being deleted.
     pub(super) fn items(&self) -> Vec<Item> {
         let streams = self.streams.iter().filter(|(_, stream)| stream.deleted.is_none());
         streams
@@ -60,7 +60,7 @@ impl State {
             .collect()
     }
 
-    /// The streams at this time: what was deleted long enough ago is gone.
+    /// The streams at this time, after finished deletes.
     fn at(&mut self, now: Duration) -> &mut BTreeMap<String, Stream> {
         self.streams.retain(|_, stream| stream.deleted.is_none_or(|at| now < at + LINGERS));
         &mut self.streams
@@ -81,7 +81,7 @@ impl Stream {
         }
     }
 
-    /// What was chosen for it.
+    /// The settings that the client chose.
     fn settings(&self) -> Json {
         json!({
             "StreamMode": self.mode,
@@ -109,7 +109,7 @@ impl Stream {
     }
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn constraint<T>(member: &str, value: &str) -> Result<T, Refusal> {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
@@ -120,7 +120,7 @@ fn invalid<T>(message: String) -> Result<T, Refusal> {
     refuse("InvalidArgumentException", message)
 }
 
-/// The name of the stream that is meant, by itself or in its ARN.
+/// The name of the stream of a call, given by name or ARN.
 fn name(input: &Json) -> Result<&str, Refusal> {
     let of_arn = text(input, "StreamARN").rsplit('/').next().unwrap_or_default();
     let name = input["StreamName"].as_str().unwrap_or(of_arn);
@@ -141,7 +141,7 @@ fn stream<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Stream, Refu
     }
 }
 
-/// A stream that nothing is at work on.
+/// A stream without a change in progress.
 fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Stream, Refusal> {
     let (name, now) = (name(input)?, cloud.now);
     let stream = stream(cloud, input)?;
@@ -154,7 +154,7 @@ fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Stream, Ref
     }
 }
 
-/// A stream that a change begins on.
+/// A stream on which a change starts now.
 fn changing<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Stream, Refusal> {
     let now = cloud.now;
     let stream = at_rest(cloud, input)?;
@@ -169,7 +169,7 @@ fn mode(input: &Json) -> Result<&str, Refusal> {
     }
 }
 
-/// How many shards a new stream gets. The number is said for a provisioned one, and for no other.
+/// The number of shards of a new stream. Only a provisioned stream has a given number.
 fn shards(input: &Json, mode: &str) -> Result<u64, Refusal> {
     let given = &input["ShardCount"];
     match given.as_u64() {
@@ -181,7 +181,7 @@ fn shards(input: &Json, mode: &str) -> Result<u64, Refusal> {
 
 fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let (name, now) = (name(input)?, cloud.now);
-    // The mode of streams before there were modes.
+    // A stream without a mode is provisioned, as before modes existed.
     let mode = if input["StreamModeDetails"].is_null() { PROVISIONED } else { mode(input)? };
     let shards = shards(input, mode)?;
     if cloud.kinesis.at(now).contains_key(name) {
@@ -204,7 +204,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-/// Keeps records for a longer or a shorter time: each has its own call.
+/// Increases or decreases the retention. Each has its own call.
 fn keep(cloud: &mut Cloud, input: &Json, longer: bool) -> Answer {
     let (name, given) = (name(input)?, &input["RetentionPeriodHours"]);
     let Some(hours) = given.as_u64() else { return constraint("retentionPeriodHours", &given.to_string()) };
@@ -236,7 +236,7 @@ fn keep(cloud: &mut Cloud, input: &Json, longer: bool) -> Answer {
     Ok(json!({}))
 }
 
-/// Encrypts records, or goes on without: both must name the key.
+/// Starts or stops encryption. Both calls must name the key.
 fn encrypt(cloud: &mut Cloud, input: &Json, on: bool) -> Answer {
     if text(input, "EncryptionType") != "KMS" {
         return constraint("encryptionType", text(input, "EncryptionType"));
@@ -249,7 +249,7 @@ fn encrypt(cloud: &mut Cloud, input: &Json, on: bool) -> Answer {
     Ok(json!({}))
 }
 
-/// Splits and merges shards: to twice as many or half of them at once.
+/// Changes the number of shards, at most to twice or half of it in one call.
 fn reshard(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = name(input)?;
     if text(input, "ScalingType") != "UNIFORM_SCALING" {
@@ -290,7 +290,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             Ok(json!({ "StreamNames": names, "HasMoreStreams": false }))
         }
         "UpdateStreamMode" => {
-            // Nothing else names the stream here.
+            // This call accepts only the ARN of the stream.
             if text(input, "StreamARN").is_empty() {
                 return constraint("streamARN", "null");
             }

@@ -1,4 +1,4 @@
-//! Lambda: functions. What hangs on them has files of its own.
+//! Lambda: functions. Permissions, mappings, invoke configurations and function URLs have their own modules.
 
 mod checks;
 mod invoke_config;
@@ -25,22 +25,22 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) functions: BTreeMap<String, Function>,
-    /// By their UUIDs. They are no children of functions: they stay when a function goes.
+    /// By UUID. A mapping stays when its function is deleted.
     mappings: BTreeMap<String, mappings::Mapping>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Function {
-    /// What its configuration says, without what changes by itself.
+    /// Its configuration, without fields that change by themselves, e.g. `State`.
     configuration: Json,
     image_uri: Option<String>,
     tags: Tags,
     created: Duration,
-    /// When its last update began.
+    /// The start of its last update.
     updated: Option<Duration>,
     permissions: Vec<permissions::Permission>,
     event_invoke_config: Option<Json>,
-    /// What is said of its address.
+    /// The configuration of its function URL.
     url: Option<Json>,
 }
 
@@ -72,10 +72,10 @@ pub(super) const ROUTES: &[Route] = &[
     ("DELETE", "/2017-03-31/tags/{Resource}", "UntagResource"),
 ];
 
-/// How long Lambda is at work on something after a call.
+/// The time for which Lambda is busy with an object after a call.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// What a function's configuration holds as calls give it.
+/// Members that a function's configuration takes from calls unchanged.
 const GIVEN: [&str; 12] = [
     "Architectures",
     "Description",
@@ -140,7 +140,7 @@ impl Function {
         function
     }
 
-    /// Takes over what a call gives; what it does not give stays.
+    /// Takes the members that a call sets. Omitted members keep their value.
     fn configure(&mut self, input: &Json) {
         for member in GIVEN {
             if !input[member].is_null() {
@@ -154,7 +154,7 @@ impl Function {
                 logging[member] = default.into();
             }
         }
-        // Answers leave these out when they are empty.
+        // Answers omit these members when they are empty.
         if let Some(members) = self.configuration.as_object_mut() {
             members.retain(|name, value| match name.as_str() {
                 "KMSKeyArn" => value.as_str() != Some(""),
@@ -164,7 +164,7 @@ impl Function {
         }
     }
 
-    /// Takes over code: a zip or an image, as its package has it.
+    /// Sets the code: a zip or an image, depending on the package type.
     fn set_code(&mut self, code: &Json) -> Result<(), Refusal> {
         let (zip, image) = (text(code, "ZipFile"), text(code, "ImageUri"));
         let hash = if self.is_image() {
@@ -198,7 +198,7 @@ impl Function {
         text(&self.configuration, "PackageType") == "Image"
     }
 
-    /// What was chosen for it.
+    /// The settings that the client chose.
     fn settings(&self) -> Json {
         let mut settings = without(self.configuration.clone(), &["FunctionArn"]);
         settings["ImageUri"] = json!(self.image_uri);
@@ -221,7 +221,7 @@ impl Function {
         self.updated.is_some_and(|since| now < since + BUSY)
     }
 
-    /// Its configuration, and where it is on its way.
+    /// Its configuration, with its state at this time.
     fn described(&self, now: Duration) -> Json {
         let mut described = self.configuration.clone();
         if self.is_pending(now) {
@@ -236,7 +236,7 @@ impl Function {
         described
     }
 
-    /// One update waits for the other, and all of them for the create.
+    /// Refuses an update during the create or another update.
     fn at_rest(&self, now: Duration) -> Result<(), Refusal> {
         if self.is_pending(now) || self.is_updating(now) {
             return conflict(format!(
@@ -247,7 +247,7 @@ impl Function {
         Ok(())
     }
 
-    /// What is hung on a function waits for its create.
+    /// Refuses to attach an object to a function during its create.
     fn active(&self, now: Duration) -> Result<(), Refusal> {
         if self.is_pending(now) {
             return conflict(
@@ -259,7 +259,8 @@ impl Function {
     }
 }
 
-/// Whether a function lets this service invoke it for this object, as far as the service knows.
+/// Returns true if the policy of a function lets this service invoke it for this object, and has taken
+/// effect.
 pub(super) fn may_invoke(cloud: &Cloud, function_arn: &str, principal: &str, source_arn: &str) -> bool {
     let function = cloud.lambda.functions.get(name_of(function_arn));
     function.filter(|function| function.arn() == function_arn).is_some_and(|function| {
@@ -271,7 +272,7 @@ fn arn(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
 }
 
-/// The name in what calls take for a function: its name or its ARN, with or without a version.
+/// The name of a function that is given by name or ARN, with or without a version.
 fn name_of(given: &str) -> &str {
     let unversioned = given.split_once(":function:").map_or(given, |(_, rest)| rest);
     unversioned.split(':').next().unwrap_or_default()
@@ -333,7 +334,7 @@ fn sized(input: &Json) -> Result<(), Refusal> {
     within(input, "Timeout", 1..=900)
 }
 
-/// Lambda tries whether it may take the role.
+/// Lambda checks that it can assume the role.
 fn assumed(cloud: &Cloud, role: &str) -> Result<(), Refusal> {
     if iam::assumable(cloud, role, "lambda.amazonaws.com") {
         return Ok(());
@@ -401,7 +402,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "UpdateFunctionConfiguration" => update_configuration(cloud, input),
         "DeleteFunction" => delete(cloud, input),
         "ListFunctions" => {
-            // The list does not say in which state they are.
+            // The list omits the state of functions.
             let functions: Vec<&Json> =
                 cloud.lambda.functions.values().map(|function| &function.configuration).collect();
             Ok(json!({ "Functions": functions }))

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: log groups, without what is logged.
+//! CloudWatch Logs: log groups, without log events.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ pub(super) struct State {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
-    /// For how many days it keeps what it has: for ever when that is not set.
+    /// The retention of events, in days; `None` keeps them forever.
     retention: Option<u64>,
     key: Option<String>,
     tags: Tags,
 }
 
-/// The retentions that there are.
+/// The allowed retentions, in days.
 const RETENTIONS: [u64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// How many groups DescribeLogGroups answers at once.
+/// The number of groups in one answer of DescribeLogGroups.
 const PAGE: usize = 50;
 
-/// The ARN, as the calls for tags take it.
+/// The ARN in the form that calls on tags accept.
 fn arn(name: &str) -> String {
     format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
 }
@@ -46,14 +46,14 @@ impl State {
     }
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
     refuse("InvalidParameterException", message)
 }
 
-/// The name of the group that is meant.
+/// The name of the group of a call.
 fn name(input: &Json) -> Result<&str, Refusal> {
     let name = text(input, "logGroupName");
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte);
@@ -63,7 +63,7 @@ fn name(input: &Json) -> Result<&str, Refusal> {
     invalid("logGroupName", name)
 }
 
-/// The key of a group, which must be given.
+/// The KMS key of a group. It is required.
 fn key(input: &Json) -> Result<String, Refusal> {
     match text(input, "kmsKeyId") {
         "" => invalid("kmsKeyId", ""),
@@ -82,7 +82,7 @@ fn group<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Group, Refusa
     named(cloud, name(input)?)
 }
 
-/// The group whose tags are meant. Its ARN must not end as DescribeLogGroups has it.
+/// The group of a call on tags. Its ARN must not end in `:*`, unlike the one in DescribeLogGroups.
 fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Group, Refusal> {
     match text(input, "resourceArn").strip_prefix(&arn("")) {
         Some(name) if !name.is_empty() && !name.contains(':') => named(cloud, name),
@@ -90,7 +90,7 @@ fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Group, Refus
     }
 }
 
-/// The groups with a prefix, in pages; a page's token is its last name.
+/// The groups with a prefix, in pages. The token of a page is its last name.
 fn describe(cloud: &Cloud, prefix: &str, token: &str) -> Json {
     let groups = cloud.logs.groups.iter();
     let groups = groups.filter(|(name, _)| name.starts_with(prefix) && name.as_str() > token);

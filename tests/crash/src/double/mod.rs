@@ -1,9 +1,11 @@
-//! AWS in memory: as strict as AWS is known to be, where the provider must cope with it.
+//! AWS in memory. It is as strict as AWS wherever the provider must cope with it.
 //!
-//! It stands where HTTPS would carry the calls, so that the SDK, the drivers and what they make of
-//! errors are the real ones. A call is read from its protocol ([`wire`]), carried out by its service on
-//! the [`Cloud`], and its answer written back. Objects are made by create-only calls, immutable fields
-//! are refused, and what AWS lets others see only later ([`SETTLE`]) is seen later here: in virtual time.
+//! It replaces the HTTPS connection, so that the SDK, the drivers and their error handling are the real ones.
+//! A request is decoded by [`wire`], executed by its service on the [`Cloud`], and its answer is encoded by
+//! [`wire`].
+//!
+//! Create calls do not overwrite objects, and changes of immutable fields are refused. Changes in one service
+//! become visible to other services after [`SETTLE`], in virtual time.
 
 mod apigatewayv2;
 mod cloudwatch;
@@ -32,25 +34,25 @@ use serde_json::Value as Json;
 use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 
-/// The one account.
+/// The only account.
 pub const ACCOUNT: &str = "123456789012";
-/// The one region.
+/// The only region.
 pub const REGION: &str = "eu-central-1";
 
-/// How long what one service was told takes to be seen by another.
+/// The time after which a change in one service is visible to other services.
 pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 
 /// Tags of an object.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// Everything that exists. A copy of it is AWS as it was.
+/// All objects in AWS. A clone is a snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct Cloud {
-    /// The time, since the beginning.
+    /// The time since the start of the world.
     pub(crate) now: Duration,
-    /// How often something of this name was made.
+    /// The number of UUIDs created for each name.
     times: BTreeMap<String, u32>,
-    /// The last number given to something that AWS names by itself.
+    /// The last number used for an id that AWS assigns.
     serial: u64,
     apigatewayv2: apigatewayv2::State,
     cloudwatch: cloudwatch::State,
@@ -70,18 +72,18 @@ pub struct Cloud {
     sqs: sqs::State,
 }
 
-/// A call, freed of its protocol.
+/// A call, independent of its protocol.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// The service, as the signature names it: `lambda`.
+    /// The service as in the signature, e.g. `lambda`.
     pub(crate) service: String,
-    /// The operation: `CreateFunction`.
+    /// The operation, e.g. `CreateFunction`.
     pub(crate) operation: String,
-    /// Its members, those of path and query as well, by their names in the service's model.
+    /// Its members by their names in the service's model, including those from path and query.
     pub(crate) input: Json,
 }
 
-/// Members that say what a call is about, and that no two runs name differently.
+/// Members that identify the object of a call and have the same value in every run.
 const SUBJECTS: [&str; 33] = [
     "RoleName",
     "PolicyName",
@@ -119,55 +121,56 @@ const SUBJECTS: [&str; 33] = [
 ];
 
 impl Call {
-    /// What it is called: service, operation, and what it is about.
+    /// The name of the call: service, operation, and the values of its [`SUBJECTS`].
     pub(crate) fn name(&self) -> String {
         let subjects = SUBJECTS.iter().filter_map(|member| match &self.input[*member] {
             Json::String(text) => Some(text.clone()),
             Json::Array(items) => Some(items.first()?.as_str()?.to_owned()),
             _ => None,
         });
-        // What AWS numbers by itself, or names by a random text, is nothing to go by.
+        // The ARN of an API contains an id that AWS assigns, which can differ between runs.
         let subjects = subjects.filter(|text| !text.contains(":apigateway:"));
         let subjects: Vec<String> = subjects.collect();
         format!("{}:{} {}", self.service, self.operation, subjects.join(" "))
     }
 }
 
-/// Why a call was refused.
+/// The error of a refused call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub(crate) status: u16,
-    /// The error's code.
+    /// The error code.
     pub(crate) code: String,
-    /// What AWS says.
+    /// The error message.
     pub(crate) message: String,
 }
 
-/// What a call answers: its output's members, by their names in the service's model.
+/// The answer of a call: the members of its output, by their names in the service's model.
 pub(crate) type Answer = Result<Json, Refusal>;
 
-/// A refusal with the status that most errors have.
+/// Refuses a call with HTTP status 400, which most errors have.
 pub(crate) fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, Refusal> {
     refuse_with(400, code, message)
 }
 
-/// A refusal.
+/// Refuses a call with this HTTP status.
 pub(crate) fn refuse_with<T>(status: u16, code: &str, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { status, code: code.to_owned(), message: message.into() })
 }
 
-/// One object, for the count of what exists.
+/// One object, as the matrix counts and compares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The kind: `role`, `notification`.
+    /// The kind, e.g. `role` or `notification`.
     pub kind: &'static str,
-    /// What names it for us: what the client chose, or what it is for, never what AWS chose.
+    /// The name that the client chose, or the name of the object that it belongs to. It contains no id that
+    /// AWS assigned.
     pub name: String,
-    /// Its tags; `None` for what carries none.
+    /// Its tags; `None` if the kind has no tags.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Everything else that AWS would tell of it, so that two runs can be compared; what AWS chose itself
-    /// (ids, revisions, times, states that pass) is left out.
+    /// All other values that AWS would return, so that two runs can be compared. Values that AWS assigns
+    /// (ids, revisions, times, transient states) are left out.
     pub settings: Json,
 }
 
@@ -178,7 +181,7 @@ impl fmt::Display for Item {
 }
 
 impl Cloud {
-    /// Carries out a call.
+    /// Executes a call.
     pub(crate) fn call(&mut self, call: &Call) -> Answer {
         let (operation, input) = (call.operation.as_str(), &call.input);
         match call.service.as_str() {
@@ -203,7 +206,7 @@ impl Cloud {
         }
     }
 
-    /// Everything that exists, things that stand twice included.
+    /// All objects, including duplicates.
     pub fn everything(&self) -> Vec<Item> {
         let mut items = Vec::new();
         items.extend(self.apigatewayv2.items());
@@ -222,7 +225,7 @@ impl Cloud {
         items.extend(self.sfn.items());
         items.extend(self.sns.items());
         items.extend(self.sqs.items());
-        // Ids that AWS chose stand in the settings of others: there they are the names of what they are of.
+        // Settings of other objects contain ids that AWS assigned. Replace each by the name of its object.
         let mut names = self.ec2.names();
         names.extend(self.apigatewayv2.names());
         for item in &mut items {
@@ -234,12 +237,12 @@ impl Cloud {
         items
     }
 
-    /// Puts a document of notifications in place of a bucket's, as somebody else would.
+    /// Replaces the notification configuration of a bucket, as another owner would.
     pub fn put_notifications(&mut self, bucket: &str, document: &str) {
         self.s3.put_notifications(bucket, document);
     }
 
-    /// Puts a log group there that says whose it is.
+    /// Creates a log group with the tags of an owner and an instance.
     pub fn put_log_group(&mut self, name: &str, owner: &str, instance: &str) {
         let input = serde_json::json!({
             "logGroupName": name,
@@ -254,53 +257,53 @@ impl Cloud {
         self.s3.put_object(bucket, key);
     }
 
-    /// A number that was never given before.
+    /// A number that was not used before.
     fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
-    /// A UUID that was never given before.
+    /// A UUID that was not used before.
     fn uuid(&mut self) -> String {
         format!("00000000-0000-4000-8000-{:012x}", self.next())
     }
 
-    /// A UUID that was never given before, and that the same run of things gives again: calls are named by it.
+    /// A UUID that was not used before. It is the same in every run, because names of calls contain it.
     fn uuid_of(&mut self, what: &str) -> String {
         let time = self.times.entry(what.to_owned()).or_default();
         *time += 1;
         format!("00000000-0000-4000-{time:04x}-0000{}", names::hash(what))
     }
 
-    /// Whether what was done at this time is seen everywhere.
+    /// Returns true if a change at this time is visible to all services.
     fn settled(&self, since: Duration) -> bool {
         self.now >= since + SETTLE
     }
 }
 
-/// What the double does not know: a test that needs it adds it.
+/// Refuses an operation that the double does not implement. A test that needs the operation adds it.
 fn unknown(service: &str, operation: &str) -> Answer {
     refuse_with(501, "NotImplementedByTheDouble", format!("{service} {operation:?}"))
 }
 
-/// A text of an input; empty when it is not given.
+/// A string of an input; empty if it is omitted.
 fn text<'a>(input: &'a Json, member: &str) -> &'a str {
     input[member].as_str().unwrap_or_default()
 }
 
-/// A map of texts of an input.
+/// A map of strings of an input.
 fn text_map(value: &Json) -> BTreeMap<String, String> {
     let entries = value.as_object().into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Tags given as a list of pairs, whose members are called so.
+/// Reads tags from a list of pairs with these member names.
 fn tag_pairs(list: &Json, key: &str, value: &str) -> Tags {
     let pairs = list.as_array().into_iter().flatten();
     pairs.map(|pair| (text(pair, key).to_owned(), text(pair, value).to_owned())).collect()
 }
 
-/// Tags as a list of pairs, whose members are called so.
+/// Writes tags as a list of pairs with these member names.
 fn pair_list(tags: &Tags, key: &str, value: &str) -> Json {
     let pairs = tags.iter().map(|(name, text)| {
         Json::from(serde_json::Map::from_iter([
@@ -311,19 +314,19 @@ fn pair_list(tags: &Tags, key: &str, value: &str) -> Json {
     pairs.collect()
 }
 
-/// A document as JSON, so that the order of its members does not count; what is none stays a text.
+/// Parses a JSON document, so that the order of its members does not matter. Other documents stay strings.
 fn parsed(document: &str) -> Json {
     serde_json::from_str(document).unwrap_or_else(|_| document.into())
 }
 
-/// Has a member that is a document as JSON.
+/// Replaces a member that is a JSON document by its parsed value.
 fn parse(object: &mut Json, member: &str) {
     if let Some(document) = object[member].as_str() {
         object[member] = parsed(document);
     }
 }
 
-/// What is left of an object without these members.
+/// Removes these members from an object.
 fn without(mut object: Json, members: &[&str]) -> Json {
     if let Some(object) = object.as_object_mut() {
         object.retain(|name, _| !members.contains(&name.as_str()));
@@ -331,7 +334,7 @@ fn without(mut object: Json, members: &[&str]) -> Json {
     object
 }
 
-/// Puts names in the place of ids, wherever a text has one.
+/// Replaces ids by names in all strings.
 fn rename(settings: &mut Json, names: &BTreeMap<String, String>) {
     match settings {
         Json::String(text) => {
@@ -347,13 +350,13 @@ fn rename(settings: &mut Json, names: &BTreeMap<String, String>) {
     }
 }
 
-/// A list of texts of an input.
+/// A list of strings of an input.
 fn text_list(value: &Json) -> Vec<String> {
     let items = value.as_array().into_iter().flatten();
     items.filter_map(|item| item.as_str().map(ToOwned::to_owned)).collect()
 }
 
-/// What follows the last colon or slash of an ARN.
+/// The part of an ARN after the last colon or slash.
 fn last(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or_default()
 }

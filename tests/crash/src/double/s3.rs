@@ -1,4 +1,4 @@
-//! S3. Documents are kept as the XML that was put, which is the XML that is given back.
+//! S3: buckets. Documents are stored and returned as the XML that was put.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,20 +14,20 @@ use super::{Answer, Cloud, Item, Refusal, Tags, lambda, parsed, refuse, refuse_w
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) buckets: BTreeMap<String, Bucket>,
-    /// When a bucket of that name was deleted.
+    /// The time at which a bucket of that name was deleted.
     deleted: BTreeMap<String, Duration>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bucket {
     tags: Tags,
-    /// Documents by the name of their subresource: `lifecycle`, `policy`.
+    /// Documents by the name of their subresource, e.g. `lifecycle` or `policy`.
     documents: BTreeMap<String, String>,
     objects: BTreeSet<String>,
 }
 
-/// Subresources: their name in the query, what their operations are called, the item that one is, and
-/// the error when there is none.
+/// Subresources: the name in the query, the suffix of the operations, the kind of the item, and the error
+/// code if there is none.
 const SUBRESOURCES: [(&str, &str, &str, &str); 6] = [
     ("publicAccessBlock", "PublicAccessBlock", "public access block", "NoSuchPublicAccessBlockConfiguration"),
     ("ownershipControls", "BucketOwnershipControls", "ownership controls", "OwnershipControlsNotFoundError"),
@@ -37,13 +37,13 @@ const SUBRESOURCES: [(&str, &str, &str, &str); 6] = [
     ("tagging", "BucketTagging", "", "NoSuchTagSet"),
 ];
 
-/// What AWS gives every new bucket.
+/// The default encryption of a new bucket.
 const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
     <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false\
     </BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>";
 const NO_NOTIFICATIONS: &str = "<NotificationConfiguration/>";
 
-/// The operation of a request, and its members; a document is the member `Body`.
+/// The operation of a request, and its members. A document is the member `Body`.
 pub(super) fn read(
     request: &HttpRequest,
     path: &str,
@@ -70,7 +70,7 @@ pub(super) fn read(
         ("PUT", _) => "PutObject".to_owned(),
         ("HEAD", _) if key.is_empty() => "HeadBucket".to_owned(),
         ("DELETE", _) if key.is_empty() => "DeleteBucket".to_owned(),
-        (method, _) => panic!("the double does not know {method} {path} {query:?}"),
+        (method, _) => panic!("the double does not implement {method} {path} {query:?}"),
     };
     let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let input = json!({
@@ -93,13 +93,13 @@ impl State {
                 let document = bucket.documents.get(subresource);
                 let told = |document: &&String| subresource != "encryption" || *document != ENCRYPTION;
                 if let Some(document) = document.filter(told) {
-                    // A policy is JSON, the rest XML.
+                    // A policy is JSON, and the other documents are XML.
                     let settings = parsed(document);
                     items.push(Item { kind, name: name.clone(), tags: None, settings });
                 }
             }
             if let Some(document) = bucket.documents.get("notification") {
-                let document = Document::parse(document).expect("checked when it was put");
+                let document = Document::parse(document).expect("the document was checked when it was put");
                 items.extend(entries(&document).map(|entry| Item {
                     kind: "notification",
                     name: format!("{name}:{}", value(entry, "Id")),
@@ -116,7 +116,7 @@ impl State {
         items
     }
 
-    /// Puts a document of notifications in place of a bucket's.
+    /// Replaces the notification configuration of a bucket.
     pub(super) fn put_notifications(&mut self, bucket: &str, document: &str) {
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             bucket.documents.insert("notification".to_owned(), document.to_owned());
@@ -131,13 +131,13 @@ impl State {
     }
 }
 
-/// Entries of a document of notifications, to whatever they go.
+/// The entries of a notification configuration, for all types of destinations.
 fn entries<'a>(document: &'a Document<'a>) -> impl Iterator<Item = Node<'a, 'a>> {
     let names = ["CloudFunctionConfiguration", "QueueConfiguration", "TopicConfiguration"];
     document.root_element().children().filter(move |node| names.contains(&node.tag_name().name()))
 }
 
-/// The XML of an entry; its elements are sorted, as their order means nothing.
+/// The XML of an entry. Its elements are sorted, because their order has no meaning.
 fn plain(node: Node<'_, '_>) -> String {
     if let Some(text) = node.text().filter(|_| node.is_text()) {
         return escape(text.trim());
@@ -173,7 +173,7 @@ fn bucket<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Bucket, Refu
     }
 }
 
-/// What S3 checks of a document of notifications before it takes it.
+/// Checks a notification configuration before S3 stores it.
 fn check_notifications(cloud: &Cloud, name: &str, body: &str, skip: bool) -> Result<(), Refusal> {
     let Ok(document) = Document::parse(body) else { return refuse("MalformedXML", "not XML") };
     let mut seen: Vec<(String, Vec<String>, String, String)> = Vec::new();
@@ -300,7 +300,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// Puts, gives or deletes a document of a bucket.
+/// Puts, returns or deletes a document of a bucket.
 fn document(bucket: &mut Bucket, verb: &str, subresource: &str, missing: &str, body: String) -> Answer {
     if subresource == "tagging" {
         return match verb {

@@ -33,29 +33,29 @@ pub(super) struct State {
 
 #[derive(Clone, Debug, Default)]
 struct Group {
-    /// The token of the call that made it.
+    /// The client token of the call that created it.
     token: String,
     tags: Tags,
-    /// When it was deleted: it goes some time later, and its schedules with it.
+    /// The time of its delete call. It disappears after `LINGERS`, with its schedules.
     deleted: Option<Duration>,
     schedules: BTreeMap<String, Schedule>,
 }
 
 #[derive(Clone, Debug)]
 struct Schedule {
-    /// The token of the call that made it.
+    /// The client token of the call that created it.
     token: String,
-    /// What GetSchedule answers.
+    /// The answer of GetSchedule.
     described: Json,
 }
 
 /// The group that always exists.
 const DEFAULT: &str = "default";
-/// How long a group is being deleted.
+/// The duration of the delete of a group.
 const LINGERS: Duration = Duration::from_secs(2);
-/// The longest input of a target, in bytes.
+/// The maximum size of a target's input, in bytes.
 const LONGEST_INPUT: usize = 256 * 1024;
-/// What a rate may count in.
+/// The units of a rate.
 const UNITS: [&str; 6] = ["minute", "minutes", "hour", "hours", "day", "days"];
 
 fn group_arn(name: &str) -> String {
@@ -67,7 +67,7 @@ fn schedule_arn(group: &str, name: &str) -> String {
 }
 
 impl State {
-    /// Those being deleted are not counted, nor are their schedules: nobody has to delete them.
+    /// The groups with their schedules, except groups that are being deleted.
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         for (name, group) in self.groups.iter().filter(|(_, group)| group.deleted.is_none()) {
@@ -89,7 +89,7 @@ impl State {
         items
     }
 
-    /// The groups at this time: what was deleted long enough ago is gone.
+    /// The groups at this time, after finished deletes.
     fn at(&mut self, now: Duration) -> &mut BTreeMap<String, Group> {
         self.groups.entry(DEFAULT.to_owned()).or_default();
         self.groups.retain(|_, group| group.deleted.is_none_or(|at| now < at + LINGERS));
@@ -105,7 +105,7 @@ impl Group {
 }
 
 impl Schedule {
-    /// What ListSchedules tells of it.
+    /// Its entry in the answer of ListSchedules.
     fn summary(&self) -> Json {
         let described = &self.described;
         json!({
@@ -122,19 +122,19 @@ fn conflict<T>(message: String) -> Result<T, Refusal> {
     refuse_with(409, "ConflictException", message)
 }
 
-/// What is no longer there, or never was: `Schedule group jobs`.
+/// Refuses a call on a missing object, e.g. `Schedule group jobs`.
 fn missing<T>(what: &str) -> Result<T, Refusal> {
     refuse_with(404, "ResourceNotFoundException", format!("{what} does not exist."))
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
     refuse("ValidationException", message)
 }
 
-/// The name of what is meant, which must be given.
+/// The name of a group or a schedule. It is required.
 fn name(input: &Json) -> Result<&str, Refusal> {
     let name = text(input, "Name");
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
@@ -144,7 +144,7 @@ fn name(input: &Json) -> Result<&str, Refusal> {
     invalid("name", name)
 }
 
-/// The group that this member names: when it does not, the default one.
+/// The group that this member names; the default group if it is omitted.
 fn group_name<'a>(input: &'a Json, member: &str) -> &'a str {
     match text(input, member) {
         "" => DEFAULT,
@@ -169,7 +169,7 @@ fn active<'a>(cloud: &'a mut Cloud, name: &str) -> Result<&'a mut Group, Refusal
     Ok(group)
 }
 
-/// The name of the group whose tags are meant: schedules have none.
+/// The name of the group of a call on tags. Schedules have no tags.
 fn tagged(input: &Json) -> Result<&str, Refusal> {
     let arn = text(input, "ResourceArn");
     match arn.strip_prefix(&group_arn("")) {
@@ -183,7 +183,7 @@ fn create_group(cloud: &mut Cloud, input: &Json) -> Answer {
     let now = cloud.now;
     let made = json!({ "ScheduleGroupArn": group_arn(name) });
     if cloud.scheduler.at(now).contains_key(name) {
-        // The same call again carries the token of the first.
+        // A retry of a call has the token of the first attempt.
         let same = active(cloud, name)?.token == token && !token.is_empty();
         return if same { Ok(made) } else { conflict(format!("Schedule group {name} already exists.")) };
     }
@@ -203,7 +203,7 @@ fn delete_group(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-/// Whether an expression is one.
+/// Returns true if a schedule expression is valid.
 fn is_expression(expression: &str) -> bool {
     let Some((kind, inner)) = expression.strip_suffix(')').and_then(|rest| rest.split_once('(')) else {
         return false;
@@ -212,7 +212,7 @@ fn is_expression(expression: &str) -> bool {
         "rate" => inner.split_once(' ').is_some_and(|(value, unit)| {
             value.parse::<u32>().is_ok_and(|value| value > 0) && UNITS.contains(&unit)
         }),
-        // One of the two fields for days is a question mark.
+        // Exactly one of the two fields for days is a question mark.
         "cron" => match inner.split_whitespace().collect::<Vec<_>>()[..] {
             [_, _, of_month, _, of_week, _] => (of_month == "?") != (of_week == "?"),
             _ => false,
@@ -222,7 +222,7 @@ fn is_expression(expression: &str) -> bool {
     }
 }
 
-/// A number of an input, which must lie between these; when it is not given, this one.
+/// A number of an input between `low` and `high`; `default` if it is omitted.
 fn number(value: &Json, member: &str, low: u64, high: u64, default: u64) -> Result<u64, Refusal> {
     match value.as_u64() {
         None if value.is_null() => Ok(default),
@@ -231,7 +231,7 @@ fn number(value: &Json, member: &str, low: u64, high: u64, default: u64) -> Resu
     }
 }
 
-/// The target of a schedule, with what AWS fills in.
+/// The target of a schedule, with the defaults that AWS adds.
 fn target(input: &Json) -> Answer {
     let mut target = input["Target"].clone();
     for (member, name) in [("Arn", "target.arn"), ("RoleArn", "target.roleArn")] {
@@ -253,7 +253,7 @@ fn target(input: &Json) -> Answer {
     Ok(target)
 }
 
-/// Checks what a target is given: for some services it must be JSON.
+/// Checks the input of a target. For some services it must be JSON.
 fn check_input(service: &str, input: &Json) -> Result<(), Refusal> {
     let Some(given) = input.as_str() else { return Ok(()) };
     if given.is_empty() || given.len() > LONGEST_INPUT {
@@ -265,7 +265,7 @@ fn check_input(service: &str, input: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks what is started in a cluster, which belongs to a target that is one, and to no other.
+/// Checks the ECS parameters. A cluster as target requires them, and other targets refuse them.
 fn check_ecs(service: &str, ecs: &Json) -> Result<(), Refusal> {
     let refused = |message: &str| refuse("ValidationException", message);
     match (service == "ecs", ecs.is_null()) {
@@ -304,7 +304,7 @@ fn check_ecs(service: &str, ecs: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks a window; minutes belong to a flexible one, and to no other.
+/// Checks a time window. Only a flexible window has minutes.
 fn window(input: &Json) -> Answer {
     let window = &input["FlexibleTimeWindow"];
     let minutes = &window["MaximumWindowInMinutes"];
@@ -316,8 +316,7 @@ fn window(input: &Json) -> Answer {
     if fits { Ok(window.clone()) } else { invalid("flexibleTimeWindow", &window.to_string()) }
 }
 
-/// A schedule as it is created or updated, with what AWS fills in: what is left out is not kept from
-/// before.
+/// A created or updated schedule, with the defaults that AWS adds. An update resets omitted members.
 fn described(group: &str, name: &str, input: &Json) -> Answer {
     let expression = text(input, "ScheduleExpression");
     if !is_expression(expression) {
@@ -344,7 +343,7 @@ fn described(group: &str, name: &str, input: &Json) -> Answer {
     }))
 }
 
-/// Checks that the scheduler can work in the role of a target.
+/// Checks that EventBridge Scheduler can assume the role of the target.
 fn check_role(cloud: &Cloud, schedule: &Json) -> Result<(), Refusal> {
     if iam::assumable(cloud, text(&schedule["Target"], "RoleArn"), "scheduler.amazonaws.com") {
         return Ok(());
@@ -360,7 +359,7 @@ fn create_schedule(cloud: &mut Cloud, input: &Json) -> Answer {
     let described = described(group, name, input)?;
     let made = json!({ "ScheduleArn": schedule_arn(group, name) });
     if let Some(existing) = active(cloud, group)?.schedules.get(name) {
-        // The same call again carries the token of the first.
+        // A retry of a call has the token of the first attempt.
         let same = !token.is_empty() && existing.token == token && existing.described == described;
         return if same { Ok(made) } else { conflict(format!("Schedule {name} already exists.")) };
     }

@@ -18,37 +18,37 @@ pub(super) struct State {
 
 #[derive(Clone, Debug)]
 struct Machine {
-    /// What was chosen for it, with what AWS fills in.
+    /// Its settings, with the defaults that AWS adds.
     settings: Json,
     tags: Tags,
-    /// When it was deleted: it goes some time later.
+    /// The time of its delete call. It disappears after `LINGERS`.
     deleted: Option<Duration>,
 }
 
-/// How long a state machine is being deleted.
+/// The duration of a delete.
 const LINGERS: Duration = Duration::from_secs(5);
-/// The time of everything, in seconds since 1970.
+/// The time of every change, in seconds since 1970.
 const DATE: u64 = 1_767_225_600;
-/// The longest name.
+/// The maximum length of a name.
 const LONGEST_NAME: usize = 80;
-/// The longest definition, in bytes.
+/// The maximum size of a definition, in bytes.
 const LONGEST_DEFINITION: usize = 1_048_576;
-/// What may be updated.
+/// The members that an update can change.
 const MUTABLE: [&str; 5] =
     ["definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"];
 const STANDARD: &str = "STANDARD";
 const EXPRESS: &str = "EXPRESS";
 
-/// What a role must be allowed, so that executions are logged.
+/// The actions that a role needs for logs of executions.
 const TO_LOG: [&str; 4] = [
     "logs:CreateLogDelivery",
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
     "logs:PutResourcePolicy",
 ];
-/// What a role must be allowed, so that Step Functions hears of what a state waits for.
+/// The actions that a role needs to wait for tasks and executions.
 const TO_WAIT: [&str; 3] = ["events:DescribeRule", "events:PutRule", "events:PutTargets"];
-/// What is waited for with a rule of EventBridge.
+/// The integrations for which Step Functions waits with an EventBridge rule.
 const HEARD_OF: [&str; 2] = ["ecs:runTask.sync", "states:startExecution.sync"];
 
 fn arn(name: &str) -> String {
@@ -56,7 +56,7 @@ fn arn(name: &str) -> String {
 }
 
 impl State {
-    /// Those being deleted are not counted: nobody has to delete them.
+    /// The state machines, except those that are being deleted.
     pub(super) fn items(&self) -> Vec<Item> {
         let live = self.machines.iter().filter(|(_, machine)| machine.deleted.is_none());
         live.map(|(name, machine)| {
@@ -68,7 +68,7 @@ impl State {
         .collect()
     }
 
-    /// The state machines at this time: what was deleted long enough ago is gone.
+    /// The state machines at this time, after finished deletes.
     fn at(&mut self, now: Duration) -> &mut BTreeMap<String, Machine> {
         self.machines.retain(|_, machine| machine.deleted.is_none_or(|at| now < at + LINGERS));
         &mut self.machines
@@ -86,7 +86,7 @@ impl Machine {
     }
 }
 
-/// A member that is missing or not as it must be.
+/// Refuses a member that is missing or invalid.
 fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
     let message =
         format!("1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint");
@@ -124,7 +124,7 @@ fn name_in<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     }
 }
 
-/// The state machine that is meant, which is not being deleted.
+/// The state machine of a call. It must not be in deletion.
 fn active<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Machine, Refusal> {
     let name = name_in(input, "stateMachineArn")?;
     let now = cloud.now;
@@ -139,7 +139,7 @@ fn missing<T>(name: &str) -> Result<T, Refusal> {
     refuse("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{}'", arn(name)))
 }
 
-/// The state machine whose tags are meant.
+/// The state machine of a call on tags.
 fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Machine, Refusal> {
     let name = name_in(input, "resourceArn")?;
     let now = cloud.now;
@@ -170,7 +170,7 @@ fn definition<'a>(input: &'a Json, kind: &str) -> Result<&'a str, Refusal> {
     refuse("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", told.join(", ")))
 }
 
-/// How executions are logged. Where they are not, the log group is not looked at.
+/// The logging configuration. With level `OFF`, the log group is not checked.
 fn logging(given: &Json) -> Answer {
     let level = given["level"].as_str().unwrap_or("OFF");
     if !["ALL", "ERROR", "FATAL", "OFF"].contains(&level) {
@@ -194,7 +194,7 @@ fn not_logged<T>(why: &str) -> Result<T, Refusal> {
     refuse("InvalidLoggingConfiguration", format!("Invalid Logging Configuration: {why}"))
 }
 
-/// The name of the log group that a destination is.
+/// The name of the log group of a destination.
 fn log_group(destination: &Json) -> Result<&str, Refusal> {
     let given = text(&destination["cloudWatchLogsLogGroup"], "logGroupArn");
     if given.is_empty() {
@@ -231,7 +231,8 @@ fn encryption(given: &Json) -> Answer {
     }
 }
 
-/// Checks that Step Functions can take on the role, and do in it what the settings ask for.
+/// Checks that Step Functions can assume the role, and that the role allows the actions that the settings
+/// need.
 fn check_role(cloud: &Cloud, settings: &Json) -> Result<(), Refusal> {
     let role = text(settings, "roleArn");
     if !iam::assumable(cloud, role, "states.amazonaws.com") {
@@ -254,7 +255,7 @@ fn check_role(cloud: &Cloud, settings: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a state waits for what only a rule of EventBridge tells of.
+/// Returns true if a state waits for an integration in `HEARD_OF`.
 fn waits(part: &Json) -> bool {
     let resource = text(part, "Resource");
     HEARD_OF.iter().any(|heard_of| resource.contains(heard_of))
@@ -262,7 +263,8 @@ fn waits(part: &Json) -> bool {
         || part.as_object().is_some_and(|members| members.values().any(waits))
 }
 
-/// One that exists is answered, if it is the same but for role and tags; these stay as they are.
+/// Creates a state machine. An existing one is returned if only the role or the tags differ. They stay
+/// unchanged.
 fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = new_name(input)?;
     let kind = input["type"].as_str().unwrap_or(STANDARD);
@@ -340,7 +342,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "UpdateStateMachine" => update(cloud, input),
         "DeleteStateMachine" => {
             let name = name_in(input, "stateMachineArn")?;
-            // One that does not exist is no error.
+            // A missing state machine is not an error.
             if let Some(machine) = cloud.sfn.at(now).get_mut(name) {
                 machine.deleted.get_or_insert(now);
             }
@@ -379,7 +381,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     }
 }
 
-/// Something wrong with a definition.
+/// An error in a definition.
 struct Fault {
     code: &'static str,
     message: String,
@@ -407,7 +409,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What counts for all states of a definition.
+/// The properties that apply to all states of a definition.
 #[derive(Clone, Copy)]
 struct Dialect {
     express: bool,
@@ -417,7 +419,7 @@ struct Dialect {
 /// Fields of every state.
 const EVERY: &str = "Comment QueryLanguage Type";
 
-/// The types of states: the fields of each, those that go with JSONPath only, and those with JSONata only.
+/// A type of state: its name, its fields, its fields for JSONPath only, and its fields for JSONata only.
 type Shape = (&'static str, &'static str, &'static str, &'static str);
 const SHAPES: [Shape; 8] = [
     (
@@ -447,12 +449,12 @@ const SHAPES: [Shape; 8] = [
     ),
 ];
 
-/// Whether a field is among these.
+/// Returns true if a list, separated by spaces, contains the field.
 fn has(fields: &str, field: &str) -> bool {
     fields.split(' ').any(|known| known == field)
 }
 
-/// Everything that is wrong with a definition.
+/// All errors in a definition.
 fn faults(definition: &str, kind: &str) -> Vec<Fault> {
     let mut found = Vec::new();
     match serde_json::from_str::<Json>(definition) {
@@ -474,7 +476,7 @@ fn items(value: &Json) -> &[Json] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Checks the states of a machine, or of what is a machine within a state: transitions do not lead out of it.
+/// Checks the states of a machine, a branch or an item processor. Transitions must stay inside it.
 fn check_machine(machine: &Json, at: &str, dialect: Dialect, found: &mut Vec<Fault>) {
     let Some(states) = machine["States"].as_object().filter(|states| !states.is_empty()) else {
         found.push(Fault::schema("The field 'States' should be non-empty", format!("{at}/States")));
@@ -496,7 +498,7 @@ fn check_machine(machine: &Json, at: &str, dialect: Dialect, found: &mut Vec<Fau
     }
 }
 
-/// Where a state leads to, each with the place that says so.
+/// The targets of a state, each with the location of the transition.
 fn transitions<'a>(state: &'a Json, at: &str) -> Vec<(String, &'a str)> {
     let mut targets = Vec::new();
     for member in ["Next", "Default"] {
@@ -580,7 +582,7 @@ fn check_task(state: &Json, at: &str, dialect: Dialect, found: &mut Vec<Fault>) 
     }
 }
 
-/// What is tried again, and what is caught: `States.ALL` stands alone, and at the end.
+/// Checks `Retry` and `Catch`: `States.ALL` must stand alone in the last entry.
 fn check_handlers(state: &Json, at: &str, found: &mut Vec<Fault>) {
     for member in ["Retry", "Catch"] {
         let handlers = items(&state[member]);
@@ -598,7 +600,7 @@ fn check_handlers(state: &Json, at: &str, found: &mut Vec<Fault>) {
     }
 }
 
-/// A member whose name ends in `.$` is a path, or a call of a function.
+/// Checks that each member whose name ends in `.$` is a path or an intrinsic function.
 fn check_paths(value: &Json, at: &str, found: &mut Vec<Fault>) {
     for (name, value) in value.as_object().into_iter().flatten() {
         let path = |text: &str| text.starts_with('$') || text.starts_with("States.");

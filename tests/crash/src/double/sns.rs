@@ -1,4 +1,4 @@
-//! SNS: topics, their policies, and what gets their messages.
+//! SNS: topics, their policies and their subscriptions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use super::{
     text, text_list, unknown,
 };
 
-/// Attributes of a topic or a subscription: all are texts.
+/// Attributes of a topic or a subscription. All values are strings.
 type Attributes = BTreeMap<String, String>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     topics: BTreeMap<String, Topic>,
-    /// When a topic of that name was deleted.
+    /// The time at which a topic of that name was deleted.
     deleted: BTreeMap<String, Duration>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Topic {
-    /// What was chosen for it, and its policy.
+    /// The attributes that the client chose, and its policy.
     attributes: Attributes,
     tags: Tags,
     subscriptions: Vec<Subscription>,
@@ -33,31 +33,31 @@ struct Subscription {
     arn: String,
     protocol: String,
     endpoint: String,
-    /// What was chosen for it.
+    /// The attributes that the client chose.
     attributes: Attributes,
     deleted: Option<Duration>,
 }
 
-/// How long lists still tell of what was deleted.
+/// The time for which lists still contain a deleted object.
 const LINGERS: Duration = Duration::from_secs(3);
-/// The id of the policy that every topic begins with.
+/// The id of the default policy of a topic.
 const DEFAULT_POLICY: &str = "__default_policy_ID";
-/// How a topic is called that keeps its order.
+/// The suffix of the name of a FIFO topic.
 const FIFO: &str = ".fifo";
-/// How many characters the name that mails show may have.
+/// The maximum length of a display name, in characters.
 const DISPLAY_NAME: usize = 100;
-/// Protocols whose subscriptions work at once.
+/// Protocols whose subscriptions need no confirmation.
 const TRUSTED: [&str; 5] = ["application", "firehose", "lambda", "sms", "sqs"];
-/// Protocols whose subscribers must say that they want the messages.
+/// Protocols whose subscriptions must be confirmed.
 const ASKED: [&str; 4] = ["email", "email-json", "http", "https"];
-/// Protocols that can carry a message as it is.
+/// Protocols that support raw message delivery.
 const RAW: [&str; 4] = ["firehose", "http", "https", "sqs"];
 
 fn arn(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// The policy that SNS gives every topic.
+/// The policy that SNS attaches to a new topic.
 fn default_policy(name: &str) -> String {
     let actions = [
         "SNS:GetTopicAttributes",
@@ -115,7 +115,7 @@ impl Topic {
         self.attributes.contains_key("FifoTopic")
     }
 
-    /// What GetTopicAttributes answers.
+    /// The answer of GetTopicAttributes.
     fn described(&self, arn: &str) -> Attributes {
         let alive = || self.subscriptions.iter().filter(|subscription| subscription.deleted.is_none());
         let pending = alive().filter(|subscription| subscription.is_pending()).count();
@@ -148,10 +148,10 @@ impl Subscription {
         settings
     }
 
-    /// What GetSubscriptionAttributes answers.
+    /// The answer of GetSubscriptionAttributes.
     fn described(&self) -> Attributes {
         let mut attributes = self.attributes.clone();
-        // Without a filter its scope is not told; with one, the default is.
+        // SNS returns the scope of a filter only with a filter. It then returns the default, too.
         if !attributes.contains_key("FilterPolicy") {
             attributes.remove("FilterPolicyScope");
         } else if !attributes.contains_key("FilterPolicyScope") {
@@ -171,7 +171,7 @@ impl Subscription {
         attributes
     }
 
-    /// What lists tell of it.
+    /// Its entry in lists.
     fn listed(&self, topic: &str) -> Json {
         let arn = match (self.deleted, self.is_pending()) {
             (Some(_), _) => "Deleted",
@@ -188,12 +188,12 @@ impl Subscription {
     }
 }
 
-/// A parameter that is missing or not as it must be.
+/// Refuses a parameter that is missing or invalid.
 fn invalid<T>(what: &str) -> Result<T, Refusal> {
     refuse("InvalidParameter", format!("Invalid parameter: {what}"))
 }
 
-/// The topic that a member names; the refusal when there is none is another for calls about tags.
+/// The topic that a member names. Calls on tags refuse a missing topic with another code.
 fn named<'a>(
     cloud: &'a mut Cloud,
     input: &Json,
@@ -213,12 +213,12 @@ fn topic<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Topic, Refusa
     named(cloud, input, "TopicArn", ("NotFound", "Topic does not exist"))
 }
 
-/// The topic whose tags are meant.
+/// The topic of a call on tags.
 fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Topic, Refusal> {
     named(cloud, input, "ResourceArn", ("ResourceNotFound", "Resource does not exist"))
 }
 
-/// The subscription that is meant: the ARN must be one.
+/// The subscription of a call, if it exists. The ARN must be valid.
 fn subscription<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<Option<&'a mut Subscription>, Refusal> {
     let arn = text(input, "SubscriptionArn");
     if arn.split(':').count() < 6 {
@@ -235,7 +235,7 @@ fn existing<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Subscripti
     }
 }
 
-/// Attributes that a call gives.
+/// The attributes of a call.
 fn given(input: &Json) -> Attributes {
     tag_pairs(&input["Attributes"]["entry"], "key", "value")
 }
@@ -249,7 +249,7 @@ fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
     invalid("Topic Name")
 }
 
-/// Checks an attribute of a topic that can be changed.
+/// Checks a mutable attribute of a topic.
 fn check_attribute(fifo: bool, attribute: &str, value: &str) -> Result<(), Refusal> {
     match attribute {
         "DisplayName" if value.chars().count() > DISPLAY_NAME => invalid("DisplayName"),
@@ -270,7 +270,7 @@ fn check_attribute(fifo: bool, attribute: &str, value: &str) -> Result<(), Refus
     }
 }
 
-/// Checks the policy of a topic. It names actions one by one: a wildcard stands for some that no topic has.
+/// Checks the policy of a topic. A wildcard is refused, because it includes actions that topics do not have.
 fn check_policy(text: &str) -> Result<(), Refusal> {
     let policy = parsed(text);
     let Some(statements) = policy["Statement"].as_array() else { return invalid("Policy Error: null") };
@@ -286,7 +286,7 @@ fn check_policy(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What exists with the same attributes and tags is answered as if it was new.
+/// Creates a topic. An existing one with the same attributes and tags is returned as if it were new.
 fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = text(input, "Name");
     let (mut given, tags) = (given(input), tag_pairs(&input["Tags"], "Key", "Value"));
@@ -331,7 +331,7 @@ fn set_topic_attribute(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-/// Deletes a topic with its subscriptions. One that does not exist is no error.
+/// Deletes a topic with its subscriptions. A missing topic is not an error.
 fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
     let Some(name) = text(input, "TopicArn").strip_prefix(&arn("")) else { return invalid("TopicArn") };
     if cloud.sns.topics.remove(name).is_some() {
@@ -347,9 +347,9 @@ fn list(cloud: &Cloud) -> Json {
     json!({ "Topics": topics })
 }
 
-/// Checks where messages go.
+/// Checks the protocol and the endpoint of a subscription.
 fn check_endpoint(fifo: bool, protocol: &str, endpoint: &str) -> Result<(), Refusal> {
-    // A topic that keeps its order sends to queues only.
+    // A FIFO topic delivers to queues only.
     let known = TRUSTED.contains(&protocol) || ASKED.contains(&protocol);
     if !known || fifo && protocol != "sqs" {
         return invalid(&format!("Invalid protocol type: {protocol}"));
@@ -367,7 +367,7 @@ fn check_endpoint(fifo: bool, protocol: &str, endpoint: &str) -> Result<(), Refu
     }
 }
 
-/// Checks the attributes of a subscription, which must fit each other.
+/// Checks the attributes of a subscription, and that they fit each other.
 fn check_subscription(protocol: &str, attributes: &Attributes) -> Result<(), Refusal> {
     for (attribute, value) in attributes {
         match attribute.as_str() {
@@ -410,7 +410,7 @@ fn check_filter(filter: &Json, attributes: &Attributes) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What exists with the same attributes is answered as if it was new.
+/// Creates a subscription. An existing one with the same attributes is returned as if it were new.
 fn subscribe(cloud: &mut Cloud, input: &Json) -> Answer {
     let (protocol, endpoint) = (text(input, "Protocol"), text(input, "Endpoint"));
     let mut given = given(input);
@@ -458,7 +458,7 @@ fn set_subscription_attribute(cloud: &mut Cloud, input: &Json) -> Answer {
             attributes.insert(attribute.to_owned(), value.to_owned());
             check_subscription(&subscription.protocol, &attributes)?;
         }
-        // No value takes it off; the filter is taken off by one that matches everything.
+        // An omitted value removes a redrive policy. A filter is removed by one that matches everything.
         None if attribute == "RedrivePolicy" => {
             attributes.remove(attribute);
         }
@@ -477,7 +477,7 @@ fn list_subscriptions(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({ "Subscriptions": listed.collect::<Vec<_>>() }))
 }
 
-/// One that does not exist is no error.
+/// Deletes a subscription. A missing one is not an error.
 fn unsubscribe(cloud: &mut Cloud, input: &Json) -> Answer {
     let now = cloud.now;
     if let Some(subscription) = subscription(cloud, input)? {
@@ -489,7 +489,7 @@ fn unsubscribe(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-/// Attributes in an answer.
+/// The attributes in the form of an answer.
 fn entries(attributes: &Attributes) -> Json {
     json!({ "Attributes": pair_list(attributes, "key", "value") })
 }

@@ -1,4 +1,4 @@
-//! SQS.
+//! SQS: queues and their policies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) queues: BTreeMap<String, Queue>,
-    /// When a queue of that name was deleted.
+    /// The time at which a queue of that name was deleted.
     deleted: BTreeMap<String, Duration>,
 }
 
@@ -24,9 +24,9 @@ pub(super) struct Queue {
     messages: usize,
 }
 
-/// How long a name is not free after a delete.
+/// The time after a delete in which the name cannot be used again.
 const RECENTLY: Duration = Duration::from_secs(60);
-/// How long a deleted queue is still seen.
+/// The time for which a deleted queue stays visible.
 const LINGERS: Duration = Duration::from_secs(2);
 
 const MISSING: &str = "The specified queue does not exist.";
@@ -39,13 +39,13 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("ReceiveMessageWaitTimeSeconds", "0"),
     ("SqsManagedSseEnabled", "true"),
 ];
-/// What a queue has that keeps its order, beside these.
+/// Further defaults of a FIFO queue.
 const FIFO_DEFAULTS: [(&str, &str); 3] = [
     ("ContentBasedDeduplication", "false"),
     ("DeduplicationScope", "queue"),
     ("FifoThroughputLimit", "perQueue"),
 ];
-/// Attributes that are numbers, and between which they lie.
+/// Attributes that are numbers, with their minimum and maximum.
 const NUMBERS: [(&str, u32, u32); 6] = [
     ("VisibilityTimeout", 0, 43_200),
     ("MaximumMessageSize", 1024, 1_048_576),
@@ -54,13 +54,13 @@ const NUMBERS: [(&str, u32, u32); 6] = [
     ("ReceiveMessageWaitTimeSeconds", 0, 20),
     ("KmsDataKeyReusePeriodSeconds", 60, 86_400),
 ];
-/// Attributes that are something else.
+/// Attributes of other types.
 const OTHERS: [&str; 6] =
     ["FifoQueue", "KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled"];
-/// Policies of a queue that are items of their own.
+/// Policies of a queue that count as separate items.
 const POLICIES: [(&str, &str); 2] =
     [("Policy", "queue policy"), ("RedriveAllowPolicy", "queue redrive allow policy")];
-/// How a queue is called that keeps its order.
+/// The suffix of the name of a FIFO queue.
 const FIFO: &str = ".fifo";
 
 fn arn(name: &str) -> String {
@@ -89,7 +89,7 @@ impl State {
 }
 
 impl Queue {
-    /// Its attributes, without what is an item of its own.
+    /// Its attributes, except those that are separate items.
     fn settings(&self) -> Json {
         let apart = |name: &str| name == "QueueArn" || POLICIES.iter().any(|(policy, _)| *policy == name);
         let attributes = self.attributes.iter().filter(|(name, value)| !apart(name) && !value.is_empty());
@@ -109,7 +109,7 @@ fn queue<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Queue, Refusa
     }
 }
 
-/// Checks the name of a new queue, which tells whether it keeps its order.
+/// Checks the name of a new queue. Only the name of a FIFO queue has the suffix.
 fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let plain = if fifo { name.strip_suffix(FIFO).unwrap_or_default() } else { name };
@@ -125,14 +125,14 @@ fn check_name(name: &str, fifo: bool) -> Result<(), Refusal> {
     refuse("InvalidParameterValue", message)
 }
 
-/// Checks attributes of a queue of this name: each by itself.
+/// Checks each attribute of a queue by itself.
 fn check(cloud: &Cloud, name: &str, given: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let fifo = name.ends_with(FIFO);
     for (attribute, value) in given {
         let number = NUMBERS.iter().find(|(known, ..)| known == attribute);
         let of_fifo = FIFO_DEFAULTS.iter().any(|(known, _)| known == attribute);
         let known = number.is_some() || OTHERS.contains(&attribute.as_str()) || of_fifo && fifo;
-        // That a queue is a standard one is said by saying nothing.
+        // A standard queue omits `FifoQueue`.
         if !known || attribute == "FifoQueue" && !(fifo && value == "true") {
             return refuse("InvalidAttributeName", format!("Unknown Attribute {attribute}."));
         }
@@ -163,13 +163,13 @@ fn check(cloud: &Cloud, name: &str, given: &BTreeMap<String, String>) -> Result<
     Ok(())
 }
 
-/// What is wrong with where a queue's dead letters go.
+/// The error in a redrive policy, if any.
 fn redrive_fault(cloud: &Cloud, name: &str, policy: &Json) -> Option<String> {
     let (target, count) = (text(policy, "deadLetterTargetArn"), &policy["maxReceiveCount"]);
     if target.is_empty() || count.is_null() {
         return Some("Redrive policy does not contain mandatory attributes.".to_owned());
     }
-    // It may be a text.
+    // The count may be a string.
     let count: Option<u64> = count.as_u64().or_else(|| count.as_str()?.parse().ok());
     if count.is_none_or(|count| !(1..=1000).contains(&count)) {
         return Some("Invalid value for maxReceiveCount.".to_owned());
@@ -189,7 +189,7 @@ fn redrive_fault(cloud: &Cloud, name: &str, policy: &Json) -> Option<String> {
     (!allowed).then(|| "Source queue is not allowed by the target's redrive allow policy.".to_owned())
 }
 
-/// What is wrong with whose dead letters a queue may hold.
+/// The error in a redrive allow policy, if any.
 fn redrive_allow_fault(policy: &Json) -> Option<String> {
     let queues = text_list(&policy["sourceQueueArns"]);
     let fits = match text(policy, "redrivePermission") {
@@ -222,7 +222,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             check_name(&name, given.get("FifoQueue").is_some_and(|value| value == "true"))?;
             check(cloud, &name, &given)?;
             if let Some(queue) = cloud.sqs.queues.get(&name) {
-                // The same queue again is no error; tags are not looked at.
+                // Creating the same queue again is not an error. Its tags are not compared.
                 return if given.iter().all(|(key, value)| queue.attributes.get(key) == Some(value)) {
                     Ok(json!({ "QueueUrl": url(&name) }))
                 } else {

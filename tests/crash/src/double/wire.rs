@@ -1,4 +1,4 @@
-//! AWS's protocols, as far as calls need them: a request becomes a [`Call`], an answer becomes a response.
+//! The AWS protocols of the services: decodes a request into a [`Call`], and encodes an answer.
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Answer, Call, Refusal, apigatewayv2, lambda, s3, scheduler};
 
-/// How a service speaks.
+/// The protocol of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// JSON, the operation in a header.
@@ -17,7 +17,7 @@ pub(crate) enum Protocol {
     Cbor,
     /// A form, answered in XML.
     Query,
-    /// A form, answered in XML: EC2's own dialect.
+    /// A form, answered in XML, in the dialect of EC2.
     Ec2,
     /// JSON, the operation in method and path.
     RestJson,
@@ -25,18 +25,18 @@ pub(crate) enum Protocol {
     S3,
 }
 
-/// What a request is, without its protocol.
+/// A decoded request.
 pub(crate) struct Read {
-    /// The protocol that its answer is written in.
+    /// The protocol of the answer.
     pub(crate) protocol: Protocol,
     /// The call.
     pub(crate) call: Call,
 }
 
-/// A route of a service whose operations are told by method and path: `/functions/{FunctionName}`.
+/// A route of a REST service: method, path and operation. A path is e.g. `/functions/{FunctionName}`.
 pub(super) type Route = (&'static str, &'static str, &'static str);
 
-/// Reads a request. One that no protocol has is a defect of the double: it panics, and names it.
+/// Decodes a request. Panics on a request that the double does not implement.
 pub(crate) fn read(request: &HttpRequest) -> Read {
     let authorization = request.headers().get("authorization").unwrap_or_default();
     // `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
@@ -86,7 +86,7 @@ pub(crate) fn read(request: &HttpRequest) -> Read {
     Read { protocol, call: Call { service, operation, input } }
 }
 
-/// Path and query of an address; both without percent signs in the query's values.
+/// The path and the query of a URI. Keys and values of the query are percent-decoded.
 fn address(uri: &str) -> (String, Vec<(String, String)>) {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let rest = rest.find(['/', '?']).map_or("", |start| &rest[start..]);
@@ -133,7 +133,7 @@ fn route(
                     other => *other = value.as_str().into(),
                 }
             }
-            // A member that is given once is no list, except what is one by its name.
+            // A parameter that occurs once is not a list, unless its name ends in `keys`.
             for (key, _) in query {
                 if let Some(Json::Array(values)) = input.get(key)
                     && !key.to_ascii_lowercase().ends_with("keys")
@@ -149,7 +149,7 @@ fn route(
     panic!("the double has no route for {method} {path}");
 }
 
-/// A form as members: `Tags.member.1.Key` and `Filter.1.Value.2` are lists of what follows the number.
+/// Decodes a form. `Tags.member.1.Key` becomes a list of objects, and `Filter.1.Value.2` a list in a list.
 fn form(body: &str) -> Json {
     let mut root = Json::Object(Map::new());
     for (key, value) in pairs(body) {
@@ -180,7 +180,7 @@ fn form(body: &str) -> Json {
     root
 }
 
-/// Writes an answer.
+/// Encodes an answer.
 pub(crate) fn write(read: &Read, answer: &Answer) -> HttpResponse {
     match answer {
         Ok(output) => written(read, output),
@@ -189,7 +189,7 @@ pub(crate) fn write(read: &Read, answer: &Answer) -> HttpResponse {
 }
 
 fn respond(status: u16, content: &'static str, body: Vec<u8>) -> HttpResponse {
-    let status = status.try_into().expect("a status of HTTP");
+    let status = status.try_into().expect("a valid HTTP status");
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     response.headers_mut().insert("content-type", content);
     response.headers_mut().insert("x-amzn-requestid", "00000000-0000-0000-0000-000000000000");
@@ -227,13 +227,13 @@ fn written(read: &Read, output: &Json) -> HttpResponse {
 
 fn cbor(status: u16, body: &Json) -> HttpResponse {
     let mut bytes = Vec::new();
-    ciborium::into_writer(&to_cbor(body), &mut bytes).expect("memory takes it");
+    ciborium::into_writer(&to_cbor(body), &mut bytes).expect("a write to memory cannot fail");
     let mut response = respond(status, "application/cbor", bytes);
     response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
     response
 }
 
-// By hand: a number of `serde_json` with all its digits is a map to serde.
+// Written by hand: with `arbitrary_precision`, serde sees a number of `serde_json` as a map.
 
 fn to_cbor(value: &Json) -> Cbor {
     match value {
@@ -269,7 +269,7 @@ fn from_cbor(value: &Cbor) -> Json {
 
 fn refused(read: &Read, refusal: &Refusal) -> HttpResponse {
     let Refusal { status, code, message } = refusal;
-    // Services that once spoke the query protocol tell the code of that in a header; the type is the new name.
+    // Services that once used the query protocol return its error code in a header. The type is the new name.
     let (kind, _) = code.rsplit_once('.').map_or((code.as_str(), ""), |(_, last)| (last, ""));
     let json = serde_json::json!({ "__type": kind, "message": message, "Message": message });
     let mut response = match read.protocol {
@@ -310,14 +310,14 @@ fn refused(read: &Read, refusal: &Refusal) -> HttpResponse {
     response
 }
 
-/// Members as elements; the items of a list are elements of this name.
+/// Encodes members as elements. The items of a list become elements with this name.
 fn xml(value: &Json, item: &str) -> String {
     match value {
         Json::Null => String::new(),
         Json::String(text) => escape(text),
         Json::Array(items) => {
             let items = items.iter().map(|value| {
-                // A map is a list of these.
+                // A map is a list of entries.
                 let of_map = item == "member" && value.get("key").is_some();
                 let name = if of_map { "entry" } else { item };
                 format!("<{name}>{}</{name}>", xml(value, item))
@@ -333,7 +333,7 @@ fn xml(value: &Json, item: &str) -> String {
     }
 }
 
-/// A text in XML.
+/// Escapes a string for XML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

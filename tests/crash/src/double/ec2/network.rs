@@ -1,4 +1,4 @@
-//! What is there from the beginning: VPCs and their subnets.
+//! Predefined VPCs and their subnets.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ pub(super) struct Vpc {
     pub(super) id: &'static str,
     block: &'static str,
     pub(super) default: bool,
-    /// The id of the group that came with it.
+    /// The id of its default security group.
     pub(super) group: &'static str,
 }
 

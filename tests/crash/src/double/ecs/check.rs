@@ -1,11 +1,11 @@
-//! What ECS checks before it registers a task definition.
+//! The checks of a task definition before ECS registers it.
 
 use serde_json::Value as Json;
 
 use super::super::{Cloud, Refusal, text, text_list};
 use super::{client, well_named};
 
-/// What Fargate lets a container have to stop in, in seconds.
+/// The longest stop timeout of a container on Fargate, in seconds.
 const LONGEST_STOP: u64 = 120;
 
 pub(super) fn check(cloud: &Cloud, input: &Json) -> Result<(), Refusal> {
@@ -66,7 +66,7 @@ fn check_fargate(input: &Json, containers: &[Json]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What Fargate does before a container runs, it does with the execution role.
+/// Fargate pulls images, reads secrets and creates log streams with the execution role.
 fn check_needs_execution_role(input: &Json, container: &Json) -> Result<(), Refusal> {
     if !text(input, "executionRoleArn").is_empty() {
         return Ok(());
@@ -85,7 +85,7 @@ fn check_needs_execution_role(input: &Json, container: &Json) -> Result<(), Refu
     client(format!("Fargate requires task definition to have execution role ARN to support {needing}."))
 }
 
-/// Whether Fargate has tasks of so many CPU units with so many MiB of memory.
+/// Returns true if Fargate offers this combination of CPU units and memory in MiB.
 fn offered(cpu: u64, memory: u64) -> bool {
     let (sizes, step) = match cpu {
         256 => return matches!(memory, 512 | 1024 | 2048),

@@ -13,7 +13,7 @@ fn task(cluster: &str, id: &str, stopped: bool) -> Json {
     })
 }
 
-/// Tasks run until they are told to stop: what they do is nothing to the double.
+/// Starts tasks. They run until they are stopped. The double runs no containers.
 pub(super) fn run_task(cloud: &mut Cloud, input: &Json) -> Answer {
     let cluster = cluster_name(text(input, "cluster"));
     live_cluster(cloud, cluster)?;

@@ -1,4 +1,4 @@
-//! What the service's model asks of requests.
+//! Constraints of the service's model on requests.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{Refusal, refuse, text};
 
-/// A member that breaks a constraint of the service's model.
+/// Refuses a member that violates a constraint of the service's model.
 pub(super) fn invalid<T>(member: &str, value: &str, constraint: &str) -> Result<T, Refusal> {
     let (first, rest) = member.split_at(1);
     let member = first.to_ascii_lowercase() + rest;
@@ -19,7 +19,7 @@ pub(super) fn invalid<T>(member: &str, value: &str, constraint: &str) -> Result<
     )
 }
 
-/// A member that a call needs.
+/// A required member of a call.
 pub(super) fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
     match text(input, member) {
         "" => invalid(member, "null", "Member must not be null"),
@@ -27,7 +27,7 @@ pub(super) fn required<'a>(input: &'a Json, member: &str) -> Result<&'a str, Ref
     }
 }
 
-/// A number, if it is given, has bounds.
+/// Checks the bounds of a number, if it is set.
 pub(super) fn within(input: &Json, member: &str, range: RangeInclusive<i64>) -> Result<(), Refusal> {
     match input[member].as_i64() {
         Some(value) if value < *range.start() => {
@@ -42,7 +42,7 @@ pub(super) fn within(input: &Json, member: &str, range: RangeInclusive<i64>) -> 
     }
 }
 
-/// Names that AWS lets a client choose for functions and statements.
+/// Checks the name that a client chose for a function or a statement.
 pub(super) fn named(input: &Json, member: &str, longest: usize) -> Result<(), Refusal> {
     let name = required(input, member)?;
     let plain = name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '-' | '_'));

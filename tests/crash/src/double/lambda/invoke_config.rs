@@ -1,4 +1,4 @@
-//! What a function does with asynchronous invocations that fail.
+//! The configuration of asynchronous invocations: retries and destinations.
 
 use serde_json::{Value as Json, json};
 
@@ -15,7 +15,7 @@ pub(super) fn put(cloud: &mut Cloud, input: &Json) -> Answer {
     owner.active(cloud.now)?;
     let destination = |member: &str| text(&input["DestinationConfig"][member], "Destination");
     for arn in ["OnSuccess", "OnFailure"].map(destination) {
-        // Lambda tries whether the function could send there.
+        // Lambda checks that the role can send to the queue.
         if arn.starts_with("arn:aws:sqs:") && !iam::allows(cloud, owner.role(), "sqs:SendMessage") {
             return impossible(format!(
                 "The function's execution role does not have permissions to call SendMessage on {arn}"
@@ -36,7 +36,7 @@ pub(super) fn put(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(config)
 }
 
-/// A function's settings. Without a function there are none either.
+/// The configuration of a function. A missing function has none.
 fn settings<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Option<Json>, Refusal> {
     let name = name_of(required(input, "FunctionName")?);
     match cloud.lambda.functions.get_mut(name) {

@@ -12,20 +12,21 @@ use super::{
 
 #[derive(Clone, Debug)]
 pub(super) struct Mapping {
-    /// What it is said to be, without its state.
+    /// Its configuration, without its state.
     configuration: Json,
     enabled: bool,
     tags: Tags,
-    /// What was last begun on it, and when: `Creating`.
+    /// The last change, e.g. `Creating`.
     change: &'static str,
+    /// The start of the last change.
     since: Duration,
 }
 
 const DELETING: &str = "Deleting";
 
-/// What a mapping holds as calls give it.
+/// Members that a mapping takes from calls unchanged.
 const GIVEN: [&str; 3] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes"];
-/// What one of a stream holds beside.
+/// Further members of the mapping of a stream.
 const OF_STREAM: [&str; 5] = [
     "BisectBatchOnFunctionError",
     "DestinationConfig",
@@ -39,9 +40,9 @@ fn is_queue(source: &str) -> bool {
 }
 
 impl Mapping {
-    /// One that is being deleted counts no more.
+    /// The item of the mapping; `None` while it is being deleted.
     pub(super) fn item(&self) -> Option<Item> {
-        // The stream of a table is named by the time at which it was turned on.
+        // The name of a table's stream contains the time at which it was enabled.
         let source = self.source().split("/stream/").next().unwrap_or_default();
         let name = format!("{}<-{source}", self.function());
         let own = ["UUID", "EventSourceMappingArn", "StateTransitionReason"];
@@ -71,26 +72,26 @@ impl Mapping {
         described
     }
 
-    /// Takes over what a call gives; what it does not give stays.
+    /// Takes the members that a call sets. Omitted members keep their value.
     fn configure(&mut self, input: &Json) {
         for member in GIVEN.iter().chain(&OF_STREAM) {
             if !input[*member].is_null() {
                 self.configuration[*member] = input[*member].clone();
             }
         }
-        // Of a stream without a destination, one is told that goes nowhere.
+        // For a stream without a destination, Lambda returns an empty destination.
         if !is_queue(self.source()) && self.failures().is_empty() {
             self.configuration["DestinationConfig"] = json!({ "OnFailure": {} });
         }
         self.enabled = input["Enabled"].as_bool().unwrap_or(self.enabled);
     }
 
-    /// Where records go that could not be handled.
+    /// The destination of records that failed.
     fn failures(&self) -> &str {
         text(&self.configuration["DestinationConfig"]["OnFailure"], "Destination")
     }
 
-    /// Lambda refuses batches of messages that it would not wait for.
+    /// Lambda refuses large batches of messages without a batching window.
     fn fits(&self) -> Result<(), Refusal> {
         let number = |member: &str| self.configuration[member].as_u64().unwrap_or_default();
         if is_queue(self.source())
@@ -106,7 +107,7 @@ impl Mapping {
     }
 }
 
-/// Mappings whose delete has ended are gone.
+/// Removes the mappings whose delete has finished.
 pub(super) fn finish_deletes(cloud: &mut Cloud) {
     let now = cloud.now;
     cloud.lambda.mappings.retain(|_, mapping| mapping.change != DELETING || mapping.is_busy(now));
@@ -126,7 +127,7 @@ fn mapping<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Mapping, Re
     }
 }
 
-/// A mapping that nothing is at work on; `what` the call wants to do.
+/// A mapping without a change in progress. The refusal names the operation.
 fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json, what: &str) -> Result<&'a mut Mapping, Refusal> {
     let now = cloud.now;
     let mapping = mapping(cloud, input)?;
@@ -139,7 +140,7 @@ fn at_rest<'a>(cloud: &'a mut Cloud, input: &Json, what: &str) -> Result<&'a mut
     Ok(mapping)
 }
 
-/// The function that a mapping is for. Lambda does not say of it that it is not found.
+/// The function of a mapping. For a missing function, Lambda does not return ResourceNotFoundException.
 fn function<'a>(cloud: &'a Cloud, name: &str) -> Result<&'a Function, Refusal> {
     match cloud.lambda.functions.get(name) {
         Some(function) => Ok(function),
@@ -147,7 +148,7 @@ fn function<'a>(cloud: &'a Cloud, name: &str) -> Result<&'a Function, Refusal> {
     }
 }
 
-/// Lambda tries to read the source with the function's role, and whether it may send on what fails.
+/// Lambda checks that the function's role can read the source and send failed records to the destination.
 fn readable(cloud: &mut Cloud, name: &str, mapping: &Mapping) -> Result<(), Refusal> {
     let role = function(cloud, name)?.role().to_owned();
     for (service, action, call) in
@@ -218,7 +219,7 @@ fn sized(input: &Json) -> Result<(), Refusal> {
     within(input, "ParallelizationFactor", 1..=10)
 }
 
-/// What goes with a source, and with no other.
+/// Refuses members that do not fit the type of the source.
 fn belongs(input: &Json, source: &str) -> Result<(), Refusal> {
     let mut of_stream = OF_STREAM.iter().chain(&["StartingPosition"]);
     if is_queue(source)
@@ -337,7 +338,7 @@ pub(super) fn delete(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(mapping.described(now))
 }
 
-/// All of them, or those of a function or a source: of functions that are gone, too.
+/// All mappings, or those of a function or a source. Mappings of deleted functions are included.
 pub(super) fn list(cloud: &Cloud, input: &Json) -> Json {
     let (function, source) = (name_of(text(input, "FunctionName")), text(input, "EventSourceArn"));
     let mappings = cloud.lambda.mappings.values().filter(|mapping| {

@@ -22,7 +22,7 @@ impl Permission {
         Item { kind: "permission", name, tags: None, settings: self.statement.clone() }
     }
 
-    /// Whether a service may invoke the function for an object, and knows that it may.
+    /// Returns true if the statement lets a service invoke the function for an object, and has taken effect.
     pub(super) fn allows(&self, cloud: &Cloud, principal: &str, source_arn: &str) -> bool {
         let action = text(&self.statement, "Action");
         let condition = |operator: &str, key: &str| self.statement["Condition"][operator][key].as_str();
@@ -35,14 +35,14 @@ impl Permission {
     }
 }
 
-/// Whether a text fits a pattern, in which `*` is any text.
+/// Returns true if a string matches a pattern, in which `*` stands for any characters.
 fn like(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     text.strip_prefix(start)
         .is_some_and(|tail| tail.char_indices().any(|(at, _)| like(rest, &tail[at..])) || like(rest, ""))
 }
 
-/// A principal as a policy names it.
+/// The form of a principal in a policy.
 fn principal(given: &str) -> Result<Json, Refusal> {
     if given.ends_with(".amazonaws.com") {
         return Ok(json!({ "Service": given }));
@@ -80,7 +80,7 @@ fn condition(input: &Json) -> Option<Json> {
     (!condition.is_empty()).then(|| condition.into())
 }
 
-/// What is said of a function's address goes with the right that it is about.
+/// Refuses members about function URLs that do not fit the action.
 fn check_url(input: &Json, action: &str) -> Result<(), Refusal> {
     let about = [
         ("FunctionUrlAuthType", "lambda:InvokeFunctionUrl"),
@@ -135,7 +135,7 @@ pub(super) fn remove(cloud: &mut Cloud, input: &Json) -> Answer {
     Ok(Json::Null)
 }
 
-/// The whole policy. One without statements does not exist, and so for a function that does not.
+/// The whole policy. It does not exist without a statement or without a function.
 pub(super) fn policy(cloud: &Cloud, input: &Json) -> Answer {
     let function = cloud.lambda.functions.get(name_of(required(input, "FunctionName")?));
     let permissions = function.into_iter().flat_map(|function| &function.permissions);

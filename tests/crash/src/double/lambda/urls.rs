@@ -1,4 +1,4 @@
-//! HTTPS addresses of functions' own, without requests.
+//! Function URLs. Requests to them are not implemented.
 
 use serde_json::{Value as Json, json};
 
@@ -7,11 +7,11 @@ use super::{
     required, text, text_list, within, without,
 };
 
-/// What an address holds as calls give it.
+/// Members that a function URL takes from calls unchanged.
 const GIVEN: [&str; 3] = ["AuthType", "Cors", "InvokeMode"];
-/// When everything was made: nobody looks.
+/// The time of every change. No test reads it.
 const TIME: &str = "2026-01-01T00:00:00.000000000Z";
-/// What pages may be allowed to call with.
+/// The methods that CORS can allow.
 const METHODS: [&str; 7] = ["*", "DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 
 pub(super) fn item(function: &str, url: &Json) -> Item {
@@ -39,7 +39,7 @@ fn check(input: &Json) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes over what a call gives; what it does not give stays. Nothing about pages says that none may call.
+/// Takes the members that a call sets. Omitted members keep their value, and an empty `Cors` removes it.
 fn configure(url: &mut Json, input: &Json) {
     for member in GIVEN {
         match &input[member] {
@@ -50,7 +50,7 @@ fn configure(url: &mut Json, input: &Json) {
     }
 }
 
-/// The address of a function. Without a function there is none either.
+/// The function URL of a function. A missing function has none.
 fn url<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Option<Json>, Refusal> {
     match cloud.lambda.functions.get_mut(name_of(required(input, "FunctionName")?)) {
         Some(owner) if owner.url.is_some() => Ok(&mut owner.url),
