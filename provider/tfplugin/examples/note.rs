@@ -1,4 +1,4 @@
-//! A whole provider: one resource, `example_note`, which keeps a text in a file.
+//! A complete provider with one resource, `example_note`, which stores a string in a file.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,9 +40,9 @@ impl Resource for Note {
 
     fn schema(&self) -> Schema {
         let attributes = vec![
-            Attribute::new("path", Type::String, Mode::Required, "The file."),
-            Attribute::new("text", Type::String, Mode::Required, "What it holds."),
-            Attribute::new("bytes", Type::Number, Mode::Computed, "Its size."),
+            Attribute::new("path", Type::String, Mode::Required, "Path of the file."),
+            Attribute::new("text", Type::String, Mode::Required, "Content of the file."),
+            Attribute::new("bytes", Type::Number, Mode::Computed, "Size of the file in bytes."),
         ];
         Schema { version: 0, block: Block { attributes, ..Block::default() } }
     }
@@ -77,7 +77,7 @@ impl Resource for Note {
             Err(error) => ApplyResponse {
                 state: request.prior,
                 diagnostics: vec![
-                    Diagnostic::error("The note cannot be kept", error.to_string())
+                    Diagnostic::error("The note cannot be written or deleted", error.to_string())
                         .at(Path::attribute("path")),
                 ],
                 ..Default::default()

@@ -1,15 +1,15 @@
-//! Terraform's own rules for answers, applied before an answer is sent: a defect of the provider is
-//! named with its path here, instead of surfacing as "inconsistent result after apply" there.
+//! Terraform's own rules for answers, checked before an answer is sent. The error contains the path of the
+//! value, while Terraform reports some defects only as "inconsistent result after apply".
 
 use crate::path::{Path, Step};
 use crate::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
 use crate::types::Type;
 use crate::value::Value;
 
-/// A broken rule: where, and which.
+/// A broken rule: the path of the value and the message.
 pub(crate) type Broken = (Path, String);
 
-/// A planned state against configuration and prior state.
+/// Checks a planned state against the configuration and the prior state.
 pub(crate) fn plan(block: &Block, config: &Value, prior: &Value, planned: &Value) -> Vec<Broken> {
     let mut broken = Vec::new();
     if config.is_null() {
@@ -26,8 +26,8 @@ pub(crate) fn plan(block: &Block, config: &Value, prior: &Value, planned: &Value
     broken
 }
 
-/// Checks what stands one step further in. A path is made only for what is broken, and of a hundred
-/// broken rules no more are looked for: a value may have millions, each with a long path.
+/// Checks the value one step further in. A path is built only for a broken rule. The check stops after 100
+/// broken rules, because a value can have millions of them, each with a long path.
 fn inside(broken: &mut Vec<Broken>, step: impl FnOnce() -> Step, check: impl FnOnce(&mut Vec<Broken>)) {
     const ENOUGH: usize = 100;
     let before = broken.len();
@@ -41,7 +41,7 @@ fn inside(broken: &mut Vec<Broken>, step: impl FnOnce() -> Step, check: impl FnO
     }
 }
 
-/// A rule that is broken right here.
+/// Adds a rule that the current value breaks.
 fn here(broken: &mut Vec<Broken>, rule: &str) {
     broken.push((Path::root(), rule.to_owned()));
 }
@@ -80,8 +80,8 @@ fn plan_attribute(
         }
         return;
     }
-    // Of what only the provider sets, any value goes; with `ignore_changes` Terraform even puts the
-    // prior value into the configuration.
+    // Any value is valid for a computed attribute. With `ignore_changes`, Terraform even copies the prior
+    // value into the configuration.
     if attribute.mode == Mode::Computed {
         return;
     }
@@ -107,14 +107,14 @@ fn plan_blocks(
                 plan_block(&nested.block, configured, before, value, broken);
             }
             (true, false) | (false, true) => {
-                here(broken, "the block is planned otherwise than configured");
+                here(broken, "the planned block is not the configured one");
             }
             _ => {}
         },
         Nesting::List => match (configured, value) {
             (Value::List(configured), Value::List(values)) => {
                 if configured.len() != values.len() {
-                    return here(broken, "another number of blocks is planned than configured");
+                    return here(broken, "the number of planned blocks is not the configured one");
                 }
                 for (index, (configured, value)) in configured.iter().zip(values).enumerate() {
                     let before = before.as_list().and_then(|items| items.get(index));
@@ -127,13 +127,13 @@ fn plan_blocks(
                 }
             }
             (Value::Unknown(_), Value::Unknown(_)) => {}
-            _ => here(broken, "the blocks are planned otherwise than configured"),
+            _ => here(broken, "the planned blocks are not the configured ones"),
         },
         Nesting::Map => {
             let keys =
                 |value: &Value| value.as_map().map(|entries| entries.keys().cloned().collect::<Vec<_>>());
             if keys(configured) != keys(value) {
-                return here(broken, "other blocks are planned than configured");
+                return here(broken, "the labels of the planned blocks are not the configured ones");
             }
             for (key, value) in value.as_map().into_iter().flatten() {
                 inside(
@@ -145,16 +145,16 @@ fn plan_blocks(
                 );
             }
         }
-        // Elements of a set have no identity to pair them by; none may be unknown as a whole.
+        // Elements of a set cannot be paired, because they have no key. None may be wholly unknown.
         Nesting::Set => {
             if value.as_list().is_some_and(|items| items.iter().any(Value::is_unknown)) {
-                here(broken, "a block of a set is unknown as a whole");
+                here(broken, "a block of a set is wholly unknown");
             }
         }
     }
 }
 
-/// A new state against the plan: what was planned known is returned equal, nothing stays unknown.
+/// Checks a new state against the plan: known planned values are unchanged, and no value is unknown.
 pub(crate) fn apply(block: &Block, planned: &Value, state: &Value) -> Vec<Broken> {
     let mut broken = stored(block, state);
     if planned.is_null() == state.is_null() {
@@ -162,7 +162,11 @@ pub(crate) fn apply(block: &Block, planned: &Value, state: &Value) -> Vec<Broken
     } else {
         here(
             &mut broken,
-            if planned.is_null() { "still exists after a destroy" } else { "is gone after apply" },
+            if planned.is_null() {
+                "the resource still exists after a destroy"
+            } else {
+                "the resource does not exist after an apply"
+            },
         );
     }
     broken
@@ -205,7 +209,7 @@ fn promised(planned: &Value, state: &Value, ty: &Type, broken: &mut Vec<Broken>)
     }
 }
 
-/// A state as it will be stored: nothing unknown, nothing write-only.
+/// Checks a state to be stored: it has no unknown and no write-only values.
 pub(crate) fn stored(block: &Block, state: &Value) -> Vec<Broken> {
     let mut broken = Vec::new();
     find_unknown(state, &mut broken);
@@ -266,7 +270,7 @@ fn each_block(value: &Value, nesting: Nesting, mut visit: impl FnMut(Option<Step
     }
 }
 
-/// A value with null in place of everything unknown.
+/// Replaces every unknown value with null.
 pub(crate) fn known(value: &Value) -> Value {
     match value {
         Value::Unknown(_) => Value::Null,
@@ -277,8 +281,8 @@ pub(crate) fn known(value: &Value) -> Value {
     }
 }
 
-/// Sets every write-only value to null: it arrives in configurations and proposals, and must never
-/// leave in a plan or a state.
+/// Sets every write-only value to null. Configurations and proposed states contain these values, but plans
+/// and states must not.
 pub(crate) fn clear_write_only(block: &Block, value: &mut Value) {
     let Value::Map(entries) = value else { return };
     for attribute in block.attributes.iter().filter(|attribute| attribute.write_only) {
@@ -298,7 +302,7 @@ pub(crate) fn clear_write_only(block: &Block, value: &mut Value) {
     }
 }
 
-/// Paths that need replacement must exist in the schema, and cannot name elements of a set.
+/// Checks paths that require replacement: they exist in the schema and contain no element of a set.
 pub(crate) fn replace_paths(ty: &Type, paths: &[Path]) -> Vec<Broken> {
     let exists = |path: &Path| {
         let mut ty = ty;
@@ -316,13 +320,15 @@ pub(crate) fn replace_paths(ty: &Type, paths: &[Path]) -> Vec<Broken> {
         true
     };
     let missing = paths.iter().filter(|path| !exists(path));
-    missing.map(|path| (path.clone(), "a path that needs replacement is not in the schema".into())).collect()
+    missing
+        .map(|path| (path.clone(), "a path that requires replacement is not in the schema".into()))
+        .collect()
 }
 
-/// Equality along a type: the order of a set does not count.
+/// Equality of two values of a type. The order of a set does not count.
 pub(crate) fn equal(left: &Value, right: &Value, ty: &Type) -> bool {
     match (left, right, ty) {
-        // What is promised of an unknown value does not make it another one.
+        // Refinements do not count.
         (Value::Unknown(_), Value::Unknown(_), _) => true,
         (Value::Dynamic(left), Value::Dynamic(right), _) => {
             left.0 == right.0 && equal(&left.1, &right.1, &left.0)
@@ -352,15 +358,15 @@ pub(crate) fn equal(left: &Value, right: &Value, ty: &Type) -> bool {
     }
 }
 
-/// The elements of a set as texts in order, which are the same exactly for equal sets: comparing each
-/// with each takes minutes when a set is large.
+/// The canonical strings of the elements of a set, sorted: equal for equal sets only. A comparison of every
+/// pair of elements would take minutes for a large set.
 fn sorted(items: &[Value], ty: &Type) -> Vec<String> {
     let mut texts: Vec<String> = items.iter().map(|item| canonical(item, ty)).collect();
     texts.sort_unstable();
     texts
 }
 
-/// A text that two values share exactly when they are equal.
+/// A string that is equal for equal values only.
 fn canonical(value: &Value, ty: &Type) -> String {
     let list = |items: Vec<String>| format!("[{}]", items.join(","));
     match (value, ty) {

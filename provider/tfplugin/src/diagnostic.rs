@@ -1,27 +1,27 @@
-//! Errors and warnings as Terraform shows them to its user.
+//! Errors and warnings that Terraform shows to the user.
 
 use crate::path::Path;
 use crate::proto;
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The operation failed.
     Error,
-    /// The operation went on.
+    /// The operation continued.
     Warning,
 }
 
-/// One message to the user, at the attribute that it is about.
+/// One message to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// One line: what is wrong.
+    /// One line that states the fact.
     pub summary: String,
-    /// The rest: where, why, what to do next.
+    /// The cause and an instruction.
     pub detail: String,
-    /// The attribute, when there is one.
+    /// The attribute that the message refers to, if there is one.
     pub path: Option<Path>,
 }
 
@@ -36,18 +36,18 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(summary, detail) }
     }
 
-    /// The same at an attribute.
+    /// Sets the attribute that the message refers to.
     pub fn at(self, path: Path) -> Self {
         Self { path: Some(path), ..self }
     }
 
-    /// Whether this fails the operation.
+    /// True for an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// Whether any of these fails the operation.
+/// True if one of the diagnostics is an error.
 pub fn any_error(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(Diagnostic::is_error)
 }

@@ -1,17 +1,17 @@
-//! go-plugin's handshake: what Terraform puts into the environment, and the line it waits for.
+//! go-plugin's handshake: the environment variables that Terraform sets, and the line that it waits for.
 
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// The version of the plugin protocol spoken here.
+/// The version of the plugin protocol.
 pub(crate) const PROTOCOL: u32 = 5;
 
 const COOKIE_NAME: &str = "TF_PLUGIN_MAGIC_COOKIE";
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
-/// What Terraform asks for.
+/// The settings that Terraform passes in environment variables.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     pub(crate) client_certificate: Option<String>,
@@ -21,12 +21,12 @@ pub(crate) struct Environment {
     pub(crate) socket_group: Option<String>,
 }
 
-/// Why a handshake cannot begin.
+/// The reason for which a handshake cannot start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Started by a person, not by Terraform.
     NotTerraform,
-    /// Terraform speaks other versions only.
+    /// Terraform offers only these versions of the protocol.
     Versions(String),
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn line(
 ) -> String {
     let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
     let mut line = format!("1|{PROTOCOL}|{network}|{address}|grpc|{certificate}");
-    // Only a client that announces the setting knows the field; multiplexing is never offered.
+    // Only a client that sets the variable supports this field. Multiplexing is never offered.
     if multiplex.is_some() {
         line.push_str("|false");
     }

@@ -1,4 +1,4 @@
-//! Stored state: JSON read along the schema's type.
+//! Reads stored state, which is JSON, with the type of the schema.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use crate::path::Step;
 use crate::types::Type;
 use crate::value::{Number, Value};
 
-/// Reads stored state. An attribute that the type does not have is dropped, one that is missing
-/// becomes null: this is how a state of an earlier provider becomes one of today's. Only of a dynamic
-/// value, whose type was stored with it, is every attribute there.
+/// Reads stored state. To accept the state of an earlier provider version, it drops attributes that the type
+/// does not have, and sets missing ones to null. Inside a dynamic value, which is stored with its type, all
+/// attributes must be present.
 pub fn decode(json: &Json, ty: &Type) -> Result<Value, DecodeError> {
     read(json, ty, Written::Earlier)
 }
 
-/// How well objects fit their type.
+/// The origin of an object, which decides how closely it must fit its type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
-    /// By a provider whose schema may have been another one.
+    /// Written by a provider whose schema may have been different.
     Earlier,
-    /// Along with its type, which fits exactly. Attributes that are missing do not become null here:
-    /// a large type and many empty objects would take memory out of all proportion.
+    /// Written with its type, which it fits exactly. Missing attributes are an error: with a large type, many
+    /// empty objects would otherwise use far more memory than the input.
     WithItsType,
 }
 
@@ -55,7 +55,7 @@ fn read(json: &Json, ty: &Type, written: Written) -> Result<Value, DecodeError> 
                     && entries.keys().all(|key| object.attributes.contains_key(key))
             };
             if written == Written::WithItsType && !fits() {
-                return Err(DecodeError::here("an object does not have the attributes of its type"));
+                return Err(DecodeError::here("the attributes of an object are not those of its type"));
             }
             let mut out = BTreeMap::new();
             for (key, ty) in &object.attributes {

@@ -29,7 +29,7 @@ pub use serve::{Options, serve};
 pub use stop::StopToken;
 pub use value::Value;
 
-/// The messages and services of the wire, as generated.
+/// The generated messages and services of the protocol.
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, rust_2018_idioms)]
 pub mod proto {
     tonic::include_proto!("tfplugin5");

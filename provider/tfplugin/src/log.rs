@@ -1,4 +1,4 @@
-//! Logs in the form that go-plugin reads: one JSON object per line of stderr.
+//! Logging in go-plugin's format: one JSON object per line of stderr.
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
@@ -12,11 +12,10 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Starts logging at the level that Terraform's variables ask for, of which the most specific
-/// wins: `TF_LOG_PROVIDER_<NAME>`, `TF_LOG_PROVIDER`, `TF_LOG`. Without them nothing is set up, and
-/// a log statement costs one comparison.
+/// Starts logging at the level of the first of these variables that is set: `TF_LOG_PROVIDER_<NAME>`,
+/// `TF_LOG_PROVIDER`, `TF_LOG`. Without them logging is off, and a log statement costs one comparison.
 ///
-/// Only events of `targets` (crate names) are written: a library below may log secrets.
+/// Only events of `targets` (crate names) are written, because other libraries may log secrets.
 pub fn init(provider: &str, targets: &'static [&'static str]) {
     let specific = format!("TF_LOG_PROVIDER_{}", provider.to_uppercase().replace('-', "_"));
     let names = [specific.as_str(), "TF_LOG_PROVIDER", "TF_LOG"];
@@ -34,7 +33,7 @@ fn level(value: &str) -> Option<LevelFilter> {
         "WARN" => Some(LevelFilter::WARN),
         "INFO" => Some(LevelFilter::INFO),
         "DEBUG" => Some(LevelFilter::DEBUG),
-        // JSON, TRACE, and what Terraform takes for TRACE.
+        // JSON, TRACE, and any other value: Terraform reads those as TRACE.
         _ => Some(LevelFilter::TRACE),
     }
 }
@@ -68,14 +67,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HcLog {
         }
         event.record(&mut fields);
         let line = line(*event.metadata().level(), module, fields.0, SystemTime::now());
-        // One write per line, so that lines of parallel operations do not mix; a closed stderr is
-        // no reason to fail.
+        // One write per line keeps lines of parallel operations separate. A closed stderr is not an error.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
 fn line(level: Level, module: &str, mut fields: Map<String, Json>, now: SystemTime) -> String {
-    // Terraform crashes on an `@message` that is not a string.
+    // Terraform crashes if `@message` is not a string.
     let message = match fields.remove("message") {
         Some(Json::String(text)) => text,
         Some(other) => other.to_string(),

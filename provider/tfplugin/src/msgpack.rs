@@ -1,4 +1,4 @@
-//! Values on the wire: `cty`'s MessagePack form, read and written along a type.
+//! Encodes and decodes the values of requests and responses: `cty`'s MessagePack format, with a known type.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +10,15 @@ use crate::path::{Path, Step};
 use crate::types::Type;
 use crate::value::{Number, Refinement, Value};
 
-/// The extension type under which `cty` sends an unknown value with refinements.
+/// The MessagePack extension type of `cty` for an unknown value with refinements.
 const REFINED_UNKNOWN: i8 = 0x0c;
 
-/// Bytes that are not a value of the type asked for.
+/// The error for bytes or a value that do not fit a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
-    /// Where in the value.
+    /// The path in the value.
     pub path: Path,
-    /// What is wrong there.
+    /// The error message.
     pub message: String,
 }
 
@@ -35,19 +35,19 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 impl DecodeError {
-    /// At the value itself.
+    /// An error at the value itself.
     pub(crate) fn here(message: impl Into<String>) -> Self {
         Self { path: Path::root(), message: message.into() }
     }
 
-    /// The same, seen from one level further out: a path costs nothing until something is wrong.
+    /// Adds a step of the enclosing value in front of the path, which is built only after an error.
     pub(crate) fn inside(mut self, step: Step) -> Self {
         self.path.prepend(step);
         self
     }
 }
 
-/// Reads one value of a type; trailing bytes are an error.
+/// Decodes one value of a type. Trailing bytes are an error.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, DecodeError> {
     let mut reader = Reader { rest: bytes, depth: 0 };
     let value = reader.value(ty)?;
@@ -62,7 +62,7 @@ struct Reader<'a> {
     depth: usize,
 }
 
-/// What a marker announces, with its length read.
+/// A marker with its scalar, or with the length of its content.
 enum Item<'a> {
     Nil,
     Bool(bool),
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
     fn int(&mut self, width: usize) -> Result<Item<'a>, DecodeError> {
         let unused = 64 - 8 * u32::try_from(width).unwrap_or(8);
         let raw = self.uint(width)?;
-        // Shift up and down again to carry the sign over.
+        // Shift left and right again to extend the sign.
         let signed = (raw << unused).cast_signed() >> unused;
         Ok(Item::Number(signed.into()))
     }
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, ty: &Type) -> Result<Value, DecodeError> {
-        // Only dynamic values can nest beyond their declared type.
+        // Only dynamic values can nest deeper than their declared type.
         const MAX_DEPTH: usize = 128;
         if self.depth > MAX_DEPTH {
             return Err(DecodeError::here(format!("nested more than {MAX_DEPTH} levels deep")));
@@ -236,7 +236,8 @@ impl<'a> Reader<'a> {
     }
 
     fn items<'t>(&mut self, length: usize, ty: impl Fn(usize) -> &'t Type) -> Result<Value, DecodeError> {
-        // A length is only announced, maybe at each of many levels: more memory is taken when more comes.
+        // A length is not trusted, because every nested level can announce a large one: memory grows with the
+        // items that arrive.
         const RESERVED: usize = 64;
         let mut items = Vec::with_capacity(length.min(self.rest.len()).min(RESERVED));
         for index in 0..length {
@@ -253,7 +254,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a value of a type. A value of another shape is a defect of the caller, named in the error.
+/// Encodes a value of a type.
+///
+/// # Errors
+/// If the value does not fit the type, which is a defect of the caller.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::new();
     put(&mut out, value, ty)?;
@@ -261,9 +265,9 @@ pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, DecodeError> {
 }
 
 fn put(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), DecodeError> {
-    // Writing to a Vec cannot fail; the `Result`s of rmp are those of a general writer.
+    // Writing to a Vec cannot fail: rmp returns a `Result` because it accepts any writer.
     let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    let ok = "writing to memory";
+    let ok = "a write to memory cannot fail";
     match (value, ty) {
         (Value::Null, _) => write::write_nil(out).expect(ok),
         (Value::Unknown(Refinement(None)), _) => out.extend([0xd4, 0x00, 0x00]),
@@ -389,7 +393,7 @@ mod tests {
         for end in 0..good.len() {
             assert!(decode(&good[..end], &ty).is_err());
         }
-        // Every single-byte corruption either decodes or is refused.
+        // With any byte changed, decoding returns a value or an error, but does not panic.
         for position in 0..good.len() {
             for byte in 0..=255u8 {
                 let mut bad = good.clone();
@@ -397,7 +401,7 @@ mod tests {
                 let _ = decode(&bad, &ty);
             }
         }
-        // A huge announced length must not allocate.
+        // A huge announced length must not allocate memory.
         assert!(decode(&[0xdd, 0xff, 0xff, 0xff, 0xff], &Type::list(Type::String)).is_err());
         let mut nested = Vec::new();
         for _ in 0..1000 {

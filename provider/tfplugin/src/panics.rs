@@ -1,4 +1,4 @@
-//! A panic becomes a diagnostic for the user and a `panic: ` block that Terraform recognises.
+//! Reports a panic as a diagnostic and as a `panic: ` block that Terraform recognises.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -19,5 +19,5 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
+        .unwrap_or_else(|| "no panic message".to_owned())
 }

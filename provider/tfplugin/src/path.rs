@@ -1,4 +1,4 @@
-//! Paths to a value inside a configuration or a state.
+//! Paths of values in a configuration or a state.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ impl Step {
     }
 }
 
-/// Where a value stands: `on[1].prefix`.
+/// The path of a value, e.g. `on[1].prefix`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(Vec<Step>);
 
@@ -30,24 +30,24 @@ impl Path {
         Self(Vec::new())
     }
 
-    /// An attribute of the top level.
+    /// A top-level attribute.
     pub fn attribute(name: impl Into<String>) -> Self {
         Self::root().join(Step::Attribute(name.into()))
     }
 
-    /// This path and one step more.
+    /// This path with one more step.
     pub fn join(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
     }
 
-    /// Puts a step in front: the same place, seen from one level further out.
+    /// Adds a step in front: makes the path relative to the enclosing value.
     pub(crate) fn prepend(&mut self, step: Step) {
         self.0.insert(0, step);
     }
 
-    /// The steps, from the top down.
+    /// The steps, outermost first.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What an author of a provider implements.
+//! The traits that a provider implements.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,44 +13,44 @@ use crate::stop::StopToken;
 use crate::types::Type;
 use crate::value::Value;
 
-/// What every operation is given beside its request.
+/// The context of an operation.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Set when Terraform asks to stop: start no new step, finish what is in flight.
+    /// Set after Terraform's Stop request: finish the calls in progress and start no new step.
     pub stop: StopToken,
 }
 
-/// A provider: its configuration, and what it offers.
+/// A provider: its configuration, resources, data sources and functions.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
     /// The schema of the `provider` block.
     fn schema(&self) -> Schema;
 
-    /// Checks the configuration of the provider, which may hold unknown values.
+    /// Checks the configuration of the provider, which may contain unknown values.
     async fn validate(&self, _config: Value) -> Vec<Diagnostic> {
         Vec::new()
     }
 
-    /// Takes the configuration, which may hold unknown values during plan. Called any number of
-    /// times, before the first operation that is not a validation. Make no network calls here.
+    /// Stores the configuration, which may contain unknown values during a plan. Terraform calls this any
+    /// number of times, before the first operation that is not a validation. Make no network calls here.
     async fn configure(&self, request: ConfigureRequest) -> Vec<Diagnostic>;
 
-    /// The resources; asked for once.
+    /// The resources. Called once.
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         Vec::new()
     }
 
-    /// The data sources; asked for once.
+    /// The data sources. Called once.
     fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
         Vec::new()
     }
 
-    /// The functions; asked for once.
+    /// The functions. Called once.
     fn functions(&self) -> Vec<Arc<dyn Function>> {
         Vec::new()
     }
 
-    /// The ephemeral resources; asked for once.
+    /// The ephemeral resources. Called once.
     fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource>> {
         Vec::new()
     }
@@ -68,45 +68,45 @@ pub struct ConfigureRequest {
 /// A managed resource.
 #[async_trait]
 pub trait Resource: Send + Sync + 'static {
-    /// Its full name: `example_thing`.
+    /// Its full name, e.g. `example_queue`.
     fn type_name(&self) -> String;
 
     /// Its schema.
     fn schema(&self) -> Schema;
 
-    /// Checks a configuration, which may hold unknown values. The provider may be unconfigured.
+    /// Checks a configuration, which may contain unknown values. The provider may be unconfigured.
     async fn validate(&self, _config: Value) -> Vec<Diagnostic> {
         Vec::new()
     }
 
-    /// Brings the stored JSON of an older schema version to today's shape.
+    /// Converts the stored JSON of an older schema version to the current one.
     async fn upgrade(&self, version: i64, state: Json) -> Result<Json, Vec<Diagnostic>> {
         let today = self.schema().version;
         if version == today {
             return Ok(state);
         }
         Err(vec![Diagnostic::error(
-            "State of another version",
+            "The state has another schema version",
             format!(
-                "The state of this {} was written with schema version {version}; this provider \
-                 has version {today} and knows no upgrade between them. Use the provider version \
-                 that wrote the state, or a newer one.",
+                "The state of this {} was written with schema version {version}. This provider has \
+                 version {today} and cannot upgrade the state. Use the provider version that wrote \
+                 the state, or a newer one.",
                 self.type_name()
             ),
         )])
     }
 
-    /// Looks at what exists. A null state says that the resource is gone.
+    /// Reads the resource. Return a null state if it no longer exists.
     async fn read(&self, request: ReadRequest, context: Context) -> ReadResponse;
 
-    /// Says what an apply would make of the resource. Deterministic: it is asked twice.
+    /// Plans the change of a resource. The result must be deterministic: Terraform plans again at apply.
     async fn plan(&self, request: PlanRequest, context: Context) -> PlanResponse;
 
-    /// Creates (prior is null), updates, or deletes (planned is null). With an error, the state
-    /// returned is what exists all the same.
+    /// Creates (prior is null), updates, or deletes (planned is null) the resource. With an error, the
+    /// returned state must still describe the objects that exist.
     async fn apply(&self, request: ApplyRequest, context: Context) -> ApplyResponse;
 
-    /// Finds an existing resource by the id that the user gave.
+    /// Imports an existing resource by the id that the user passed.
     async fn import(&self, _id: String, _context: Context) -> Result<Imported, Vec<Diagnostic>> {
         Err(vec![Diagnostic::error(
             "Import is not supported",
@@ -115,53 +115,53 @@ pub trait Resource: Send + Sync + 'static {
     }
 }
 
-/// A resource to be looked at.
+/// The request to read a resource.
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
-    /// The state as stored.
+    /// The stored state.
     pub state: Value,
-    /// What the provider stored beside the state.
+    /// Private data that the provider stored with the state.
     pub private: Vec<u8>,
 }
 
-/// What exists.
+/// The result of a read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadResponse {
-    /// The state now; null when the resource is gone.
+    /// The current state; null if the resource no longer exists.
     pub state: Value,
-    /// To be stored beside the state.
+    /// Private data to store with the state.
     pub private: Vec<u8>,
     /// Messages to the user.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// A change to be planned.
+/// The request to plan a change.
 #[derive(Clone, Debug)]
 pub struct PlanRequest {
     /// The state before; null for a create.
     pub prior: Value,
-    /// Config, with the prior values of unset computed attributes; null for a destroy.
+    /// The configuration with the prior values of unset computed attributes; null for a destroy.
     pub proposed: Value,
     /// The configuration; null for a destroy.
     pub config: Value,
-    /// What the provider stored beside the state.
+    /// Private data that the provider stored with the state.
     pub private: Vec<u8>,
 }
 
 /// A planned change.
 #[derive(Clone, Debug, Default)]
 pub struct PlanResponse {
-    /// The state that an apply would leave; unknown where it cannot be known.
+    /// The state after the apply, with unknown values where they are known only at apply.
     pub planned: Value,
-    /// Attributes whose change needs a new resource.
+    /// Attributes whose change requires replacement. Terraform ignores those that do not change.
     pub requires_replace: Vec<Path>,
-    /// Handed to the apply.
+    /// Private data for the apply.
     pub private: Vec<u8>,
     /// Messages to the user.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// A change to be carried out.
+/// The request to apply a change.
 #[derive(Clone, Debug)]
 pub struct ApplyRequest {
     /// The state before; null for a create.
@@ -170,16 +170,16 @@ pub struct ApplyRequest {
     pub planned: Value,
     /// The configuration; null for a destroy.
     pub config: Value,
-    /// What the plan handed over.
+    /// Private data from the plan.
     pub private: Vec<u8>,
 }
 
-/// What an apply left.
+/// The result of an apply.
 #[derive(Clone, Debug, Default)]
 pub struct ApplyResponse {
-    /// The state now; null when nothing exists.
+    /// The current state; null if the resource does not exist.
     pub state: Value,
-    /// To be stored beside the state.
+    /// Private data to store with the state.
     pub private: Vec<u8>,
     /// Messages to the user.
     pub diagnostics: Vec<Diagnostic>,
@@ -188,7 +188,7 @@ pub struct ApplyResponse {
 /// An imported resource.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// Its state, as far as it can be known.
+    /// Its state, as complete as the provider can read it.
     pub state: Value,
     /// Warnings.
     pub diagnostics: Vec<Diagnostic>,
@@ -201,11 +201,11 @@ pub trait DataSource: Send + Sync + 'static {
     fn type_name(&self) -> String;
     /// Its schema.
     fn schema(&self) -> Schema;
-    /// Checks a configuration, which may hold unknown values.
+    /// Checks a configuration, which may contain unknown values.
     async fn validate(&self, _config: Value) -> Vec<Diagnostic> {
         Vec::new()
     }
-    /// Reads it.
+    /// Reads the data source.
     async fn read(&self, config: Value, context: Context) -> Result<Value, Vec<Diagnostic>>;
 }
 
@@ -216,22 +216,22 @@ pub struct Parameter {
     pub name: String,
     /// Its type.
     pub ty: Type,
-    /// What it means, in Markdown.
+    /// Its description, in Markdown.
     pub description: String,
-    /// Whether null may be passed.
+    /// Accepts null.
     pub allow_null: bool,
 }
 
-/// What Terraform is told of a function.
+/// The signature of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// One line.
+    /// Description in one line.
     pub summary: String,
-    /// The rest, in Markdown.
+    /// Full description, in Markdown.
     pub description: String,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
-    /// The parameter that takes the rest of the arguments.
+    /// The parameter for all further arguments.
     pub variadic: Option<Parameter>,
     /// The type of its result.
     pub returns: Type,
@@ -240,20 +240,20 @@ pub struct Signature {
 /// A failed function call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionError {
-    /// What is wrong.
+    /// The error message.
     pub text: String,
-    /// The argument at fault, from 0.
+    /// The index of the invalid argument, from 0.
     pub argument: Option<i64>,
 }
 
 /// A pure function. It runs in an unconfigured provider.
 #[async_trait]
 pub trait Function: Send + Sync + 'static {
-    /// Its name, without the provider's.
+    /// Its name, without the prefix of the provider.
     fn name(&self) -> String;
     /// Its parameters and result.
     fn signature(&self) -> Signature;
-    /// Computes it.
+    /// Computes the result.
     async fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }
 
@@ -262,30 +262,30 @@ pub trait Function: Send + Sync + 'static {
 pub struct Opened {
     /// Its value.
     pub result: Value,
-    /// Handed to renew and close.
+    /// Private data for `renew` and `close`.
     pub private: Vec<u8>,
-    /// When to renew; set it early, Terraform is exact.
+    /// Time of the next renewal. Terraform renews exactly then: set it well before the value expires.
     pub renew_at: Option<SystemTime>,
 }
 
-/// A value that is never stored.
+/// An ephemeral resource: a value that is never stored.
 #[async_trait]
 pub trait EphemeralResource: Send + Sync + 'static {
     /// Its full name.
     fn type_name(&self) -> String;
     /// Its schema.
     fn schema(&self) -> Schema;
-    /// Checks a configuration, which may hold unknown values.
+    /// Checks a configuration, which may contain unknown values.
     async fn validate(&self, _config: Value) -> Vec<Diagnostic> {
         Vec::new()
     }
-    /// Opens it.
+    /// Opens the resource.
     async fn open(&self, config: Value, context: Context) -> Result<Opened, Vec<Diagnostic>>;
-    /// Extends its life: the new private data and the next time to renew.
+    /// Extends its lifetime. Returns the new private data and the time of the next renewal.
     async fn renew(&self, private: Vec<u8>) -> Result<(Vec<u8>, Option<SystemTime>), Vec<Diagnostic>> {
         Ok((private, None))
     }
-    /// Ends it.
+    /// Closes the resource.
     async fn close(&self, _private: Vec<u8>) -> Vec<Diagnostic> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! Schemas: what a configuration block may hold, checked before Terraform sees it.
+//! Schemas of configuration blocks, and the check of schemas for defects.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::types::Type;
 /// The schema of a provider, resource, data source or ephemeral resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
-    /// Raised when stored state needs an upgrade.
+    /// Increase it if the stored state of older versions needs an upgrade.
     pub version: i64,
     /// The block itself.
     pub block: Block,
@@ -17,50 +17,50 @@ pub struct Schema {
 /// Attributes and nested blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
-    /// What the block is for, in Markdown.
+    /// Description, in Markdown.
     pub description: String,
     /// Its attributes.
     pub attributes: Vec<Attribute>,
     /// Its nested blocks.
     pub blocks: Vec<NestedBlock>,
-    /// Why not to use it any more.
+    /// Set if deprecated: the reason and the replacement.
     pub deprecated: Option<String>,
 }
 
-/// Who gives an attribute its value.
+/// The source of an attribute's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The configuration must.
+    /// The configuration must set the value.
     Required,
-    /// The configuration may; else null.
+    /// The configuration may set the value. Otherwise it is null.
     Optional,
-    /// The configuration may; else the provider does.
+    /// The configuration may set the value. Otherwise the provider sets it.
     OptionalComputed,
-    /// The provider does.
+    /// The provider sets the value.
     Computed,
 }
 
 /// One attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
-    /// Its name: lower case, digits, underscores.
+    /// Its name: lower-case letters, digits and underscores.
     pub name: String,
     /// Its type.
     pub ty: Type,
-    /// Who gives it its value.
+    /// The source of its value.
     pub mode: Mode,
-    /// What it means, in Markdown.
+    /// Description, in Markdown.
     pub description: String,
-    /// Never shown in plans.
+    /// Hidden in plans.
     pub sensitive: bool,
-    /// Never stored: neither in plans nor in state.
+    /// Never stored in plans or state.
     pub write_only: bool,
-    /// Why not to use it any more.
+    /// Set if deprecated: the reason and the replacement.
     pub deprecated: Option<String>,
 }
 
 impl Attribute {
-    /// An attribute without flags.
+    /// An attribute that is neither sensitive, write-only nor deprecated.
     pub fn new(name: impl Into<String>, ty: Type, mode: Mode, description: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -74,18 +74,18 @@ impl Attribute {
     }
 }
 
-/// How often a nested block may stand, and how its values are held.
+/// The number of nested blocks and the form of their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// At most one; null when absent.
+    /// At most one block. Null if absent.
     Single,
-    /// At most one; always present, with null attributes when absent.
+    /// At most one block. If absent, an object with null attributes.
     Group,
-    /// Any number, in order.
+    /// Any number of blocks, in order.
     List,
-    /// Any number, without order.
+    /// Any number of blocks, without order.
     Set,
-    /// Any number, each with a label.
+    /// Any number of blocks, each with a label.
     Map,
 }
 
@@ -94,13 +94,13 @@ pub enum Nesting {
 pub struct NestedBlock {
     /// The name of the block.
     pub name: String,
-    /// How it nests.
+    /// The nesting mode.
     pub nesting: Nesting,
-    /// What it holds.
+    /// Attributes and nested blocks.
     pub block: Block,
-    /// The fewest that may stand, of a list or set. A required single block has 1 for both.
+    /// The minimum number of blocks of a list or set. A required single block sets 1 here and in `max_items`.
     pub min_items: i64,
-    /// The most that may stand, of a list or set; 0 is no limit.
+    /// The maximum number of blocks of a list or set. 0 is no limit.
     pub max_items: i64,
 }
 
@@ -110,7 +110,7 @@ impl Schema {
         self.block.ty()
     }
 
-    /// What Terraform would choke on: it does not check schemas itself, and panics on some.
+    /// The defects of the schema. Terraform does not check schemas, and panics on some defects.
     pub fn defects(&self) -> Vec<String> {
         let mut defects = Vec::new();
         if self.version < 0 {
@@ -139,18 +139,18 @@ impl Block {
         Type::object(attributes.chain(blocks))
     }
 
-    /// The attribute of that name.
+    /// The attribute of this name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// The nested block of that name.
+    /// The nested block of this name.
     pub fn nested(&self, name: &str) -> Option<&NestedBlock> {
         self.blocks.iter().find(|nested| nested.name == name)
     }
 
     fn find_defects(&self, at: &str, defects: &mut Vec<String>) {
-        // Names that Terraform itself gives a meaning at the top of a resource.
+        // Terraform's meta-arguments of a resource.
         const RESERVED: [&str; 7] =
             ["count", "for_each", "depends_on", "lifecycle", "provider", "provisioner", "connection"];
         let mut seen = BTreeSet::new();
@@ -180,16 +180,18 @@ impl Block {
             let name = &nested.name;
             let counted = matches!(nested.nesting, Nesting::List | Nesting::Set);
             if nested.max_items != 0 && nested.min_items > nested.max_items {
-                defects.push(format!("`{at}{name}` has more as the least than as the most"));
+                defects.push(format!("`{at}{name}` has a `min_items` greater than its `max_items`"));
             }
             let single = nested.nesting == Nesting::Single
                 && nested.min_items == nested.max_items
                 && (0..=1).contains(&nested.min_items);
             if !counted && !single && (nested.min_items, nested.max_items) != (0, 0) {
-                defects.push(format!("`{at}{name}` counts items of a block that has no number"));
+                defects.push(format!(
+                    "`{at}{name}` sets `min_items` or `max_items`, which its nesting does not allow"
+                ));
             }
             if nested.nesting == Nesting::Set && nested.block.has_write_only() {
-                defects.push(format!("`{at}{name}` is a set with a write-only attribute inside"));
+                defects.push(format!("`{at}{name}` is a set that contains a write-only attribute"));
             }
             nested.block.find_defects(&format!("{at}{name}."), defects);
         }

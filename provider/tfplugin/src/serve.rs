@@ -1,4 +1,4 @@
-//! The life of a provider process: handshake, connections, the end.
+//! The life cycle of a provider process: handshake, connections and shutdown.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,38 +31,38 @@ use crate::rpc::Server;
 use crate::services::{Broker, Controller, Stdio};
 use crate::tls;
 
-/// A configuration of many large files exceeds tonic's default of 4 MiB.
+/// The largest message, in bytes. A configuration with large files exceeds tonic's default of 4 MiB.
 pub(crate) const MAX_MESSAGE: usize = 256 << 20;
 
-/// A client that connects and stays silent is dropped after this.
+/// Time limit of the TLS handshake: a client that sends nothing is disconnected.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long work may go on after Terraform is gone.
+/// The longest time for operations in progress after Terraform has ended.
 const WIND_UP: Duration = Duration::from_secs(300);
 
-/// A process that nobody connects to ends after this.
+/// The process ends after this time if no client connects.
 const UNUSED: Duration = Duration::from_secs(60);
 
-/// How long Terraform has to read the answer to its Shutdown and hang up.
+/// Time for Terraform to read the response to its Shutdown request and disconnect.
 const FAREWELL: Duration = Duration::from_millis(50);
 
-/// How long to wait after a failed accept, such as too many open files.
+/// Pause after a failed accept, e.g. with too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Who the provider is.
+/// The identity of the provider, and its commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The source address without a host: `namespace/type`.
     pub source: &'static str,
     /// The provider's version.
     pub version: &'static str,
-    /// What the process does by itself, for the help: first argument, and what it is for. Whoever calls
-    /// [`serve`] carries them out before.
+    /// Commands of the program for `--help`: first argument and description. The caller of [`serve`] runs
+    /// them itself, before the call.
     pub commands: &'static [(&'static str, &'static str)],
 }
 
-/// Serves a provider to Terraform until Terraform is done with it. Call it from `main`, with the
-/// arguments of the process but the first.
+/// Serves a provider until Terraform ends the session. Call it from `main`, with the arguments of the process
+/// without the program name.
 pub async fn serve(provider: impl Provider, options: Options, arguments: &[String]) -> ExitCode {
     let name = options.source.rsplit('/').next().unwrap_or(options.source);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -88,10 +88,10 @@ pub async fn serve(provider: impl Provider, options: Options, arguments: &[Strin
             say(
                 &mut io::stderr(),
                 if options.commands.is_empty() {
-                    "This is a Terraform provider: Terraform starts it, it does nothing by itself.\n"
+                    "This is a Terraform provider: Terraform starts it. Without Terraform it does nothing.\n"
                 } else {
-                    "This is a Terraform provider: Terraform starts it. By itself it does only what is listed \
-                     as a command.\n"
+                    "This is a Terraform provider: Terraform starts it. Without Terraform it runs only the \
+                     commands below.\n"
                 },
             );
             say(&mut io::stderr(), &help(name, options));
@@ -99,7 +99,7 @@ pub async fn serve(provider: impl Provider, options: Options, arguments: &[Strin
         }
         Err(Refusal::Versions(versions)) => {
             let message = format!(
-                "This provider speaks plugin protocol {}, but Terraform offers only {versions}. \
+                "This provider requires plugin protocol {}, but Terraform offers only {versions}. \
                  Use Terraform 1.11 or later.",
                 handshake::PROTOCOL
             );
@@ -128,16 +128,16 @@ Use it from a Terraform configuration:
   }}
 
 {commands}Options:
-  --debug    Serve until Ctrl-C, and print the TF_REATTACH_PROVIDERS that makes Terraform use
-             this process; for debuggers and tests
+  --debug    Serve until Ctrl-C for debuggers and tests. Print the value of
+             TF_REATTACH_PROVIDERS with which Terraform uses this process
   --version  Print the version
-  --help     Print this",
+  --help     Print this help",
         version = options.version,
         source = options.source,
     )
 }
 
-/// Prints a line; a closed pipe is no reason to panic.
+/// Prints a line, and ignores a closed pipe.
 fn say(out: &mut dyn Write, text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
@@ -157,7 +157,7 @@ async fn plugin_session(
     environment: &Environment,
 ) -> Result<(), Box<dyn std::error::Error>> {
     panics::install_hook();
-    // Terraform's Ctrl-C reaches the whole process group: its Stop request is the signal here.
+    // Ctrl-C reaches the whole process group. Ignore it here: Terraform sends a Stop request.
     #[cfg(unix)]
     let _ignored = interrupts()?;
 
@@ -191,12 +191,12 @@ async fn debug_session(provider: impl Provider, options: Options) -> Result<(), 
     let reattach: serde_json::Map<_, _> =
         hosts.iter().map(|host| (format!("{host}/{}", options.source), entry.clone())).collect();
     let reattach = serde_json::Value::Object(reattach);
-    // Before it is said that Ctrl-C ends it: an early one would be lost, or cut it off.
+    // Install the handler before the message is printed: an early Ctrl-C would be lost or kill the process.
     let mut interrupts = interrupts()?;
     say(
         &mut io::stdout(),
         &format!(
-            "Serving. In another shell:\n\n\texport TF_REATTACH_PROVIDERS='{reattach}'\n\nCtrl-C ends it."
+            "Serving. In another shell, run:\n\n\texport TF_REATTACH_PROVIDERS='{reattach}'\n\nPress Ctrl-C to stop."
         ),
     );
     let ended = watch::channel(false).0;
@@ -209,13 +209,13 @@ async fn debug_session(provider: impl Provider, options: Options) -> Result<(), 
     run(Server::new(provider), connections, ended, std::future::ready(())).await
 }
 
-/// Interrupts from now on; they do not end the process any more.
+/// Receives interrupts from now on. They no longer end the process.
 #[cfg(unix)]
 fn interrupts() -> io::Result<tokio::signal::unix::Signal> {
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
 }
 
-/// Interrupts from now on; they do not end the process any more.
+/// Receives interrupts from now on. They no longer end the process.
 #[cfg(windows)]
 fn interrupts() -> io::Result<tokio::signal::windows::CtrlC> {
     tokio::signal::windows::ctrl_c()
@@ -240,9 +240,9 @@ async fn run(
         served = served => served?,
         () = farewell => {}
     }
-    // Terraform was killed in the middle of an apply: what is in flight must not be cut off.
+    // If Terraform was killed during an apply, let the operations in progress finish.
     if tokio::time::timeout(WIND_UP, server.wind_up()).await.is_err() {
-        warn!("work goes on after {} s, and is cut off", WIND_UP.as_secs());
+        warn!("operations are still in progress after {} s and are cancelled", WIND_UP.as_secs());
     }
     info!("ended");
     Ok(())
@@ -263,7 +263,7 @@ pub(crate) async fn router(server: Server, ended: watch::Sender<bool>) -> Router
         .add_service(provider)
 }
 
-/// A listening socket, and the private directory that goes with it.
+/// A listening socket, and the private directory of a Unix socket.
 enum Listener {
     #[cfg(unix)]
     Unix(Arc<UnixListener>, PathBuf, #[allow(dead_code, reason = "removed when dropped")] TempDir),
@@ -320,7 +320,7 @@ impl Listener {
     }
 }
 
-/// A group by number or by name, as in `/etc/group`.
+/// The id of a group, by number or by its name in `/etc/group`.
 #[cfg(unix)]
 fn group_id(group: &str) -> io::Result<u32> {
     if let Ok(id) = group.parse() {
@@ -330,11 +330,13 @@ fn group_id(group: &str) -> io::Result<u32> {
     let mut entries = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let entry = entries.find(|entry| entry[0] == group);
     let id = entry.and_then(|entry| entry.get(2)?.parse().ok());
-    id.ok_or_else(|| io::Error::other(format!("PLUGIN_UNIX_SOCKET_GROUP names no group: {group}")))
+    id.ok_or_else(|| {
+        io::Error::other(format!("the group in PLUGIN_UNIX_SOCKET_GROUP does not exist: {group}"))
+    })
 }
 
-/// Accepts for ever. With `open`, the process ends when the last connection is gone: Terraform
-/// killed with -9 sends no Shutdown.
+/// Accepts connections without end. With `open`, the process ends after its last connection: Terraform sends
+/// no Shutdown request if it is killed with SIGKILL.
 fn accept(listener: &Listener, tls: Option<TlsAcceptor>, open: Option<&Open>) -> Connections {
     let (sender, receiver) = mpsc::channel(16);
     let open = open.cloned();
@@ -377,7 +379,7 @@ async fn refused(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Carries out the TLS handshake beside the accept loop, so that a silent client blocks nobody.
+/// Runs the TLS handshake in a task of its own, so that a silent client does not block other clients.
 fn admit<S>(
     stream: S,
     tls: Option<TlsAcceptor>,
@@ -400,7 +402,7 @@ fn admit<S>(
     });
 }
 
-/// How many connections there are, and what to tell when the last one is gone.
+/// The number of open connections, and the sender that ends the process after the last one.
 #[derive(Clone)]
 struct Open {
     count: watch::Sender<usize>,
@@ -412,10 +414,10 @@ impl Open {
         Self { count: watch::channel(0).0, ended }
     }
 
-    /// Ends the process when there is no connection, and so has been none that stayed.
+    /// Ends the process if no connection is open.
     fn end_if_unused(&self) {
         if *self.count.borrow() == 0 {
-            debug!("nobody connected");
+            debug!("no client connected");
             self.ended.send_replace(true);
         }
     }
@@ -439,7 +441,7 @@ impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.count.send_modify(|count| *count -= 1);
         if *self.0.count.borrow() == 0 {
-            debug!("the last connection is gone");
+            debug!("the last connection was closed");
             self.0.ended.send_replace(true);
         }
     }
@@ -548,9 +550,9 @@ mod tests {
             token.stopped().await;
             done.send_replace(true);
         });
-        // The client hangs up in the middle of the call.
+        // The client disconnects during the call.
         tokio::select! {
-            _ = work => panic!("it ended by itself"),
+            _ = work => panic!("the operation ended without a stop"),
             begun = begun => begun.unwrap(),
         }
         ended.send_replace(true);
@@ -573,7 +575,7 @@ mod tests {
         let request = HealthCheckRequest { service: "plugin".to_owned() };
         let health = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
         assert_eq!(health.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
-        // Both streams stay open: an end would be told with trailers, before the answer to Shutdown.
+        // Both streams must stay open: their end would send trailers before the response to Shutdown.
         let mut stdio = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await.unwrap().into_inner();
         let mut broker = GrpcBrokerClient::new(channel.clone());
         let mut broker = broker.start_stream(tokio_stream::pending()).await.unwrap().into_inner();

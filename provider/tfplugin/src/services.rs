@@ -1,4 +1,4 @@
-//! The services that go-plugin expects beside the provider's own.
+//! The services that go-plugin expects in addition to the provider service.
 
 use tokio::sync::watch;
 use tokio_stream::Pending;
@@ -9,7 +9,8 @@ use crate::proto::plugin::{
     grpc_stdio_server::GrpcStdio,
 };
 
-/// Ends the process when Terraform says so; without it Terraform waits two seconds and kills.
+/// Ends the process on Terraform's Shutdown request. Without it, Terraform kills the process after two
+/// seconds.
 pub(crate) struct Controller(pub(crate) watch::Sender<bool>);
 
 #[tonic::async_trait]
@@ -20,7 +21,7 @@ impl GrpcController for Controller {
     }
 }
 
-/// Must exist and stay open; there is nothing to stream, logs go to stderr.
+/// A stream that must stay open. It sends nothing, because logs go to stderr.
 pub(crate) struct Stdio;
 
 #[tonic::async_trait]
@@ -32,7 +33,7 @@ impl GrpcStdio for Stdio {
     }
 }
 
-/// Must exist and stay open; protocol 5 opens no further connections.
+/// A stream that must stay open. It sends nothing, because protocol 5 opens no further connections.
 pub(crate) struct Broker;
 
 #[tonic::async_trait]

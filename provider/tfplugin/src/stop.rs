@@ -1,10 +1,10 @@
-//! Stop requests: one token per generation of operations, re-armed after every Stop.
+//! Stop requests. A Stop sets the token of all operations in progress; later operations get a new token.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Tells an operation that Terraform wants it to stop.
+/// Signals to an operation that Terraform has requested a stop.
 #[derive(Clone, Debug)]
 pub struct StopToken(watch::Receiver<bool>);
 
@@ -14,22 +14,22 @@ impl StopToken {
         Self(watch::channel(false).1)
     }
 
-    /// Whether the operation was asked to stop.
+    /// True after a stop was requested.
     pub fn is_stopped(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Resolves when the operation is asked to stop; never, if it is not.
+    /// Resolves when a stop is requested, otherwise never.
     pub async fn stopped(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|stopped| *stopped).await.is_err() {
-            // The source is gone without a Stop (a token of `never`, or one already re-armed).
+            // The source was dropped without a Stop, as for a token of `never`.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Hands out tokens and stops them.
+/// Creates tokens and sets them on a Stop.
 #[derive(Debug)]
 pub struct StopSource(Mutex<watch::Sender<bool>>);
 
@@ -40,12 +40,12 @@ impl Default for StopSource {
 }
 
 impl StopSource {
-    /// A token for what starts now.
+    /// A token for an operation that starts now.
     pub fn token(&self) -> StopToken {
         StopToken(self.0.lock().unwrap_or_else(PoisonError::into_inner).subscribe())
     }
 
-    /// Stops what runs, and arms a new generation for what comes.
+    /// Sets the token of the operations in progress, and creates a new one for later operations.
     pub fn stop(&self) {
         let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *sender, watch::channel(false).0);

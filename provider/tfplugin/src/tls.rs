@@ -1,9 +1,9 @@
 //! Mutual TLS that accepts exactly one client certificate.
 //!
-//! go-plugin sends a self-signed P-521 certificate that is its own authority. A verifier that
-//! builds a path refuses that, and one that accepts it as a root would also accept every leaf it
-//! signs. So: the certificate must be the announced one byte for byte, and the client must prove
-//! that it holds the key.
+//! go-plugin sends a self-signed P-521 certificate that is its own authority. A verifier that builds a path
+//! rejects such a certificate, and one that accepts it as a root also accepts every certificate it signed.
+//! Therefore the certificate must equal the announced one byte for byte, and the client must prove that it
+//! has the private key.
 
 use std::sync::Arc;
 
@@ -20,16 +20,17 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// A server's side of the connection, and the certificate to announce.
+/// The TLS configuration of the server, and the certificate that the handshake line announces.
 pub(crate) struct Identity {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) certificate: CertificateDer<'static>,
 }
 
-/// Makes a fresh certificate, and a configuration that lets in only the holder of `client_pem`.
+/// Creates a new server certificate, and a configuration that accepts only the client certificate
+/// `client_pem`.
 pub(crate) fn identity(client_pem: &str) -> Result<Identity, Box<dyn std::error::Error>> {
     let expected = CertificateDer::from_pem_slice(client_pem.as_bytes())
-        .map_err(|error| format!("PLUGIN_CLIENT_CERT is not a certificate in PEM: {error:?}"))?;
+        .map_err(|error| format!("PLUGIN_CLIENT_CERT is not a PEM certificate: {error:?}"))?;
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&key)?;
     let certificate = certificate.der().clone();
@@ -76,7 +77,7 @@ impl ClientCertVerifier for ExactCertificate {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only TLS 1.3 is spoken here".to_owned()))
+        Err(Error::General("only TLS 1.3 is supported".to_owned()))
     }
 
     fn verify_tls13_signature(
@@ -85,7 +86,7 @@ impl ClientCertVerifier for ExactCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // ring does not know P-521, the curve of go-plugin's certificates.
+        // ring does not support P-521, the curve of go-plugin's certificates.
         if signature.scheme != SignatureScheme::ECDSA_NISTP521_SHA512 {
             return rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms);
         }
@@ -156,7 +157,7 @@ mod tests {
         }
     }
 
-    /// Presents a certificate with whatever key, without a check that they belong together.
+    /// Presents a certificate and a key without checking that they match.
     #[derive(Debug)]
     struct Present(Option<Arc<CertifiedKey>>);
 
@@ -170,7 +171,7 @@ mod tests {
         }
     }
 
-    /// A self-signed authority, as go-plugin makes one.
+    /// A self-signed authority like go-plugin's.
     fn authority() -> (CertificateDer<'static>, KeyPair, CertificateParams) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -186,14 +187,14 @@ mod tests {
         Client::Presents(Arc::new(CertifiedKey::new(chain, key)))
     }
 
-    /// How a client comes.
+    /// The credentials of a client.
     enum Client {
         Plaintext,
         WithoutCertificate,
         Presents(Arc<CertifiedKey>),
     }
 
-    /// Whether a byte gets through to the server and back.
+    /// True if the server echoes a byte of the client.
     async fn admitted(server: Arc<ServerConfig>, client: Client) -> bool {
         let (near, far) = tokio::io::duplex(1 << 16);
         let serve = async move {
@@ -209,7 +210,7 @@ mod tests {
                     let mut stream = near;
                     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.ok()?;
                     stream.read_exact(&mut byte).await.ok()?;
-                    // A TLS alert is an answer, but no admission.
+                    // A TLS alert is a response, but a rejection.
                     return (byte != [0x15]).then_some(());
                 }
                 Client::WithoutCertificate => None,
@@ -240,7 +241,10 @@ mod tests {
         assert!(admitted(server(), certified(vec![announced.clone()], &key)).await);
 
         let (other, other_key, _) = authority();
-        assert!(!admitted(server(), certified(vec![other], &other_key)).await, "another self-signed one");
+        assert!(
+            !admitted(server(), certified(vec![other], &other_key)).await,
+            "another self-signed certificate"
+        );
 
         let leaf_key = KeyPair::generate().unwrap();
         let issuer = Issuer::new(params, &key);
@@ -249,9 +253,9 @@ mod tests {
             .signed_by(&leaf_key, &issuer)
             .unwrap();
         let chain = vec![leaf.der().clone(), announced.clone()];
-        assert!(!admitted(server(), certified(chain, &leaf_key)).await, "a leaf that it signed");
+        assert!(!admitted(server(), certified(chain, &leaf_key)).await, "a certificate that it signed");
 
-        assert!(!admitted(server(), certified(vec![announced], &other_key)).await, "without its key");
+        assert!(!admitted(server(), certified(vec![announced], &other_key)).await, "another key");
         assert!(!admitted(server(), Client::WithoutCertificate).await, "no certificate");
         assert!(!admitted(server(), Client::Plaintext).await, "plaintext");
     }
@@ -262,7 +266,7 @@ mod tests {
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
     }
 
-    /// Signs a handshake with a key of P-521, which ring does not know.
+    /// Signs a handshake with a P-521 key, which ring does not support.
     #[derive(Debug)]
     struct P521Key(Arc<p521::ecdsa::SigningKey>);
 
@@ -289,7 +293,7 @@ mod tests {
         }
     }
 
-    /// go-plugin's certificates are of P-521. This one belongs to the key of 66 ones.
+    /// go-plugin's certificates use P-521. The private key of this one is 66 bytes of 1.
     #[tokio::test]
     async fn a_certificate_of_p521_is_let_in_with_its_key_and_not_with_another() {
         let pem = include_str!("../tests/p521.pem");

@@ -1,4 +1,4 @@
-//! Terraform's types, and their JSON form as the protocol carries it.
+//! Terraform's types and their JSON form in the protocol.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,11 +10,11 @@ use serde_json::{Value as Json, json};
 pub enum Type {
     /// `bool`
     Bool,
-    /// `number`: decimal, of any size
+    /// `number`: a decimal number of any size
     Number,
     /// `string`
     String,
-    /// Any type, carried along with the value.
+    /// Any type. It is sent and stored with the value.
     Dynamic,
     /// `list(…)`
     List(Box<Type>),
@@ -33,7 +33,7 @@ pub enum Type {
 pub struct ObjectType {
     /// Every attribute and its type.
     pub attributes: BTreeMap<String, Type>,
-    /// Those that a configuration may leave out; they then arrive as null.
+    /// Attributes that a configuration may omit. They are then null.
     pub optional: BTreeSet<String>,
 }
 
@@ -61,7 +61,7 @@ impl Type {
         })
     }
 
-    /// The JSON form that the protocol carries: `"string"`, `["list","string"]`, …
+    /// The JSON form of the protocol, e.g. `"string"` or `["list","string"]`.
     pub fn to_json(&self) -> Json {
         match self {
             Self::Bool => json!("bool"),
@@ -92,7 +92,7 @@ impl Type {
     }
 
     fn read(json: &Json, depth: usize) -> Result<Self, InvalidType> {
-        // A type arrives from outside in dynamic values: bound the recursion.
+        // Dynamic values contain types from outside, so the recursion must have a limit.
         const MAX_DEPTH: usize = 64;
         let invalid = || InvalidType(json.to_string());
         if depth > MAX_DEPTH {
@@ -157,7 +157,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// The text of a type that Terraform does not know.
+/// The error for JSON that is not a Terraform type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidType(String);
 

@@ -1,4 +1,4 @@
-//! Values without loss: null, unknown and empty stay apart, numbers keep every digit.
+//! Lossless values: null, unknown and empty are different values, and numbers keep every digit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::types::Type;
 /// A value of Terraform's type system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Value {
-    /// Not given.
+    /// Not set.
     #[default]
     Null,
     /// Known only after apply.
@@ -23,17 +23,17 @@ pub enum Value {
     List(Vec<Value>),
     /// A `map` or `object`.
     Map(BTreeMap<String, Value>),
-    /// A value of the dynamic type, with the type that it has.
+    /// A value of the dynamic type, with its actual type.
     Dynamic(Box<(Type, Value)>),
 }
 
-/// What is promised of an unknown value (not null, a prefix, bounds), as Terraform encoded it.
-/// Kept byte for byte: a refinement in a planned value is enforced at apply.
+/// The refinement of an unknown value (not null, a prefix, bounds), as the bytes that Terraform encoded. They
+/// must not change: Terraform checks the refinement of a planned value at apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refinement(pub(crate) Option<Vec<u8>>);
 
 impl Value {
-    /// An unknown value of which nothing is promised.
+    /// An unknown value without a refinement.
     pub const UNKNOWN: Value = Value::Unknown(Refinement(None));
 
     /// A string.
@@ -46,17 +46,17 @@ impl Value {
         Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
 
-    /// Whether this is null.
+    /// True for null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether this itself is unknown; its parts may be all the same.
+    /// True if the value itself is unknown. A known value can still have unknown parts.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
 
-    /// Whether no part of this is unknown.
+    /// True if neither the value nor a part of it is unknown.
     pub fn is_fully_known(&self) -> bool {
         match self {
             Self::Unknown(_) => false,
@@ -67,7 +67,7 @@ impl Value {
         }
     }
 
-    /// The text, when this is a known string.
+    /// The string. `None` for any other value.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -75,7 +75,7 @@ impl Value {
         }
     }
 
-    /// The entries, when this is a known map or object.
+    /// The entries of a map or object. `None` for any other value.
     pub fn as_map(&self) -> Option<&BTreeMap<String, Value>> {
         match self {
             Self::Map(entries) => Some(entries),
@@ -83,7 +83,7 @@ impl Value {
         }
     }
 
-    /// The items, when this is a known list, set or tuple.
+    /// The items of a list, set or tuple. `None` for any other value.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
             Self::List(items) => Some(items),
@@ -91,7 +91,7 @@ impl Value {
         }
     }
 
-    /// An attribute of an object; null when this is no object or has none of that name.
+    /// An attribute of an object. Null if the value is no object or has no such attribute.
     pub fn get(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;
         self.as_map().and_then(|entries| entries.get(name)).unwrap_or(&NULL)
@@ -100,9 +100,9 @@ impl Value {
     /// Sets an attribute of an object.
     ///
     /// # Panics
-    /// When this is not an object: the caller decides the shape.
+    /// If the value is not an object.
     pub fn set(&mut self, name: &str, value: Value) {
-        let Self::Map(entries) = self else { panic!("`{name}` set on a value that is no object") };
+        let Self::Map(entries) = self else { panic!("cannot set `{name}`: the value is not an object") };
         entries.insert(name.to_owned(), value);
     }
 }
@@ -125,15 +125,16 @@ impl From<&str> for Value {
     }
 }
 
-/// A decimal number of any size, held as its canonical text: no exponent, no needless zeros.
+/// A decimal number of any size, stored as canonical text: without an exponent, and without leading or
+/// trailing zeros.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(String);
 
 impl Number {
     /// Reads decimal text, with or without a fraction or an exponent.
     pub fn parse(text: &str) -> Option<Self> {
-        // Enough for every f64. Terraform writes none at all, and each digit takes memory: a few
-        // bytes must not become many.
+        // Enough for every f64. Terraform writes no exponents. Without a limit, a few bytes of input would
+        // use much memory.
         const MAX_EXPONENT: u64 = 400;
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -167,7 +168,7 @@ impl Number {
         };
         let whole = whole.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
-        // A sign, a zero and a point at most beside the digits.
+        // At most a sign, a zero and a point in addition to the digits.
         let mut canonical = String::with_capacity(whole.len() + fraction.len() + 3);
         if negative && !(whole.is_empty() && fraction.is_empty()) {
             canonical.push('-');
@@ -182,11 +183,11 @@ impl Number {
 
     /// The exact value of a float; `None` for NaN and infinities.
     pub fn from_f64(value: f64) -> Option<Self> {
-        // 1074 digits after the point write any finite f64 exactly.
+        // 1074 digits after the point represent any finite f64 exactly.
         value.is_finite().then(|| Self::parse(&format!("{value:.1074}"))).flatten()
     }
 
-    /// As an integer, when it is one that fits.
+    /// The number as an integer. `None` if it has a fraction or does not fit.
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
     }

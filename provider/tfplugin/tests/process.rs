@@ -1,4 +1,4 @@
-//! The life of a provider process, with the example that stands beside this crate.
+//! The life cycle of a provider process, tested with `examples/note.rs`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 fn example() -> Command {
-    // `target/debug/deps/process-HASH` stands beside `target/debug/examples/note`.
+    // The test is `target/debug/deps/process-HASH` and the example `target/debug/examples/note`.
     let deps = std::env::current_exe().unwrap();
     let binary: PathBuf = deps.parent().unwrap().parent().unwrap().join("examples/note");
     let mut command = Command::new(binary);
@@ -63,14 +63,14 @@ fn it_survives_an_interrupt_and_ends_with_its_last_connection() {
     let socket = PathBuf::from(parts[3]);
     let connection = UnixStream::connect(&socket).unwrap();
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    // Still answering: the HTTP/2 settings frame arrives after the interrupt.
+    // The provider still responds after the interrupt, with the HTTP/2 settings frame.
     let mut byte = [0];
     (&connection).write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
     (&connection).read_exact(&mut byte).unwrap();
     assert!(child.try_wait().unwrap().is_none());
     drop(connection);
-    assert!(ended(&mut child), "the provider outlives its client");
-    assert!(!socket.exists(), "the socket is left");
+    assert!(ended(&mut child), "the provider still runs after its client");
+    assert!(!socket.exists(), "the socket was not removed");
 }
 
 #[test]
@@ -89,17 +89,17 @@ fn debug_prints_how_to_reattach_and_ends_on_interrupt() {
         assert_eq!(entry["Test"], true);
     }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(ended(&mut child), "the interrupt is lost");
-    assert!(child.wait().unwrap().success(), "the interrupt cuts it off");
+    assert!(ended(&mut child), "the interrupt had no effect");
+    assert!(child.wait().unwrap().success(), "the interrupt killed the process");
 }
 
-/// Says something on a new connection, and tells how it is answered: the first byte, or the end.
+/// Sends bytes on a new connection. Returns the first byte of the response, or `None` if it was closed.
 fn answer_on(socket: &PathBuf, said: &[u8]) -> Option<u8> {
     let mut connection = UnixStream::connect(socket).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     connection.write_all(said).unwrap();
     let mut byte = [0];
-    // A refused connection may be reset.
+    // The provider may reset a rejected connection.
     let length = connection.read(&mut byte).or_else(|error| match error.kind() {
         std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => Ok(0),
         _ => Err(error),
@@ -116,7 +116,7 @@ fn with_a_certificate_announced_nothing_but_tls_is_spoken() {
     let parts: Vec<&str> = line.split('|').collect();
     assert!(parts.len() == 6 && !parts[5].is_empty(), "no certificate: {line}");
     let socket = PathBuf::from(parts[3]);
-    // A record of TLS that holds no handshake, and one that announces more than there may be.
+    // Among them: a TLS record without a handshake, and one with a length above the limit.
     let said: [&[u8]; 5] = [
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
         b"\x16\x03\x01\x00\x04\xff\xff\xff\xff",
@@ -126,7 +126,7 @@ fn with_a_certificate_announced_nothing_but_tls_is_spoken() {
     ];
     for said in said {
         let answer = answer_on(&socket, said);
-        assert!(matches!(answer, None | Some(ALERT)), "{said:?} is answered with {answer:?}");
+        assert!(matches!(answer, None | Some(ALERT)), "the response to {said:?} is {answer:?}");
         assert!(child.try_wait().unwrap().is_none(), "{said:?} ended the provider");
     }
     child.kill().unwrap();

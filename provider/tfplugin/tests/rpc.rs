@@ -1,6 +1,6 @@
-//! Every RPC of protocol 5.10, with valid and with garbage input, and what it answers.
+//! Calls every RPC of protocol 5.10 with valid and with invalid input, and checks the responses.
 
-#![allow(clippy::needless_update, reason = "some requests have no field but those that a table names")]
+#![allow(clippy::needless_update, reason = "some requests have only the fields that a table sets")]
 
 use std::sync::Arc;
 
@@ -69,12 +69,12 @@ impl Provider for Example {
 fn refuse_bad(config: &Value) -> Vec<Diagnostic> {
     match config.get("name").as_str() {
         Some("bad") => vec![Diagnostic::error("bad", "a bad name").at(Path::attribute("name"))],
-        Some("panic") => panic!("told to"),
+        Some("panic") => panic!("the input requires a panic"),
         _ => Vec::new(),
     }
 }
 
-/// Told when a plan that ends by a Stop has begun.
+/// Notified when the plan that waits for a Stop has started.
 static PLANNING: Notify = Notify::const_new();
 
 struct Thing;
@@ -195,7 +195,7 @@ impl Function for Length {
 
     async fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         match arguments[0].as_str() {
-            Some("panic") => panic!("told to"),
+            Some("panic") => panic!("the input requires a panic"),
             Some(text) => Ok(i64::try_from(text.len()).unwrap_or_default().into()),
             None => Err(FunctionError { text: "no text".into(), argument: Some(0) }),
         }
@@ -208,7 +208,7 @@ fn config(name: &str) -> Option<proto::DynamicValue> {
     dynamic(&thing(name, Value::Null, "s3cret".into()), &schema().ty())
 }
 
-// As the fields of requests are.
+// An `Option`, like the fields of requests.
 #[allow(clippy::unnecessary_wraps)]
 fn garbage() -> Option<proto::DynamicValue> {
     Some(proto::DynamicValue { msgpack: vec![0xc1, 0xff, 0x00], json: Vec::new() })
@@ -240,7 +240,7 @@ async fn declarations_are_answered() {
     assert_eq!(client.stop(proto::stop::Request {}).await.unwrap().into_inner().error, "");
 }
 
-/// Calls an RPC with a type name and a value, and answers with the summaries of its diagnostics.
+/// Calls an RPC with a type name and a value, and returns the summaries of its diagnostics.
 macro_rules! diagnose {
     ($client:ident . $rpc:ident ( $message:ident { $($field:ident : $value:expr),* } )) => {{
         let request = proto::$message::Request { $($field: $value,)* ..Default::default() };
@@ -260,7 +260,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
     let name = || TYPE.to_owned();
     let nothing = || "example_nothing".to_owned();
 
-    // Every RPC that takes a configuration: valid, refused, panicking, garbage.
+    // Every RPC with a configuration: valid, rejected, with a panic, not decodable.
     macro_rules! table {
         ($($rpc:ident $message:ident $(: $type_name:ident $kind:literal)?;)*) => {$(
             for (given, expected) in [
@@ -323,7 +323,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
         unknown("ephemeral resource")
     );
 
-    // What is not declared.
+    // List resources, actions and others that the provider does not declare.
     assert_eq!(
         diagnose!(client.validate_list_resource_config(validate_list_resource_config { type_name: name() })),
         unknown("list resource")
@@ -335,7 +335,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
     assert_eq!(diagnose!(client.plan_action(plan_action { action_type: name() })), unknown("action"));
     assert_eq!(
         diagnose!(client.upgrade_resource_identity(upgrade_resource_identity { type_name: name() })),
-        ["No identity is declared"]
+        ["The resource has no identity"]
     );
     assert_eq!(
         diagnose!(client.upgrade_resource_identity(upgrade_resource_identity { type_name: nothing() })),
@@ -358,7 +358,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
     let proto::invoke_action::event::Type::Completed(completed) = event else { panic!("{event:?}") };
     assert_eq!(summaries(&completed.diagnostics), ["Unknown action"]);
 
-    // Garbage and unknown types for the life of a resource.
+    // The RPCs of a resource with undecodable values and unknown types.
     assert_eq!(
         diagnose!(client.read_resource(read_resource { type_name: name(), current_state: garbage() })),
         malformed
@@ -388,7 +388,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
     );
     assert_eq!(
         diagnose!(client.import_resource_state(import_resource_state { type_name: name() })),
-        ["Import needs an id"]
+        ["An import requires an id"]
     );
     assert_eq!(
         diagnose!(client.import_resource_state(import_resource_state { type_name: nothing(), id: name() })),
@@ -411,7 +411,7 @@ async fn every_rpc_takes_valid_input_and_refuses_the_rest_with_a_diagnostic() {
     let raw = |json: &[u8]| Some(proto::RawState { json: json.to_vec(), ..Default::default() });
     for (version, state, expected) in [
         (1, raw(br#"{"name":"a","gone":1}"#), none.clone()),
-        (0, raw(br#"{"name":"a"}"#), vec!["State of another version".to_owned()]),
+        (0, raw(br#"{"name":"a"}"#), vec!["The state has another schema version".to_owned()]),
         (1, raw(b"{"), vec!["The stored state cannot be read".to_owned()]),
         (1, raw(br#"{"name":["a"]}"#), vec!["The stored state cannot be read".to_owned()]),
         (1, None, vec!["The stored state cannot be read".to_owned()]),
@@ -518,7 +518,7 @@ async fn functions_are_called() {
     let text = |text: &str| dynamic(&text.into(), &Type::String).unwrap();
     for (name, arguments, expected) in [
         ("length", vec![text("four")], Ok(4)),
-        ("length", vec![text("panic")], Err("told to")),
+        ("length", vec![text("panic")], Err("requires a panic")),
         ("length", vec![dynamic(&Value::Null, &Type::String).unwrap()], Err("no text")),
         ("length", vec![], Err("takes 1 arguments, not 0")),
         ("length", vec![text("a"), text("b")], Err("takes 1 arguments, not 2")),
@@ -569,7 +569,7 @@ async fn messages_of_256_mib_pass() {
     };
     let answer = client.validate_resource_type_config(validate(255)).await.unwrap().into_inner();
     assert!(answer.diagnostics.is_empty());
-    // A larger one is refused, and the provider goes on.
+    // A larger message is rejected, and the provider continues to serve.
     let mut unlimited = client.clone().max_encoding_message_size(usize::MAX);
     let refused = unlimited.validate_resource_type_config(validate(257)).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused}");

@@ -1,4 +1,4 @@
-//! The provider's own configuration.
+//! The provider's configuration.
 
 use super::{Inner, decode, wire};
 use crate::proto;

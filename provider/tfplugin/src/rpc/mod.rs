@@ -1,5 +1,5 @@
-//! The provider service: one file per group of RPCs. The wire is converted here and Terraform's
-//! rules are enforced here, so that an author of a resource cannot forget them.
+//! The provider service, with one file per group of RPCs. It converts values and enforces Terraform's rules,
+//! so that a resource does not have to.
 
 mod configure;
 mod data_source;
@@ -63,7 +63,7 @@ pub(crate) struct Entry<T: ?Sized> {
 }
 
 impl Server {
-    /// Asks the provider once for all that it declares.
+    /// Reads all declarations of the provider, once.
     pub fn new(provider: impl Provider) -> Self {
         let entry = |name: String, item, schema| (name, Entry { item, declared: Declared::new(schema) });
         let resources = provider.resources().into_iter();
@@ -102,7 +102,7 @@ impl Server {
         }))
     }
 
-    /// What is wrong with the declared schemas; Terraform itself does not check them.
+    /// The defects of the declared schemas, which Terraform does not check.
     pub fn schema_defects(&self) -> Vec<String> {
         let named = |name: &str, schema: &Schema| {
             let defects = schema.defects().into_iter();
@@ -121,8 +121,8 @@ impl Server {
         defects
     }
 
-    /// Runs one RPC in a task of its own: a client that hangs up does not cut it short, and a panic
-    /// ends this RPC only.
+    /// Runs one RPC in a task of its own. It continues if the client disconnects, and a panic ends only this
+    /// RPC.
     pub(crate) async fn run<T, F>(&self, rpc: &'static str, type_name: &str, work: F) -> Result<T, Diagnostic>
     where
         F: Future<Output = T> + Send + 'static,
@@ -130,7 +130,7 @@ impl Server {
     {
         let span = trace_span!("rpc", tf_rpc = rpc, tf_resource_type = type_name);
         let start = Instant::now();
-        // Counted in the task: it goes on when the client is gone.
+        // The task holds the guard, because it continues after the client has disconnected.
         let running = self.0.running.subscribe_guard();
         let task = async move {
             let _running = running;
@@ -151,9 +151,9 @@ impl Server {
             Diagnostic::error(
                 "The provider panicked",
                 format!(
-                    "While it answered {rpc} the provider hit a defect of its own: {message}\n\n\
-                     This is always a bug in the provider. If something was being changed, check what \
-                     exists before the next apply. Please report it with the stack trace from \
+                    "The provider panicked in {rpc}: {message}\n\n\
+                     This is always a bug in the provider. If this was an apply, check which objects \
+                     exist before the next one. Please report the bug with the stack trace from \
                      Terraform's log (TF_LOG=ERROR)."
                 ),
             )
@@ -161,11 +161,11 @@ impl Server {
     }
 }
 
-/// Counts the RPCs that are being answered.
+/// The number of RPCs in progress.
 #[derive(Default)]
 struct Running(watch::Sender<usize>);
 
-/// One RPC that is being answered.
+/// One RPC in progress. Dropping it decreases the number.
 struct RunningGuard(watch::Sender<usize>);
 
 impl Running {
@@ -182,13 +182,13 @@ impl Drop for RunningGuard {
 }
 
 impl Server {
-    /// The token of what runs now.
+    /// The stop token of the operations in progress.
     #[cfg(test)]
     pub(crate) fn stop_token(&self) -> crate::stop::StopToken {
         self.0.stop.token()
     }
 
-    /// Asks what runs to stop, and waits until nothing runs any more: for an end without Shutdown.
+    /// Requests a stop and waits for all operations in progress, e.g. after Terraform was killed.
     pub(crate) async fn wind_up(&self) {
         let mut running = self.0.running.0.subscribe();
         if *running.borrow_and_update() > 0 {
@@ -205,7 +205,7 @@ impl Inner {
     }
 }
 
-/// Decodes a value of the wire; an absent one is null.
+/// Decodes a value of a request. A missing value is null.
 fn decode(value: Option<&proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostic> {
     let Some(value) = value else { return Ok(Value::Null) };
     let decoded = if !value.msgpack.is_empty() {
@@ -225,19 +225,19 @@ fn malformed(error: &dyn std::fmt::Display) -> Diagnostic {
     Diagnostic::error(
         "Malformed value",
         format!(
-            "A value that arrived does not fit the provider's schema: {error}. Run `terraform \
-             init -upgrade` so that Terraform and the provider agree on the provider's version."
+            "A value from Terraform does not fit the provider's schema: {error}. Run `terraform \
+             init -upgrade` so that Terraform and the provider use the same provider version."
         ),
     )
 }
 
-/// Encodes a value for the wire.
+/// Encodes a value of a response.
 fn encode(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnostic> {
     let encoded = msgpack::encode(value, ty).map_err(|error| defect(&[(error.path, error.message)]));
     Ok(proto::DynamicValue { msgpack: encoded?, json: Vec::new() })
 }
 
-/// The diagnostic for an answer of the provider that breaks Terraform's rules.
+/// The diagnostic for a response of the provider that breaks Terraform's rules.
 fn defect(broken: &[Broken]) -> Diagnostic {
     let list: Vec<String> =
         broken
@@ -255,7 +255,7 @@ fn defect(broken: &[Broken]) -> Diagnostic {
 fn undeclared(kind: &str, name: &str) -> Diagnostic {
     Diagnostic::error(
         format!("Unknown {kind}"),
-        format!("This provider has no {kind} `{name}`. Check its name, and the provider's version."),
+        format!("This provider has no {kind} `{name}`. Check the name and the provider version."),
     )
 }
 
@@ -263,7 +263,7 @@ fn wire(diagnostics: Vec<Diagnostic>) -> Vec<proto::Diagnostic> {
     diagnostics.into_iter().map(Into::into).collect()
 }
 
-/// Defines the service: each RPC runs guarded, and a panic becomes a diagnostic of its response.
+/// Defines the service. A panic in an RPC becomes a diagnostic of its response.
 macro_rules! service {
     ($($rpc:ident $name:literal $message:ident $type_name:expr;)*) => {
         #[tonic::async_trait]
@@ -280,7 +280,7 @@ macro_rules! service {
                     let answer = self.run($name, &name, async move { inner.$rpc(request).await }).await;
                     Ok(Response::new(answer.unwrap_or_else(|diagnostic| {
                         let diagnostics = vec![diagnostic.into()];
-                        // Some responses have nothing but diagnostics.
+                        // Some responses have only the field `diagnostics`.
                         #[allow(clippy::needless_update)]
                         let response = proto::$message::Response { diagnostics, ..Default::default() };
                         response
@@ -303,7 +303,7 @@ macro_rules! service {
                 _request: Request<proto::stop::Request>,
             ) -> Result<Response<proto::stop::Response>, Status> {
                 self.0.stop.stop();
-                tracing::info!("asked to stop");
+                tracing::info!("received a Stop request");
                 Ok(Response::new(proto::stop::Response::default()))
             }
 

@@ -76,7 +76,7 @@ impl Inner {
                 ..Default::default()
             })
         };
-        // With an error, Terraform keeps what it has: send that back.
+        // With an error, Terraform expects the current state in the response.
         answer.await.unwrap_or_else(|diagnostic| proto::read_resource::Response {
             new_state: request.current_state.clone(),
             private: request.private.clone(),
@@ -149,7 +149,7 @@ impl Inner {
             let mut answer = entry.item.apply(apply, self.context()).await;
             check::clear_write_only(block, &mut answer.state);
             if let Err(diagnostic) = encode(&answer.state, &declared.ty) {
-                // A state of a wrong shape must not lose what was made: Terraform keeps what was planned.
+                // The state does not fit the schema. Store the planned one, so that new objects are not lost.
                 answer.diagnostics.push(diagnostic);
                 answer.state = check::known(&planned);
             }
@@ -183,8 +183,8 @@ impl Inner {
             let declared = &entry.declared;
             if request.id.is_empty() {
                 return Err(vec![Diagnostic::error(
-                    "Import needs an id",
-                    format!("{} is imported by id; an identity is not declared for it.", request.type_name),
+                    "An import requires an id",
+                    format!("`{}` has no identity. Set `id` in the `import` block.", request.type_name),
                 )]);
             }
             let imported = entry.item.import(request.id, self.context()).await?;
@@ -210,7 +210,7 @@ impl Inner {
         })
     }
 
-    /// No resource takes over another's state; the capability says so, and so does this answer.
+    /// Always an error: no resource accepts the state of another type, and the capability is off.
     pub(super) async fn move_resource_state(
         &self,
         request: proto::move_resource_state::Request,
@@ -220,7 +220,7 @@ impl Inner {
             Ok(_) => Diagnostic::error(
                 "Move is not supported",
                 format!(
-                    "The state of a `{}` cannot become that of a `{}`. Remove the `moved` block \
+                    "The state of `{}` cannot be moved to `{}`. Remove the `moved` block \
                      and import the object instead.",
                     request.source_type_name, request.target_type_name
                 ),
@@ -236,7 +236,7 @@ impl Inner {
         let diagnostic = match self.resource(&request.type_name) {
             Err(diagnostic) => diagnostic,
             Ok(_) => Diagnostic::error(
-                "No identity is declared",
+                "The resource has no identity",
                 format!("`{}` has no identity to upgrade.", request.type_name),
             ),
         };
@@ -246,7 +246,7 @@ impl Inner {
         }
     }
 
-    /// The configuration of an imported resource: its state without what only the provider sets.
+    /// The configuration of an imported resource: its state without computed and deprecated attributes.
     pub(super) async fn generate_resource_config(
         &self,
         request: proto::generate_resource_config::Request,

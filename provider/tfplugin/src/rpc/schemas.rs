@@ -1,4 +1,4 @@
-//! What the provider declares.
+//! The schemas and functions of the provider.
 
 use super::{Entry, Inner};
 use crate::proto::{self, get_metadata as metadata};
@@ -6,9 +6,9 @@ use crate::provider::{Parameter, Signature};
 
 const CAPABILITIES: proto::ServerCapabilities = proto::ServerCapabilities {
     plan_destroy: true,
-    // The schema is asked of a provider once, and need not be repeated before each operation.
+    // Terraform may cache the schema instead of reading it before each operation.
     get_provider_schema_optional: true,
-    // No resource takes over the state of another type yet.
+    // No resource accepts the state of another type.
     move_resource_state: false,
     generate_resource_config: true,
 };
@@ -66,7 +66,7 @@ impl Inner {
         proto::get_functions::Response { functions: self.signatures().collect(), ..Default::default() }
     }
 
-    /// No resource declares an identity, which is an answer: an empty map.
+    /// An empty map: no resource declares an identity.
     pub(super) async fn get_resource_identity_schemas(
         &self,
         _request: proto::get_resource_identity_schemas::Request,
@@ -101,7 +101,7 @@ impl From<&Parameter> for proto::function::Parameter {
             name: parameter.name.clone(),
             r#type: parameter.ty.to_json().to_string().into_bytes(),
             allow_null_value: parameter.allow_null,
-            // Terraform then answers "unknown" itself for an unknown argument.
+            // Terraform then sets the result to unknown if an argument is unknown.
             allow_unknown_values: false,
             description: parameter.description.clone(),
             description_kind: proto::StringKind::Markdown.into(),

@@ -1,4 +1,4 @@
-//! List resources and actions: none is declared, so every request names one that does not exist.
+//! List resources and actions. The provider declares none, so every request is an error.
 
 use super::{Inner, undeclared, wire};
 use crate::proto;

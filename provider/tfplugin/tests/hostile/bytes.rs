@@ -1,4 +1,4 @@
-//! Values of the wire and of the state: what is written comes back, and garbage is an error.
+//! Values of requests and of states: an encoded value decodes to the same value, and garbage is an error.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::run::{Input, Verdict, hold, replay};
 use crate::values::{Parts, ty, typed};
 use crate::{cost, wire};
 
-/// What means something to a reader of MessagePack: markers, lengths, texts that become numbers.
+/// Byte sequences with a meaning in MessagePack: markers, lengths, strings that become numbers.
 const MSGPACK: &[&[u8]] = &[
     b"\xc0",
     b"\xc1",
@@ -45,7 +45,7 @@ const MSGPACK: &[&[u8]] = &[
     b"\xa4-Inf",
 ];
 
-/// The same for JSON.
+/// Byte sequences with a meaning in JSON.
 const JSON: &[&[u8]] = &[
     b"null",
     b"{",
@@ -77,7 +77,7 @@ const JSON: &[&[u8]] = &[
     b"[\"object\",{",
 ];
 
-/// One change of bytes.
+/// One change of a byte sequence.
 #[derive(Clone, Debug)]
 pub(crate) enum Mutation {
     Set(Index, u8),
@@ -129,7 +129,7 @@ impl Mutation {
     }
 }
 
-/// These bytes with a few changes.
+/// The bytes with up to five changes.
 pub(crate) fn mutated(
     bytes: impl Strategy<Value = Vec<u8>>,
     pieces: &'static [&'static [u8]],
@@ -140,24 +140,24 @@ pub(crate) fn mutated(
     })
 }
 
-/// Bytes that were once MessagePack.
+/// Changed MessagePack.
 pub(crate) fn hostile_msgpack(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     mutated(bytes, MSGPACK)
 }
 
-/// Bytes that were once JSON.
+/// Changed JSON.
 pub(crate) fn hostile_json(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     mutated(bytes, JSON)
 }
 
-/// Many levels of the same, up to far more than a stack holds.
+/// Deeply nested values, up to far more levels than fit on a stack.
 fn nested(units: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     let depth = prop_oneof![Just(127_usize), Just(128), Just(129), 1..100_usize, 1000..5000_usize];
     let unit = vec(select(units), 1..3).prop_map(|units| units.concat());
     (depth, unit, vec(any::<u8>(), 0..4)).prop_map(|(depth, unit, end)| [unit.repeat(depth), end].concat())
 }
 
-/// Types that can hold many levels.
+/// Types of deeply nested values.
 fn deep_type() -> impl Strategy<Value = Type> {
     let nest = |make: fn(Type) -> Type, depth: usize| (0..depth).fold(Type::Dynamic, |ty, _| make(ty));
     prop_oneof![
@@ -167,18 +167,19 @@ fn deep_type() -> impl Strategy<Value = Type> {
     ]
 }
 
-/// Whatever can be written of a value comes back as the same value.
+/// Checks that every encoding of a value decodes to the same value.
 fn survives(value: &Value, ty: &Type) -> Verdict {
     let read = |bytes: &[u8], how: &str| match msgpack::decode(bytes, ty) {
         Ok(again) if again == *value => Ok(()),
-        Ok(again) => Err(format!("{how}, it came back as {again:?}\ninstead of {value:?}")),
-        Err(error) => Err(format!("{how}, it is refused: {error}\n{value:?}")),
+        Ok(again) => Err(format!("{how}, it decodes to {again:?}\ninstead of {value:?}")),
+        Err(error) => Err(format!("{how}, it does not decode: {error}\n{value:?}")),
     };
-    let bytes = msgpack::encode(value, ty).map_err(|error| format!("not written: {error}\n{value:?}"))?;
+    let bytes =
+        msgpack::encode(value, ty).map_err(|error| format!("it does not encode: {error}\n{value:?}"))?;
     read(&bytes, "as MessagePack")?;
     read(&wire::msgpack(value, ty), "as long MessagePack")?;
     if Type::from_json(&ty.to_json()).as_ref() != Ok(ty) {
-        return Err("the type does not come back".to_owned());
+        return Err("the type decodes to another one".to_owned());
     }
     if !value.is_fully_known() {
         return Ok(());
@@ -186,26 +187,26 @@ fn survives(value: &Value, ty: &Type) -> Verdict {
     let text = wire::json(value, ty);
     let parsed: Json = match serde_json::from_str(&text) {
         Ok(parsed) => parsed,
-        // Only dynamic values nest so deep, and no state does.
+        // Only dynamic values nest this deeply. States do not.
         Err(error) if error.to_string().contains("recursion limit") => return Ok(()),
         Err(error) => return Err(format!("not JSON: {error}\n{text}")),
     };
     match json::decode(&parsed, ty) {
         Ok(again) if again == *value => Ok(()),
-        other => Err(format!("as JSON, it came back as {other:?}\ninstead of {value:?}\n{text}")),
+        other => Err(format!("as JSON, it decodes to {other:?}\ninstead of {value:?}\n{text}")),
     }
 }
 
-/// A value has the bytes that it has, not one more or less.
+/// Checks that a value does not decode with one byte more or less.
 fn ends_where_it_ends(bytes: &[u8], ty: &Type) -> Verdict {
     let longer = [bytes, &[0xc0]].concat();
     if msgpack::decode(&longer, ty).is_ok() || msgpack::decode(&bytes[..bytes.len() - 1], ty).is_ok() {
-        return Err("it decodes with a byte more or less, too".to_owned());
+        return Err("it also decodes with one byte more or less".to_owned());
     }
     Ok(())
 }
 
-/// A value or an error, at a cost that the bytes are worth; and a value is one that can be sent on.
+/// Checks that input decodes to a value or an error within the memory limits, and that a value encodes.
 fn decodes(input: &Input) -> Verdict {
     let (ty, decoded) = match input {
         Input::Msgpack(ty, bytes) => {

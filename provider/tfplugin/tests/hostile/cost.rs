@@ -1,32 +1,31 @@
-//! What a reader may spend: memory and work in proportion to the bytes, whatever they announce.
+//! Memory limits of decoders: proportional to the input bytes, for any announced lengths.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tfplugin::types::Type;
 use tfplugin::{json, msgpack};
 
-/// Bytes of memory at a time for each byte of input. The dearest is a float of nine bytes, of which
-/// a thousand digits are kept.
+/// Maximum bytes of memory at a time per byte of input. A float needs most: a thousand digits for nine bytes.
 const HELD: u64 = 256;
 
-/// Bytes of memory in all for each byte of input.
+/// Maximum bytes of all allocations per byte of input.
 const SPENT: u64 = 1024;
 
-/// For messages of errors, and what does not depend on the input.
+/// Bytes for error messages and for other costs that do not depend on the input.
 const FREE: u64 = 64 << 10;
 
-/// Does something with an input of so many bytes; an error if it allocates more than that is worth.
+/// Runs `work` for an input of `length` bytes. Allocations above the limits are an error.
 pub(crate) fn bounded<T>(length: usize, work: impl FnOnce() -> T) -> Result<T, String> {
     let mut result = None;
-    // The counter must see the end of a panic, too.
+    // The counter must be stopped after a panic as well.
     let cost = allocation_counter::measure(|| result = Some(catch_unwind(AssertUnwindSafe(work))));
     let result = result.expect("a result").unwrap_or_else(|panic| resume_unwind(panic));
     let length = u64::try_from(length).expect("a length");
     if cost.bytes_max > FREE + HELD * length {
-        return Err(format!("{length} bytes of input took {} bytes of memory at a time", cost.bytes_max));
+        return Err(format!("{length} bytes of input used {} bytes of memory at a time", cost.bytes_max));
     }
     if cost.bytes_total > FREE + SPENT * length {
-        return Err(format!("{length} bytes of input took {} bytes of memory in all", cost.bytes_total));
+        return Err(format!("{length} bytes of input used {} bytes of memory in all", cost.bytes_total));
     }
     Ok(result)
 }
@@ -38,7 +37,7 @@ fn lists(depth: usize, element: Type) -> Type {
 
 const SIZE: usize = 10_000;
 
-/// Whether an input was too dear, said with its name.
+/// The error with the name of the input, if it used too much memory.
 fn dear<T>(name: &str, length: usize, work: impl FnOnce() -> T) -> Option<String> {
     bounded(length, work).err().map(|error| format!("{name}: {error}"))
 }
@@ -52,7 +51,7 @@ fn a_large_message_costs_what_its_size_is_worth() {
     };
     let mut found = Vec::new();
     for (name, ty, bytes) in [
-        // Each of sixty levels announces four thousand millions of elements.
+        // Each of 60 levels announces 2^32 - 1 elements.
         ("announced", lists(60, Type::Bool), [array([0xff; 4]).repeat(60), vec![0xc0; SIZE]].concat()),
         ("nulls", Type::list(Type::Bool), [array(length), vec![0xc0; SIZE]].concat()),
         ("exponents", Type::list(Type::Number), [array(length), text("1e9999").repeat(SIZE)].concat()),
@@ -62,7 +61,7 @@ fn a_large_message_costs_what_its_size_is_worth() {
             Type::list(Type::Number),
             [array(length), b"\xcb\x00\x00\x00\x00\x00\x00\x00\x01".repeat(SIZE)].concat(),
         ),
-        // A name that would stand in the path of each of many elements.
+        // A key that would be part of the path of each of many elements.
         (
             "a long key",
             Type::map(Type::list(Type::Bool)),
@@ -80,9 +79,9 @@ fn a_large_message_costs_what_its_size_is_worth() {
     ] {
         found.extend(dear(name, bytes.len(), || msgpack::decode(&bytes, &ty)));
         let Ok(value) = msgpack::decode(&bytes, &ty) else { continue };
-        // A float is written with all its digits.
+        // A float is encoded with all its digits.
         let written = msgpack::encode(&value, &ty).expect("a value of its type");
-        let writing = format!("{name}, written");
+        let writing = format!("{name}, encoded");
         found.extend(dear(&writing, bytes.len() + written.len(), || msgpack::encode(&value, &ty)));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

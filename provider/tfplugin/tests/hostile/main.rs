@@ -1,8 +1,8 @@
-//! Hostile input: whatever bytes arrive, the answer is a value or an error, never a dead process.
+//! Hostile input: for any bytes, the result is a value or an error, never a crash.
 //!
-//! Ten thousand cases of each property, a million with `TANDEM_FULL` set. What failed once is in
-//! `tests/corpus` and is tried on every run. A failure prints its seed, for `TANDEM_SEED`, and a file
-//! for the corpus; of a process that dies, that file is `target/tmp/hostile-*.txt`.
+//! Runs 10,000 cases of each property, or 1,000,000 with `TANDEM_FULL` set. `tests/corpus` has the inputs of
+//! earlier failures, which every run tests again. A failure prints its seed, for `TANDEM_SEED`, and a file
+//! for the corpus. If the process crashes, that file is `target/tmp/hostile-*.txt`.
 
 mod bytes;
 mod cost;

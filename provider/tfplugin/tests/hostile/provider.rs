@@ -1,4 +1,4 @@
-//! A provider with everything that a schema can hold, by an author who checks nothing.
+//! A provider that uses all features of schemas and checks nothing itself.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
 use tfplugin::types::Type;
 use tfplugin::{Diagnostic, Path, Value};
 
-/// How a resource answers. Each is a type of its own.
+/// The behavior of a resource. Each is a resource type of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answers {
-    /// With what was proposed or planned.
+    /// Returns the proposed or planned state.
     Expected,
-    /// With the configuration.
+    /// Returns the configuration.
     Configured,
-    /// With what was before.
+    /// Returns the prior state.
     Before,
-    /// With a value of no shape that the schema knows.
+    /// Returns a value that does not fit the schema.
     Misshapen,
 }
 
 impl Answers {
     pub(crate) const ALL: [Self; 4] = [Self::Expected, Self::Configured, Self::Before, Self::Misshapen];
 
-    /// The name of the type that answers so.
+    /// The name of the resource type with this behavior.
     pub(crate) fn type_name(self) -> String {
         format!("example_{self:?}").to_lowercase()
     }
@@ -89,7 +89,7 @@ fn block(depth: usize) -> Block {
     Block { attributes, blocks, ..Block::default() }
 }
 
-/// The schema of everything here.
+/// The schema of the provider and of all its resources.
 pub(crate) fn schema() -> Schema {
     Schema { version: VERSION, block: block(1) }
 }
@@ -190,10 +190,10 @@ impl EphemeralResource for Source {
     }
 }
 
-/// Gives its last argument back.
+/// A function that returns its last argument.
 struct Echo;
 
-/// What `echo` takes first, and what for the rest.
+/// The types of the first and of all further arguments of `echo`.
 pub(crate) const ARGUMENTS: [Type; 2] = [Type::Number, Type::Dynamic];
 
 #[async_trait]
@@ -220,6 +220,6 @@ impl Function for Echo {
 
     async fn call(&self, mut arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let last = if arguments.len() > 1 { arguments.pop() } else { None };
-        last.ok_or_else(|| FunctionError { text: "no more than a number".into(), argument: Some(0) })
+        last.ok_or_else(|| FunctionError { text: "there is only a number".into(), argument: Some(0) })
     }
 }

@@ -1,4 +1,4 @@
-//! Requests of every RPC that the protocol has, with fields missing, wrong and right.
+//! Requests of every RPC of the protocol, with missing, wrong and valid fields.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use crate::provider::{ARGUMENTS, Answers, DATA_SOURCE, ECHO, EPHEMERAL, VERSION,
 use crate::values::{Parts, text, value};
 use crate::{run, wire};
 
-/// The protocol as it was compiled: an RPC or a field that it gains is tried without a line here.
+/// The compiled protocol. New RPCs and fields are tested without a change here.
 static PROTOCOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let descriptors = include_bytes!(concat!(env!("OUT_DIR"), "/protocol.bin"));
     DescriptorPool::decode(descriptors.as_slice()).expect("descriptors")
@@ -30,12 +30,15 @@ pub(crate) fn methods() -> Vec<MethodDescriptor> {
     PROTOCOL.get_service_by_name("tfplugin5.Provider").expect("the service").methods().collect()
 }
 
-/// The RPC of that name.
+/// The RPC of this name.
 pub(crate) fn method(name: &str) -> MethodDescriptor {
-    methods().into_iter().find(|method| method.name() == name).unwrap_or_else(|| panic!("no RPC {name}"))
+    methods()
+        .into_iter()
+        .find(|method| method.name() == name)
+        .unwrap_or_else(|| panic!("there is no RPC {name}"))
 }
 
-/// A request: which RPC, and the body as it goes over the connection.
+/// A request: the name of its RPC and the body of its HTTP request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) rpc: String,
@@ -71,7 +74,7 @@ fn request(method: &MethodDescriptor, values: &Values) -> BoxedStrategy<Request>
         .boxed()
 }
 
-/// What goes before a message: a flag, and four bytes of its length.
+/// The gRPC frame before a message: a flag for compression, and the length in four bytes.
 #[derive(Clone, Debug)]
 enum Frame {
     Right,
@@ -92,13 +95,13 @@ impl Frame {
     }
 }
 
-/// A message as gRPC sends it.
+/// A message in a gRPC frame.
 pub(crate) fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a short message");
     [&[0], length.to_be_bytes().as_slice(), message].concat()
 }
 
-/// Bytes for the fields that take a value.
+/// Bytes for the fields with a value.
 struct Values {
     configs: BoxedStrategy<Vec<u8>>,
     states: BoxedStrategy<Vec<u8>>,
@@ -125,7 +128,7 @@ impl Values {
     }
 }
 
-/// Some of these, drawn once: a value of the schema is large, and many requests have several.
+/// Values drawn once and then selected from: a value of the schema is large, and requests have several.
 fn drawn(strategy: impl Strategy<Value = Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
     let mut runner = run::runner();
     let count = (runner.config().cases / 20).min(10_000);
@@ -133,7 +136,7 @@ fn drawn(strategy: impl Strategy<Value = Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
     select((0..count).map(draw).collect::<Vec<_>>()).boxed()
 }
 
-/// A message with some of its fields.
+/// A message with most of its fields.
 fn message(descriptor: &MessageDescriptor, values: &Values) -> BoxedStrategy<DynamicMessage> {
     let fields: Vec<_> =
         descriptor.fields().map(|field| option::weighted(0.85, content(&field, values))).collect();
@@ -177,7 +180,7 @@ fn content(field: &FieldDescriptor, values: &Values) -> BoxedStrategy<Field> {
             "tfplugin5.RawState" => raw_state(&inner, values),
             _ => message(&inner, values).prop_map(Field::Message).boxed(),
         },
-        kind => panic!("no request had a field of kind {kind:?} so far"),
+        kind => panic!("add a strategy for fields of kind {kind:?}"),
     };
     if field.is_list() { vec(one, 0..4).prop_map(Field::List).boxed() } else { one }
 }
@@ -194,7 +197,7 @@ fn string(name: &str) -> BoxedStrategy<Field> {
     prop_oneof![6 => select(known), 1 => text()].prop_map(Field::String).boxed()
 }
 
-/// A value of the wire, in either of its forms.
+/// A value of a request, as MessagePack or JSON.
 fn dynamic(
     descriptor: &MessageDescriptor,
     good: &BoxedStrategy<Vec<u8>>,
@@ -223,7 +226,7 @@ fn dynamic(
     .boxed()
 }
 
-/// A stored state, or what is left of one.
+/// A stored state, valid or changed.
 fn raw_state(descriptor: &MessageDescriptor, values: &Values) -> BoxedStrategy<Field> {
     let json = prop_oneof![2 => values.states.clone(), 3 => hostile_json(values.states.clone()).boxed()];
     let flatmap = vec((text(), text()), 0..2);

@@ -1,4 +1,4 @@
-//! Every RPC with garbage: a diagnostic or a gRPC error, and the provider goes on.
+//! Calls every RPC with garbage: the response is a diagnostic or a gRPC error, and the provider continues.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -24,11 +24,11 @@ use crate::requests::{Request, any_request, frame, method, requests};
 use crate::run::{Input, Verdict, hold, replay};
 
 thread_local! {
-    /// What panicked on this thread.
+    /// The messages of panics on this thread.
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes every panic, also those that become a diagnostic.
+/// Records every panic, including those that become a diagnostic.
 fn note_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -40,14 +40,14 @@ fn note_panics() {
     });
 }
 
-/// What came back of a request.
+/// The response to a request.
 struct Answer {
     code: Code,
     message: String,
     body: Vec<u8>,
 }
 
-/// A provider that is served on this thread, so that its panics are seen here.
+/// A provider that runs on this thread, so that its panics are recorded.
 struct Served {
     runtime: Runtime,
     channel: Channel,
@@ -63,7 +63,7 @@ impl Served {
         Self { runtime, channel, service: ProviderServer::new(Server::new(Example)), sent: Cell::new(0) }
     }
 
-    /// Sends bytes to an RPC.
+    /// Sends bytes as the body of a request.
     fn send<S>(&self, mut service: S, rpc: &str, body: &[u8]) -> Result<Answer, String>
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error: Display>,
@@ -73,12 +73,12 @@ impl Served {
             .header("te", "trailers")
             .body(Body::new(Full::new(Bytes::copy_from_slice(body))))
             .expect("a request");
-        let broken = |error: S::Error| format!("the connection is broken: {error}");
+        let broken = |error: S::Error| format!("the connection failed: {error}");
         let answer = async {
             std::future::poll_fn(|context| service.poll_ready(context)).await.map_err(broken)?;
             let (head, body) = service.call(request).await.map_err(broken)?.into_parts();
             let body = body.collect().await.map_err(|error| error.to_string())?;
-            // An answer of nothing but a status has it in front.
+            // A response without a message has its status in the headers.
             let trailers = body.trailers().cloned().unwrap_or_default();
             let find = |name: &str| {
                 let value = trailers.get(name).or_else(|| head.headers.get(name));
@@ -95,8 +95,8 @@ impl Served {
         timed.unwrap_or_else(|_| Err(format!("no answer after {} s", limit.as_secs())))
     }
 
-    /// Whether a request is answered as it must be, and the provider goes on. Most go to the service
-    /// at once: what a connection adds is not the provider's, and takes most of the time.
+    /// Checks the response to a request, and that the provider continues to serve. Most requests call the
+    /// service directly, because a connection takes most of the time and is not code of this crate.
     fn answers(&self, request: &Request) -> Verdict {
         const CONNECTED: usize = 25;
         self.sent.set(self.sent.get() + 1);
@@ -111,7 +111,7 @@ impl Served {
         Self::judged(request, || self.send(self.channel.clone(), &request.rpc, &request.body))?;
         let schemas = self.send(self.channel.clone(), "GetSchema", &frame(&[]))?;
         if schemas.code != Code::Ok || schemas.body.len() < 100 {
-            return Err(format!("the provider does not go on: {:?} {}", schemas.code, schemas.message));
+            return Err(format!("the provider no longer serves: {:?} {}", schemas.code, schemas.message));
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Served {
     }
 }
 
-/// The only message of a body in gRPC's frames.
+/// The message of a body with exactly one gRPC frame.
 fn unframed(body: &[u8]) -> Option<&[u8]> {
     let (head, message) = body.split_at_checked(5)?;
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
@@ -139,21 +139,25 @@ fn judge(request: &Request, answer: &Answer) -> Verdict {
     let received =
         unframed(&request.body).and_then(|bytes| DynamicMessage::decode(method.input(), bytes).ok());
     let Some(received) = received else {
-        // Not a message: tonic refuses it, and the connection goes on.
+        // tonic rejects a body that is not a message.
         let refused = matches!(
             answer.code,
             Code::Internal | Code::OutOfRange | Code::Unimplemented | Code::InvalidArgument
         );
-        return if refused { Ok(()) } else { Err(format!("not a message, and answered {}", said())) };
+        return if refused {
+            Ok(())
+        } else {
+            Err(format!("the body is no message, but the response is {}", said()))
+        };
     };
     if answer.code != Code::Ok {
-        return Err(format!("a message, and answered {}", said()));
+        return Err(format!("the body is a message, but the response is {}", said()));
     }
-    let message = unframed(&answer.body).ok_or("the answer is not one message")?;
+    let message = unframed(&answer.body).ok_or("the response is not exactly one message")?;
     let message = DynamicMessage::decode(method.output(), message).map_err(|error| error.to_string())?;
     let refused = refusals(&message) > 0;
     match wrong(&request.rpc, &received) {
-        Some(wrong) if !refused => return Err(format!("no error, though {wrong}: {message:?}")),
+        Some(wrong) if !refused => return Err(format!("no error, although {wrong}: {message:?}")),
         _ => {}
     }
     if !refused {
@@ -164,14 +168,14 @@ fn judge(request: &Request, answer: &Answer) -> Verdict {
                 schema().ty()
             };
             if let Some(wrong) = content.as_message().and_then(|value| undecodable(value, &ty)) {
-                return Err(format!("the answer's {} does not decode: {wrong}", field.name()));
+                return Err(format!("the field {} of the response does not decode: {wrong}", field.name()));
             }
         }
     }
     falls_back(&request.rpc, &received, &message)
 }
 
-/// What must not be taken without an error.
+/// The reason for which a request must be rejected.
 fn wrong(rpc: &str, request: &DynamicMessage) -> Option<String> {
     let text = |field: &str| {
         request.get_field_by_name(field).and_then(|field| field.as_str().map(ToOwned::to_owned))
@@ -205,7 +209,7 @@ fn wrong(rpc: &str, request: &DynamicMessage) -> Option<String> {
     if rpc == "UpgradeResourceState" {
         return wrong_state(request);
     }
-    // Of the values of a request these are read.
+    // The provider reads these values of a request.
     let fields = ["config", "state", "current_state", "prior_state", "proposed_new_state", "planned_state"];
     fields.iter().find_map(|field| {
         let value = request.get_field_by_name(field)?;
@@ -226,7 +230,7 @@ fn wrong_state(request: &DynamicMessage) -> Option<String> {
     }
 }
 
-/// Why a value of the wire is none of this type; the type of other messages is not asked for.
+/// The error of a value that does not fit the type. `None` for other messages.
 fn undecodable(value: &DynamicMessage, ty: &Type) -> Option<String> {
     if value.descriptor().full_name() != "tfplugin5.DynamicValue" {
         return None;
@@ -250,7 +254,7 @@ fn read(value: &DynamicMessage, ty: &Type) -> Result<Value, String> {
     json::decode(&parsed, ty).map_err(|error| error.to_string())
 }
 
-/// How many errors an answer holds, wherever they stand in it.
+/// The number of errors anywhere in a response.
 fn refusals(message: &DynamicMessage) -> usize {
     const ERROR: i32 = 1;
     match message.descriptor().full_name() {
@@ -269,7 +273,7 @@ fn refusals(message: &DynamicMessage) -> usize {
     message.fields().map(|(_, field)| inside(field)).sum()
 }
 
-/// A state of a wrong shape must not lose what was made: what was planned is kept, as far as known.
+/// Checks that a new state of a wrong shape is replaced by the known part of the planned state.
 fn falls_back(rpc: &str, request: &DynamicMessage, answer: &DynamicMessage) -> Verdict {
     let name = request.get_field_by_name("type_name");
     let name = name.as_ref().and_then(|name| name.as_str());
@@ -281,7 +285,7 @@ fn falls_back(rpc: &str, request: &DynamicMessage, answer: &DynamicMessage) -> V
     }
     let state = answer.get_field_by_name("new_state").ok_or("no state")?;
     let state = read(state.as_message().ok_or("no state")?, &schema().ty())?;
-    if state.is_fully_known() { Ok(()) } else { Err(format!("a state that is not known: {state:?}")) }
+    if state.is_fully_known() { Ok(()) } else { Err(format!("the state has unknown values: {state:?}")) }
 }
 
 fn input(request: &Request) -> Input {
@@ -293,7 +297,7 @@ fn the_corpus_is_answered() {
     let served = Served::start();
     replay(|input| match input {
         Input::Rpc(rpc, body) => served.connected(&Request { rpc: rpc.clone(), body: body.clone() }),
-        // The schema has another type, and no harm may come of that either.
+        // The input has another type than the schema: the provider must not crash.
         Input::Json(_, json) => {
             let raw_state = Some(proto::RawState { json: json.clone(), ..Default::default() });
             let type_name = Answers::Expected.type_name();
@@ -327,7 +331,7 @@ fn a_large_request_costs_what_its_size_is_worth() {
     let served = Served::start();
     let ty = schema().ty();
     let value = |name: &str, value: Value| testing::dynamic(&Value::map([(name, value)]), &ty);
-    // Each of many unknown values is one that a state must not have, and each has a long path.
+    // Many unknown values, which a state must not have, each with a long path.
     let long = Value::map([("k".repeat(COUNT), Value::List(vec![Value::UNKNOWN; COUNT]))]);
     let long = Value::Dynamic(Box::new((Type::map(Type::list(Type::Bool)), long)));
     let read = proto::read_resource::Request {
@@ -335,7 +339,7 @@ fn a_large_request_costs_what_its_size_is_worth() {
         current_state: value("any", long),
         ..Default::default()
     };
-    // Elements of a set are not in the same order, and equal all the same.
+    // Two equal sets with their elements in reverse order.
     let count = 100_000;
     let set = |numbers: &mut dyn Iterator<Item = i64>| Value::List(numbers.map(Value::from).collect());
     let plan = proto::plan_resource_change::Request {

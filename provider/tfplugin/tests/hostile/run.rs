@@ -1,4 +1,4 @@
-//! Runs a property: first over the corpus, then over what is generated.
+//! Checks properties with the inputs of the corpus and with generated inputs.
 
 use std::cell::RefCell;
 use std::collections::hash_map::RandomState;
@@ -14,18 +14,18 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};
 use tfplugin::types::Type;
 
-/// Bytes, and what they are for.
+/// Input bytes with their use.
 #[derive(Clone)]
 pub(crate) enum Input {
-    /// A value of the wire.
+    /// A value of a request.
     Msgpack(Type, Vec<u8>),
-    /// A value of the state.
+    /// A value of a state.
     Json(Type, Vec<u8>),
     /// The body of a request.
     Rpc(String, Vec<u8>),
 }
 
-/// The text of a file of the corpus: a line that says what it is, and the bytes in hex.
+/// The text of a corpus file: a line with the kind and the type or RPC, then the bytes in hex.
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = match self {
@@ -56,7 +56,7 @@ impl fmt::Debug for Input {
 }
 
 impl Input {
-    /// Reads a file of the corpus. Lines that begin with `#` say why it is there.
+    /// Reads a corpus file. Lines that begin with `#` are comments with the reason for the input.
     fn parse(text: &str) -> Self {
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         let (kind, about) = lines.next().and_then(|line| line.split_once(' ')).expect("a kind");
@@ -69,15 +69,15 @@ impl Input {
             "msgpack" => Self::Msgpack(ty(), bytes),
             "json" => Self::Json(ty(), bytes),
             "rpc" => Self::Rpc(about.to_owned(), bytes),
-            _ => panic!("no kind of input: {kind}"),
+            _ => panic!("unknown kind of input: {kind}"),
         }
     }
 }
 
-/// What a property found: nothing, or what is wrong.
+/// The result of a check; the error describes the defect.
 pub(crate) type Verdict = Result<(), String>;
 
-/// Gives a check whatever the corpus holds; it picks what is for it.
+/// Runs a check with every input of the corpus. The check ignores inputs of other kinds.
 pub(crate) fn replay(check: impl Fn(&Input) -> Verdict) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let mut files: Vec<_> =
@@ -100,19 +100,19 @@ fn full() -> bool {
     std::env::var_os("TANDEM_FULL").is_some()
 }
 
-/// Ten thousand cases, or a million.
+/// The number of cases of a property.
 fn cases() -> u32 {
     if full() { 1_000_000 } else { 10_000 }
 }
 
-/// The same on every quick run, another on every full one.
+/// The seed: constant in quick runs, random in full runs.
 static SEED: LazyLock<u64> = LazyLock::new(|| match std::env::var("TANDEM_SEED") {
     Ok(seed) => seed.parse().expect("TANDEM_SEED is a number"),
     Err(_) if full() => RandomState::new().build_hasher().finish(),
     Err(_) => 1,
 });
 
-/// Draws cases by the seed.
+/// A runner that generates cases from the seed.
 pub(crate) fn runner() -> TestRunner {
     TestRunner::new(Config {
         cases: cases(),
@@ -124,14 +124,14 @@ pub(crate) fn runner() -> TestRunner {
     })
 }
 
-/// Checks a property of generated cases, each of which has an input for the corpus.
+/// Checks a property with generated cases. `input` converts a case to an input for the corpus.
 pub(crate) fn hold<C: fmt::Debug>(
     property: &str,
     strategy: impl Strategy<Value = C>,
     input: impl Fn(&C) -> Input,
     check: impl Fn(&C) -> Verdict,
 ) {
-    // A process that dies tells nothing: what it died of stands in a file.
+    // A process that crashes prints no input: write each input to a file first.
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{property}.txt"));
     let last = RefCell::new(File::create(&path).expect("a file"));
     let result = runner().run(&strategy, |case| {

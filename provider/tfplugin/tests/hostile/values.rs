@@ -1,4 +1,4 @@
-//! Types, values and numbers, with all that is awkward about them.
+//! Strategies for types, values and numbers, including edge cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use tfplugin::msgpack;
 use tfplugin::types::{ObjectType, Type};
 use tfplugin::value::{Number, Value};
 
-/// Names of attributes, and keys.
+/// Names of attributes and keys of maps.
 const NAMES: &[&str] = &["a", "name", "on", "ü", "", "a.b", "type", "value", "${x}", "\u{0}", "a\"b\\c"];
 
-/// Texts that a reader may trip over.
+/// Strings with edge cases for decoders.
 const TEXTS: &[&str] =
     &["", "\u{0}", "\"", "\\", "\u{feff}", "日本語", "\u{10ffff}", "null", "1", "e\u{301}", "\r\n"];
 
-/// Numbers at the borders of what formats and machines can hold.
+/// Numbers at the limits of formats and integer types.
 const NUMBERS: &[&str] = &[
     "0",
     "-1",
@@ -79,9 +79,9 @@ fn object(attribute: BoxedStrategy<Type>) -> impl Strategy<Value = Type> {
     })
 }
 
-/// Any text.
+/// Any string.
 pub(crate) fn text() -> BoxedStrategy<String> {
-    // Where the length takes more bytes.
+    // Lengths at which MessagePack uses a longer header.
     let long = select(&[31_usize, 32, 255, 256, 65535, 65536]).prop_map(|length| "x".repeat(length));
     prop_oneof![
         200 => vec(any::<char>(), 0..8).prop_map(String::from_iter),
@@ -91,7 +91,7 @@ pub(crate) fn text() -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// The text of a number, as some writer may put it.
+/// The text of a number in the form of any encoder.
 fn number_text() -> BoxedStrategy<String> {
     let digits = |count| {
         vec(0..10_u8, count).prop_map(|digits| digits.iter().map(ToString::to_string).collect::<String>())
@@ -114,7 +114,7 @@ fn number() -> impl Strategy<Value = Number> {
     prop_oneof![4 => text, 1 => float]
 }
 
-/// Something unknown, of which something may be promised.
+/// An unknown value, with or without a refinement.
 fn unknown() -> impl Strategy<Value = Value> {
     let refined = vec(any::<u8>(), 0..20).prop_map(|payload| {
         let mut bytes = vec![0xc7, u8::try_from(payload.len()).expect("short"), 0x0c];
@@ -124,12 +124,12 @@ fn unknown() -> impl Strategy<Value = Value> {
     prop_oneof![Just(Value::UNKNOWN), refined]
 }
 
-/// Whether parts of a value may be unknown.
+/// The choice between values with and without unknown parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parts {
-    /// As in a state.
+    /// No part is unknown, as in a state.
     Known,
-    /// As in a plan.
+    /// Parts may be unknown, as in a plan.
     MayBeUnknown,
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn value(ty: &Type, parts: Parts) -> BoxedStrategy<Value> {
     }
 }
 
-/// Any type with any value of it.
+/// Any type with any value of that type.
 pub(crate) fn typed(parts: Parts) -> impl Strategy<Value = (Type, Value)> {
     ty().prop_flat_map(move |ty| {
         let value = value(&ty, parts);

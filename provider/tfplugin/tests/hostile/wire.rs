@@ -1,11 +1,10 @@
-//! A second writer of both forms, so that the crate's reader is not only tried on what the crate's
-//! writer makes.
+//! A second encoder of both formats, so that tests of the decoders do not depend only on the crate's encoder.
 
 use tfplugin::msgpack;
 use tfplugin::types::Type;
 use tfplugin::value::Value;
 
-/// MessagePack with the longest form of each length, which is as valid as the shortest.
+/// MessagePack with the longest form of each length, which is as valid as the shortest form.
 pub(crate) fn msgpack(value: &Value, ty: &Type) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out, value, ty);
@@ -25,7 +24,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
 fn put(out: &mut Vec<u8>, value: &Value, ty: &Type) {
     match (value, ty) {
         (Value::Null, _) => out.push(0xc0),
-        // What is promised is the crate's own business.
+        // Only the crate can encode a refinement.
         (Value::Unknown(_), _) => out.extend(msgpack::encode(value, ty).expect("an unknown value")),
         (Value::Bool(value), _) => out.push(if *value { 0xc3 } else { 0xc2 }),
         (Value::Number(number), _) => match (number.as_i64(), number.as_str().parse::<u64>()) {
@@ -74,7 +73,7 @@ fn inner<'t>(ty: &'t Type, key: &str) -> &'t Type {
     }
 }
 
-/// JSON as Terraform stores it. Nothing may be unknown.
+/// JSON in the form of stored state. The value must not have unknown parts.
 pub(crate) fn json(value: &Value, ty: &Type) -> String {
     let list = |items: Vec<String>| format!("[{}]", items.join(","));
     match (value, ty) {
