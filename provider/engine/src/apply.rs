@@ -1,8 +1,14 @@
-//! Makes what exists into what is wanted.
+//! Applies a graph: creates, changes and deletes objects until they are as wanted.
 //!
-//! The order of an apply: look at what is recorded; delete what is not wanted any more and what must
-//! be made again; the anchor; everything else along the edges; what others needed until now; and at
-//! last the anchor says `complete`. Whatever happens in between, the record says what exists.
+//! The order of an apply:
+//! 1. Read the recorded objects.
+//! 2. Delete objects that are not wanted any more, and objects that must be replaced.
+//! 3. Create or update the anchor.
+//! 4. Create or update all other objects, in the order of the edges.
+//! 5. Delete unwanted objects that other objects needed until now.
+//! 6. Set the status of the anchor to `complete`.
+//!
+//! At any moment the record contains the objects that exist.
 
 mod claim;
 
@@ -30,9 +36,9 @@ use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 use claim::taken_over;
 
-/// Makes a graph real. The record is what the state holds; an empty one with a fresh instance makes
-/// a create of it. The seed has every object whose name follows from the composite's: where to look
-/// for what an apply made that did not end.
+/// Applies a graph. `record` is the record of the state; a create has an empty one, with a new instance.
+/// `seed` has every object whose name follows from the composite's: an apply that did not end may have
+/// created them.
 pub async fn apply(job: &Job<'_>, record: Record, graph: &Graph, seed: &Graph) -> Outcome {
     let run = Run {
         job,
@@ -51,12 +57,12 @@ struct Run<'a> {
     job: &'a Job<'a>,
     graph: &'a Graph,
     seed: &'a Graph,
-    /// Whether nothing is recorded.
+    /// True if no object is recorded.
     creating: bool,
     prior: Record,
-    /// What was found of the recorded objects.
+    /// The recorded objects as they exist; `None` for a missing one.
     seen: BTreeMap<Key, Option<Observed>>,
-    /// Recorded objects that are missing, and stay so.
+    /// Recorded objects that are missing, and are not created again.
     left_gone: BTreeSet<Key>,
     shared: Mutex<Shared>,
 }
@@ -66,13 +72,14 @@ struct Shared {
     record: Record,
     attributes: Attributes,
     problems: Vec<Problem>,
-    /// What was taken over from an earlier apply that did not complete.
+    /// The objects taken over from an earlier apply that did not complete.
     resumed: Vec<Key>,
-    /// Whether the anchor was found incomplete, or complete and adopted: its objects may be claimed.
+    /// True if the anchor was created, was incomplete, or was complete and adopted: its objects may be
+    /// claimed.
     claiming: bool,
-    /// What the anchor says, when it says `complete`.
+    /// The status of the anchor, if it is `complete`.
     status: Option<Status>,
-    /// Whether somebody else took the composite over meanwhile.
+    /// True if another apply took the composite over meanwhile.
     lost: bool,
 }
 
@@ -126,7 +133,7 @@ impl Run<'_> {
         let left = if complete {
             work.await
         } else {
-            // A renewal that is under way ends before the anchor says `complete`.
+            // A renewal must end before the status becomes `complete`.
             let done = Notify::new();
             let work = async {
                 let left = work.await;
@@ -139,7 +146,7 @@ impl Run<'_> {
             self.complete(anchor).await;
         }
         if self.shared().lost {
-            let problem = taken_over(&self.job.owner, "It was taken over while this apply was at work");
+            let problem = taken_over(&self.job.owner, "It was taken over while this apply was running");
             self.shared().problems.push(problem);
         } else if !left.is_empty() && !self.failed() {
             self.interrupted(left.len());
@@ -147,13 +154,16 @@ impl Run<'_> {
         self.finish()
     }
 
-    /// Says that so many objects were not made.
+    /// Reports the number of objects that were not applied.
     fn interrupted(&self, left: usize) {
         let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
         let all = self.graph.objects().len();
         self.shared().problems.push(Problem::error(
             "The apply was interrupted",
-            format!("It {why} before {left} of {all} objects were made; what was made is in the state."),
+            format!(
+                "It {why} before {left} of {all} objects were applied. The objects that were created are in the \
+                 state."
+            ),
         ));
     }
 
@@ -168,8 +178,7 @@ impl Run<'_> {
             shared.problems.push(Problem::warning(
                 "An earlier apply was resumed",
                 format!(
-                    "An apply of `{}` that did not complete had left these objects; they are now this \
-                     state's:\n{}",
+                    "An earlier apply of `{}` did not complete. Its objects belong to this state now:\n{}",
                     self.job.owner,
                     list.join("\n")
                 ),
@@ -181,15 +190,15 @@ impl Run<'_> {
         {
             shared.problems.push(Problem::warning(
                 "The composite is incomplete",
-                "Terraform marks it as tainted: the next apply would destroy it and make it anew. To complete \
-                 it instead, run `terraform untaint ADDRESS` with the address that Terraform prints above \
-                 (such as tandem_event_function.NAME), and apply again.",
+                "Terraform marks it as tainted: the next apply would destroy it and create it again. To complete \
+                 it instead, run this command with the address that Terraform prints above (e.g. \
+                 tandem_event_function.NAME), then apply again:\n\n  terraform untaint ADDRESS",
             ));
         }
         Outcome { record: shared.record, problems: shared.problems }
     }
 
-    /// Looks at everything recorded; whether work may begin.
+    /// Reads every recorded object. Returns true if work may begin.
     async fn survey(&mut self) -> bool {
         let job = self.job;
         let looks = self
@@ -212,7 +221,7 @@ impl Run<'_> {
                     }
                     seen.insert(key.clone(), found);
                 }
-                Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
+                Err(failure) => problems.push(Problem::failed("Reading", key, &failure)),
             }
         }
         problems.extend(of_others(&job.owner, &self.prior.instance, &others, ours));
@@ -231,7 +240,7 @@ impl Run<'_> {
         good
     }
 
-    /// The anchor as it is recorded, or as it is wanted where none is.
+    /// The recorded anchor, or the wanted one if none is recorded.
     fn recorded_anchor(&self, wanted: &Object) -> (Key, Option<&'static Kind>) {
         match self.prior.anchor() {
             Some((key, entry)) => (key.clone(), entry.kind()),
@@ -239,8 +248,8 @@ impl Run<'_> {
         }
     }
 
-    /// Before an update: what an earlier apply made that did not end, or whose state was not saved, comes
-    /// into the record. Whether work may begin.
+    /// Before an update: adds objects of an earlier apply to the record, if that apply did not end or its
+    /// state was not saved. Returns true if work may begin.
     async fn catch_up(&mut self, anchor: &Object) -> bool {
         let (key, _) = self.recorded_anchor(anchor);
         let Some(Some(found)) = self.seen.get(&key) else { return true };
@@ -251,8 +260,8 @@ impl Run<'_> {
         self.gather().await
     }
 
-    /// An update that makes objects says so at the anchor, so that the next apply looks for them if this
-    /// one does not end. Whether work may begin.
+    /// Before an update that creates objects: sets the status of the anchor to `creating`. If this apply does
+    /// not end, the next one then looks for these objects. Returns true if work may begin.
     async fn announce(&mut self, anchor: &Object, again: &BTreeSet<Key>) -> bool {
         let (key, kind) = self.recorded_anchor(anchor);
         let (Some(Some(found)), Some(kind)) = (self.seen.get(&key).cloned(), kind) else { return true };
@@ -279,8 +288,8 @@ impl Run<'_> {
         }
     }
 
-    /// Takes what carries our owner, and is neither wanted nor recorded, into the record, so that it
-    /// is deleted with what is not wanted. Whether that worked.
+    /// Adds objects of our owner that are neither wanted nor recorded to the record, so that they are deleted
+    /// with the other unwanted objects. Returns true on success.
     async fn gather(&mut self) -> bool {
         let found = match import::of_owner(self.job, self.seed).await {
             Ok(found) => found,
@@ -293,7 +302,7 @@ impl Run<'_> {
             if self.graph.get(&key).is_some() || self.prior.objects.contains_key(&key) {
                 continue;
             }
-            info!(%key, "left by an apply that did not end, and not wanted");
+            info!(%key, "an apply that did not end left an unwanted object");
             if kind.tags && !is_ours(&observed, &self.prior.instance) {
                 let ours = ownership::tags(&self.job.owner, &self.prior.instance);
                 let driver = self.job.drivers.driver(kind);
@@ -310,12 +319,12 @@ impl Run<'_> {
         true
     }
 
-    /// Recorded objects that are not wanted: those that go first, and those that something else needed
-    /// until this apply.
+    /// Recorded objects to delete: those to delete first, including `again`, and those that other objects
+    /// needed until this apply.
     fn unwanted(&self, again: &BTreeSet<Key>) -> (BTreeSet<Key>, BTreeSet<Key>) {
         let unwanted: BTreeSet<&Key> =
             self.prior.objects.keys().filter(|key| self.graph.get(key).is_none()).collect();
-        // The anchor goes last of all: it says meanwhile that an apply is at work.
+        // The anchor is deleted last: meanwhile its tag contains the lease.
         let anchor = self.prior.anchor().map(|(key, _)| key.clone());
         let mut late: BTreeSet<Key> = anchor.into_iter().filter(|key| unwanted.contains(key)).collect();
         loop {
@@ -356,7 +365,7 @@ impl Run<'_> {
         good
     }
 
-    /// Carries out one object; whether what needs it may go on.
+    /// Applies one object. Returns true if the objects that need it may follow.
     async fn step(&self, object: &Object) -> bool {
         match self.ensure(object).await {
             Ok(()) => true,
@@ -373,7 +382,7 @@ impl Run<'_> {
         let settings = resolver.settings(object).map_err(|field| {
             Problem::error(
                 format!("{}: {field} is still unknown", object.key),
-                "A value that should be known by now is not. This is a bug in the provider; please report it.",
+                "A value that must be known at apply is unknown. This is a bug in the provider: please report it.",
             )
         })?;
         let driver = self.job.drivers.driver(object.kind);
@@ -384,7 +393,7 @@ impl Run<'_> {
             Some(Some(seen)) => Some(seen.clone()),
             Some(None) if self.left_gone.contains(&object.key) => {
                 let entry = self.shared().record.objects.get(&object.key).cloned();
-                // One that is replaced is not recorded any more.
+                // A replaced object is not recorded any more.
                 if let Some(Entry { id, attributes, .. }) = entry {
                     let attributes = attributes.into_iter().map(|(name, value)| (name, value.into()));
                     self.keep(object, id, &settings, attributes.collect());
@@ -392,9 +401,9 @@ impl Run<'_> {
                 }
                 None
             }
-            // Its create call would overwrite what somebody else made in its place.
+            // The create call would overwrite an object that another owner created under this name.
             _ if !object.kind.exclusive => {
-                self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?
+                self.find(driver, object, &settings, &resolver).await.map_err(failed("Finding"))?
             }
             _ => None,
         };
@@ -406,17 +415,19 @@ impl Run<'_> {
         match self.job.call(|| driver.create(&settings, &tags)).await {
             Ok(created) => {
                 if self.is_anchor(&object.key) {
-                    // Some create calls answer with what somebody else made at the same moment.
+                    // Some create calls return an existing object, e.g. one that another apply created at the
+                    // same time.
                     if !object.kind.exclusive
-                        && !self.still_ours(driver, &created.id).await.map_err(failed("Looking at"))?
+                        && !self.still_ours(driver, &created.id).await.map_err(failed("Reading"))?
                         && let Some(found) = self
                             .find(driver, object, &settings, &resolver)
                             .await
-                            .map_err(failed("Looking for"))?
+                            .map_err(failed("Finding"))?
                     {
                         return self.converge(object, driver, settings, found).await;
                     }
-                    // Without an anchor there was no complete composite: what is left of one is ours.
+                    // Without an anchor there was no complete composite: its remaining objects may be
+                    // claimed.
                     self.shared().claiming = true;
                 }
                 self.keep(object, created.id.clone(), &settings, created.attributes);
@@ -424,7 +435,7 @@ impl Run<'_> {
             }
             Err(failure) if failure.class == Class::AlreadyExists => {
                 let found =
-                    self.find(driver, object, &settings, &resolver).await.map_err(failed("Looking for"))?;
+                    self.find(driver, object, &settings, &resolver).await.map_err(failed("Finding"))?;
                 let Some(found) = found else { return Err(failed("Creating")(failure)) };
                 self.converge(object, driver, settings, found).await
             }
@@ -435,8 +446,8 @@ impl Run<'_> {
         }
     }
 
-    /// A create call can fail after it made the object (a lost answer, a second call of the driver):
-    /// what exists and is ours must be in the record, or a destroy would leave it.
+    /// Records an object that exists although its create call failed. Reasons are a lost response, or a
+    /// failure of a later call of the driver. Without the record a destroy would leave the object.
     async fn keep_if_made(
         &self,
         driver: &dyn Driver,
@@ -463,7 +474,7 @@ impl Run<'_> {
         }
     }
 
-    /// Makes an existing object as wanted.
+    /// Updates an existing object to the wanted settings.
     async fn converge(
         &self,
         object: &Object,
@@ -493,12 +504,12 @@ impl Run<'_> {
         if differing.iter().any(|field| !mutable(object.kind, field)) {
             return self.make_again(object, driver, settings, found).await;
         }
-        // Recorded before it is changed: a failure halfway must not lose it.
+        // Record the object before the update: a failure in between must not lose it.
         self.keep(object, found.id.clone(), &settings, found.attributes.clone());
         let fields: Vec<&str> = differing.iter().copied().filter(|field| *field != TAGS).collect();
         if !fields.is_empty() {
             info!(%key, ?fields, "updating");
-            // An update often sends every field: what others manage is sent as they have it.
+            // An update often sends every field. Fields in `ignore_drift` are sent with their current values.
             let mut sent = settings.clone();
             for field in canonical::differing(object.kind, &wanted, &now) {
                 if differing.contains(&field) {
@@ -523,20 +534,20 @@ impl Run<'_> {
         self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))?;
         let renews = |field: &&str| object.kind.field(field).is_some_and(|field| field.renews.is_some());
         if fields.iter().any(renews) {
-            let now = self.job.call(|| driver.observe(&found.id)).await.map_err(failed("Looking at"))?;
+            let now = self.job.call(|| driver.observe(&found.id)).await.map_err(failed("Reading"))?;
             self.keep(object, found.id, &settings, now.unwrap_or_default().attributes);
         }
         Ok(())
     }
 
-    /// Whether a field differs because others manage it, and the configuration did not change it.
+    /// Returns true if `ignore_drift` contains a field, and the configuration did not change it.
     fn left_alone(&self, object: &Object, field: &str, wanted: &Settings, recorded: Option<&Entry>) -> bool {
         let shown = canonical::shown(object.kind, wanted);
         self.job.ignores(&object.key, field)
             && recorded.is_some_and(|entry| entry.settings().get(field) == shown.get(field))
     }
 
-    /// Deletes and creates one object whose immutable fields are not as wanted.
+    /// Replaces an object whose immutable fields are not as wanted.
     async fn make_again(
         &self,
         object: &Object,
@@ -548,8 +559,9 @@ impl Run<'_> {
             |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
         if object.kind.data && !self.graph.force_destroy {
             return Err(Problem::error(
-                format!("{} would be replaced, and it holds data", object.key),
-                "Set `force_destroy = true` to lose the data, or change it by hand to what is wanted.",
+                format!("{} would be replaced, but it holds data", object.key),
+                "Set `force_destroy = true` to delete the data, or change the object by hand to the wanted \
+                 settings.",
             ));
         }
         delete_one(self.job, object.kind, &found.id, self.graph.force_destroy)
@@ -561,7 +573,7 @@ impl Run<'_> {
         self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
     }
 
-    /// The tags of a create call: whose it is, the user's, and for the anchor the lease.
+    /// The tags of a create call: the ownership tags, the tags of the user, and the lease for the anchor.
     fn tags(&self, object: &Object, settings: &Settings) -> Tags {
         if !object.kind.tags {
             return Tags::new();

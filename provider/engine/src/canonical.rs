@@ -5,12 +5,12 @@ use sha2::{Digest, Sha256};
 use tandem_model::composite::Settings;
 use tandem_model::kind::{Form, Kind};
 
-/// The pseudo-field that holds the tags of a user, beside the kind's own fields.
+/// The pseudo-field with the tags of the user, in addition to the fields of the kind.
 pub const TAGS: &str = "tags";
 
 /// Settings in canonical form: without recipes and nulls, sets sorted, policies normalised.
 pub fn settings(kind: &Kind, settings: &Settings) -> Settings {
-    // To AWS an empty text, list or map is one that is not set; no tags at all are a wish, too.
+    // AWS treats an empty string, list or map as not set. Empty tags are kept: the user wants no tags.
     let given = settings.iter().filter(|(name, value)| *name == TAGS || !is_empty(value));
     let fields = given.filter_map(|(name, value)| {
         let form = kind.field(name).map_or(Form::Plain, |field| field.form);
@@ -48,7 +48,7 @@ pub fn line(shown: &Settings) -> String {
     Json::Object(map).to_string()
 }
 
-/// Settings from such a line; a damaged line holds nothing, so that everything counts as changed.
+/// Parses such a line. A damaged line has no settings, so every field counts as changed.
 pub fn parse_line(line: &str) -> Settings {
     serde_json::from_str(line).unwrap_or_default()
 }
@@ -58,7 +58,7 @@ pub fn digest(canonical: &Settings) -> String {
     hex::encode(Sha256::digest(line(canonical)))
 }
 
-/// Enough of a digest to see a change, and too little to search for the secret with.
+/// Enough of a digest to show a change, but too little to search for the secret.
 fn fingerprint(value: &Json) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     format!("sha256:{}", hex::encode(&Sha256::digest(text)[..4]))
@@ -72,8 +72,8 @@ fn sorted(value: &Json) -> Json {
     Json::Array(items)
 }
 
-/// A policy document as AWS treats it: one and a list of one are the same, order does not count,
-/// booleans are texts.
+/// A policy document as AWS treats it: one value equals a list of one, order does not count, and booleans are
+/// strings.
 pub fn policy(document: &Json) -> Json {
     let parsed;
     let document = match document {
@@ -116,7 +116,7 @@ fn statement(statement: &Json) -> Json {
 
 fn principal(value: &Json) -> Json {
     match value {
-        // `"*"` and `{"AWS": "*"}` are the same to AWS.
+        // AWS treats `"*"` and `{"AWS": "*"}` alike.
         Json::String(text) if text == "*" => Json::Object(Map::from_iter([("AWS".to_owned(), texts(value))])),
         Json::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), texts(value))).collect(),
         _ => value.clone(),
@@ -135,7 +135,7 @@ fn condition(value: &Json) -> Json {
     Json::Object(operators.collect())
 }
 
-/// One text or a list of texts, as a sorted list.
+/// A string or a list of strings, as a sorted list.
 fn texts(value: &Json) -> Json {
     let list = match value {
         Json::Array(items) => items.clone(),
@@ -158,8 +158,8 @@ fn is_empty(value: &Json) -> bool {
     }
 }
 
-/// The fields in which an object differs from what is wanted: a wanted one that is another or
-/// missing, and an optional one that is set and not wanted. Other fields are left to AWS.
+/// The fields in which an object is not as wanted: wanted fields with another value or none, and optional
+/// fields that must not be set. Other fields keep the value from AWS.
 pub fn differing<'a>(kind: &'a Kind, wanted: &'a Settings, found: &Settings) -> Vec<&'a str> {
     let differs = wanted.iter().filter(|(name, value)| match found.get(*name) {
         Some(now) => now != *value,

@@ -1,4 +1,4 @@
-//! Deletes what is recorded: against the edges, the anchor last, and only what is this state's.
+//! Deletes recorded objects: against the edges, the anchor last, and only objects of this state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::ownership::{is_ours, of_others};
 use crate::read::look;
 use crate::record::{Entry, Record};
 
-/// Deletes everything recorded. With `content`, also what data objects hold.
+/// Deletes every recorded object. With `content` it also deletes the content of data objects.
 pub async fn delete(job: &Job<'_>, record: Record, content: bool) -> Outcome {
     if let Err(problem) = job.check_place(&record) {
         return Outcome { record, problems: vec![problem] };
@@ -24,7 +24,7 @@ pub async fn delete(job: &Job<'_>, record: Record, content: bool) -> Outcome {
     delete_objects(job, record, &keys, content).await
 }
 
-/// Deletes some of what is recorded.
+/// Deletes some of the recorded objects.
 pub(crate) async fn delete_objects(
     job: &Job<'_>,
     record: Record,
@@ -73,7 +73,7 @@ pub(crate) async fn delete_objects(
         problems.push(Problem::error(
             "The delete was interrupted",
             format!(
-                "{} objects are left, and stay in the state. Run it again to delete them.",
+                "{} objects were not deleted, and stay in the state. Run the command again.",
                 stopped.len()
             ),
         ));
@@ -81,10 +81,10 @@ pub(crate) async fn delete_objects(
     Outcome { record: left.into_inner().unwrap_or_else(PoisonError::into_inner), problems }
 }
 
-/// How long a deleted object may still be seen.
+/// The time for which a deleted object may still be visible.
 const LINGERS: Duration = Duration::from_secs(2 * 60);
 
-/// Deletes one object; with `content`, what it holds first, part by part, so that a Stop is heard.
+/// Deletes one object. With `content` it deletes the content first, in parts: it can stop between them.
 pub(crate) async fn delete_one(
     job: &Job<'_>,
     kind: &'static Kind,
@@ -94,11 +94,15 @@ pub(crate) async fn delete_one(
     let driver = job.drivers.driver(kind);
     while content && job.call(|| driver.empty(id)).await? {
         if !job.go_on() {
-            return Err(Failure::local("emptying", "it was asked to stop, or ran out of time; some is left"));
+            return Err(Failure::local(
+                "emptying",
+                "stopped, or ran out of time, before the object was empty",
+            ));
         }
     }
-    // Deleted until it is not seen any more: what makes it again looks for it first, and must not find
-    // what only seems to be there still. A create call that refuses what exists needs no such care.
+    // Repeat the delete until the object is no longer visible. The create call that replaces it looks for an
+    // existing object first, and must not find this one. If the create call fails for an existing object,
+    // this is not needed.
     let delete = || async {
         driver.delete(id).await?;
         if kind.exclusive || driver.is_gone(id).await? {
@@ -108,7 +112,7 @@ pub(crate) async fn delete_one(
             class: Class::Passing(LINGERS),
             operation: format!("deleting {}", kind.title),
             code: String::new(),
-            message: format!("`{id}` is still there"),
+            message: format!("`{id}` still exists"),
         })
     };
     job.call(delete).await
@@ -117,7 +121,7 @@ pub(crate) async fn delete_one(
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {
     let anchor = record.anchor().map(|(key, _)| key.clone());
     let edges = keys.iter().filter_map(|key| {
-        // The anchor is first, whatever an import that did not know it takes it to need.
+        // The anchor needs no object, although an import without the inputs records needs for it.
         if anchor.as_ref() == Some(key) {
             return Some((key.clone(), BTreeSet::new()));
         }
@@ -128,15 +132,15 @@ fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> 
     edges.collect()
 }
 
-/// Why an object is not deleted.
+/// The reason not to delete an object.
 enum Refusal {
     Problem(Problem),
-    /// It is another state's.
+    /// It belongs to another state.
     OfOthers(Key, Box<Observed>),
 }
 
-/// Whether an object may be deleted: it must be this state's, and empty unless its content goes too. Answers
-/// whether it carries this state's instance: what has no tags does not.
+/// Checks that an object may be deleted: it must belong to this state, and be empty unless `content` is set.
+/// Returns true if it carries the instance of this state; objects without tags do not.
 async fn check(
     job: &Job<'_>,
     key: &Key,
@@ -145,7 +149,7 @@ async fn check(
     content: bool,
 ) -> Result<bool, Refusal> {
     let failed = |doing, failure: Failure| Refusal::Problem(Problem::failed(doing, key, &failure));
-    let found = look(job, entry).await.map_err(|failure| failed("Looking at", failure))?;
+    let found = look(job, entry).await.map_err(|failure| failed("Reading", failure))?;
     let (Some(kind), Some(found)) = (entry.kind(), found) else { return Ok(false) };
     if kind.tags && !is_ours(&found, instance) {
         return Err(Refusal::OfOthers(key.clone(), Box::new(found)));
@@ -155,13 +159,13 @@ async fn check(
     }
     let driver = job.drivers.driver(kind);
     let held = job.call(|| driver.content(&entry.id)).await;
-    match held.map_err(|failure| failed("Looking into", failure))? {
+    match held.map_err(|failure| failed("Reading the content of", failure))? {
         None => Ok(kind.tags),
         Some(held) => Err(Refusal::Problem(Problem::error(
             format!("{key} is not empty"),
             format!(
-                "{} `{}` holds {held}. Nothing was deleted. Empty it, or set `force_destroy = true`, apply \
-                 that, and destroy again.",
+                "{} `{}` contains {held}. Nothing was deleted. Empty it, or set `force_destroy = true` and \
+                 apply, then destroy again.",
                 kind.title, entry.id
             ),
         ))),

@@ -1,4 +1,4 @@
-//! What the engine needs of a kind of object.
+//! The interface between the engine and the kinds of objects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,45 +12,46 @@ use tandem_model::kind::Kind;
 /// Tags of an object.
 pub type Tags = BTreeMap<String, String>;
 
-/// An object as it exists.
+/// An existing object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
     /// Its id.
     pub id: String,
-    /// Its settings, as far as the kind has fields for them.
+    /// Its settings: the values of the fields of its kind.
     pub settings: Settings,
-    /// Attributes that only the cloud knows.
+    /// Attributes that the cloud assigned.
     pub attributes: BTreeMap<String, Json>,
-    /// Its tags, for a kind that carries some.
+    /// Its tags, if its kind supports tags.
     pub tags: Tags,
 }
 
-/// Observes, makes, changes and deletes objects of one kind.
+/// Reads, creates, changes and deletes objects of one kind.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Looks at an object; `None` when there is none.
+    /// Reads an object; `None` if it does not exist.
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure>;
 
-    /// Looks for an object whose id the cloud chose, by what it is for.
+    /// Finds an object by its settings, for a kind whose ids the cloud chooses.
     async fn find(&self, _settings: &Settings) -> Result<Option<Observed>, Failure> {
         Ok(None)
     }
 
-    /// Makes an object, with its tags in the same call.
+    /// Creates an object, with its tags in the same call.
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure>;
 
-    /// Whether an object that was just made or changed can be used; a passing failure while it cannot.
+    /// Checks if an object can be used after a create or an update. Until then the result is a failure of
+    /// [`Class::Passing`].
     async fn ready(&self, _id: &str) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// The fields that one call of the cloud changes: each part is an update of its own, and the object
-    /// is ready before the next.
+    /// Groups fields into parts: one call of the cloud changes all fields of a part. Each part is an update
+    /// of its own, and the engine waits until the object is ready before the next.
     fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
         vec![fields.to_vec()]
     }
 
-    /// Changes the named fields of an object, those of one part.
+    /// Changes the given fields of an object, those of one part.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure>;
 
     /// Sets and removes tags.
@@ -58,31 +59,33 @@ pub trait Driver: Send + Sync {
         Ok(())
     }
 
-    /// Deletes an object. No error when it is gone.
+    /// Deletes an object. It is no error if the object does not exist.
     async fn delete(&self, id: &str) -> Result<(), Failure>;
 
-    /// Whether a deleted object is not seen any more.
+    /// Returns true once a deleted object is no longer visible.
     async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
         Ok(self.observe(id).await?.is_none())
     }
 
-    /// Deletes a part of what an object of a data kind holds, when it cannot be deleted otherwise;
-    /// whether there may be more.
+    /// Deletes a part of the content of a data object, if only an empty object can be deleted. Returns true
+    /// if there may be more.
     async fn empty(&self, _id: &str) -> Result<bool, Failure> {
         Ok(false)
     }
 
-    /// Says what an object of a data kind holds; `None` when it is empty.
+    /// Describes the content of a data object, e.g. `3 messages`; `None` if it is empty.
     async fn content(&self, _id: &str) -> Result<Option<String>, Failure> {
         Ok(None)
     }
 
-    /// Ids of objects of a kind with tags whose names begin as those of a project do; some may be others'.
+    /// Lists the ids of objects whose names have the prefix of a project, for a kind that supports tags. Some
+    /// may belong to other owners.
     async fn list(&self, _project: &str) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
     }
 
-    /// Objects of this kind that belong to those found so far, by role: for import.
+    /// Finds objects of this kind that belong to the objects found so far. Each result has its role, for an
+    /// import.
     async fn belonging(
         &self,
         _found: &BTreeMap<String, Observed>,
@@ -91,12 +94,12 @@ pub trait Driver: Send + Sync {
     }
 }
 
-/// What a create call gave.
+/// The result of a create call.
 #[derive(Clone, Debug, Default)]
 pub struct Created {
     /// The id.
     pub id: String,
-    /// Attributes that only the cloud knows.
+    /// Attributes that the cloud assigned.
     pub attributes: BTreeMap<String, Json>,
 }
 
@@ -106,34 +109,34 @@ pub trait Drivers: Send + Sync {
     fn driver(&self, kind: &'static Kind) -> &dyn Driver;
 }
 
-/// Why a call failed.
+/// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What it means to the engine.
+    /// The reaction of the engine.
     pub class: Class,
-    /// The call: `lambda:CreateFunction`.
+    /// The call, e.g. `lambda:CreateFunction`.
     pub operation: String,
-    /// The error's code, as the cloud names it.
+    /// The code of the error, from the cloud.
     pub code: String,
-    /// The error's message.
+    /// The message of the error.
     pub message: String,
 }
 
-/// What a failure means to the engine.
+/// The reaction of the engine to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// There is no such object.
+    /// The object does not exist.
     NotFound,
-    /// There is one already.
+    /// The object exists already.
     AlreadyExists,
-    /// It passes: try again, for so long at the most.
+    /// A temporary failure: the engine retries for at most this time.
     Passing(Duration),
-    /// Everything else.
+    /// Any other failure.
     Final,
 }
 
 impl Failure {
-    /// A failure of our own, before any call.
+    /// A failure in the provider itself, before any call.
     pub fn local(operation: &str, message: impl Into<String>) -> Self {
         Self {
             class: Class::Final,
@@ -143,7 +146,7 @@ impl Failure {
         }
     }
 
-    /// Whether a right is missing.
+    /// Returns true if a permission is missing.
     pub fn is_denied(&self) -> bool {
         let denied = ["AccessDenied", "AuthorizationError", "Unauthorized", "NotAuthorized", "Forbidden"];
         denied.iter().any(|word| self.code.contains(word))

@@ -1,6 +1,6 @@
-//! Finds what exists of a composite by its name alone: objects whose names follow from it, and those
-//! that belong to these. An import makes a record of it; an apply looks like this for what an earlier
-//! one, that did not end, may have made.
+//! Finds the objects of a composite by its name alone: objects whose names follow from it, and objects that
+//! belong to these. An import creates a record from them. An apply uses the same search for the objects of an
+//! earlier apply that did not end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +20,10 @@ use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
-/// What was found.
+/// The result of an import.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The record of it.
+    /// The record of the objects that were found.
     pub record: Record,
     /// The settings of every object, by key.
     pub settings: BTreeMap<String, Settings>,
@@ -32,10 +32,10 @@ pub struct Found {
 /// Objects by key, each with its kind.
 pub(crate) type Objects = BTreeMap<Key, (&'static Kind, Observed)>;
 
-/// Looks for a composite with the help of a graph that has all objects whose names can be told.
+/// Finds a composite with its seed, a graph with every object whose name follows from the composite's.
 pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
     let found = named(job, seed).await?;
-    // Which object is the anchor depends on the inputs, which nobody knows yet: it says so itself.
+    // The anchor depends on the inputs, which are not known yet. Its status tag identifies it.
     let owner = job.owner.to_string();
     let says = |key: &&Key| {
         found.get(*key).is_some_and(|(_, observed)| {
@@ -57,14 +57,14 @@ pub async fn import(job: &Job<'_>, seed: &Graph) -> Result<Found, Problem> {
     Ok(Found { record, settings })
 }
 
-/// Everything that carries this owner's tag, and what hangs on it without tags of its own.
+/// Finds every object with the tag of this owner, and the objects without tags that belong to these.
 pub(crate) async fn of_owner(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
     let owner = job.owner.to_string();
     let found = named(job, seed).await?;
     keep(job, seed, found, |observed| observed.tags.get(OWNER) == Some(&owner)).await
 }
 
-/// Of what was found, that which is ours by its tags, with what belongs to it.
+/// Keeps the objects that are ours by their tags, and adds the objects that belong to them.
 async fn keep(
     job: &Job<'_>,
     seed: &Graph,
@@ -74,7 +74,7 @@ async fn keep(
     let ours = |kind: &Kind, observed: &Observed| !kind.tags || is_ours(observed);
     found.retain(|_, (kind, observed)| ours(kind, observed));
     let known: BTreeSet<Key> = found.keys().cloned().collect();
-    // What hangs on something that is not ours is not ours either.
+    // An object whose parent is not ours is not ours either.
     found.retain(|key, (kind, _)| {
         kind.tags || seed.get(key).is_some_and(|object| object.parents().is_subset(&known))
     });
@@ -83,9 +83,9 @@ async fn keep(
     Ok(found)
 }
 
-/// The objects of a seed that exist.
+/// Finds the objects of a seed that exist.
 async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
-    // What stands further down may be found by what only the cloud knows of what stands further up.
+    // The search for an object may need attributes that the cloud assigned to an earlier object.
     let mut attributes = Attributes::new();
     let mut found = Objects::new();
     for object in seed.objects() {
@@ -93,11 +93,11 @@ async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
         let driver = job.drivers.driver(object.kind);
         let observed = match (resolver.id(object), resolver.settings(object)) {
             (Some(id), _) => job.call(|| driver.observe(&id)).await,
-            // AWS chose the id: all that it is for must be known.
+            // AWS chose the id: the search needs all settings.
             (None, Ok(settings)) => job.call(|| driver.find(&settings)).await,
             (None, Err(_)) => continue,
         };
-        let observed = observed.map_err(|failure| Problem::failed("Looking for", &object.key, &failure))?;
+        let observed = observed.map_err(|failure| Problem::failed("Finding", &object.key, &failure))?;
         if let Some(observed) = observed {
             attributes.insert(object.key.clone(), observed.attributes.clone());
             found.insert(object.key.clone(), (object.kind, observed));
@@ -109,7 +109,7 @@ async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
     Ok(found)
 }
 
-/// Adds what is named as parts of the composite are, whatever inputs named them.
+/// Adds objects with the names of parts of the composite, for any inputs that name objects.
 async fn add_listed(job: &Job<'_>, seed: &Graph, found: &mut Objects) -> Result<(), Problem> {
     let owner = job.owner.to_string();
     let mut kinds: Vec<&'static Kind> = Vec::new();
@@ -120,7 +120,7 @@ async fn add_listed(job: &Job<'_>, seed: &Graph, found: &mut Objects) -> Result<
     }
     for kind in kinds {
         let driver = job.drivers.driver(kind);
-        let failed = |failure: Failure| Problem::failed("Looking for", &kind.name.into(), &failure);
+        let failed = |failure: Failure| Problem::failed("Finding", &kind.name.into(), &failure);
         for id in job.call(|| driver.list(&job.owner.project)).await.map_err(failed)? {
             let name = id.rsplit([':', '/']).next().unwrap_or(&id);
             let Some(role) = names::role_among(&job.owner, name) else { continue };
@@ -137,13 +137,13 @@ async fn add_listed(job: &Job<'_>, seed: &Graph, found: &mut Objects) -> Result<
     Ok(())
 }
 
-/// Adds what belongs to the objects found, and has no name that follows from the composite's.
+/// Adds objects that belong to the objects found so far, but have no name that follows from the composite's.
 async fn add_belonging(job: &Job<'_>, found: &mut Objects) -> Result<(), Problem> {
     for kind in kinds::ALL {
         let known = found.iter().map(|(key, (_, observed))| (key.to_string(), observed.clone())).collect();
         let driver = job.drivers.driver(kind);
         let more = job.call(|| driver.belonging(&known)).await;
-        let more = more.map_err(|failure| Problem::failed("Looking for", &kind.name.into(), &failure))?;
+        let more = more.map_err(|failure| Problem::failed("Finding", &kind.name.into(), &failure))?;
         for (role, observed) in more {
             found.entry(Key::new(kind, &role)).or_insert((*kind, observed));
         }
@@ -156,26 +156,26 @@ fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result
     let Some((kind, observed)) = anchor else {
         return Err(Problem::error(
             format!("There is no `{owner}`"),
-            "Nothing of that name exists in this account and region. Check the name, and the provider's \
+            "No object of that name exists in this account and region. Check the name, and the provider's \
              `project`, `region` and credentials.",
         ));
     };
     if observed.tags.get(OWNER) != Some(&owner) {
         return Err(Problem::error(
-            format!("{} `{}` is not of `{owner}`", kind.title, observed.id),
-            "It exists, but was not made by Tandem under that name, so it cannot be imported.",
+            format!("{} `{}` does not belong to `{owner}`", kind.title, observed.id),
+            "Tandem did not create it under that name, so it cannot be imported. Check the name and `project`.",
         ));
     }
     if !Status::of(&observed.tags).is_complete() {
         return Err(Problem::error(
             format!("`{owner}` is incomplete"),
-            "The apply that made it did not end. It needs no import: the next apply completes it.",
+            "The apply that created it did not end. Remove the import: the next apply completes the composite.",
         ));
     }
     Ok(observed.tags.get(INSTANCE).cloned().unwrap_or_default())
 }
 
-/// What an object needs: what belongs to others without a name of its own may need all of them.
+/// The objects that an object needs. An object that is not in the seed may need all of its objects.
 pub(crate) fn needs(seed: &Graph, key: &Key) -> Vec<Key> {
     match seed.get(key) {
         Some(object) => object.needs().into_iter().collect(),
@@ -183,7 +183,7 @@ pub(crate) fn needs(seed: &Graph, key: &Key) -> Vec<Key> {
     }
 }
 
-/// The entry of an object that was found.
+/// The entry in the record for an object that was found.
 pub(crate) fn entry(
     job: &Job<'_>,
     kind: &'static Kind,

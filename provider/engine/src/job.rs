@@ -1,4 +1,4 @@
-//! What every operation on a composite is given, and how it calls drivers.
+//! The parameters of an operation on a composite, and its calls of drivers.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -17,32 +17,34 @@ use crate::record::Record;
 pub struct Job<'a> {
     /// The drivers of every kind.
     pub drivers: &'a dyn Drivers,
-    /// Whose the objects are.
+    /// The owner of the objects.
     pub owner: Owner,
-    /// Where they are.
+    /// The place of the objects, and further facts.
     pub context: &'a Context,
-    /// Whether a complete composite of another state is taken over when it is as wanted.
+    /// True to take over a complete composite of another state, if its settings are as wanted.
     pub adopt: bool,
-    /// Objects and fields that others manage: `lambda_function.function.memory_size`.
+    /// Objects and fields that Tandem does not manage, from `ignore_drift`, e.g.
+    /// `lambda_function.function.memory_size`.
     pub ignore: &'a [String],
-    /// How long an incomplete composite counts as being worked on after the last sign of life.
+    /// The length of a lease: the time for which an incomplete composite counts as being worked on after a
+    /// renewal.
     pub lease: Duration,
-    /// Tells the time of day, for leases.
+    /// Returns the time of day, for leases.
     pub clock: fn() -> SystemTime,
-    /// When the operation must end.
+    /// The time by which the operation must end.
     pub deadline: Instant,
-    /// Whether to start no new step.
+    /// Returns true to start no new step.
     pub stopped: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
-/// Something to tell the user.
+/// An error or a warning for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Whether the operation failed.
+    /// True for an error, false for a warning.
     pub error: bool,
-    /// What is wrong, in one line.
+    /// The fact, in one line.
     pub summary: String,
-    /// Where, why, what to do next.
+    /// The place, the cause and the next step.
     pub detail: String,
 }
 
@@ -65,26 +67,27 @@ impl Problem {
 
 fn advice(failure: &Failure) -> &'static str {
     if failure.is_denied() {
-        "\n\nThe credentials may not make this call: allow it, or use other credentials, and apply again."
+        "\n\nThe credentials are not allowed to make this call. Allow it in IAM, or use other credentials, then \
+         apply again."
     } else if matches!(failure.class, Class::Passing(_)) {
-        "\n\nThis usually passes, but did not within the time allowed. Apply again; raise `timeouts` if \
-         it keeps happening."
+        "\n\nThis failure is usually temporary, but lasted too long. Apply again. If it occurs again, raise \
+         `timeouts`."
     } else {
         ""
     }
 }
 
-/// What an operation left.
+/// The result of an operation.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// What the composite owns now.
+    /// The objects that the composite owns now.
     pub record: Record,
-    /// What to tell the user.
+    /// Errors and warnings for the user.
     pub problems: Vec<Problem>,
 }
 
 impl Job<'_> {
-    /// Makes a call, again and again while its failure is of the passing kind.
+    /// Makes a call, and retries it while its failure is of [`Class::Passing`].
     pub async fn call<T, F, Fut>(&self, call: F) -> Result<T, Failure>
     where
         F: Fn() -> Fut,
@@ -103,23 +106,23 @@ impl Job<'_> {
             if (self.stopped)() || now - start + pause > budget || now + pause > self.deadline {
                 return Err(failure);
             }
-            debug!(%failure, "trying again");
+            debug!(%failure, "retrying");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
         }
     }
 
-    /// A lease from now on.
+    /// A lease that starts now.
     pub(crate) fn new_lease(&self) -> Status {
         Status::lease((self.clock)(), self.lease)
     }
 
-    /// Whether another step may start.
+    /// Returns true if another step may start.
     pub fn go_on(&self) -> bool {
         !(self.stopped)() && Instant::now() < self.deadline
     }
 
-    /// Whether others manage a field of an object, or all of it.
+    /// Returns true if `ignore_drift` contains a field of an object, or the whole object.
     pub fn ignores(&self, key: &Key, field: &str) -> bool {
         let full = format!("{key}.{field}");
         self.ignore.iter().any(|pattern| {
@@ -129,7 +132,7 @@ impl Job<'_> {
         })
     }
 
-    /// Refuses to work in another account or region than the recorded one.
+    /// Returns an error if the provider is configured for another account or region than the recorded one.
     pub fn check_place(&self, record: &Record) -> Result<(), Problem> {
         let account = self.context.account.as_deref();
         let region = self.context.region.as_deref();
@@ -139,11 +142,11 @@ impl Job<'_> {
                 if now.is_some_and(|now| now != recorded) {
                     let now = now.unwrap_or_default();
                     return Err(Problem::error(
-                        format!("Another {what} than the recorded one"),
+                        format!("The provider is configured for another {what}"),
                         format!(
-                            "{key} was made in {what} {recorded}, and the provider is now configured for {what} \
-                             {now}. Nothing was touched. Configure the provider for {what} {recorded} (for example \
-                             with a provider alias), or destroy the composite there first."
+                            "{key} was created in {what} {recorded}, but the provider is now configured for {what} \
+                             {now}. Nothing was changed. Configure the provider for {what} {recorded}, e.g. with a \
+                             provider alias, or destroy the composite there first."
                         ),
                     ));
                 }

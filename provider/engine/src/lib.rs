@@ -1,8 +1,8 @@
-//! Carries out a graph of objects: order, parallelism, retries, ownership, drift.
+//! Applies a graph of objects: order, parallelism, retries, ownership, drift.
 //!
-//! Knows no cloud: what an object is, and how to make one, is a [`driver::Driver`]'s to know. What
-//! a composite owns is its [`record::Record`]; everything here works from that, and from what the
-//! cloud says exists.
+//! The engine is independent of the cloud: a [`driver::Driver`] reads, creates, changes and deletes the
+//! objects of a kind. A [`record::Record`] lists the objects that a composite owns. Every operation works
+//! from the record and from the objects that exist.
 
 pub mod apply;
 pub mod canonical;

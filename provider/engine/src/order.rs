@@ -1,4 +1,4 @@
-//! Runs steps in the order of their edges, as many at a time as the edges and a limit allow.
+//! Runs steps in the order of their edges, in parallel as far as the edges and a limit allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -6,12 +6,13 @@ use std::future::Future;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tandem_model::graph::Key;
 
-/// How many steps of one composite run at a time.
+/// The maximum number of steps of one composite that run at a time.
 const PARALLEL: usize = 8;
 
-/// Runs every step once all that it needs have succeeded. A failed step holds back what needs it;
-/// independent ones go on. With `go_on` false no new step starts. Answers with the steps that never
-/// started.
+/// Runs each step after all steps that it needs have succeeded. A failed step blocks the steps that need it;
+/// independent steps continue. No new step starts while `go_on` returns false.
+///
+/// Returns the steps that never started.
 pub async fn run<F, Fut>(
     needs: &BTreeMap<Key, BTreeSet<Key>>,
     go_on: &(dyn Fn() -> bool + Sync),
@@ -28,7 +29,7 @@ where
         let ready: Vec<&Key> = waiting
             .iter()
             .copied()
-            // What is not a step of this run exists already, or is gone already.
+            // A need that is not a step of this run is already created, or already deleted.
             .filter(|key| needs[*key].iter().all(|need| done.contains(need) || !needs.contains_key(need)))
             .collect();
         for key in ready {
@@ -50,7 +51,7 @@ where
     waiting.into_iter().cloned().collect()
 }
 
-/// The same edges the other way around: for deletes.
+/// Reverses the edges, for deletes.
 pub fn reversed(needs: &BTreeMap<Key, BTreeSet<Key>>) -> BTreeMap<Key, BTreeSet<Key>> {
     let mut reversed: BTreeMap<Key, BTreeSet<Key>> =
         needs.keys().map(|key| (key.clone(), BTreeSet::new())).collect();

@@ -1,4 +1,4 @@
-//! The tags that say whose an object is, and whether its composite is complete.
+//! The tags with the owner of an object, and the tag with the status of its composite.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,41 +9,41 @@ use crate::driver::{Observed, Tags};
 use crate::job::Problem;
 use crate::record::Record;
 
-/// How far two clocks can be apart when AWS takes requests of both.
+/// The maximum difference between two clocks whose requests AWS accepts.
 const CLOCKS: Duration = Duration::from_secs(30 * 60);
 
-/// Prefixes of tags that are not the user's.
+/// Prefixes of tags that users do not set.
 const FOREIGN: [&str; 2] = ["aws:", "tandem:"];
 
-/// The tags of every object.
+/// The ownership tags of an object.
 pub fn tags(owner: &Owner, instance: &str) -> Tags {
     Tags::from([(OWNER.to_owned(), owner.to_string()), (INSTANCE.to_owned(), instance.to_owned())])
 }
 
-/// The user's tags among all.
+/// The tags that the user set.
 pub fn user_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
     tags.iter().filter(|(key, _)| FOREIGN.iter().all(|prefix| !key.starts_with(prefix)))
 }
 
-/// Whether a composite is complete, as its anchor's tag says.
+/// The status of a composite, from the tag of its anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Everything was made.
+    /// Every object was created.
     Complete {
-        /// What: the digest of a record's keys. An object made by an older version does not say it.
+        /// The digest of the keys of the record. Older versions did not write it.
         of: Option<String>,
     },
-    /// Somebody is, or was, making it.
+    /// An apply is, or was, at work.
     Creating {
-        /// When whoever makes it last promised to be done or to renew: seconds since 1970.
+        /// The end of the lease, in seconds since 1970.
         until: u64,
-        /// Who makes it: host and process.
+        /// The holder of the lease: host and process.
         by: String,
     },
 }
 
 impl Status {
-    /// The status of an anchor; one without the tag was never completed.
+    /// The status of an anchor. An anchor without the tag was never completed.
     pub fn of(tags: &Tags) -> Self {
         let text = tags.get(STATUS).map(String::as_str).unwrap_or_default();
         if let Some(rest) = text.strip_prefix("complete") {
@@ -54,28 +54,28 @@ impl Status {
         Self::Creating { until, by: parts.next().unwrap_or("unknown").to_owned() }
     }
 
-    /// That all of a record was made.
+    /// The status after every object of a record was created.
     pub fn complete(record: &Record) -> Self {
         Self::Complete { of: Some(record.digest()) }
     }
 
-    /// Whether everything was made.
+    /// Returns true if every object was created.
     pub fn is_complete(&self) -> bool {
         matches!(self, Self::Complete { .. })
     }
 
-    /// Whether everything was made, and it was more, less or other than what is recorded: an apply did
-    /// that whose state was not saved.
+    /// Returns true if the composite is complete, but with other objects than those recorded. The state of
+    /// the apply that created them was not saved.
     pub fn is_of_another(&self, record: &Record) -> bool {
         matches!(self, Self::Complete { of: Some(of) } if *of != record.digest())
     }
 
-    /// A lease from now on, for this process.
+    /// A lease that starts now, held by this process.
     pub fn lease(now: SystemTime, length: Duration) -> Self {
         Self::Creating { until: seconds(now) + length.as_secs() + 1, by: myself() }
     }
 
-    /// As the value of the tag.
+    /// The tag with this status.
     pub fn tag(&self) -> Tags {
         let text = match self {
             Self::Complete { of: None } => "complete".to_owned(),
@@ -85,8 +85,9 @@ impl Status {
         Tags::from([(STATUS.to_owned(), text)])
     }
 
-    /// Whether somebody may still be at work. A lease that ran out long ago is over whatever the
-    /// clocks: AWS refuses requests of one that is off by more than 15 minutes.
+    /// Returns true if the holder of the lease may still be at work. A lease that ended more than half an
+    /// hour ago is over on every clock. AWS rejects requests from a clock that is off by more than 15
+    /// minutes.
     pub fn may_be_held(&self, now: SystemTime) -> bool {
         match self {
             Self::Complete { .. } => false,
@@ -95,12 +96,12 @@ impl Status {
     }
 }
 
-/// Whether an object carries a state's instance.
+/// Returns true if an object carries the instance of a state.
 pub fn is_ours(found: &Observed, instance: &str) -> bool {
     found.tags.get(INSTANCE).is_some_and(|tag| tag == instance)
 }
 
-/// The error for objects that do not carry this state's instance; none when there are no such objects.
+/// The error for objects that do not carry the instance of this state; `None` if there are no such objects.
 /// With `some_are_ours` other objects of the record do carry it.
 pub(crate) fn of_others(
     owner: &Owner,
@@ -119,22 +120,24 @@ pub(crate) fn of_others(
         |found: &Observed| found.tags.get(OWNER) == Some(&name) && found.tags.contains_key(INSTANCE);
     if !some_are_ours && found.iter().all(|(_, found)| of_owner(found)) {
         return Some(Problem::error(
-            format!("`{owner}` was made again, and this state does not know it"),
+            format!("The objects of `{owner}` do not belong to this state"),
             format!(
-                "This state is `{instance}`, and these objects carry another `{INSTANCE}`:\n{list}\n\nEither a \
-                 replacement was cut off before its state was saved, or another state holds them. Nothing was \
-                 touched. If no other state holds them, make this one forget what it recorded, with the address \
-                 that Terraform prints above:\n\n  terraform state rm ADDRESS\n\nand apply again: that completes \
-                 what is incomplete, and prints the `import` block for what is complete."
+                "The instance of this state is `{instance}`, but the objects carry another one in their tag \
+                 `{INSTANCE}`:\n{list}\n\nEither a replacement was interrupted before its state was saved, or \
+                 another state owns them. Nothing was changed. If no other state owns them, remove the resource \
+                 from this state, with the address that Terraform prints above:\n\n  \
+                 terraform state rm ADDRESS\n\nThen apply again: the apply completes an incomplete composite, and \
+                 prints the `import` block for a complete one."
             ),
         ));
     }
     Some(Problem::error(
-        format!("{key} belongs to somebody else"),
+        format!("{key} belongs to another owner"),
         format!(
-            "This state is `{instance}`, and these objects were made or taken over by another:\n{list}\n\nThey are \
-             not touched. If they are yours, set their tag `{INSTANCE}` to `{instance}` (the first is `{}`); if \
-             not, remove the resource from this state with `terraform state rm`.",
+            "The instance of this state is `{instance}`, but another owner created or took over these \
+             objects:\n{list}\n\nNothing was changed. If the objects are yours, set their tag `{INSTANCE}` to \
+             `{instance}` (the first is `{}`). If not, run `terraform state rm` to remove the resource from this \
+             state.",
             first.id
         ),
     ))
@@ -144,7 +147,7 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Host and process, in characters that a tag may hold.
+/// Host and process, in characters that AWS allows in a tag.
 fn myself() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
     let host: String =

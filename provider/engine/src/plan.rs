@@ -1,4 +1,4 @@
-//! What an apply would make, without a single call.
+//! Plans an apply, without a single call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,38 +15,37 @@ use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
-/// What a plan shows. `None` is known only after apply.
+/// The result of a plan. `None` means known only after apply.
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
     /// Every object with its settings in one line.
     pub components: BTreeMap<Key, Option<String>>,
     /// Every object with its ARN or id.
     pub ids: BTreeMap<Key, Option<String>>,
-    /// Every policy document, as JSON text.
+    /// Every policy document, as a JSON string.
     pub policies: BTreeMap<Key, Option<String>>,
-    /// What the composite gives to others.
+    /// The outputs of the composite.
     pub outputs: BTreeMap<&'static str, Option<Json>>,
-    /// Objects that will be deleted and made again.
+    /// Objects that will be replaced.
     pub replaced: BTreeSet<Key>,
-    /// What will be recorded of every object.
+    /// The planned entry of every object in the record.
     pub entries: BTreeMap<Key, PlannedEntry>,
 }
 
-/// What will be recorded of an object. `None` is known only after apply.
+/// The planned entry of an object in the record. `None` means known only after apply.
 #[derive(Clone, Debug)]
 pub struct PlannedEntry {
-    /// What is known; its id, digest and attributes count only as the other fields say.
+    /// The known part. Its id, digest and attributes count only if the other fields are true.
     pub entry: Entry,
-    /// Whether the id is known.
+    /// True if the id is known.
     pub id: bool,
-    /// Whether the digest is known.
+    /// True if the digest is known.
     pub digest: bool,
-    /// Whether the attributes are known.
+    /// True if the attributes are known.
     pub attributes: bool,
 }
 
-/// Plans a graph over what is recorded; what is missing of that will be made again, and what is other than it
-/// was will be changed back.
+/// Plans a graph against the record. Missing objects will be created again, and drifted fields changed back.
 pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted) -> Planned {
     let missing = &made_again(graph, drifted);
     let replaced = replaced(graph, context, record);
@@ -103,8 +102,7 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted
     planned
 }
 
-/// Attributes of recorded objects that an apply will leave as they are, and that cannot be told
-/// beforehand: the rest follows from the wanted settings.
+/// Attributes that an apply does not change, and that do not follow from the wanted settings.
 fn lasting_attributes(
     record: &Record,
     replaced: &BTreeSet<Key>,
@@ -121,8 +119,8 @@ fn lasting_attributes(
     attributes.collect()
 }
 
-/// Recorded objects of which an apply may have to make another: a field that cannot be changed is not known yet.
-/// Their attributes are not known then, and neither is what follows from these.
+/// Recorded objects that an apply may have to replace, because an immutable field is not known yet. Their
+/// attributes are removed, so values that follow from these are unknown, too.
 fn uncertain(
     graph: &Graph,
     context: &Context,
@@ -130,7 +128,7 @@ fn uncertain(
     attributes: &mut Attributes,
 ) -> BTreeSet<Key> {
     let mut uncertain = BTreeSet::new();
-    // What an object needs stands before it.
+    // Objects follow the objects that they need.
     for object in graph.objects().iter().filter(|object| record.objects.contains_key(&object.key)) {
         let fields = Resolver::new(graph, context, attributes).fields(object);
         let unknown = |field: &str| !mutable(object.kind, field) && fields.get(field) == Some(&None);
@@ -142,7 +140,7 @@ fn uncertain(
     uncertain
 }
 
-/// What is missing, and what can only be changed back by making it again.
+/// Missing objects, and objects whose drift only a replacement can change back.
 fn made_again(graph: &Graph, drifted: &Drifted) -> BTreeSet<Key> {
     let fields = drifted.fields.iter();
     let immutable = fields.filter(|(key, field)| {
@@ -153,7 +151,7 @@ fn made_again(graph: &Graph, drifted: &Drifted) -> BTreeSet<Key> {
     drifted.missing.iter().chain(immutable.map(|(key, _)| key)).cloned().collect()
 }
 
-/// Attributes of recorded objects that get another value, because a field changes.
+/// Attributes of recorded objects that get a new value, because a field changes.
 fn renewed(
     graph: &Graph,
     context: &Context,
@@ -168,7 +166,7 @@ fn renewed(
         let (before, after) = (entry.settings(), resolver.fields(object));
         for field in object.kind.fields {
             let Some(attribute) = field.renews else { continue };
-            // One that is not known may be another.
+            // An unknown value may be a different one.
             let same = match after.get(field.name) {
                 None => !before.contains_key(field.name),
                 Some(after) => before.get(field.name) == after.as_ref(),
@@ -182,7 +180,7 @@ fn renewed(
     renewed
 }
 
-/// Recorded objects that must be made again: an immutable field changes, or the parent is replaced.
+/// Recorded objects that must be replaced: an immutable field changes, or the parent is replaced.
 pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<Key> {
     let none = Attributes::new();
     let resolver = Resolver::new(graph, context, &none);
@@ -195,7 +193,7 @@ pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<K
             let immutable = matches!(field.role, Role::Immutable | Role::Parent);
             match (before.get(field.name), fields.get(field.name)) {
                 (Some(before), Some(Some(after))) => immutable && before != after,
-                // What is not set must not be set.
+                // An optional field that is not wanted must not be set.
                 (Some(_), None) | (None, Some(Some(_))) => immutable && field.optional,
                 _ => false,
             }
@@ -214,26 +212,26 @@ pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<K
     replaced
 }
 
-/// Refuses to replace objects that hold data.
+/// Returns an error for each data object that would be replaced without `force_destroy`.
 pub fn check_data(graph: &Graph, replaced: &BTreeSet<Key>) -> Vec<Problem> {
     let lost = replaced.iter().filter(|key| graph.get(key).is_some_and(|object| object.kind.data));
     let refused = lost.filter(|_| !graph.force_destroy).map(|key| {
         Problem::error(
-            format!("{key} would be replaced, and it holds data"),
-            "The change can only be made by deleting the object with all that it holds. Take the change \
-             back, or set `force_destroy = true` to lose the data.",
+            format!("{key} would be replaced, but it holds data"),
+            "The change deletes the object with its data, and creates it again. Undo the change, or set \
+             `force_destroy = true` to delete the data.",
         )
     });
     refused.collect()
 }
 
-/// The fields in which two lines differ, for messages and for what to update.
+/// The fields in which two settings differ, for messages and for updates.
 pub fn changed_fields(before: &Settings, after: &Settings) -> BTreeSet<String> {
     let names = before.keys().chain(after.keys());
     names.filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
-/// Whether a field can be changed in place.
+/// Returns true if a field can be changed in place.
 pub(crate) fn mutable(kind: &Kind, field: &str) -> bool {
     kind.field(field).is_none_or(|field| field.role == Role::Mutable)
 }
@@ -246,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// A task in these subnets, in a place where one of them is known.
+    /// A container task in this subnet, in a place where the VPC of `subnet-1` is known.
     fn task(subnets: Value) -> (Graph, Context) {
         let context = Context {
             project: Some("test".to_owned()),
@@ -278,7 +276,7 @@ mod tests {
         let again = plan(&graph, &context, &record, &Drifted::default());
         assert_eq!(again.ids[&group].as_deref(), Some("sg-1"));
 
-        // A subnet of a VPC that is made in the same apply: the group may have to move there.
+        // The VPC of the subnet is not known before the apply: the group may have to move there.
         let (graph, context) = task(Value::Unknown);
         let planned = plan(&graph, &context, &record, &Drifted::default());
         assert!(planned.replaced.is_empty(), "{:?}", planned.replaced);

@@ -1,4 +1,4 @@
-//! What exists of what is recorded, and where it differs.
+//! Reads the recorded objects, and compares them with the record.
 
 use std::collections::BTreeSet;
 
@@ -14,25 +14,25 @@ use crate::job::{Job, Problem};
 use crate::ownership::{self, Status};
 use crate::record::{Entry, Record};
 
-/// What a look at a composite found.
+/// The result of reading a composite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Whether every recorded object is gone.
+    /// True if no recorded object exists any more.
     pub gone: bool,
-    /// Every difference, in words.
+    /// Every difference, as a line for the user.
     pub drift: Vec<String>,
 }
 
-/// What a reading found, as far as a plan needs it.
+/// The drift that a plan uses.
 #[derive(Clone, Debug, Default)]
 pub struct Drifted {
     /// The objects that are missing.
     pub missing: BTreeSet<Key>,
-    /// The fields that are others.
+    /// The fields with another value.
     pub fields: BTreeSet<(Key, String)>,
 }
 
-/// What a reading found, from its words.
+/// Parses the lines of [`Reading::drift`], which the state contains.
 pub fn drifted<'a>(drift: impl IntoIterator<Item = &'a str>) -> Drifted {
     let mut drifted = Drifted::default();
     for line in drift {
@@ -48,7 +48,7 @@ pub fn drifted<'a>(drift: impl IntoIterator<Item = &'a str>) -> Drifted {
 
 const MISSING: &str = " is missing";
 
-/// Looks at every recorded object.
+/// Reads every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
     let looks = record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, entry).await) });
@@ -64,7 +64,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
             Ok(None) => {
                 missing.insert(key.clone());
             }
-            Err(failure) => problems.push(Problem::failed("Looking at", key, &failure)),
+            Err(failure) => problems.push(Problem::failed("Reading", key, &failure)),
         }
     }
     let left = left_gone(job, record, &missing);
@@ -72,8 +72,8 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
     if problems.is_empty() { Ok(reading) } else { Err(problems) }
 }
 
-/// Of the recorded objects that are missing, those that stay so: others manage them, and nothing else that is recorded
-/// needs them.
+/// The missing objects that an apply does not create again: `ignore_drift` lists them, and no other recorded
+/// object needs them.
 pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>) -> BTreeSet<Key> {
     let ignored = missing
         .iter()
@@ -89,12 +89,13 @@ pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>)
     }
 }
 
-/// Looks at one recorded object.
+/// Reads one recorded object.
 pub(crate) async fn look(job: &Job<'_>, entry: &Entry) -> Result<Option<Observed>, Failure> {
     let Some(kind) = entry.kind() else {
         return Err(Failure::local(
             &entry.kind,
-            "this version of the provider does not know this kind of object; use the version that made it, or a newer one",
+            "this version of the provider does not support this kind of object; use the version that created it, \
+             or a newer one",
         ));
     };
     job.call(|| job.drivers.driver(kind).observe(&entry.id)).await
@@ -122,14 +123,19 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         .map(|field| describe(kind, key, field, wanted.get(field), now.get(field)))
         .collect();
     if kind.tags && !ownership::is_ours(found, instance) {
-        drift.push(format!("{key}: the tag {INSTANCE} is not {instance}, so it may belong to another state"));
+        drift.push(format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object"));
     }
     if entry.anchor {
         let status = Status::of(&found.tags);
         if !status.is_complete() {
-            drift.push(format!("{key}: its tag {STATUS} says that the apply that made all this did not end"));
+            drift.push(format!(
+                "{key}: tag `{STATUS}` was written by an apply that did not end; the next apply completes it"
+            ));
         } else if status.is_of_another(record) {
-            drift.push(format!("{key}: its tag {STATUS} tells of other objects than this state records"));
+            drift.push(format!(
+                "{key}: tag `{STATUS}` was written by an apply whose state was not saved; the next apply \
+                 reconciles it"
+            ));
         }
     }
     drift

@@ -1,4 +1,4 @@
-//! What a composite owns, object by object: the record that the state holds.
+//! The record: the list of objects that a composite owns, in the state of Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use tandem_model::{kinds, names};
 
 use crate::canonical;
 
-/// What a composite owns.
+/// The objects that a composite owns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// The random text in the tags of everything that belongs to this state.
+    /// The random string in the tag `tandem:instance` of every object of this state.
     pub instance: String,
     /// The objects.
     pub objects: BTreeMap<Key, Entry>,
@@ -22,30 +22,30 @@ pub struct Record {
 /// One object that a composite owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its kind, by name: a later provider may not know the role any more, but knows the kind.
+    /// The name of its kind. A later provider may have no such role any more, but has the kind.
     pub kind: String,
     /// Its id.
     pub id: String,
-    /// Where it is.
+    /// Its region.
     pub region: String,
-    /// Whose it is.
+    /// Its account.
     pub account: String,
     /// The digest of its settings.
     pub digest: String,
     /// Its settings as shown: one line of JSON without secrets.
     pub line: String,
-    /// Its ARN, when it has one.
+    /// Its ARN, if it has one.
     pub arn: Option<String>,
-    /// Attributes that only the cloud knew.
+    /// Attributes that the cloud assigned.
     pub attributes: BTreeMap<String, String>,
-    /// What had to exist before it, and must be deleted after it.
+    /// The objects that must be created before it, and deleted after it.
     pub needs: Vec<Key>,
-    /// Whether it is the anchor.
+    /// True for the anchor.
     pub anchor: bool,
 }
 
 impl Entry {
-    /// Its kind; `None` for one that this version does not know.
+    /// Its kind; `None` if this version does not support it.
     pub fn kind(&self) -> Option<&'static Kind> {
         kinds::find(&self.kind)
     }
@@ -55,7 +55,7 @@ impl Entry {
         canonical::parse_line(&self.line)
     }
 
-    /// Those of an object's attributes that cannot be told from its settings, as a record keeps them.
+    /// The attributes of an object that do not follow from its settings, as a record contains them.
     pub fn lasting(kind: &Kind, attributes: &BTreeMap<String, Json>) -> BTreeMap<String, String> {
         let unpredictable = attributes.iter().filter(|(name, _)| {
             let declared = kind.attributes.iter().find(|(attribute, _)| attribute == name);
@@ -68,7 +68,7 @@ impl Entry {
 }
 
 impl Record {
-    /// A digest of which objects are recorded, whatever their settings.
+    /// A digest of the keys of the recorded objects. Their settings do not count.
     pub fn digest(&self) -> String {
         digest(self.objects.keys())
     }
@@ -79,7 +79,7 @@ impl Record {
     }
 }
 
-/// A digest of keys, in whatever order.
+/// A digest of keys. Their order does not count.
 pub(crate) fn digest<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
     let keys: BTreeSet<&str> = keys.map(Key::as_str).collect();
     names::hash(&keys.into_iter().collect::<Vec<_>>().join("\n"))

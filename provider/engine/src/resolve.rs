@@ -1,5 +1,5 @@
-//! Evaluates a graph with what is known: place, inputs, and attributes of objects, told beforehand
-//! where the kind allows it.
+//! Evaluates a graph with the known values: place, inputs, and attributes of objects. Attributes are
+//! predicted if their kind has a template.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Resolver<'a> {
     actual: &'a Attributes,
 }
 
-/// The fields of an object; `None` is a value that is not known.
+/// The fields of an object; `None` for a value that is not known.
 pub type Resolved = BTreeMap<String, Option<Json>>;
 
 impl<'a> Resolver<'a> {
@@ -49,13 +49,14 @@ impl<'a> Resolver<'a> {
         fields
     }
 
-    /// The settings of an object, when all of its fields are known; else the first that is not.
+    /// The settings of an object if all of its fields are known, otherwise the name of the first unknown
+    /// field.
     pub fn settings(&self, object: &Object) -> Result<Settings, String> {
         let fields = self.fields(object).into_iter();
         fields.map(|(name, value)| value.map(|value| (name.clone(), value)).ok_or(name)).collect()
     }
 
-    /// The id of an object, when it can be told beforehand.
+    /// The id of an object, if it is predictable.
     pub fn id(&self, object: &Object) -> Option<String> {
         object.kind.predict_id(&self.known(object), &|place| self.place(place))
     }

@@ -1,4 +1,4 @@
-//! Whose a composite is: what an apply finds that it did not record, and how long it counts as being made.
+//! Claims objects that exist but are not recorded, and holds the lease of a composite.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::record;
 use crate::resolve::{Attributes, Resolver};
 
 impl Run<'_> {
-    /// Decides whether an object that exists, and is not recorded, is ours to take.
+    /// Takes over an object that exists but is not recorded. Returns an error if it belongs to another owner.
     pub(super) async fn claim(
         &self,
         object: &Object,
@@ -31,7 +31,7 @@ impl Run<'_> {
         let mut found = found.clone();
         match found.tags.get(OWNER) {
             Some(tag) if *tag == owner => {}
-            // It can be made without its tags having been kept; nobody else would choose its name.
+            // A create call can lose the tags. No other owner would choose a name with this hash.
             None if object.kind.hashed_name && found.tags.is_empty() => {
                 let held = self.job.call(|| driver.content(&found.id)).await;
                 if !matches!(held, Ok(None)) {
@@ -62,20 +62,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Two applies may have found the same lease run out, and stamped the anchor one after the other: the
-    /// last goes on. Whoever looked before our stamp has most likely written its own by the end of the
-    /// pause; who is later still is seen when the lease is renewed, or before the anchor says `complete`.
+    /// Detects a second apply that resumes the composite at the same time. Two applies can find the same
+    /// expired lease, and write their instance to the anchor one after the other: the last one continues. The
+    /// other apply has most likely written by the end of this pause. A later write is found when the lease is
+    /// renewed, or before the status becomes `complete`.
     async fn confirm(&self, anchor: &Object, driver: &dyn Driver, id: &str) -> Result<(), Problem> {
         tokio::time::sleep(self.job.lease / 10).await;
         let ours = self.still_ours(driver, id).await;
-        if ours.map_err(|failure| Problem::failed("Looking at", &anchor.key, &failure))? {
+        if ours.map_err(|failure| Problem::failed("Reading", &anchor.key, &failure))? {
             return Ok(());
         }
         Err(taken_over(&self.job.owner, "Another apply resumed it at the same moment"))
     }
 
-    /// Whether the anchor carries our instance. A read may lag behind: before it is given up, it is looked
-    /// at again for a while.
+    /// Returns true if the anchor carries our instance. A read can be out of date, so the anchor is read
+    /// again for a few seconds before the result is false.
     pub(super) async fn still_ours(&self, driver: &dyn Driver, id: &str) -> Result<bool, Failure> {
         let mut pause = Duration::from_millis(200);
         loop {
@@ -91,12 +92,12 @@ impl Run<'_> {
         }
     }
 
-    /// The digest of which objects are wanted.
+    /// The digest of the keys of the wanted objects.
     fn wanted_digest(&self) -> String {
         record::digest(self.graph.objects().iter().map(|object| &object.key))
     }
 
-    /// Whether everything that is wanted exists as it is wanted.
+    /// Returns true if every wanted object exists with its wanted settings.
     async fn all_as_wanted(&self) -> bool {
         let mut attributes = Attributes::new();
         for object in self.graph.objects() {
@@ -113,7 +114,7 @@ impl Run<'_> {
         true
     }
 
-    /// Waits out a lease that may still be held, and decides by what the anchor says then.
+    /// Waits until a lease that may be held has ended, then decides by the status of the anchor.
     async fn claim_anchor(
         &self,
         object: &Object,
@@ -124,8 +125,8 @@ impl Run<'_> {
         let key = &object.key;
         let first = Status::of(&found.tags);
         if first.may_be_held((self.job.clock)()) {
-            // The clock of whoever holds it may be another than ours: what counts is that the tag does
-            // not change for as long as a lease lasts.
+            // The clock of the holder may differ from ours. The lease has ended if its tag does not change
+            // for as long as a lease lasts.
             info!(%key, "an earlier apply may still be at work: waiting for its lease to end");
             let end = Instant::now() + self.job.lease;
             while Instant::now() < end && self.job.go_on() {
@@ -133,18 +134,18 @@ impl Run<'_> {
             }
             if !self.job.go_on() {
                 return Err(Problem::error(
-                    format!("`{}` may still be at work elsewhere", self.job.owner),
-                    "This apply ended while it waited for the lease of an earlier one. Apply again.",
+                    format!("Another apply of `{}` may still be running", self.job.owner),
+                    "This apply ended while it waited for the lease of the other one. Apply again.",
                 ));
             }
         }
-        // The last look before it is stamped: what was seen so far may be long ago.
+        // Read the anchor right before the write: the earlier result may be old.
         let again = self.job.call(|| driver.observe(&found.id)).await;
-        let again = again.map_err(|failure| Problem::failed("Looking at", key, &failure))?;
+        let again = again.map_err(|failure| Problem::failed("Reading", key, &failure))?;
         *found = again.ok_or_else(|| {
             Problem::error(
                 format!("{key} is being deleted"),
-                "It was there a moment ago: somebody else is at work on it. Apply again when they are done.",
+                "It existed a moment ago: another apply or destroy is running. Apply again when that has ended.",
             )
         })?;
         match Status::of(&found.tags) {
@@ -157,11 +158,11 @@ impl Run<'_> {
             now if now == first => {}
             Status::Creating { by, .. } => {
                 return Err(Problem::error(
-                    format!("`{}` is being created by somebody else", self.job.owner),
+                    format!("`{}` is being created by another apply", self.job.owner),
                     format!(
-                        "Process {by} is at work on it: it renewed its lease on {key} while this apply waited. \
-                         Wait until it is done. Two states must not hold the same composite: afterwards, \
-                         import it into one of them, or give this one another name."
+                        "Process {by} renewed its lease on {key} while this apply waited. Wait until that process \
+                         has ended, then apply again. If it uses another state, give this composite another \
+                         `name`: two states must not own the same composite."
                     ),
                 ));
             }
@@ -175,18 +176,18 @@ impl Run<'_> {
         Problem::error(
             format!("`{owner}` exists already"),
             format!(
-                "{} `{}` belongs to a complete composite of that name which is not in this state. If it is \
-                 yours and its state was lost, import it:\n\n  import {{\n    to = tandem_{}.NAME\n    id = \
-                 \"{}\"\n  }}\n\nwith NAME as in your configuration. If another state holds it, give this one \
-                 another `name`. (With `create_before_destroy` \
-                 a composite would meet itself here: remove that.)",
+                "{} `{}` belongs to a complete composite of that name, which is not in this state. If its state \
+                 was lost, import it, with NAME as in your configuration:\n\n  import {{\n    to = \
+                 tandem_{}.NAME\n    id = \"{}\"\n  }}\n\nIf another state owns it, give this composite another \
+                 `name`. If the resource sets `create_before_destroy`, remove that: the new composite would have \
+                 the name of the old one.",
                 object.kind.title, found.id, owner.composite, owner.name
             ),
         )
     }
 
-    /// Keeps the lease alive until the work is done, and sees when somebody else has taken the composite
-    /// over (this process may have slept).
+    /// Renews the lease until the work is done. Detects that another apply took the composite over, e.g.
+    /// after this process was suspended.
     pub(super) async fn renew_lease(&self, anchor: &Object, done: &Notify) {
         let id = self.shared().record.objects.get(&anchor.key).map(|entry| entry.id.clone());
         let Some(id) = id else { return };
@@ -196,7 +197,7 @@ impl Run<'_> {
                 () = done.notified() => return,
                 () = tokio::time::sleep((self.job.lease / 3).max(Duration::from_millis(100))) => {}
             }
-            // A renewal that fails is made up for by the next; the lease is three times as long.
+            // The next renewal makes up for a failed one: the lease is three times as long as the interval.
             let renewal = async {
                 if !self.still_ours(driver, &id).await? {
                     self.shared().lost = true;
@@ -211,7 +212,7 @@ impl Run<'_> {
         }
     }
 
-    /// Says at the anchor that all of the record was made, unless it says so already.
+    /// Sets the status of the anchor to `complete`, unless it is already that of the record.
     pub(super) async fn complete(&self, anchor: &Object) {
         let (id, status, said) = {
             let shared = self.shared();
@@ -229,7 +230,7 @@ impl Run<'_> {
                 return;
             }
             Err(failure) => {
-                let problem = Problem::failed("Looking at", &anchor.key, &failure);
+                let problem = Problem::failed("Reading", &anchor.key, &failure);
                 self.shared().problems.push(problem);
                 return;
             }
@@ -256,21 +257,22 @@ impl Run<'_> {
 
 pub(super) fn taken_over(owner: &Owner, how: &str) -> Problem {
     Problem::error(
-        format!("`{owner}` was taken over by somebody else"),
-        format!("{how}. Wait until the other apply is done, and apply again."),
+        format!("`{owner}` was taken over by another apply"),
+        format!("{how}. Wait until the other apply has ended, then apply again."),
     )
 }
 
 fn stranger(object: &Object, found: &Observed, owner: Option<&String>) -> Problem {
     let whose = match owner {
         Some(owner) => format!("belongs to `{owner}`"),
-        None => "was not made by Tandem".to_owned(),
+        None => "was not created by Tandem".to_owned(),
     };
     Problem::error(
         format!("{} `{}` exists already", object.kind.title, found.id),
         format!(
-            "It {whose}, and is not touched. Give this composite another `name`, set another `project` in \
-             the provider configuration, or remove that object if nobody needs it. (This is {}.)",
+            "It {whose}, and is not touched. Give this composite another `name`, or set another `project` in \
+             the provider configuration. If the object is not needed any more, delete it instead. (Its key is \
+             {}.)",
             object.key
         ),
     )

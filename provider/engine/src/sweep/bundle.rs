@@ -1,4 +1,4 @@
-//! What one instance of a composite has in no given state, as a record to delete.
+//! The orphaned objects of one instance of a composite, as a record to delete.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::job::{Job, Problem};
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
-/// Tagged objects, and what hangs on them without tags of its own.
+/// Tagged objects, and objects without tags that belong to them.
 pub(super) struct Bundle {
     pub(super) record: Record,
-    /// What an object without tags hangs on: the parent's id or ARN.
+    /// The parent of each object without tags: its id or ARN.
     pub(super) hangs_on: BTreeMap<Key, String>,
 }
 
@@ -34,8 +34,8 @@ fn named_key(job: &Job<'_>, seed: &Graph, kind: &Kind, observed: &Observed) -> O
 }
 
 impl Bundle {
-    /// Looks for what hangs on these objects. Keys, and with them the order of deletes, are those of the
-    /// seed.
+    /// Finds the objects without tags that belong to these objects. The seed gives the keys, and with them
+    /// the order of deletes.
     pub(super) async fn gather(
         job: &Job<'_>,
         seed: &Graph,
@@ -49,7 +49,7 @@ impl Bundle {
             let known = known_key(seed, &resolver, kind, observed).filter(|key| !found.contains_key(key));
             let known =
                 known.or_else(|| named_key(job, seed, kind, observed)).filter(|key| !found.contains_key(key));
-            // What an older version called otherwise.
+            // An older version used another name.
             let key = known.unwrap_or_else(|| Key::new(kind, &observed.id));
             found.insert(key, (*kind, observed.clone()));
         }
@@ -97,8 +97,8 @@ impl Bundle {
         Self { record, hangs_on }
     }
 
-    /// What stays although it could be removed: what holds data, without `content`, and what hangs on
-    /// that; and the anchor, when something stays or with `lives`.
+    /// The objects that stay, although they could be deleted: without `content` data objects that are not
+    /// empty, and their children. The anchor stays if another object stays, or with `lives`.
     pub(super) async fn stays(
         &self,
         job: &Job<'_>,
@@ -124,7 +124,7 @@ impl Bundle {
         Ok(stays)
     }
 
-    /// What hangs on an object: settings of the same service that name it.
+    /// The children of an object: objects without tags of the same service that refer to it.
     fn children<'a>(&'a self, parent: &'a Entry) -> impl Iterator<Item = &'a Key> {
         let names = |text: &String| *text == parent.id || Some(text) == parent.arn.as_ref();
         let service = |entry: &Entry| entry.kind().map(|kind| kind.service);
@@ -135,8 +135,7 @@ impl Bundle {
     }
 }
 
-/// The key that the seed has for an object: by its id, or where AWS chooses that, by what else does not
-/// change.
+/// The key of an object in the seed: by its id, or by its immutable fields if AWS chooses the id.
 fn known_key(seed: &Graph, resolver: &Resolver<'_>, kind: &Kind, observed: &Observed) -> Option<Key> {
     let same = seed.objects().iter().filter(|object| object.kind.name == kind.name).find(|object| {
         if let Some(id) = resolver.id(object) {
@@ -157,7 +156,7 @@ fn parent_fields(kind: &Kind) -> impl Iterator<Item = &'static str> {
     kind.fields.iter().filter(|field| field.role == Role::Parent).map(|field| field.name)
 }
 
-/// What an object without tags hangs on.
+/// The parent of an object without tags: its id or ARN.
 fn parent<'a>(kind: &Kind, settings: &'a Settings) -> Option<&'a str> {
     if kind.tags {
         return None;
@@ -166,5 +165,5 @@ fn parent<'a>(kind: &Kind, settings: &'a Settings) -> Option<&'a str> {
 }
 
 fn unseen(job: &Job<'_>, kind: &Kind, failure: &Failure) -> Problem {
-    problem(format!("Looking for every {} of `{}` failed", kind.title, job.owner), failure)
+    problem(format!("Finding every {} of `{}` failed", kind.title, job.owner), failure)
 }

@@ -1,4 +1,4 @@
-//! Everything that carries the tags of a project: listed by name, confirmed by its tags.
+//! Finds the objects of a project: lists them by name, and confirms them by their tags.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,10 +12,10 @@ use super::{Request, problem};
 use crate::driver::Observed;
 use crate::job::{Job, Problem};
 
-/// How many objects are looked at at a time.
+/// The number of objects that are read at a time.
 const PARALLEL: usize = 8;
 
-/// An object that carries tags of ours.
+/// An object with ownership tags.
 #[derive(Clone, Debug)]
 pub(super) struct Tagged {
     pub(super) kind: &'static Kind,
@@ -28,15 +28,15 @@ impl Tagged {
     }
 }
 
-/// What was found.
+/// The result of the search.
 pub(super) struct Found {
     pub(super) tagged: Vec<Tagged>,
     pub(super) problems: Vec<Problem>,
-    /// Whether everything could be listed.
+    /// True if every kind could be listed.
     pub(super) everything: bool,
 }
 
-/// Looks for objects of every kind that carries tags.
+/// Finds objects of every kind that supports tags.
 pub(super) async fn find(job: &Job<'_>, request: &Request<'_>) -> Found {
     let kinds: Vec<&'static Kind> = kinds::ALL.iter().copied().filter(|kind| kind.tags).collect();
     let mut found = Found { tagged: Vec::new(), problems: Vec::new(), everything: true };
@@ -68,7 +68,7 @@ pub(super) async fn find(job: &Job<'_>, request: &Request<'_>) -> Found {
             let driver = job.drivers.driver(kind);
             let observed = job.call(|| driver.observe(&id)).await;
             let done = seen.fetch_add(1, Ordering::Relaxed) + 1;
-            (request.progress)(format!("looked at {done} of {all} objects with a name like ours"));
+            (request.progress)(format!("read {done} of {all} objects with a matching name"));
             (kind, id, observed)
         }
     });
@@ -86,7 +86,7 @@ pub(super) async fn find(job: &Job<'_>, request: &Request<'_>) -> Found {
             }
             Ok(None) => {}
             Err(failure) => {
-                let summary = format!("Whose the {} `{id}` is cannot be told", kind.title);
+                let summary = format!("The owner of {} `{id}` could not be read", kind.title);
                 found.problems.push(problem(summary, &failure));
             }
         }

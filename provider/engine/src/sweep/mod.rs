@@ -1,7 +1,7 @@
-//! Finds everything of a project by its tags, wherever its state is, and removes what no given state has.
+//! Finds the objects of a project by their tags, and deletes orphaned objects: those that no given state has.
 //!
-//! What is found becomes a record for each composite, as an import makes one, and is deleted as a destroy
-//! deletes it: against the edges, the anchor last.
+//! The objects of each composite become a record, as in an import. They are deleted as in a destroy: against
+//! the edges, the anchor last.
 
 mod bundle;
 mod find;
@@ -26,129 +26,129 @@ use crate::resolve::{Attributes, Resolver};
 use bundle::Bundle;
 use find::Tagged;
 
-/// How many composites are worked on at a time.
+/// The number of composites that are worked on at a time.
 const PARALLEL: usize = 4;
 
-/// How long the delete of one composite may take.
+/// The maximum time for the delete of one composite.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
-/// What to look for, and what to do about it.
+/// The parameters of a sweep.
 pub struct Request<'a> {
     /// The project.
     pub project: &'a str,
-    /// What the given states own.
+    /// The resources in the given states.
     pub owned: &'a [Owned],
-    /// Whether to remove what is found.
+    /// True to delete the orphaned objects.
     pub remove: bool,
-    /// Whether to remove data objects with what they hold.
+    /// True to delete data objects with their content.
     pub content: bool,
-    /// Is told what is being done, in words.
+    /// Receives progress messages for the user.
     pub progress: &'a (dyn Fn(String) + Send + Sync),
 }
 
-/// What a resource in a given state owns.
+/// The objects of a resource in a given state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owned {
-    /// The resource and its state, for people.
+    /// The resource and its state, for messages.
     pub resource: String,
-    /// The random text in the tags of everything that belongs to it.
+    /// The random string in the tag `tandem:instance` of its objects.
     pub instance: String,
     /// Kind and id of every object in its record.
     pub objects: BTreeSet<(String, String)>,
 }
 
-/// What was found, and what became of it.
+/// The result of a sweep.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Composites that have something in no given state.
+    /// Composites with orphaned objects.
     pub composites: Vec<Composite>,
-    /// What could not be looked at.
+    /// Errors for kinds that could not be listed, and for objects that could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// What is left over of a composite.
+/// The orphaned objects of a composite.
 #[derive(Clone, Debug)]
 pub struct Composite {
-    /// Whose it is, as the tags say.
+    /// Its owner, from the tags.
     pub owner: String,
-    /// Its objects that are in no given state.
+    /// Its orphaned objects.
     pub objects: Vec<Object>,
-    /// What went wrong.
+    /// Errors of this composite.
     pub problems: Vec<Problem>,
 }
 
-/// An object that is in no given state.
+/// An orphaned object: no given state has it.
 #[derive(Clone, Debug)]
 pub struct Object {
     /// Its kind.
     pub kind: &'static Kind,
     /// Its id.
     pub id: String,
-    /// Why it counts as left over.
+    /// The reason why it is orphaned.
     pub why: Why,
-    /// What becomes of it.
+    /// The outcome.
     pub fate: Fate,
 }
 
-/// Why an object counts as left over.
+/// The reason why an object is orphaned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// No given state has its instance.
     UnknownInstance(String),
     /// The state of this resource has its instance, and does not have the object in its record.
     NotRecorded(String),
-    /// It says whose it is, and not of which state: nothing of ours does that.
+    /// It has a tag with its owner, but none with its instance. Tandem creates no such objects.
     NoInstance,
-    /// It carries no tags, and goes with this one.
+    /// It has no tags, and is deleted with this object.
     With(String),
 }
 
-/// What becomes of an object.
+/// The outcome for an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It can be removed.
+    /// It can be deleted.
     Removable,
-    /// It was removed.
+    /// It was deleted.
     Removed,
-    /// It should have been removed; the problems say why it was not.
+    /// It should have been deleted. The problems contain the reason for the failure.
     Left,
-    /// It stays.
+    /// It stays, for this reason.
     Stays(Reason),
 }
 
-/// Why an object stays.
+/// The reason why an object stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// This process may be at work on its composite.
     AtWork(String),
     /// It holds data.
     Holds(String),
-    /// It belongs to this one, which stays.
+    /// It belongs to this object, which stays.
     With(String),
-    /// It is the anchor, and something of its composite stays.
+    /// It is the anchor, and another object of its composite stays.
     Anchor,
-    /// Without an instance nothing tells whose it is.
+    /// It has no tag with its instance, so its state is unknown.
     NoInstance,
-    /// This version knows no such composite.
+    /// This version does not support such composites.
     UnknownComposite,
-    /// Something of it could not be looked at.
+    /// A part of the project could not be listed or read.
     Unseen,
 }
 
 impl Report {
-    /// Every object.
+    /// Every orphaned object.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.composites.iter().flat_map(|composite| &composite.objects)
     }
 
-    /// Whether everything could be looked at, and done.
+    /// Returns true if every read and every delete succeeded.
     pub fn good(&self) -> bool {
         self.problems.is_empty() && self.composites.iter().all(|composite| composite.problems.is_empty())
     }
 }
 
-/// Looks for what carries the tags of a project in the region of the job, and removes what no given state
-/// has.
+/// Finds the objects with the tags of a project, in the region of the job, and deletes orphaned objects if
+/// the request sets `remove`.
 pub async fn sweep(job: &Job<'_>, request: &Request<'_>) -> Report {
     let found = find::find(job, request).await;
     let mut by_owner: BTreeMap<String, Vec<Tagged>> = BTreeMap::new();
@@ -169,7 +169,7 @@ pub async fn sweep(job: &Job<'_>, request: &Request<'_>) -> Report {
     Report { composites, problems: found.problems }
 }
 
-/// Why an object is in no given state; `None` when it is in one.
+/// The reason why an object is orphaned; `None` if a given state has it.
 fn judge(owned: &[Owned], kind: &Kind, observed: &Observed) -> Option<Why> {
     let Some(instance) = observed.tags.get(INSTANCE) else { return Some(Why::NoInstance) };
     let mut same = owned.iter().filter(|owned| owned.instance == *instance).peekable();
@@ -179,7 +179,7 @@ fn judge(owned: &[Owned], kind: &Kind, observed: &Observed) -> Option<Why> {
     (!same.any(|owned| owned.objects.contains(&object))).then_some(Why::NotRecorded(resource))
 }
 
-/// One composite; `None` when given states have all of it.
+/// Sweeps one composite; `None` if the given states have all of its objects.
 async fn composite(
     base: &Job<'_>,
     request: &Request<'_>,
@@ -208,7 +208,7 @@ async fn composite(
         (Some((seed, owner)), None) => {
             let job = Job { owner, deadline: Instant::now() + TIMEOUT, ..*base };
             let work = Work { job: &job, request, everything_is_known, seed: &seed };
-            // With a part of it in a state the composite lives, and so does its anchor.
+            // If a given state has a part of the composite, its anchor stays.
             work.carry_out(&mut composite, left_over, count < all).await;
             return Some(composite);
         }
@@ -217,13 +217,13 @@ async fn composite(
     Some(composite)
 }
 
-/// The graph of everything whose name follows from the composite's.
+/// The graph of every object whose name follows from the composite's.
 fn seed(job: &Job<'_>, owner: &Owner) -> Option<Graph> {
     let definition = Definition::find(&owner.composite)?;
     definition.expand_seed(&owner.name, job.context).graph
 }
 
-/// Who may be at work on the composite whose anchor carries these tags.
+/// The process that may be at work on the composite, from the tags of its anchor.
 fn held(job: &Job<'_>, tags: &Tags) -> Option<String> {
     if !tags.contains_key(STATUS) {
         return None;
@@ -264,7 +264,7 @@ impl Work<'_> {
         let mut groups: Vec<_> = left_over.into_iter().collect();
         let has_anchor =
             |group: &[(Tagged, Why)]| group.iter().any(|(tagged, _)| tagged.tag(STATUS).is_some());
-        // The anchor goes last, whichever instance it is of.
+        // The anchor is deleted last, for any instance.
         groups.sort_by_key(|(_, group)| has_anchor(group));
         for (instance, group) in groups {
             let Some(instance) = instance else {
@@ -286,7 +286,7 @@ impl Work<'_> {
         }
     }
 
-    /// What one instance of the composite has in no given state. With `lives` the anchor stays.
+    /// Sweeps one instance of the composite. With `lives` the anchor stays.
     async fn instance(
         &self,
         composite: &mut Composite,
@@ -323,7 +323,7 @@ impl Work<'_> {
         Ok(objects.collect())
     }
 
-    /// Why nothing of the composite may be removed now.
+    /// The reason why no object of the composite may be deleted now.
     async fn objection(&self, composite: &mut Composite) -> Option<Reason> {
         if !self.everything_is_known {
             return Some(Reason::Unseen);
@@ -331,15 +331,15 @@ impl Work<'_> {
         match self.at_work().await {
             Ok(by) => by.map(Reason::AtWork),
             Err(failure) => {
-                let summary = format!("Whether somebody is at work on `{}` is not known", composite.owner);
+                let summary = format!("The lease of `{}` could not be read", composite.owner);
                 composite.problems.push(problem(summary, &failure));
                 Some(Reason::Unseen)
             }
         }
     }
 
-    /// Who may have begun to work on the composite since it was found. Any object that needs no other can
-    /// be its anchor.
+    /// The process that may have begun to work on the composite since it was found. Any object that needs no
+    /// other object can be the anchor.
     async fn at_work(&self) -> Result<Option<String>, Failure> {
         let none = Attributes::new();
         let resolver = Resolver::new(self.seed, self.job.context, &none);
@@ -361,7 +361,7 @@ impl Work<'_> {
         Ok(None)
     }
 
-    /// Removes what does not stay; answers with what is left.
+    /// Deletes the objects that do not stay. Returns the objects that are left.
     async fn remove(
         &self,
         composite: &mut Composite,
@@ -370,8 +370,8 @@ impl Work<'_> {
     ) -> BTreeSet<Key> {
         let mut record = bundle.record.clone();
         record.objects.retain(|key, _| !stays.contains_key(key));
-        info!(owner = composite.owner, objects = record.objects.len(), "removing");
-        (self.request.progress)(format!("removing {} objects of {}", record.objects.len(), composite.owner));
+        info!(owner = composite.owner, objects = record.objects.len(), "deleting");
+        (self.request.progress)(format!("deleting {} objects of {}", record.objects.len(), composite.owner));
         let outcome = delete::delete(self.job, record, self.request.content).await;
         let left: BTreeSet<Key> = outcome.record.objects.into_keys().collect();
         let interrupted = !left.is_empty() && !self.job.go_on();
@@ -380,19 +380,20 @@ impl Work<'_> {
         if interrupted {
             composite.problems.push(Problem::error(
                 "The sweep was interrupted",
-                "It was asked to stop, or ran out of time. Sweep again to go on.",
+                "It was asked to stop, or ran out of time. Sweep again to continue.",
             ));
         }
         left
     }
 }
 
-/// The problem that a failed call is.
+/// The problem for a failed call.
 fn problem(summary: String, failure: &Failure) -> Problem {
     let advice = if failure.is_denied() {
-        "The credentials may not make this call: allow it, or use other credentials, and sweep again."
+        "The credentials are not allowed to make this call. Allow it in IAM, or use other credentials, then \
+         sweep again."
     } else {
-        "Sweep again when that is mended."
+        "Fix the cause, then sweep again."
     };
     Problem::error(summary, format!("{failure}\n\n{advice}"))
 }
