@@ -63,7 +63,7 @@ impl Driver for Alarms {
             .iter()
             .filter_map(|dimension| Some((dimension.name()?.to_owned(), dimension.value()?.into())))
             .collect();
-        // Thresholds are floats to AWS, and whole numbers here.
+        // CloudWatch returns thresholds as floats; the field is an integer.
         #[allow(clippy::cast_possible_truncation)]
         let threshold = alarm.threshold().map(|threshold| threshold as i64);
         Ok(Some(Observed {

@@ -16,7 +16,7 @@ use super::{of_project, pages, settings, text};
 pub(super) struct Buckets {
     pub(super) s3: Client,
     pub(super) region: String,
-    /// Whose a bucket must be; names are the same for the whole world.
+    /// The account that must own the bucket: bucket names are shared by all accounts.
     pub(super) account: Option<String>,
 }
 
@@ -46,8 +46,9 @@ impl Driver for Buckets {
             Ok(Some(_)) => {}
             Ok(None) => return Ok(None),
             Err(failure) if failure.message.contains("403") || failure.code == "Forbidden" => {
-                let message =
-                    format!("the bucket `{id}` belongs to another account, or may not be looked at");
+                let message = format!(
+                    "the bucket `{id}` belongs to another account, or these credentials lack `s3:ListBucket`"
+                );
                 return Err(Failure { message, ..failure });
             }
             Err(failure) => return Err(failure),
@@ -60,7 +61,7 @@ impl Driver for Buckets {
         }))
     }
 
-    /// Buckets of other regions are not ours to look at: S3 answers for them elsewhere.
+    /// Lists the buckets of this region only: S3 redirects calls for buckets of other regions.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let buckets = pages(|token| async {
             let request = self.s3.list_buckets().prefix(names::prefix(project)).bucket_region(&self.region);
@@ -68,7 +69,7 @@ impl Driver for Buckets {
             Ok((page.buckets.unwrap_or_default(), page.continuation_token))
         });
         let here = buckets.await?.into_iter().filter(|bucket| {
-            // Not every S3 says where a bucket is.
+            // Some S3 implementations do not return the region of a bucket.
             bucket.bucket_region().is_none_or(|region| region == self.region)
         });
         Ok(of_project(project, here.filter_map(|bucket| bucket.name)))
@@ -84,7 +85,7 @@ impl Driver for Buckets {
         }
         let request = self.s3.create_bucket().bucket(name).create_bucket_configuration(configuration.build());
         call!("s3:CreateBucket", request)?;
-        // Not every S3 keeps the tags of the create call.
+        // Some S3 implementations ignore the tags of CreateBucket.
         if self.tags(name).await? != *tags {
             self.put_tags(name, tags).await?;
         }
@@ -95,7 +96,7 @@ impl Driver for Buckets {
         Ok(())
     }
 
-    /// The tags of a bucket are one document: others' stay.
+    /// PutBucketTagging replaces all tags, so foreign tags are read first and written back.
     async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
         let mut tags = self.tags(id).await?;
         tags.retain(|key, _| !remove.contains(key));
@@ -107,7 +108,7 @@ impl Driver for Buckets {
         gone(call!("s3:DeleteBucket", self.s3.delete_bucket().bucket(id)))
     }
 
-    /// One page of what the bucket holds, every version.
+    /// Deletes one page of object versions and delete markers; returns `false` if there were none.
     async fn empty(&self, id: &str) -> Result<bool, Failure> {
         let listed = found(call!("s3:ListObjectVersions", self.s3.list_object_versions().bucket(id)))?;
         let Some(listed) = listed else { return Ok(false) };

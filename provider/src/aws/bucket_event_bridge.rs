@@ -1,4 +1,4 @@
-//! Whether buckets tell EventBridge what happens to their objects.
+//! The setting with which a bucket sends events about its objects to EventBridge.
 
 use async_trait::async_trait;
 use aws_sdk_s3::types::{EventBridgeConfiguration, NotificationConfiguration};
@@ -16,21 +16,21 @@ fn is_on(document: &NotificationConfiguration) -> bool {
 }
 
 impl EventBridge {
-    /// Switches it on or off, and leaves the rest of the document as it is.
+    /// Switches the events on or off and keeps the rest of the notification document.
     async fn switch(&self, bucket: &str, on: bool) -> Result<(), Failure> {
         let _lock = self.0.lock(bucket).await?;
         let Some(mut document) = self.0.document(bucket).await? else {
-            // With the bucket its notifications are gone.
+            // A deleted bucket has no notifications.
             return if on { Err(missing(bucket)) } else { Ok(()) };
         };
         if is_on(&document) == on {
             return Ok(());
         }
         document.event_bridge_configuration = on.then(|| EventBridgeConfiguration::builder().build());
-        // None of the destinations in it are this object's.
+        // None of the destinations in the document belong to this object.
         self.0.write(bucket, document, true).await?;
         let there = self.0.document(bucket).await?.is_some_and(|document| is_on(&document));
-        if there == on { Ok(()) } else { Err(lost(bucket, "what EventBridge is told")) }
+        if there == on { Ok(()) } else { Err(lost(bucket, "the EventBridge setting")) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Settings of S3 buckets, each with a call of its own.
+//! Bucket settings of S3 that have an API call of their own.
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -17,7 +17,7 @@ use tandem_model::kinds::s3;
 use super::failure::{call, found, gone};
 use super::{flag, number, optional, parse_policy, policy_text, settings, text};
 
-/// Which of a bucket's settings.
+/// A setting of a bucket that is an object of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Setting {
     PublicAccessBlock,
@@ -36,7 +36,7 @@ pub(super) const ALL: [(&Kind, Setting); 5] = [
     (&s3::POLICY, Setting::Policy),
 ];
 
-/// The id of the one lifecycle rule that is ours.
+/// The id of the only lifecycle rule that Tandem owns.
 const LIFECYCLE_RULE: &str = "abort-incomplete-uploads";
 
 pub(super) struct BucketSettings {
@@ -98,7 +98,7 @@ impl BucketSettings {
                     .filter(LifecycleRuleFilter::builder().prefix("").build())
                     .abort_incomplete_multipart_upload(abort)
                     .build();
-                // The rules of others stay.
+                // The call replaces all rules: keep those of another owner.
                 let mut rules = self.lifecycle_rules(bucket).await?;
                 rules.retain(|rule| rule.id() != Some(LIFECYCLE_RULE));
                 rules.push(rule.expect("the status is set"));
@@ -194,7 +194,7 @@ impl Driver for BucketSettings {
         self.put(id, settings).await
     }
 
-    /// Every bucket is encrypted: without a setting of one's own there is AWS's.
+    /// A deleted encryption setting counts as gone: S3 then returns its own default, never none.
     async fn is_gone(&self, id: &str) -> Result<bool, Failure> {
         Ok(matches!(self.setting, Setting::Encryption) || self.get(id).await?.is_none())
     }

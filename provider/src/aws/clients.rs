@@ -1,4 +1,4 @@
-//! The SDK's clients, from the provider's configuration and the usual places of AWS.
+//! Creates the SDK's clients from the provider's configuration, the environment and the shared AWS files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use aws_smithy_runtime_api::client::http::{
 use super::ec2;
 use super::limiter::Limits;
 
-/// How long it may take until there is a connection.
+/// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take until there is an answer.
+/// Time limit for a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Services whose endpoint can be set.
@@ -45,8 +45,8 @@ pub const SERVICES: &[&str] = &[
     "sts",
 ];
 
-/// How to reach AWS: what the provider's configuration says. What is not set comes from the
-/// environment and the shared configuration files.
+/// The connection settings of the provider's configuration. Unset fields come from the environment and the
+/// shared configuration files.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// The region.
@@ -63,22 +63,22 @@ pub struct Connection {
     pub endpoint: Option<String>,
     /// Endpoints by service.
     pub endpoints: BTreeMap<String, String>,
-    /// A role to work in.
+    /// The role to assume.
     pub assume_role: Option<AssumeRole>,
-    /// How often a failed call is tried again.
+    /// Maximum number of retries of a failed call.
     pub max_retries: Option<u32>,
-    /// What carries the calls, in place of HTTPS.
+    /// The connector to use in place of HTTPS, e.g. AWS in memory.
     pub carrier: Option<SharedHttpConnector>,
 }
 
-/// A role to work in.
+/// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssumeRole {
     /// Its ARN.
     pub arn: String,
     /// The name of the session.
     pub session_name: Option<String>,
-    /// The external id that the role asks for.
+    /// The external id that the role's trust policy requires.
     pub external_id: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub struct Clients {
     pub account: Option<String>,
     /// The region.
     pub region: String,
-    /// What tells this AWS from another one: for locks.
+    /// The S3 endpoint and the region, which are part of the names of lock files.
     pub place: String,
     /// The client of this service.
     pub apigatewayv2: aws_sdk_apigatewayv2::Client,
@@ -104,7 +104,7 @@ pub struct Clients {
     pub ecs: aws_sdk_ecs::Client,
     /// The client of this service.
     pub events: aws_sdk_eventbridge::Client,
-    /// The host and port of an endpoint of one's own for ECR.
+    /// The host and port of a custom ECR endpoint.
     pub own_registry: Option<String>,
     /// The client of this service.
     pub iam: aws_sdk_iam::Client,
@@ -130,7 +130,7 @@ pub struct Clients {
 }
 
 impl Connection {
-    /// Clients for this connection; the error says what is missing.
+    /// Creates the clients; returns an error if no region is set.
     pub async fn clients(&self) -> Result<Clients, String> {
         let limits = Limits::default();
         let shared = self.load(&limits).await;
@@ -152,7 +152,7 @@ impl Connection {
                 $sdk::Client::from_conf(configure!($sdk, $service).build())
             };
         }
-        // An endpoint of one's own rarely answers to a host name per bucket.
+        // Custom endpoints rarely resolve one host name per bucket.
         let own_s3 = endpoint("s3").is_some()
             || shared.endpoint_url().is_some()
             || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
@@ -198,7 +198,7 @@ impl Connection {
         })
     }
 
-    /// What carries the calls of the SDK's clients.
+    /// The HTTP client of the SDK's clients.
     fn http_client(&self, limits: &Limits) -> SharedHttpClient {
         let carrier = match self.carrier.clone() {
             Some(carrier) => http_client_fn(move |_, _| carrier.clone()),
@@ -210,7 +210,7 @@ impl Connection {
         http_client_fn(move |settings, components| limits.on(carrier.http_connector(settings, components)))
     }
 
-    /// What carries calls that no client of the SDK makes.
+    /// The connector for calls outside the SDK's clients, i.e. for EC2.
     fn connector(&self, limits: &Limits) -> SharedHttpConnector {
         let https = || {
             let timeouts = HttpConnectorSettings::builder()
@@ -223,7 +223,7 @@ impl Connection {
         limits.on(self.carrier.clone().unwrap_or_else(https))
     }
 
-    /// How often a call is made at the most; `max_retries` counts those after the first.
+    /// Maximum number of attempts of a call: the first one and `max_retries` more.
     fn attempts(&self) -> u32 {
         self.max_retries.unwrap_or(9).saturating_add(1)
     }
@@ -234,7 +234,7 @@ impl Connection {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(self.http_client(limits))
             .retry_config(RetryConfig::standard().with_max_attempts(self.attempts()))
-            // A call that waits for its turn under the service's limit sends nothing, and is no stalled one.
+            // A call that waits for the limiter sends no bytes; the protection would abort it as stalled.
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
             .timeout_config(timeouts);
         if let Some(region) = &self.region {
@@ -269,7 +269,7 @@ impl Connection {
 }
 
 impl Clients {
-    /// The account, as STS says; the error says why it cannot be told.
+    /// Reads the account id from STS; the error states why there is none.
     pub async fn account(&self) -> Result<String, String> {
         if let Some(provider) = &self.credentials {
             provider.provide_credentials().await.map_err(|error| {
@@ -280,6 +280,6 @@ impl Clients {
         let identity = self.sts.get_caller_identity().send().await;
         let identity =
             identity.map_err(|error| super::failure::failure("sts:GetCallerIdentity", error).to_string())?;
-        identity.account.ok_or_else(|| "STS answered without an account".to_owned())
+        identity.account.ok_or_else(|| "STS returned no account".to_owned())
     }
 }

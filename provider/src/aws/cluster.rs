@@ -22,7 +22,7 @@ impl Clusters {
         Ok(clusters.find(|cluster| cluster.status() != Some("INACTIVE")))
     }
 
-    /// Ends what runs: AWS deletes no cluster with tasks.
+    /// Stops all tasks: ECS does not delete a cluster that has tasks.
     async fn stop_tasks(&self, id: &str) -> Result<(), Failure> {
         let Some(listed) = found(call!("ecs:ListTasks", self.0.list_tasks().cluster(id)))? else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The few calls of EC2 that a network needs, over its query protocol. The SDK's crate for EC2 takes
-//! ten minutes of CPU and 7.5 GiB to build, for six calls.
+//! The EC2 calls for networks and security groups, over the query protocol. The SDK's crate for EC2 takes ten
+//! minutes of CPU and 7.5 GiB to build, which is too much for eight calls.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -36,26 +36,26 @@ pub struct Client {
     credentials: Option<SharedCredentialsProvider>,
     region: String,
     endpoint: String,
-    /// How often a call is made at the most.
+    /// Maximum number of attempts of a call.
     attempts: u32,
 }
 
-/// The longest pause before a call is made again, as the SDK's.
+/// Longest pause between two attempts, the same as the SDK's.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// Why a call gave nothing, and whether the next try may.
+/// A failed attempt; `again` is true if another one may succeed.
 struct Unanswered {
     failure: Failure,
     again: bool,
 }
 
-/// An answer, as its text of XML.
+/// A response, as XML.
 struct Answer(String);
 
 impl Answer {
     fn read<T>(&self, read: impl FnOnce(Node<'_, '_>) -> T) -> Result<T, Failure> {
         let document = Document::parse(&self.0)
-            .map_err(|error| Failure::local("ec2", format!("the answer is not XML: {error}")))?;
+            .map_err(|error| Failure::local("ec2", format!("the response is not XML: {error}")))?;
         Ok(read(document.root_element()))
     }
 }
@@ -72,7 +72,7 @@ fn value(node: Node<'_, '_>, name: &str) -> String {
 }
 
 trait Named {
-    /// Whether an element has this name, in whatever namespace.
+    /// Returns true if the node is an element with this name, in any namespace.
     fn has_tag_name_of(&self, name: &str) -> bool;
 }
 
@@ -100,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Makes a call, and makes it again when it was throttled or got no answer, as the SDK's clients do.
+    /// Makes a call. Retries throttled calls, lost responses and server errors, like the SDK's clients.
     async fn call(&self, action: &str, parameters: &[(String, String)]) -> Result<Answer, Failure> {
         let mut pause = Duration::from_millis(500);
         let mut attempt = 1;
@@ -209,7 +209,7 @@ fn tag_parameters(prefix: &str, tags: &Tags) -> Vec<(String, String)> {
     pairs.collect()
 }
 
-/// Security groups that let nothing in.
+/// Security groups without inbound rules.
 pub(super) struct SecurityGroups(pub(super) Client);
 
 impl SecurityGroups {
@@ -238,7 +238,7 @@ fn observed(group: Node<'_, '_>) -> Observed {
     }
 }
 
-/// A rule as one line: protocol, ports, and from where.
+/// An inbound rule as JSON: protocol, ports and sources.
 fn rule(rule: Node<'_, '_>) -> Json {
     let sources = |set: &str, name: &str| {
         items(rule, set).into_iter().map(|item| value(item, name)).collect::<Vec<_>>()
@@ -257,7 +257,7 @@ fn rule(rule: Node<'_, '_>) -> Json {
     })
 }
 
-/// The parameters that name a rule again, to revoke it.
+/// The parameters that revoke a rule.
 fn revoke(rule: &Json, number: usize) -> Vec<(String, String)> {
     let prefix = format!("IpPermissions.{number}");
     let text = |field: &str| rule[field].as_str().unwrap_or_default().to_owned();
@@ -293,7 +293,7 @@ impl Driver for SecurityGroups {
         Ok(found.into_iter().next())
     }
 
-    /// A name is unique within a VPC only: of several, the one that says whose it is.
+    /// A group name is unique within a VPC only: prefers a group with an owner tag, then one in the same VPC.
     async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
         let mut found = self.describe(&filters(&[("group-name", text(settings, "name"))])).await?;
         let vpc = settings.get("vpc_id");
@@ -329,7 +329,7 @@ impl Driver for SecurityGroups {
         Ok(Created { attributes: [("id".to_owned(), json!(id))].into(), id })
     }
 
-    /// Whatever was let in is not any more.
+    /// Revokes every inbound rule.
     async fn update(&self, id: &str, _fields: &[&str], _settings: &Settings) -> Result<(), Failure> {
         let now = self.observe(id).await?;
         let rules = now.and_then(|now| now.settings.get("ingress")?.as_array().cloned()).unwrap_or_default();

@@ -47,13 +47,13 @@ async fn images(client: &Client, name: &str) -> Result<Vec<ImageDetail>, Failure
     }
 }
 
-/// Whether an image was built here: it carries a tag of ours.
+/// Returns true if Tandem built the image: one of its tags has Tandem's format.
 fn built_here(image: &ImageDetail) -> bool {
     image.image_tags().iter().any(|tag| image::is_ours(tag))
 }
 
 async fn delete_images(client: &Client, name: &str, images: Vec<ImageIdentifier>) -> Result<(), Failure> {
-    // ECR takes a hundred at a time.
+    // BatchDeleteImage takes up to 100 images.
     for some in images.chunks(100) {
         let request = client.batch_delete_image().repository_name(name).set_image_ids(Some(some.to_vec()));
         let Some(answer) = found(call!("ecr:BatchDeleteImage", request))? else { continue };
@@ -62,12 +62,13 @@ async fn delete_images(client: &Client, name: &str, images: Vec<ImageIdentifier>
             answer.failures().iter().filter(|failure| !failure.failure_code().is_some_and(is_gone));
         if let Some(kept) = kept.next() {
             let image = kept.image_id().and_then(|image| image.image_tag().or(image.image_digest()));
-            let why = kept.failure_reason().unwrap_or("it says no reason");
+            let why = kept.failure_reason().unwrap_or("ECR gives no reason");
             let message = format!(
-                "`{name}` keeps the image {}: {why}. Delete it there, then try again",
+                "repository `{name}` still holds image {}: {why}. Delete the image in ECR, then run the \
+                 command again",
                 image.unwrap_or_default()
             );
-            // One of an index goes after that.
+            // An image of an index (manifest list) can be deleted after the index.
             return Err(match kept.failure_code() {
                 Some(ImageFailureCode::ImageReferencedByManifestList) => {
                     not_yet("ecr:BatchDeleteImage", message)
@@ -108,7 +109,7 @@ impl Driver for Repositories {
         }))
     }
 
-    /// ECR knows no prefix: all are looked through.
+    /// ECR cannot filter by prefix: this lists every repository.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let repositories = pages(|token| async {
             let request = self.0.describe_repositories().set_next_token(token);
@@ -168,7 +169,7 @@ impl Driver for Repositories {
         Ok(())
     }
 
-    /// Images that were built here go with it: they can be built again.
+    /// Also deletes the images that Tandem built: they can be built again.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let images = images(&self.0, id).await?;
         let ours = images.iter().filter(|image| built_here(image)).map(by_digest).collect();
@@ -181,7 +182,7 @@ impl Driver for Repositories {
         let other = images.iter().find(|image| !built_here(image));
         Ok(other.map(|image| {
             let name = image.image_tags().first().cloned().or_else(|| image.image_digest.clone());
-            format!("images that were not built here, such as `{}`", name.unwrap_or_default())
+            format!("images that Tandem did not build, such as `{}`", name.unwrap_or_default())
         }))
     }
 
@@ -232,13 +233,13 @@ impl Driver for LifecyclePolicies {
 /// Images, built with a container engine and pushed.
 pub(super) struct Images {
     pub(super) ecr: Client,
-    /// The host and port of an endpoint of one's own: its registry is there as well.
+    /// The host and port of a custom ECR endpoint, which serves the registry as well.
     pub(super) own_endpoint: Option<String>,
     pub(super) engine: Arc<dyn ContainerEngine>,
 }
 
 impl Images {
-    /// Where the registry of a repository is. An emulator answers with AWS's host, and is none.
+    /// The registry address of a repository. Emulators return AWS's host, so a custom endpoint replaces it.
     fn address(&self, url: &str) -> String {
         match (&self.own_endpoint, url.split_once('/')) {
             (Some(own), Some((host, path))) if host.ends_with(".amazonaws.com") => format!("{own}/{path}"),
@@ -277,7 +278,7 @@ impl Images {
         let (user, password) = decoded
             .as_deref()
             .and_then(|text| text.split_once(':'))
-            .ok_or_else(|| Failure::local(CALL, "the answer holds no user and password"))?;
+            .ok_or_else(|| Failure::local(CALL, "the authorization token contains no user and password"))?;
         Ok(Login { user: user.to_owned(), password: password.to_owned() })
     }
 }
@@ -307,7 +308,10 @@ impl Driver for Images {
             .await
             .map_err(|error| Failure::local(error.doing, error.message))?;
         let made = self.detail(name, tag).await?.ok_or_else(|| {
-            Failure::local("ecr:DescribeImages", format!("`{name}:{tag}` was pushed and does not show up"))
+            Failure::local(
+                "ecr:DescribeImages",
+                format!("`{name}:{tag}` was pushed, but ECR does not list it"),
+            )
         })?;
         let observed = self.observed(name, tag, &made).await?;
         Ok(Created { id: observed.id, attributes: observed.attributes })
@@ -322,7 +326,7 @@ impl Driver for Images {
         delete_images(&self.ecr, name, vec![ImageIdentifier::builder().image_tag(tag).build()]).await
     }
 
-    /// The images that were built here, by the hash in their tags.
+    /// The images that Tandem built, found by the hash in their tags.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,

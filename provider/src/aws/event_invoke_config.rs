@@ -1,4 +1,4 @@
-//! What happens to asynchronous invocations that fail.
+//! Retries and failure destinations of asynchronous invocations.
 
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;

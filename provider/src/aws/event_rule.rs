@@ -20,10 +20,10 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.map(|tag| tag.expect("key and value are set")).collect()
 }
 
-/// How many numbered rules are looked for.
+/// The highest number of a rule that an import searches.
 const MOST: usize = 20;
 
-/// The longest name of a rule.
+/// Maximum length of the name of a rule.
 const NAME: usize = 64;
 
 pub(super) struct Rules(pub(super) Client);
@@ -79,8 +79,8 @@ impl Driver for Rules {
         Ok(rules.await?.into_iter().filter_map(|rule| rule.name).collect())
     }
 
-    /// A function or workflow on several events has several rules, of which the first alone has a name that
-    /// follows from theirs: the others are numbered.
+    /// A function or workflow with several event triggers has several rules. The name of the first rule
+    /// follows from the name of its owner; the next ones are numbered, and this finds them.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,
@@ -88,10 +88,10 @@ impl Driver for Rules {
         let mut belonging = Vec::new();
         for (key, of) in found {
             let Some(owner) = of.tags.get(OWNER).and_then(|owner| Owner::parse(owner)) else { continue };
-            // The role of the rules, the part that they are of, and what they are called.
+            // The role of the rules, the part that they belong to, and the last word of their names.
             let (role, part, called) = match (key.as_str(), owner.composite.as_str()) {
                 ("cloudwatch_event_rule.on_event", _) => ("on_event", "", "on-event"),
-                // The first start of a workflow may be a schedule, and have no rule.
+                // The first trigger of a workflow may be a schedule, which has no rule.
                 ("sfn_state_machine.workflow", "workflow") => ("on_start", "", "start"),
                 ("sfn_state_machine.workflow", _) => ("workflow_on_start", "workflow", "start"),
                 _ => continue,
@@ -128,7 +128,7 @@ impl Driver for Rules {
         Ok(())
     }
 
-    /// What others added to our rule goes with it: EventBridge deletes no rule with targets.
+    /// Removes all targets first, also foreign ones: EventBridge deletes no rule that has targets.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let listed = found(call!("events:ListTargetsByRule", self.0.list_targets_by_rule().rule(id)))?;
         let targets: Vec<String> = listed
@@ -142,7 +142,7 @@ impl Driver for Rules {
     }
 }
 
-/// Takes targets off a rule that may be gone. The call answers with success and says which it could not take.
+/// Removes targets from a rule that may be gone. The call succeeds even when it lists failed entries.
 async fn remove_targets(request: RemoveTargetsFluentBuilder) -> Result<(), Failure> {
     let removed = found(call!("events:RemoveTargets", request))?;
     match removed.as_ref().and_then(|removed| removed.failed_entries().first()) {
@@ -153,9 +153,9 @@ async fn remove_targets(request: RemoveTargetsFluentBuilder) -> Result<(), Failu
     }
 }
 
-/// The failure that an entry of an answer tells of: another change of the same rule passes.
+/// The failure of one entry of a response. It passes if another change of the same rule caused it.
 fn refused(operation: &str, code: Option<&str>, message: Option<&str>) -> Failure {
-    answered(operation, code.unwrap_or_default(), message.unwrap_or("it was refused without a reason"))
+    answered(operation, code.unwrap_or_default(), message.unwrap_or("EventBridge gives no reason"))
 }
 
 pub(super) struct Targets(pub(super) Client);
@@ -178,7 +178,7 @@ fn target(id: &str, settings: &Settings) -> Target {
 }
 
 impl Targets {
-    /// PutTargets sets everything: what it is not given goes.
+    /// PutTargets replaces the whole target: it removes settings that the call omits.
     async fn put(&self, rule: &str, id: &str, settings: &Settings) -> Result<(), Failure> {
         let request = self.0.put_targets().rule(rule).targets(target(id, settings));
         let put = call!("events:PutTargets", request)?;
@@ -218,7 +218,7 @@ impl Driver for Targets {
         }))
     }
 
-    /// The targets that composites give their rules, in the roles of these.
+    /// The targets of the rules found; a target has the role of its rule.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,

@@ -1,4 +1,4 @@
-//! Queues and streams that functions read.
+//! Event source mappings: queues and streams that Lambda polls for a function.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
     names.iter().map(|name| FunctionResponseType::from(name.as_str())).collect()
 }
 
-/// Where records of a stream go that could not be handled.
+/// The destination of stream records that the function could not process.
 fn failures(settings: &Settings) -> Option<DestinationConfig> {
     let on_failure = OnFailure::builder().destination(optional(settings, "on_failure")?).build();
     Some(DestinationConfig::builder().on_failure(on_failure).build())
@@ -38,7 +38,7 @@ fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
     let function = function_name(now);
     let types: Vec<&str> = now.function_response_types().iter().map(FunctionResponseType::as_str).collect();
     let state = now.state().unwrap_or_default();
-    // AWS tells of a stream without one that there is one, and leaves out where.
+    // AWS returns an empty `OnFailure` for a stream without a destination.
     let failures = now.destination_config().and_then(DestinationConfig::on_failure);
     Observed {
         id: now.uuid().unwrap_or_default().to_owned(),
@@ -119,7 +119,7 @@ impl Driver for EventSourceMappings {
         }
     }
 
-    /// A mapping has no name: those of functions of the project, also of functions that are gone.
+    /// A mapping has no name: lists those of the project's functions, including functions that are gone.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let mappings = pages(|token| async {
             let page = call!(
@@ -184,7 +184,7 @@ impl Driver for EventSourceMappings {
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let failures = failures(settings);
-        // An empty one takes away what was set; of a queue, none is taken at all.
+        // An empty destination removes the old one. Lambda rejects any destination for a queue.
         let nowhere = || fields.contains(&"on_failure").then(|| DestinationConfig::builder().build());
         let request = self
             .0
@@ -220,7 +220,7 @@ impl Driver for EventSourceMappings {
                 let source = mapping.event_source_arn().unwrap_or_default();
                 let role = names::role(&format!("{on}_{}", names::source(source)));
                 let observed = self.with_tags(&mapping).await?;
-                // Of the same owner: an apply that resumed the function may not have come to the mapping.
+                // Same owner only: an apply that resumed the function may have ended before the mapping.
                 if observed.tags.get(OWNER) == function.tags.get(OWNER) {
                     belonging.push((role, observed));
                 }
@@ -229,7 +229,7 @@ impl Driver for EventSourceMappings {
         Ok(belonging)
     }
 
-    /// A mapping goes on reading for a while after the call: it is gone when it cannot be found.
+    /// Lambda polls for a while after the call: the mapping is gone once Lambda does not find it.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let get = || self.0.get_event_source_mapping().uuid(id);
         let mapping = found(call!("lambda:GetEventSourceMapping", get()))?;

@@ -1,4 +1,4 @@
-//! What AWS's errors mean: the codes and parts of messages of facts gathered about each service.
+//! Classifies AWS errors by their code and by parts of their message.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tandem_engine::driver::{Class, Failure};
 
 const MINUTE: u64 = 60;
 
-/// Failures that pass: code, a part of the message, and for how many seconds it is worth waiting.
-/// Messages drift, so that the part is the shortest that tells.
+/// Failures that pass: the code, a part of the message, and the time limit for retries in seconds.
+/// AWS rewords messages, so each part is as short as possible.
 const PASSING: &[(&str, &str, u64)] = &[
-    // A role or policy is not yet known everywhere.
+    // IAM is eventually consistent: a new role or policy is not visible everywhere at once.
     ("InvalidParameterValueException", "cannot be assumed by Lambda", 5 * MINUTE),
     ("InvalidParameterValueException", "does not have permissions", 5 * MINUTE),
     ("InvalidParameterValueException", "ensure the role can perform", 5 * MINUTE),
@@ -26,20 +26,20 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("MalformedPolicyDocument", "Invalid principal in policy", 2 * MINUTE),
     ("InvalidArgument", "Unable to validate the following destination configurations", 2 * MINUTE),
     ("InvalidParameterValue", "Dead letter target does not exist", 2 * MINUTE),
-    // Something else is at work on the same object.
+    // Another operation on the same object is in progress.
     ("ConcurrentAccess", "", 2 * MINUTE),
     ("StaleTag", "", 2 * MINUTE),
     ("ResourceConflictException", "in progress", 5 * MINUTE),
     ("ResourceConflictException", "is currently in the following state", 5 * MINUTE),
     ("ResourceInUseException", "", 5 * MINUTE),
-    // Targets that were just removed are still seen.
+    // EventBridge still sees targets that were just removed.
     ("ValidationException", "since it has targets", 5 * MINUTE),
-    // A cluster is being made, or its capacity providers are.
+    // The cluster or its capacity providers are being created.
     ("UpdateInProgressException", "", 5 * MINUTE),
     ("ClientException", "not ACTIVE", 5 * MINUTE),
-    // The backups of a table that was just made are not there yet.
+    // Continuous backups of a new table are not available yet.
     ("ContinuousBackupsUnavailableException", "", 20 * MINUTE),
-    // Of tables and streams, few may be made or changed at once.
+    // AWS limits how many tables and streams are created or changed at once.
     ("LimitExceededException", "simultaneously", 5 * MINUTE),
     ("OperationAborted", "", 2 * MINUTE),
     ("OperationAbortedException", "", 2 * MINUTE),
@@ -57,7 +57,7 @@ const PASSING: &[(&str, &str, u64)] = &[
     // A queue's name is free again 60 seconds after its delete.
     ("AWS.SimpleQueueService.QueueDeletedRecently", "", 90),
     ("QueueDeletedRecently", "", 90),
-    // Throttled beyond what the SDK tries by itself.
+    // Still throttled after the SDK's own retries.
     ("ThrottlingException", "", 5 * MINUTE),
     ("KmsThrottlingException", "", 5 * MINUTE),
     ("KMSThrottlingException", "", 5 * MINUTE),
@@ -75,7 +75,7 @@ const PASSING: &[(&str, &str, u64)] = &[
     ("InternalFailure", "", MINUTE),
 ];
 
-/// How long what was just made may not be known everywhere.
+/// Longest time for which a new object is invisible to other calls.
 const UNSEEN: Duration = Duration::from_secs(30);
 
 const NOT_FOUND: &[&str] = &[
@@ -116,14 +116,14 @@ const ALREADY_EXISTS: &[&str] = &[
     "InvalidGroup.Duplicate",
 ];
 
-/// The failure that an SDK error is.
+/// Converts an error of the SDK to a failure.
 pub(super) fn failure<E, R>(operation: &str, error: SdkError<E, R>) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let (code, message) = match error.as_service_error() {
-        // An answer that is none of the service's own errors: only the whole chain says what it was.
+        // Not one of the service's own errors: only the whole chain of errors states the cause.
         Some(service) if service.meta().code().is_none() => {
             (String::new(), DisplayErrorContext(&error).to_string())
         }
@@ -142,7 +142,7 @@ where
     if transport { Failure { class: Class::Final, ..failure } } else { failure }
 }
 
-/// The failure that an error of a service is.
+/// Converts an error of a service to a failure.
 pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
     Failure {
         class: classify(operation, code, message),
@@ -153,12 +153,12 @@ pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
 }
 
 fn classify(operation: &str, code: &str, message: &str) -> Class {
-    // Tables and streams say with one code that they exist, and that something is at work on them.
+    // This code means both that the table or stream exists and that a change of it is in progress.
     let made = matches!(operation, "dynamodb:CreateTable" | "kinesis:CreateStream");
     if made && code == "ResourceInUseException" && !message.contains("is being deleted") {
         return Class::AlreadyExists;
     }
-    // A topic or subscription with other tags or attributes.
+    // SNS: the topic or subscription exists with other tags or attributes.
     if code.starts_with("InvalidParameter") && message.contains("already exists with different") {
         return Class::AlreadyExists;
     }
@@ -173,7 +173,7 @@ fn classify(operation: &str, code: &str, message: &str) -> Class {
     }
     let verb = operation.split_once(':').map_or(operation, |(_, call)| call);
     if NOT_FOUND.contains(&code) {
-        // What was just made is not known everywhere at once: a call that builds on it waits.
+        // A new object is not visible everywhere at once: a call that depends on it is retried.
         let builds_on = ["Put", "Set", "Add", "Create", "Tag", "Update", "Associate", "Subscribe"];
         return if builds_on.iter().any(|start| verb.starts_with(start)) {
             Class::Passing(UNSEEN)
@@ -181,7 +181,7 @@ fn classify(operation: &str, code: &str, message: &str) -> Class {
             Class::NotFound
         };
     }
-    // A conflict on create that is none of the passing ones says that the object exists.
+    // Any other conflict in a create call means that the object exists.
     let exists = matches!(code, "ResourceConflictException" | "ConflictException");
     if ALREADY_EXISTS.contains(&code) || (exists && (verb.starts_with("Create") || verb.starts_with("Add"))) {
         return Class::AlreadyExists;
@@ -203,12 +203,12 @@ pub(super) fn gone<T>(result: Result<T, Failure>) -> Result<(), Failure> {
     found(result).map(|_| ())
 }
 
-/// A failure that passes soon: what was just made is not known everywhere at once.
+/// A failure that passes soon: a new object is not visible everywhere at once.
 pub(super) fn unseen(operation: &str, message: impl Into<String>) -> Failure {
     Failure { class: Class::Passing(UNSEEN), ..not_yet(operation, message) }
 }
 
-/// A failure that passes by itself: something is still at work.
+/// A failure that passes by itself: an operation is still in progress.
 pub(super) fn not_yet(operation: &str, message: impl Into<String>) -> Failure {
     Failure {
         class: Class::Passing(Duration::from_secs(15 * MINUTE)),
@@ -218,7 +218,7 @@ pub(super) fn not_yet(operation: &str, message: impl Into<String>) -> Failure {
     }
 }
 
-/// Sends a request and names it in its failure: `call!("lambda:GetFunction", client.get_function()…)`.
+/// Sends a request; a failure names the operation: `call!("lambda:GetFunction", client.get_function()…)`.
 macro_rules! call {
     ($operation:literal, $request:expr) => {
         $request.send().await.map_err(|error| $crate::aws::failure::failure($operation, error))

@@ -17,10 +17,10 @@ use super::{map, number, of_project, optional, pages, settings, text, texts};
 
 pub(super) struct Functions(pub(super) Client);
 
-/// Fields that UpdateFunctionCode sets; the others are UpdateFunctionConfiguration's.
+/// Fields that UpdateFunctionCode sets; UpdateFunctionConfiguration sets all other fields.
 const CODE: &[&str] = &["source_code_hash", "image_uri", "architectures"];
 
-/// The zip that the recipe makes; it must be the one that was planned.
+/// Builds the zip of the recipe. Returns an error if its hash differs from the planned one.
 async fn zip(settings: &Settings) -> Result<Blob, Failure> {
     let fail = |message: String| Failure::local("lambda:CreateFunction", message);
     let recipe = settings.get("source").cloned().unwrap_or_default();
@@ -73,7 +73,7 @@ impl Driver for Functions {
             return Ok(None);
         };
         let Some(now) = function.configuration else { return Ok(None) };
-        // Without its tags a function of ours would be taken for a stranger's.
+        // Without its tags, the function would seem to belong to another owner.
         if let Some(error) = function.tags_error {
             let message = error.message;
             return Err(Failure::local(
@@ -116,7 +116,7 @@ impl Driver for Functions {
         }))
     }
 
-    /// Lambda knows no prefix: all are looked through.
+    /// Lambda cannot filter by prefix: this lists every function.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let functions = pages(|token| async {
             let page = call!("lambda:ListFunctions", self.0.list_functions().set_marker(token))?;
@@ -158,7 +158,7 @@ impl Driver for Functions {
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         let Some(now) = self.configuration(id).await? else {
-            return Err(not_yet("lambda:GetFunction", format!("`{id}` does not show up yet")));
+            return Err(not_yet("lambda:GetFunction", format!("`{id}` is not visible yet")));
         };
         let reason = |text: Option<&str>| text.unwrap_or("AWS gives no reason").to_owned();
         if now.state() == Some(&State::Failed) {
@@ -175,7 +175,7 @@ impl Driver for Functions {
         Ok(())
     }
 
-    /// AWS refuses an update while another one is in progress.
+    /// Code and configuration are separate calls: Lambda rejects an update while another one is in progress.
     fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
         let (code, configuration): (Vec<_>, Vec<_>) = fields.iter().partition(|field| CODE.contains(field));
         [code, configuration].into_iter().filter(|part| !part.is_empty()).collect()

@@ -1,4 +1,4 @@
-//! HTTPS addresses of functions' own.
+//! Function URLs: HTTPS addresses of Lambda functions.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use tandem_model::composite::Settings;
 use super::failure::{call, found, gone};
 use super::{given, number, settings, text};
 
-/// The role of what takes a function's requests, by the role of the function.
+/// The role of a function's HTTP trigger, from the role of the function.
 pub(super) fn http_role(function: &str) -> String {
     if function == "function" { "http".to_owned() } else { format!("{function}_http") }
 }
 
 pub(super) struct FunctionUrls(pub(super) Client);
 
-/// Who may call from a browser.
+/// The CORS settings: origins, methods and headers that browsers may use.
 fn cors(settings: &Settings) -> Cors {
     Cors::builder()
         .set_allow_origins(given(settings, "cors_allow_origins"))
@@ -39,7 +39,7 @@ impl Driver for FunctionUrls {
         let request = self.0.get_function_url_config().function_name(id);
         let Some(now) = found(call!("lambda:GetFunctionUrlConfig", request))? else { return Ok(None) };
         let cors = now.cors();
-        // An age of zero is none.
+        // AWS returns 0 for an unset age.
         let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
         Ok(Some(Observed {
             id: id.to_owned(),
@@ -56,7 +56,7 @@ impl Driver for FunctionUrls {
         }))
     }
 
-    /// Whether a function has an address does not follow from its name.
+    /// Asks AWS about each function: its name does not show if it has a URL.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,
@@ -65,7 +65,7 @@ impl Driver for FunctionUrls {
         for (key, function) in found {
             let Some(role) = key.strip_prefix("lambda_function.") else { continue };
             match self.observe(&function.id).await {
-                // The right to look comes with that to make one: who has none made none.
+                // Policies grant reading together with creating: if reading is denied, no URL was created.
                 Err(failure) if failure.is_denied() => {}
                 observed => belonging.extend(observed?.map(|observed| (http_role(role), observed))),
             }
@@ -85,7 +85,7 @@ impl Driver for FunctionUrls {
         })
     }
 
-    /// What is not sent stays: without anybody who may call, that is sent.
+    /// Always sends the CORS settings, even empty ones: Lambda keeps settings that the call omits.
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let request = self.0.update_function_url_config().function_name(id);
         let request = request.auth_type(authorization(settings)).cors(cors(settings));

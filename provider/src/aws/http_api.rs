@@ -1,6 +1,7 @@
 //! API Gateway's HTTP APIs and their parts.
 //!
-//! AWS names parts by random ids. Here they are what they are for, and are found by that among all.
+//! AWS gives the parts of an API random ids. The ids here consist of the API's id and a natural key: a URI, a
+//! route key or a name. Listing all parts of the API finds the one with that key.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,21 +25,21 @@ use tandem_model::ownership::{INSTANCE, OWNER};
 use super::failure::{call, found, gone};
 use super::{flag, given, number, optional, pages, settings, split, text, texts};
 
-/// For how long a create call without an answer is made again.
+/// Time limit for retries of a create call whose response was lost.
 const UNANSWERED: Duration = Duration::from_secs(60);
 
-/// For a call that makes another object each time, and takes no token that would tell of a second try: the
-/// SDK must not make it again when the answer is lost.
+/// Disables the SDK's retries for a create call without an idempotency token: a retry after a lost response
+/// would create a second object.
 fn once() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// What became of such a call when it failed: it may have made its object all the same.
+/// Looks for the object after a failed create call: the call may have created it.
 async fn settle(
     failure: Failure,
     look: impl Future<Output = Result<Option<Observed>, Failure>>,
 ) -> Result<Created, Failure> {
-    // One call more would be another too many.
+    // A throttled call created nothing, and another call would be throttled as well.
     if failure.code == "TooManyRequestsException" {
         return Err(failure);
     }
@@ -60,11 +61,11 @@ fn own_id(id: Option<&str>) -> BTreeMap<String, Json> {
 pub(super) struct Apis {
     pub(super) client: Client,
     pub(super) region: String,
-    /// The account, which AWS does not tell of an API.
+    /// The account, which API Gateway does not return.
     pub(super) account: Option<String>,
 }
 
-/// Who may call from a browser; `None` when nobody may.
+/// The CORS settings; `None` if none are set.
 fn cors(settings: &Settings) -> Option<Cors> {
     let cors = Cors::builder()
         .set_allow_origins(given(settings, "cors_allow_origins"))
@@ -92,7 +93,7 @@ impl Apis {
         attributes
     }
 
-    /// What an earlier try of the same create made.
+    /// The API that an earlier attempt of the same create call made.
     async fn made(&self, settings: &Settings, tags: &Tags) -> Result<Option<Observed>, Failure> {
         let found = self.find(settings).await?;
         Ok(found.filter(|found| found.tags.get(INSTANCE) == tags.get(INSTANCE)))
@@ -105,11 +106,11 @@ impl Driver for Apis {
         let Some(api) = found(call!("apigatewayv2:GetApi", self.client.get_api().api_id(id)))? else {
             return Ok(None);
         };
-        // GetApi tells tags, too, but not every API Gateway keeps those up to date.
+        // GetApi returns tags, too, but some implementations do not update them.
         let tags = self.client.get_tags().resource_arn(self.arn(id));
         let Some(tags) = found(call!("apigatewayv2:GetTags", tags))? else { return Ok(None) };
         let cors = api.cors_configuration();
-        // An age of zero is none.
+        // AWS returns 0 for an unset age.
         let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
         Ok(Some(Observed {
             id: id.to_owned(),
@@ -131,7 +132,7 @@ impl Driver for Apis {
         }))
     }
 
-    /// A name may be that of several: ours says whose it is.
+    /// API names are not unique: finds the API with an owner tag.
     async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
         let apis = pages(|token| async {
             let page = call!("apigatewayv2:GetApis", self.client.get_apis().set_next_token(token))?;
@@ -148,7 +149,7 @@ impl Driver for Apis {
         }
     }
 
-    /// API Gateway knows no prefix: all are looked through.
+    /// API Gateway cannot filter by prefix: this lists every API.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let apis = pages(|token| async {
             let page = call!("apigatewayv2:GetApis", self.client.get_apis().set_next_token(token))?;
@@ -181,7 +182,7 @@ impl Driver for Apis {
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let cors = cors(settings);
-        // UpdateApi replaces who may call, and cannot take it away.
+        // UpdateApi replaces the CORS settings, but cannot remove them.
         if cors.is_none() && fields.iter().any(|field| field.starts_with("cors_")) {
             let request = self.client.delete_cors_configuration().api_id(id);
             gone(call!("apigatewayv2:DeleteCorsConfiguration", request))?;
@@ -210,7 +211,7 @@ impl Driver for Apis {
         Ok(())
     }
 
-    /// What is left of its parts goes with it.
+    /// Deletes the API with all of its remaining parts.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(call!("apigatewayv2:DeleteApi", self.client.delete_api().api_id(id)))
     }
@@ -226,7 +227,7 @@ impl Integrations {
             let page = call!("apigatewayv2:GetIntegrations", request)?;
             Ok((page.items.unwrap_or_default(), page.next_token))
         });
-        // Without the API there are none.
+        // A deleted API has no integrations.
         let all = found(all.await)?.unwrap_or_default();
         Ok(all.into_iter().find(|integration| integration.integration_uri() == Some(uri)))
     }
@@ -340,7 +341,7 @@ impl Driver for Routes {
         Ok(Created { id: format!("{api}|{key}"), ..Created::default() })
     }
 
-    /// What is not sent stays; an authorizer is taken only together with its type.
+    /// API Gateway keeps settings that the call omits, and accepts an authorizer only together with its type.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetRoutes", id))?;
         let cleared = |field: &str| fields.contains(&field);
@@ -456,7 +457,7 @@ fn access_logs(settings: &Settings) -> Option<AccessLogSettings> {
     Some(logs.set_format(optional(settings, "access_log_format")).build())
 }
 
-/// The limits of every route. They are set together with metrics, which are not ours and stay as they are.
+/// The throttling limits of all routes. The same call sets detailed metrics, which keep their current value.
 fn limits(settings: &Settings, now: Option<&RouteSettings>) -> RouteSettings {
     RouteSettings::builder()
         .set_detailed_metrics_enabled(now.and_then(RouteSettings::detailed_metrics_enabled))
@@ -478,7 +479,7 @@ impl Driver for Stages {
         let Some(now) = self.get(api, name).await? else { return Ok(None) };
         let (logs, limits) = (now.access_log_settings(), now.default_route_settings());
         let rate = limits.and_then(RouteSettings::throttling_rate_limit);
-        // Rates are floats to AWS, and whole numbers here.
+        // API Gateway returns rates as floats; the field is an integer.
         #[allow(clippy::cast_possible_truncation)]
         let rate = rate.map(|rate| rate as i64);
         Ok(Some(Observed {

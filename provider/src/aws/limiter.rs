@@ -1,8 +1,8 @@
-//! As many calls per service as it takes: shared by everything that this process does.
+//! Limits the calls per second of each service, for the whole process.
 //!
-//! Services limit how many calls an account may make, and a throttled call is a call wasted. So each
-//! service's calls begin slowly, become twice as many each second while all is well, and fewer as soon as
-//! it throttles; after that they grow by a little. A single composite notices nothing of it.
+//! AWS limits the calls of an account, and a throttled call is wasted. So the rate of each service starts low
+//! and doubles each second until the service throttles a call. Then the rate drops and grows slowly again. A
+//! single composite makes too few calls to be delayed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,32 +16,32 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Calls per second at first, and at once.
+/// Calls per second at the start, and the largest burst.
 const FIRST: f64 = 20.0;
-/// Calls per second beyond which nothing is gained.
+/// Highest rate, in calls per second: more would gain nothing.
 const MOST: f64 = 1000.0;
-/// Calls per second that are left whatever the service says.
+/// Lowest rate, in calls per second, even if the service throttles every call.
 const LEAST: f64 = 1.0;
-/// What is left of the calls per second after a throttled call.
+/// Factor by which a throttled call reduces the rate.
 const CUT: f64 = 0.7;
-/// What part of the calls per second each second adds, once there is a limit.
+/// Share by which the rate grows each second, after the first throttled call.
 const GROWTH: f64 = 0.05;
 
-/// The limits of every service, as far as they are known.
+/// The rate limits, by service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits(Arc<Mutex<BTreeMap<String, Arc<Service>>>>);
 
-/// A connector whose calls are held back.
+/// A connector that delays its calls to respect the limits.
 #[derive(Debug)]
 struct Limited {
     connector: SharedHttpConnector,
     limits: Limits,
 }
 
-/// The calls of one service.
+/// The rate limit of one service.
 #[derive(Debug, Default)]
 struct Service {
-    /// Whose turn it is: calls go in the order in which they came.
+    /// Held by the call whose turn it is: calls leave in the order of their arrival.
     turn: tokio::sync::Mutex<()>,
     rate: Mutex<Rate>,
 }
@@ -52,18 +52,18 @@ struct Rate {
     per_second: f64,
     /// Calls that may be made now.
     ready: f64,
-    /// When calls last became ready.
+    /// Time of the last update of `ready`.
     filled: Instant,
-    /// When the calls per second last changed.
+    /// Time of the last change of `per_second`.
     changed: Instant,
-    /// Whether the service has throttled.
+    /// True after the service has throttled a call.
     limited: bool,
-    /// Whether a call had to wait since then: only what is used can be found too small.
+    /// True if a call had to wait since `changed`: a rate that is not used up need not grow.
     waited: bool,
 }
 
-/// How long a call waits for its turn at the most: it is signed already, and a signature grows old. It counts
-/// as one without an answer, and is signed and made again.
+/// Longest wait of a call for its turn. The call is already signed, and signatures expire. After the wait it
+/// counts as timed out, and the SDK signs and sends it again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Default for Rate {
@@ -74,7 +74,7 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// Takes one call, or says how long to wait for it.
+    /// Takes one call, or returns the time to wait for it.
     fn take(&mut self, now: Instant) -> Option<Duration> {
         let more = (now - self.filled).as_secs_f64() * self.per_second;
         self.ready = (self.ready + more).min(if self.limited { 1.0 } else { FIRST });
@@ -84,15 +84,15 @@ impl Rate {
             return None;
         }
         self.waited = true;
-        // A timer counts milliseconds: a shorter wait would be none.
+        // The timer counts in milliseconds: it would not wait for less than one.
         let wait = Duration::from_secs_f64((1.0 - self.ready) / self.per_second);
         Some(wait.max(Duration::from_millis(1)))
     }
 
-    /// Learns from an answer to a call that was sent then.
+    /// Adjusts the rate to the response of a call that was sent at `sent`.
     fn learn(&mut self, sent: Instant, now: Instant, throttled: bool) {
         if throttled {
-            // Calls that were under way at the last cut say nothing new.
+            // Calls that were sent before the last cut add no information.
             if !self.limited || sent > self.changed {
                 self.per_second = (self.per_second * CUT).max(LEAST);
                 self.changed = now;
@@ -124,7 +124,7 @@ impl Service {
 }
 
 impl Limits {
-    /// A connector on which they are kept.
+    /// Wraps a connector so that its calls respect the limits.
     pub(super) fn on(&self, connector: SharedHttpConnector) -> SharedHttpConnector {
         SharedHttpConnector::new(Limited { connector, limits: self.clone() })
     }
@@ -145,8 +145,7 @@ impl HttpConnector for Limited {
         HttpConnectorFuture::new(async move {
             if tokio::time::timeout(PATIENCE, service.take()).await.is_err() {
                 return Err(ConnectorError::timeout(
-                    format!("{name} takes no more calls than it gets: this one waited for {PATIENCE:?}")
-                        .into(),
+                    format!("the rate limit of {name} delayed this call for {PATIENCE:?}").into(),
                 ));
             }
             let sent = Instant::now();
@@ -163,7 +162,7 @@ impl HttpConnector for Limited {
     }
 }
 
-/// Whether an answer says that there were too many calls. Only that of an error is looked into.
+/// Returns the response, and true if it reports throttling. Reads the body of an error only.
 async fn judge(mut answer: HttpResponse) -> Result<(HttpResponse, bool), ConnectorError> {
     let status = answer.status().as_u16();
     if status < 400 {
@@ -184,7 +183,7 @@ async fn judge(mut answer: HttpResponse) -> Result<(HttpResponse, bool), Connect
 mod tests {
     use super::*;
 
-    /// How many calls a service that allows so many per second refuses, of so many made at once.
+    /// Makes calls to a service that allows so many per second; returns the refused ones and the time.
     async fn refused(allowed: f64, calls: usize) -> (usize, Duration) {
         let service = Service::default();
         let account = Mutex::new(Rate { per_second: allowed, ready: allowed, ..Rate::default() });

@@ -15,7 +15,7 @@ pub(super) struct LogGroups(pub(super) Client);
 
 impl LogGroups {
     async fn describe(&self, id: &str) -> Result<Option<LogGroup>, Failure> {
-        // The name is a prefix here, and a prefix of many names: page until the exact one shows up.
+        // DescribeLogGroups filters by prefix, which many names share: page until the exact name is found.
         let mut token = None;
         loop {
             let request = self.0.describe_log_groups().log_group_name_prefix(id).set_next_token(token);
@@ -69,7 +69,7 @@ impl Driver for LogGroups {
         }))
     }
 
-    /// The groups of functions and of containers.
+    /// The log groups of functions, containers, HTTP APIs and state machines.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let mut names = Vec::new();
         for folder in ["/aws/lambda/", "/aws/ecs/", "/aws/vendedlogs/http-api/", "/aws/vendedlogs/states/"] {

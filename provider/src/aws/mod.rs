@@ -52,12 +52,12 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Drivers on these clients.
+    /// Creates the drivers on these clients.
     pub fn new(clients: &Clients) -> Self {
         Self::with(clients, Arc::new(Local))
     }
 
-    /// Drivers on these clients, and on this container engine.
+    /// Creates the drivers on these clients and this container engine.
     pub fn with(clients: &Clients, engine: Arc<dyn ContainerEngine>) -> Self {
         let mut drivers: BTreeMap<&'static str, Box<dyn Driver>> = BTreeMap::new();
         let mut add = |kind: &Kind, driver: Box<dyn Driver>| drivers.insert(kind.name, driver);
@@ -155,38 +155,38 @@ impl Drivers for Aws {
     }
 }
 
-/// A text among settings; empty when it is not set.
+/// A string setting; empty when it is not set.
 fn text<'a>(settings: &'a Settings, field: &str) -> &'a str {
     settings.get(field).and_then(Json::as_str).unwrap_or_default()
 }
 
-/// An optional text among settings.
+/// An optional string setting.
 fn optional(settings: &Settings, field: &str) -> Option<String> {
     settings.get(field).and_then(Json::as_str).map(ToOwned::to_owned)
 }
 
-/// A number among settings.
+/// An integer setting.
 fn number(settings: &Settings, field: &str) -> Option<i32> {
     settings.get(field).and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
 }
 
-/// A boolean among settings.
+/// A boolean setting.
 fn flag(settings: &Settings, field: &str) -> Option<bool> {
     settings.get(field).and_then(Json::as_bool)
 }
 
-/// A list of texts among settings, when there are some.
+/// A setting with a list of strings; `None` when the list is empty.
 fn given(settings: &Settings, field: &str) -> Option<Vec<String>> {
     Some(texts(settings, field)).filter(|list| !list.is_empty())
 }
 
-/// A list of texts among settings.
+/// A setting with a list of strings.
 fn texts(settings: &Settings, field: &str) -> Vec<String> {
     let items = settings.get(field).and_then(Json::as_array).into_iter().flatten();
     items.filter_map(Json::as_str).map(ToOwned::to_owned).collect()
 }
 
-/// A map of texts among settings.
+/// A setting with a map of strings.
 fn map(settings: &Settings, field: &str) -> BTreeMap<String, String> {
     let entries = settings.get(field).and_then(Json::as_object).into_iter().flatten();
     entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
@@ -198,7 +198,7 @@ fn settings(pairs: impl IntoIterator<Item = (&'static str, Json)>) -> Settings {
     given.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// A policy document among settings, as JSON text.
+/// A setting with a policy document, as JSON text.
 fn policy_text(settings: &Settings, field: &str) -> String {
     settings.get(field).map(ToString::to_string).unwrap_or_default()
 }
@@ -211,10 +211,10 @@ fn parse_policy(text: &str) -> Json {
 /// The two parts of an id.
 fn split<'a>(id: &'a str, separator: char, operation: &str) -> Result<(&'a str, &'a str), Failure> {
     id.split_once(separator)
-        .ok_or_else(|| Failure::local(operation, format!("the recorded id `{id}` is damaged")))
+        .ok_or_else(|| Failure::local(operation, format!("the recorded id `{id}` is malformed")))
 }
 
-/// Every page of a listing: the call takes the token of the page before, and gives the token of the next.
+/// Collects every page of a listing. The call takes the token of a page and returns the token of the next.
 async fn pages<T, F, Call>(call: F) -> Result<Vec<T>, Failure>
 where
     F: Fn(Option<String>) -> Call,
@@ -232,13 +232,13 @@ where
     }
 }
 
-/// Those of these names that begin as those of a project do.
+/// The names that start with the prefix of a project.
 fn of_project(project: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
     let prefix = names::prefix(project);
     names.into_iter().filter(|name| name.starts_with(&prefix)).collect()
 }
 
-/// Where locks of this user's processes are kept: a folder that is nobody else's.
+/// The folder for lock files of this user's processes; only this user can write to it.
 fn lock_directory() -> std::io::Result<PathBuf> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     let me = std::fs::metadata("/proc/self").map_or(0, |process| process.uid());
@@ -250,7 +250,7 @@ fn lock_directory() -> std::io::Result<PathBuf> {
     let found = std::fs::symlink_metadata(&directory)?;
     if !found.is_dir() || found.uid() != me || found.mode() & 0o022 != 0 {
         return Err(std::io::Error::other(format!(
-            "{} is not a folder of this user alone",
+            "{} is not a folder that only this user can write to. Remove it, then run the command again",
             directory.display()
         )));
     }

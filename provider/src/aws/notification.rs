@@ -1,10 +1,11 @@
-//! Entries of buckets' notifications.
+//! Entries in the notification document of a bucket.
 //!
-//! S3 keeps all entries of a bucket in one document that is read and written whole, without a
-//! version to compare. So: read, change only the entry with our id, write, read back. Processes of
-//! ours on one machine take turns by a lock on a file. Between our read and our write a foreign
-//! writer can still lose an entry, or lose ours: AWS offers nothing against it. A lost entry of ours
-//! is written again at once, or is found as drift later.
+//! S3 keeps all entries of a bucket in one document, which is read and written as a whole and has no version.
+//! So the driver reads the document, changes only the entry with its own id, writes the document and reads it
+//! back. A file lock orders the provider processes of one machine.
+//!
+//! A foreign write between that read and that write can still lose an entry; AWS offers no protection. The
+//! driver writes its own lost entry again at once, or a later plan shows it as drift.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,9 +27,9 @@ use tandem_model::names;
 use super::failure::{call, found, not_yet};
 use super::{lock_directory, optional, settings, split, text, texts};
 
-/// How long a writer waits before it tries again whether it is its turn.
+/// Pause between two attempts to take the lock.
 const TURN: Duration = Duration::from_millis(50);
-/// How often it does, before the call is given up and made again: a Stop is heard then.
+/// Attempts to take the lock before the call fails and is repeated: a Stop takes effect in between.
 const TURNS: usize = 100;
 
 pub(super) struct Notifications {
@@ -43,7 +44,7 @@ fn filter(filter: Option<&NotificationConfigurationFilter>) -> (Option<String>, 
         .map(S3KeyFilter::filter_rules)
         .unwrap_or_default();
     let value = |wanted: &str| {
-        // AWS answers with `Prefix`, whatever it was given.
+        // AWS returns `Prefix` even for an entry that was written with `prefix`.
         let rule = rules
             .iter()
             .find(|rule| rule.name().is_some_and(|name| name.as_str().eq_ignore_ascii_case(wanted)));
@@ -93,7 +94,7 @@ fn observed(bucket: &str, entry: &LambdaFunctionConfiguration) -> Observed {
     }
 }
 
-/// An entry of somebody else that S3 would refuse beside ours, by its id.
+/// The id of a foreign entry that S3 would reject next to this one: a common event and overlapping filters.
 fn conflict(document: &NotificationConfiguration, settings: &Settings) -> Option<String> {
     let events = texts(settings, "events");
     let ours = (text(settings, "filter_prefix"), text(settings, "filter_suffix"));
@@ -115,7 +116,7 @@ fn conflict(document: &NotificationConfiguration, settings: &Settings) -> Option
         .next()
 }
 
-/// The failure of a change to a bucket that is not there.
+/// The failure of a change to a bucket that does not exist.
 pub(super) fn missing(bucket: &str) -> Failure {
     Failure::local(
         "s3:PutBucketNotificationConfiguration",
@@ -123,11 +124,11 @@ pub(super) fn missing(bucket: &str) -> Failure {
     )
 }
 
-/// The failure of a change that another writer took back.
+/// The failure of a change that another writer overwrote.
 pub(super) fn lost(bucket: &str, what: &str) -> Failure {
     not_yet(
         "s3:PutBucketNotificationConfiguration",
-        format!("{what} of bucket `{bucket}` did not stay as written: somebody else writes, too"),
+        format!("{what} of bucket `{bucket}` was overwritten: another process writes its notifications, too"),
     )
 }
 
@@ -145,11 +146,11 @@ impl Notifications {
         }))
     }
 
-    /// Puts our entry in place, or takes it out, and leaves the rest as it is.
+    /// Writes or removes the entry with this id and keeps the rest of the document.
     async fn merge(&self, bucket: &str, id: &str, wanted: Option<&Settings>) -> Result<(), Failure> {
         let _lock = self.lock(bucket).await?;
         let Some(mut document) = self.document(bucket).await? else {
-            // With the bucket its notifications are gone.
+            // A deleted bucket has no notifications.
             return if wanted.is_some() { Err(missing(bucket)) } else { Ok(()) };
         };
         if let Some(settings) = wanted
@@ -158,8 +159,9 @@ impl Notifications {
             return Err(Failure::local(
                 "s3:PutBucketNotificationConfiguration",
                 format!(
-                    "the notification `{other}` of bucket `{bucket}`, which is not ours, matches some of the \
-                     same keys, and S3 allows one per key. Narrow the prefix or suffix of one of them"
+                    "the notification `{other}` of bucket `{bucket}` belongs to another owner and matches \
+                     some of the same keys, but S3 allows one notification per key. Narrow the prefix or \
+                     suffix of one of them"
                 ),
             ));
         }
@@ -183,7 +185,7 @@ impl Notifications {
         }
     }
 
-    /// Writes the document of a bucket; `others` tells whether some of its destinations are not ours.
+    /// Writes the document of a bucket; `others` is true if some of its destinations have another owner.
     pub(super) async fn write(
         &self,
         bucket: &str,
@@ -195,8 +197,8 @@ impl Notifications {
             request.notification_configuration(document.clone()).set_skip_destination_validation(skip)
         };
         match call!("s3:PutBucketNotificationConfiguration", put(None)) {
-            // A destination of somebody else is gone or refuses: that is theirs to mend, and no reason to
-            // refuse ours. AWS does not say whose it is.
+            // A destination of another owner may be missing or reject the test message. That must not block
+            // this entry, and AWS does not report which destination failed.
             Err(failure) if failure.message.contains("Unable to validate") && others => {
                 call!("s3:PutBucketNotificationConfiguration", put(Some(true))).map(|_| ())
             }
@@ -211,8 +213,8 @@ impl Notifications {
         Ok(entries.into_iter().find(|entry| entry.id() == Some(id)))
     }
 
-    /// One writer at a time per bucket among the processes of this machine; released when dropped. Tried
-    /// again and again: many waiters must not hold as many threads.
+    /// Takes the lock of a bucket among the processes of this machine; dropping the file releases it. Polls
+    /// instead of blocking: many waiters must not hold as many threads.
     pub(super) async fn lock(&self, bucket: &str) -> Result<File, Failure> {
         let fail =
             |error: std::io::Error| Failure::local("locking the bucket's notifications", error.to_string());
@@ -226,7 +228,7 @@ impl Notifications {
                 Err(TryLockError::Error(error)) => return Err(fail(error)),
             }
         }
-        let message = format!("another process of this machine writes the notifications of `{bucket}`");
+        let message = format!("another process on this machine writes the notifications of `{bucket}`");
         Err(not_yet("locking the bucket's notifications", message))
     }
 }
@@ -244,7 +246,7 @@ impl Driver for Notifications {
         Ok(Created { id: format!("{bucket}:{id}"), ..Created::default() })
     }
 
-    /// The permissions of a function say which buckets may tell it something.
+    /// The permissions of a function name the buckets that may invoke it.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,

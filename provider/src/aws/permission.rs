@@ -17,7 +17,7 @@ use super::{flag, optional, settings, split, text};
 
 pub(super) struct Permissions {
     lambda: Client,
-    /// Parallel edits of one function's policy get lost: one edit at a time.
+    /// Held during an edit: Lambda loses parallel edits of one function's policy.
     one_at_a_time: Mutex<()>,
 }
 
@@ -35,10 +35,10 @@ async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failur
     Ok(document["Statement"].as_array().cloned().unwrap_or_default())
 }
 
-/// The services that triggers of functions let in.
+/// The services that triggers allow to invoke a function.
 const SENDERS: &[&str] = &["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"];
 
-/// The first of the condition's values for a key, whatever the operator and the case.
+/// The first value of a condition key, for any operator and in any letter case.
 fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a Json> {
     let operators = statement["Condition"].as_object()?.values();
     let mut pairs = operators.filter_map(Json::as_object).flatten();
@@ -49,7 +49,7 @@ fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a Json> {
 fn observed(function: &str, statement: &Json) -> Observed {
     let sid = statement["Sid"].as_str().unwrap_or_default();
     let principal = statement["Principal"]["Service"].as_str().or_else(|| statement["Principal"].as_str());
-    // Booleans are texts in a policy.
+    // A policy holds booleans as strings.
     let through_url = condition(statement, "lambda:invokedViaFunctionUrl");
     let through_url = through_url.map(|value| *value == Json::Bool(true) || value == "true");
     Observed {
@@ -88,7 +88,7 @@ impl Driver for Permissions {
             let http = http_role(role);
             let invoke = format!("{http}_invoke");
             let statements = statements(&self.lambda, &function.id).await?;
-            // Ours are named after their trigger; others may have granted something, too.
+            // Tandem names its statements after their trigger; all other statements are foreign.
             let ours = statements.iter().filter_map(|statement| {
                 let sid = statement["Sid"].as_str()?;
                 let of_trigger = sid.starts_with(&prefix)
@@ -120,7 +120,7 @@ impl Driver for Permissions {
             )
             .set_invoked_via_function_url(flag(settings, "invoked_via_function_url"));
         match call!("lambda:AddPermission", request) {
-            // The answer to an earlier try may have been lost.
+            // An earlier attempt may have added the statement although its response was lost.
             Err(failure) if failure.class != Class::AlreadyExists => return Err(failure),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! SQS queues, their policies, and for which queues they may hold the dead letters.
+//! SQS queues, their policies and their redrive allow policies.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::failure::{call, found, gone, unseen};
 use super::{pages, parse_policy, policy_text, settings, text};
 
-/// Fields and the attributes that hold them. Numbers, booleans and documents are texts to SQS.
+/// Fields and their attributes. SQS represents numbers, booleans and documents as strings.
 const ATTRIBUTES: &[(&str, Name)] = &[
     ("fifo_queue", Name::FifoQueue),
     ("content_based_deduplication", Name::ContentBasedDeduplication),
@@ -28,7 +28,7 @@ const ATTRIBUTES: &[(&str, Name)] = &[
     ("sqs_managed_sse_enabled", Name::SqsManagedSseEnabled),
     ("kms_master_key_id", Name::KmsMasterKeyId),
 ];
-/// What only a queue that keeps its order has.
+/// Fields that only a FIFO queue has.
 const OF_FIFO: [&str; 2] = ["fifo_queue", "content_based_deduplication"];
 
 pub(super) struct Queues(pub(super) Client);
@@ -50,7 +50,7 @@ async fn existing(client: &Client, name: &str) -> Result<String, Failure> {
     url.ok_or_else(|| unseen("sqs:GetQueueUrl", format!("there is no queue `{name}`")))
 }
 
-/// The text that a setting is as an attribute.
+/// A setting as the string value of an attribute.
 pub(super) fn attribute_text(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
@@ -63,17 +63,17 @@ fn given(settings: &Settings, fields: Option<&[&str]>) -> HashMap<Name, String> 
     let chosen = ATTRIBUTES
         .iter()
         .filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)))
-        // SQS refuses these on a standard queue, whatever their value.
+        // SQS rejects these on a standard queue, even with the value `false`.
         .filter(|(field, _)| fifo || !OF_FIFO.contains(field));
     let given =
         chosen.filter_map(|(field, name)| Some((name.clone(), attribute_text(settings.get(*field)?))));
     given.collect()
 }
 
-/// What an attribute says: what reads as a number, a boolean or a document is one.
+/// Parses an attribute as JSON: a number, a boolean or a document. Any other text is a string.
 fn value(text: &str) -> Json {
     let mut value: Json = serde_json::from_str(text).unwrap_or_else(|_| Json::from(text));
-    // SQS gives this number back as a text when it was given as one.
+    // SQS returns this number as a string if it was set as one.
     let count = value["maxReceiveCount"].as_str().and_then(|text| text.parse::<i64>().ok());
     if let Some(count) = count {
         value["maxReceiveCount"] = count.into();
@@ -119,7 +119,7 @@ impl Driver for Queues {
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let urls = pages(|token| async {
             let request = self.0.list_queues().queue_name_prefix(names::prefix(project));
-            // Without a number there is one page only.
+            // Without MaxResults, SQS returns one page only.
             let request = request.max_results(1000).set_next_token(token);
             let page = call!("sqs:ListQueues", request)?;
             Ok((page.queue_urls.unwrap_or_default(), page.next_token))
@@ -148,7 +148,7 @@ impl Driver for Queues {
             [("kms_master_key_id", Name::KmsMasterKeyId), ("redrive_policy", Name::RedrivePolicy)]
         {
             if fields.contains(&field) {
-                // Without a value it is taken off.
+                // An empty value removes the attribute.
                 attributes.entry(name).or_default();
             }
         }
@@ -173,13 +173,13 @@ impl Driver for Queues {
         gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))
     }
 
-    /// A queue can be used a second after its call at the earliest.
+    /// SQS needs at least one second after CreateQueue before a queue can be used.
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         let name = Self::name(id);
         let url = existing(&self.0, name).await?;
         let seen = attributes(&self.0, &url).await?;
         seen.map(|_| ())
-            .ok_or_else(|| unseen("sqs:GetQueueAttributes", format!("`{name}` does not show up yet")))
+            .ok_or_else(|| unseen("sqs:GetQueueAttributes", format!("`{name}` is not visible yet")))
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {
@@ -193,7 +193,7 @@ impl Driver for Queues {
     }
 }
 
-/// The document of a queue that an attribute holds; `None` when it has none.
+/// The policy document in an attribute of a queue; `None` when it is not set.
 async fn document(client: &Client, queue: &str, name: &Name) -> Result<Option<Json>, Failure> {
     let Some(url) = url(client, queue).await? else { return Ok(None) };
     let attributes = attributes(client, &url).await?.unwrap_or_default();
@@ -204,15 +204,15 @@ async fn put_document(client: &Client, url: String, name: Name, text: String) ->
     put_attributes(client, &url, HashMap::from([(name, text)])).await
 }
 
-/// How long changed attributes may not be seen: SQS says up to a minute for most of them.
+/// Longest time for which reads return old attributes: SQS documents up to a minute for most of them.
 const SETTLING: Duration = Duration::from_secs(60);
 
-/// Whether an attribute says what it was set to: without a text it is not set.
+/// Returns true if an attribute has the wanted value; an empty value means unset.
 fn says(now: Option<&String>, wanted: &str) -> bool {
     value(now.map(String::as_str).unwrap_or_default()) == value(wanted)
 }
 
-/// Sets attributes, and waits until they are seen, or for as long as that may take: what is still another then
+/// Sets attributes, and waits for up to [`SETTLING`] until reads return them. A value that still differs then
 /// shows as drift.
 async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String>) -> Result<(), Failure> {
     let request = client.set_queue_attributes().queue_url(url).set_attributes(Some(wanted.clone()));
@@ -233,7 +233,7 @@ async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String
 async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(), Failure> {
     let Some(url) = url(client, queue).await? else { return Ok(()) };
     match put_document(client, url, name, String::new()).await {
-        // A queue that was just deleted has a URL for a while.
+        // A deleted queue keeps its URL for a while.
         Err(failure) if failure.code.contains("NonExistentQueue") || failure.code == "QueueDoesNotExist" => {
             Ok(())
         }
@@ -241,7 +241,7 @@ async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(),
     }
 }
 
-/// What each of the queues found has of this, in the role of its queue.
+/// The driver's object of each queue found, in the role of the queue.
 async fn of_queues(
     driver: &dyn Driver,
     found: &BTreeMap<String, Observed>,
@@ -295,7 +295,7 @@ impl Driver for QueuePolicies {
 
 pub(super) struct RedriveAllowPolicies(pub(super) Client);
 
-/// The same policy with its queues sorted: their order means nothing.
+/// Sorts the source queues of a policy: their order has no meaning.
 fn sorted(mut policy: Json) -> Json {
     if let Some(queues) = policy.get_mut("sourceQueueArns").and_then(Json::as_array_mut) {
         queues.sort_by_key(ToString::to_string);
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn an_attribute_is_seen_however_it_is_written() {
         let says = |now: &str, wanted| says(Some(&now.to_owned()), wanted);
-        // What is not seen is waited for, for a minute.
+        // A value that is not recognized would cost a wait of one minute.
         assert!(says(
             r#"{"maxReceiveCount":"5", "deadLetterTargetArn":"a"}"#,
             r#"{"deadLetterTargetArn":"a","maxReceiveCount":5}"#

@@ -41,7 +41,7 @@ impl Driver for Roles {
         }))
     }
 
-    /// IAM knows prefixes of paths only: all are looked through.
+    /// IAM filters by path prefix only: this lists every role.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let roles = pages(|token| async {
             let request = self.0.list_roles().max_items(1000).set_marker(token);
@@ -99,7 +99,7 @@ impl Driver for Roles {
         Ok(())
     }
 
-    /// A role cannot be deleted while something is attached: what others attached goes too.
+    /// Removes all policies first, also foreign ones: IAM deletes no role that has policies.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let attached =
             found(call!("iam:ListAttachedRolePolicies", self.0.list_attached_role_policies().role_name(id)))?;

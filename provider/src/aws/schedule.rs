@@ -25,7 +25,7 @@ fn strategy(word: &str) -> Vec<CapacityProviderStrategyItem> {
     items.map(|item| item.expect("the provider is set")).collect()
 }
 
-/// The word for a strategy, in whichever order it is; the providers where there is no word.
+/// The word for a strategy, for any order of its providers; the providers if there is no such word.
 fn capacity(strategy: &[CapacityProviderStrategyItem]) -> Option<String> {
     let mut providers: Vec<&str> =
         strategy.iter().map(CapacityProviderStrategyItem::capacity_provider).collect();
@@ -40,7 +40,7 @@ fn ids(settings: &Settings, field: &str) -> Vec<String> {
     text(settings, field).split(',').filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()
 }
 
-/// What is started in a cluster, and where.
+/// The ECS task that a schedule starts, and its network.
 fn ecs(settings: &Settings) -> Option<EcsParameters> {
     let task_definition = optional(settings, "ecs_task_definition_arn")?;
     let public = flag(settings, "ecs_assign_public_ip");
@@ -162,7 +162,7 @@ impl Driver for Schedules {
         Ok(belonging)
     }
 
-    /// UpdateSchedule sets everything: what it is not given goes back to its default.
+    /// UpdateSchedule replaces the whole schedule: settings that the call omits return to their defaults.
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let (group, name) = split(id, '/', "scheduler:UpdateSchedule")?;
         let request = self

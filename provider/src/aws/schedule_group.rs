@@ -81,7 +81,7 @@ impl Driver for ScheduleGroups {
         Ok(())
     }
 
-    /// A group goes on being deleted after the call.
+    /// EventBridge Scheduler continues to delete a group after the call.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let group = found(call!("scheduler:GetScheduleGroup", self.0.get_schedule_group().name(id)))?;
         let Some(group) = group else { return Ok(()) };

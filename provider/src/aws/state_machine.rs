@@ -52,7 +52,7 @@ fn encryption(settings: &Settings) -> EncryptionConfiguration {
     EncryptionConfiguration::builder().set_kms_key_id(key).r#type(kind).build().expect("the type is set")
 }
 
-/// What is wrong with a definition, and where.
+/// A diagnostic of a definition as one line: code, message and location.
 fn line(fault: &Diagnostic) -> String {
     let at = fault.location().map(|location| format!(" at {location}")).unwrap_or_default();
     format!("{}: {}{at}", fault.code(), fault.message())
@@ -63,9 +63,9 @@ impl StateMachines {
         found(call!("states:DescribeStateMachine", self.0.describe_state_machine().state_machine_arn(id)))
     }
 
-    /// Has a definition checked: the answer names every mistake, and its place. A check that cannot be made, on
-    /// an emulator that does not know it, stops nothing, and is not tried again: the call that follows checks as
-    /// well. A right that is missing is said, since the policy of a deployment has it.
+    /// Validates a definition: the response lists every mistake with its location. A failed call, e.g. on an
+    /// emulator without it, is ignored and not retried: the next call validates the definition, too. A denied
+    /// call is an error, since the policy of a deployment allows it.
     async fn check(&self, settings: &Settings) -> Result<(), Failure> {
         let request = self
             .0
@@ -162,11 +162,11 @@ impl Driver for StateMachines {
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         match self.describe(id).await? {
             Some(machine) if machine.status() != Some(&StateMachineStatus::Deleting) => Ok(()),
-            _ => Err(not_yet("states:DescribeStateMachine", "the state machine is not seen yet")),
+            _ => Err(not_yet("states:DescribeStateMachine", "the state machine is not visible yet")),
         }
     }
 
-    /// One call for all; a key is told only when it changes, since AWS counts that as a change of its own.
+    /// One call sets all fields. It contains the key only if that changes: AWS counts it as its own change.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         if fields.contains(&"definition") {
             self.check(settings).await?;
@@ -195,7 +195,7 @@ impl Driver for StateMachines {
         Ok(())
     }
 
-    /// A state machine is being deleted until the last of its executions has ended.
+    /// Step Functions continues to delete a state machine until the last of its executions has ended.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(machine) = self.describe(id).await? else { return Ok(()) };
         if machine.status() != Some(&StateMachineStatus::Deleting) {
@@ -206,7 +206,7 @@ impl Driver for StateMachines {
         }
         Err(not_yet(
             "states:DeleteStateMachine",
-            format!("the state machine `{id}` is still being deleted: its executions have to end first"),
+            format!("the state machine `{id}` is still being deleted: its executions must end first"),
         ))
     }
 

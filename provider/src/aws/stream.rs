@@ -16,11 +16,11 @@ use super::failure::{call, found, gone, not_yet};
 use super::table::{outcome, patiently};
 use super::{number, of_project, optional, pages, settings, text};
 
-/// Fields by the call that changes them. The mode comes first: shards are set of a provisioned stream only.
+/// Fields by the call that changes them. The mode comes first: only a provisioned stream takes a shard count.
 const PARTS: [&[&str]; 4] =
     [&["stream_mode"], &["shard_count"], &["retention_period"], &["encryption_type", "kms_key_id"]];
 
-/// The hours for which a new stream keeps records.
+/// The retention of a new stream, in hours.
 const RETENTION: i32 = 24;
 
 pub(super) struct Streams(pub(super) Client);
@@ -34,7 +34,7 @@ fn is_deleting(stream: &StreamDescriptionSummary) -> bool {
     *stream.stream_status() == StreamStatus::Deleting
 }
 
-/// Fields that a new stream does not have as they are wanted: CreateStream does not take them.
+/// Fields that differ from a new stream's: CreateStream does not take them.
 fn later(settings: &Settings) -> Vec<&'static str> {
     let mut later = Vec::new();
     if number(settings, "retention_period").is_some_and(|hours| hours != RETENTION) {
@@ -101,7 +101,7 @@ impl Streams {
         call!("kinesis:StopStreamEncryption", request).map(|_| ())
     }
 
-    /// Kinesis doubles the shards at once, or halves them, at the most: on the way further, the update is made again.
+    /// One call at most doubles or halves the number of shards: for more, the update is repeated.
     async fn reshard(&self, id: &str, now: i32, wanted: i32) -> Result<(), Failure> {
         let next = wanted.clamp((now + 1) / 2, now.saturating_mul(2));
         let request = self.0.update_shard_count().stream_name(id).target_shard_count(next);
@@ -111,7 +111,7 @@ impl Streams {
         }
         Err(not_yet(
             "kinesis:UpdateShardCount",
-            format!("`{id}` is on its way from {now} to {wanted} shards, over {next}"),
+            format!("`{id}` is being resharded from {now} to {wanted} shards, first to {next}"),
         ))
     }
 
@@ -145,7 +145,7 @@ impl Driver for Streams {
         let Some(now) = self.describe(id).await?.filter(|now| !is_deleting(now)) else { return Ok(None) };
         let Some(tags) = self.tags(id).await? else { return Ok(None) };
         let mode = now.stream_mode_details().map(StreamModeDetails::stream_mode);
-        // How many shards a stream of the other mode has, AWS decides.
+        // AWS chooses the number of shards of an on-demand stream.
         let shards = Some(now.open_shard_count()).filter(|_| mode != Some(&StreamMode::OnDemand));
         let encryption = now.encryption_type();
         let key = now.key_id().filter(|_| encryption == Some(&EncryptionType::Kms));
@@ -164,7 +164,7 @@ impl Driver for Streams {
         }))
     }
 
-    /// Kinesis knows no prefix: all are looked through.
+    /// Kinesis cannot filter by prefix: this lists every stream.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let names = pages(|token| async {
             let request = self.0.list_streams().set_exclusive_start_stream_name(token);
@@ -189,18 +189,18 @@ impl Driver for Streams {
             .set_shard_count(shards)
             .set_tags(Some(given).filter(|tags| !tags.is_empty()));
         let created = call!("kinesis:CreateStream", request);
-        // What is being deleted counts as existing, and its name is free again soon.
+        // A stream that is being deleted still holds its name, but not for long.
         if created.is_err()
             && let Ok(Some(before)) = self.describe(name).await
             && is_deleting(&before)
         {
             return Err(not_yet(
                 "kinesis:CreateStream",
-                format!("the stream `{name}` before this one is still being deleted"),
+                format!("an earlier stream `{name}` is still being deleted"),
             ));
         }
         created?;
-        // Not every Kinesis keeps the tags of the create call.
+        // Some Kinesis implementations ignore the tags of CreateStream.
         if self.tags(name).await?.is_some_and(|kept| kept != *tags) {
             patiently(|| self.tag(name, tags, &[])).await?;
         }
@@ -212,7 +212,7 @@ impl Driver for Streams {
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         let Some(now) = self.describe(id).await? else {
-            return Err(not_yet("kinesis:DescribeStreamSummary", format!("`{id}` does not show up yet")));
+            return Err(not_yet("kinesis:DescribeStreamSummary", format!("`{id}` is not visible yet")));
         };
         if matches!(now.stream_status(), StreamStatus::Creating | StreamStatus::Updating) {
             return Err(not_yet("kinesis:DescribeStreamSummary", format!("`{id}` is not active yet")));
@@ -220,7 +220,7 @@ impl Driver for Streams {
         Ok(())
     }
 
-    /// Each call sets a stream to work, and it takes no other until that is done.
+    /// A stream is busy after each call, and accepts the next one when it is active again.
     fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
         let chosen = PARTS.iter().map(|part| {
             let given = fields.iter().filter(|field| part.contains(field));
@@ -230,7 +230,7 @@ impl Driver for Streams {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        // What an apply that did not end began is still at work.
+        // A change that an interrupted apply began may still be in progress.
         self.ready(id).await?;
         for part in self.parts(fields) {
             let changed = self.change(id, &part, settings).await;
@@ -251,7 +251,7 @@ impl Driver for Streams {
         Ok(())
     }
 
-    /// A stream goes on being deleted after the call, and its name is not free until then.
+    /// Kinesis continues to delete a stream after the call, and its name stays taken until then.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(now) = self.describe(id).await? else { return Ok(()) };
         if !is_deleting(&now) {

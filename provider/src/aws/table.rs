@@ -21,18 +21,18 @@ use super::{flag, of_project, optional, pages, settings, text};
 /// Fields that CreateTable does not take.
 const LATER: [&str; 2] = ["point_in_time_recovery", "ttl_attribute"];
 
-/// What a provisioned table starts with, in units: the same as in AWS's console.
+/// Read and write capacity of a new provisioned table, in units: the default of the AWS console.
 const CAPACITY: i64 = 5;
 
-/// How long a create call waits at the most until the object takes what follows: the engine takes over then, and
-/// hears whoever wants it to stop.
+/// Longest wait within a create call until the new object accepts the next call. Then the engine retries, and
+/// can be stopped in between.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// How long a create call waits before it tries once more whether the object takes what follows.
+/// Pause between two attempts within a create call.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Tables(pub(super) Client);
 
-/// Makes a call that follows a create call, as soon as what was made takes it.
+/// Repeats a call on a new object until the object accepts it.
 pub(super) async fn patiently<F, Call>(call: F) -> Result<(), Failure>
 where
     F: Fn() -> Call,
@@ -49,7 +49,8 @@ where
     }
 }
 
-/// What became of a change: one whose answer was lost is refused when it is sent again, and was made.
+/// The outcome of a change. AWS rejects a repeated change if the first response was lost: a failure counts as
+/// success if the object has the wanted settings.
 pub(super) async fn outcome(
     driver: &dyn Driver,
     id: &str,
@@ -73,7 +74,7 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.map(|tag| tag.expect("key and value are set")).collect()
 }
 
-/// The keys, and what type they are of.
+/// The key schema, and the types of the key attributes.
 fn keys(settings: &Settings) -> (Vec<KeySchemaElement>, Vec<AttributeDefinition>) {
     let fields =
         [("hash_key", "hash_key_type", KeyType::Hash), ("range_key", "range_key_type", KeyType::Range)];
@@ -87,7 +88,7 @@ fn keys(settings: &Settings) -> (Vec<KeySchemaElement>, Vec<AttributeDefinition>
     given.unzip()
 }
 
-/// The capacity of a table that is paid for by it.
+/// The capacity of a provisioned table; `None` for on-demand billing.
 fn capacity(mode: &BillingMode) -> Option<ProvisionedThroughput> {
     let units =
         ProvisionedThroughput::builder().read_capacity_units(CAPACITY).write_capacity_units(CAPACITY).build();
@@ -98,14 +99,14 @@ fn billing(settings: &Settings) -> BillingMode {
     BillingMode::from(text(settings, "billing_mode"))
 }
 
-/// A stream that tells this of a change; without that, none.
+/// A stream with this view type; `None` turns the stream off.
 fn stream(view: Option<&str>) -> StreamSpecification {
     let stream = StreamSpecification::builder().stream_enabled(view.is_some());
     let stream = stream.set_stream_view_type(view.map(StreamViewType::from));
     stream.build().expect("it is on or off")
 }
 
-/// Encryption with this key; without one, with AWS's own.
+/// Encryption with this KMS key; `None` means a key that AWS owns.
 fn encryption(key: Option<String>) -> SseSpecification {
     let encryption = SseSpecification::builder().enabled(key.is_some());
     let of_type = key.as_ref().map(|_| SseType::Kms);
@@ -128,13 +129,13 @@ fn key(table: &TableDescription, role: &KeyType) -> Option<(String, String)> {
     Some((name.to_owned(), attribute.attribute_type().as_str().to_owned()))
 }
 
-/// What the stream of a table tells, as long as it is on.
+/// The view type of a table's stream; `None` if the stream is off.
 fn view(table: &TableDescription) -> Option<&str> {
     let stream = table.stream_specification().filter(|stream| stream.stream_enabled())?;
     stream.stream_view_type().map(StreamViewType::as_str)
 }
 
-/// The key that a table is encrypted with, unless it is AWS's own.
+/// The KMS key of a table; `None` for a key that AWS owns.
 fn kms_key(table: &TableDescription) -> Option<&str> {
     let encryption = table.sse_description()?;
     match encryption.status()? {
@@ -143,7 +144,8 @@ fn kms_key(table: &TableDescription) -> Option<&str> {
     }
 }
 
-/// What only AWS knows. The ARN of the last stream stays when that is turned off.
+/// The attributes that AWS assigns. DynamoDB returns the ARN of the last stream even if it is off: it counts
+/// only while the stream is on.
 fn known(table: &TableDescription) -> Settings {
     let stream = table.latest_stream_arn().filter(|_| view(table).is_some());
     settings([("arn", json!(table.table_arn())), ("stream_arn", json!(stream))])
@@ -169,7 +171,7 @@ impl Tables {
         Ok(tags.await?.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
-    /// Whether the table can be brought back to any second.
+    /// Returns true if point-in-time recovery is enabled.
     async fn has_recovery(&self, id: &str) -> Result<bool, Failure> {
         let request = self.0.describe_continuous_backups().table_name(id);
         let described = found(call!("dynamodb:DescribeContinuousBackups", request))?;
@@ -179,7 +181,7 @@ impl Tables {
         Ok(status == Some(PointInTimeRecoveryStatus::Enabled))
     }
 
-    /// The attribute that says when an item is thrown away.
+    /// The TTL attribute: the time after which DynamoDB deletes an item.
     async fn ttl(&self, id: &str) -> Result<Option<String>, Failure> {
         let request = self.0.describe_time_to_live().table_name(id);
         let described = found(call!("dynamodb:DescribeTimeToLive", request))?;
@@ -197,8 +199,8 @@ impl Tables {
         call!("dynamodb:UpdateTimeToLive", request).map(|_| ())
     }
 
-    /// Another attribute is only taken when the one before is off, and AWS makes one change an hour: the
-    /// second one fails until then.
+    /// DynamoDB accepts another attribute only after the previous one is off, and allows one change per hour.
+    /// So the second call fails until then.
     async fn put_ttl(&self, id: &str, attribute: Option<String>) -> Result<(), Failure> {
         let now = self.ttl(id).await?;
         if now == attribute {
@@ -213,8 +215,8 @@ impl Tables {
                     return failure;
                 }
                 let message = format!(
-                    "{}. DynamoDB takes one change of this in an hour: apply again later; until then items that expire \
-                     stay",
+                    "{}. DynamoDB allows one change of the TTL attribute per hour; until then expired items \
+                     stay. Apply again later",
                     failure.message
                 );
                 Failure { message, ..failure }
@@ -230,7 +232,7 @@ impl Tables {
         call!("dynamodb:UpdateContinuousBackups", request).map(|_| ())
     }
 
-    /// A stream that is on is not changed: it is turned off, and the next attempt turns it on again.
+    /// DynamoDB cannot change an enabled stream: this turns it off, and the next attempt turns it on again.
     async fn put_stream(&self, id: &str, wanted: Option<&str>) -> Result<(), Failure> {
         let table = self.describe(id).await?;
         let now = table.as_ref().and_then(view);
@@ -243,7 +245,10 @@ impl Tables {
         if next == wanted {
             return Ok(());
         }
-        Err(not_yet("dynamodb:UpdateTable", format!("the stream of `{id}` is turned off before its change")))
+        Err(not_yet(
+            "dynamodb:UpdateTable",
+            format!("the stream of `{id}` is turned off before its view type changes"),
+        ))
     }
 
     async fn change(&self, id: &str, field: &str, settings: &Settings) -> Result<(), Failure> {
@@ -291,7 +296,7 @@ impl Driver for Tables {
         Ok(Some(Observed { id: id.to_owned(), settings, attributes: known(&table), tags }))
     }
 
-    /// DynamoDB knows no prefix: all are looked through.
+    /// DynamoDB cannot filter by prefix: this lists every table.
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let names = pages(|token| async {
             let request = self.0.list_tables().set_exclusive_start_table_name(token);
@@ -332,7 +337,7 @@ impl Driver for Tables {
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         let Some(table) = self.describe(id).await? else {
-            return Err(not_yet("dynamodb:DescribeTable", format!("`{id}` does not show up yet")));
+            return Err(not_yet("dynamodb:DescribeTable", format!("`{id}` is not visible yet")));
         };
         let encryption = table.sse_description().and_then(SseDescription::status);
         let busy = matches!(table.table_status(), Some(TableStatus::Creating | TableStatus::Updating))
@@ -343,13 +348,13 @@ impl Driver for Tables {
         Ok(())
     }
 
-    /// DynamoDB makes one change at a time.
+    /// DynamoDB accepts one change at a time.
     fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
         fields.iter().map(|field| vec![*field]).collect()
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        // What an apply that did not end began is still at work.
+        // A change that an interrupted apply began may still be in progress.
         self.ready(id).await?;
         for field in fields {
             let changed = self.change(id, field, settings).await;
@@ -371,7 +376,7 @@ impl Driver for Tables {
         Ok(())
     }
 
-    /// A table goes on being deleted after the call, and its name is not free until then.
+    /// DynamoDB continues to delete a table after the call, and its name stays taken until then.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let Some(table) = self.describe(id).await? else { return Ok(()) };
         if !is_deleting(&table) {

@@ -1,4 +1,4 @@
-//! ECS task definitions of one container. The id is the family: what counts is its latest revision.
+//! ECS task definitions of one container. The id is the family; its latest revision has the settings.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,7 @@ pub(super) async fn tag_resource(
 pub(super) struct TaskDefinitions {
     pub(super) ecs: Client,
     pub(super) region: String,
-    /// The ARN of the revision that was registered last, by family: lists do not show it at once.
+    /// The ARN of the last registered revision, by family: listings do not contain it at once.
     pub(super) registered: Mutex<BTreeMap<String, String>>,
 }
 
@@ -74,7 +74,7 @@ impl TaskDefinitions {
                 break;
             }
         }
-        // The prefix of a family may be that of others.
+        // Other families may start with the name of this one.
         let of_family = |arn: &String| {
             let name = arn.rsplit_once(":task-definition/").map_or("", |(_, name)| name);
             name.rsplit_once(':').is_some_and(|(name, _)| name == family)
@@ -178,7 +178,7 @@ impl Driver for TaskDefinitions {
         let Some(described) = found(call!("ecs:DescribeTaskDefinition", request))? else { return Ok(None) };
         let Some(now) = described.task_definition else { return Ok(None) };
         if now.status() == Some(&TaskDefinitionStatus::Inactive) {
-            // Somebody else deregistered what this process had registered.
+            // Another process deregistered the revision that this process registered.
             self.registered().retain(|_, arn| arn != latest);
             return Ok(None);
         }
@@ -233,7 +233,7 @@ impl Driver for TaskDefinitions {
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
         let family = text(settings, "family");
         self.register(settings, tags).await?;
-        // Of a call that was repeated for a lost answer there are two.
+        // A call that was repeated after a lost response registers two revisions.
         let revisions = self.revisions(family, TaskDefinitionStatus::Active).await?;
         self.deregister(revisions.get(1..).unwrap_or_default()).await?;
         Ok(Created { id: family.to_owned(), ..Created::default() })
@@ -260,7 +260,7 @@ impl Driver for TaskDefinitions {
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         self.deregister(&self.revisions(id, TaskDefinitionStatus::Active).await?).await?;
         let inactive = self.revisions(id, TaskDefinitionStatus::Inactive).await?;
-        // ECS takes ten at a time.
+        // DeleteTaskDefinitions takes up to 10 revisions.
         for some in inactive.chunks(10) {
             let request = self.ecs.delete_task_definitions().set_task_definitions(Some(some.to_vec()));
             gone(call!("ecs:DeleteTaskDefinitions", request))?;

@@ -1,4 +1,4 @@
-//! SNS topics, their policies, and what gets their messages.
+//! SNS topics, their policies and their subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,14 +14,14 @@ use super::failure::{call, found, gone};
 use super::queue::attribute_text;
 use super::{pages, parse_policy, policy_text, settings, split, text};
 
-/// Fields of a topic and the attributes that hold them. All are texts to SNS.
+/// Fields of a topic and their attributes, which are strings in SNS.
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("display_name", "DisplayName"),
     ("fifo_topic", "FifoTopic"),
     ("content_based_deduplication", "ContentBasedDeduplication"),
     ("kms_master_key_id", "KmsMasterKeyId"),
 ];
-/// What only a topic that keeps its order has.
+/// Fields that only a FIFO topic has.
 const OF_FIFO: [&str; 2] = ["fifo_topic", "content_based_deduplication"];
 
 pub(super) struct Topics(pub(super) Client);
@@ -41,7 +41,7 @@ async fn attributes(client: &Client, arn: &str) -> Result<Option<HashMap<String,
     Ok(topic.map(|topic| topic.attributes.unwrap_or_default()))
 }
 
-/// Sets an attribute of a topic; an empty text takes it off.
+/// Sets an attribute of a topic; an empty value removes it.
 async fn set(client: &Client, arn: &str, attribute: &str, value: String) -> Result<(), Failure> {
     let request = client.set_topic_attributes().topic_arn(arn);
     let request = request.attribute_name(attribute).attribute_value(value);
@@ -50,7 +50,7 @@ async fn set(client: &Client, arn: &str, attribute: &str, value: String) -> Resu
 
 fn given(settings: &Settings) -> HashMap<String, String> {
     let fifo = settings.get("fifo_topic") == Some(&Json::Bool(true));
-    // SNS refuses these on a standard topic.
+    // SNS rejects these on a standard topic.
     let chosen = ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field));
     chosen
         .filter_map(|(field, name)| Some(((*name).to_owned(), attribute_text(settings.get(*field)?))))
@@ -133,7 +133,7 @@ pub(super) struct TopicPolicies(pub(super) Client);
 /// The id of the policy that AWS gives every topic.
 const DEFAULT_POLICY: &str = "__default_policy_ID";
 
-/// The policy that AWS gives a topic: no topic is without one.
+/// The policy that AWS gives a new topic: a topic always has one.
 fn default_policy(arn: &str) -> Json {
     let account = arn.split(':').nth(4).unwrap_or_default();
     json!({
@@ -183,7 +183,7 @@ impl Driver for TopicPolicies {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         match set(&self.0, id, "Policy", default_policy(id).to_string()).await {
-            // With the topic its policy is gone.
+            // A deleted topic has no policy.
             Err(failure) if failure.code == "NotFound" => Ok(()),
             result => result,
         }
@@ -192,7 +192,7 @@ impl Driver for TopicPolicies {
 
 pub(super) struct Subscriptions(pub(super) Client);
 
-/// What the filter of a subscription is about.
+/// The field with the scope of a filter: message attributes or message body.
 const SCOPE: &str = "filter_policy_scope";
 /// Fields of a subscription and the attributes that hold them.
 const OF_SUBSCRIPTION: [(&str, &str); 4] = [
@@ -202,19 +202,19 @@ const OF_SUBSCRIPTION: [(&str, &str); 4] = [
     (SCOPE, "FilterPolicyScope"),
 ];
 
-/// What lists say in place of the ARN until somebody confirms the subscription.
+/// Listings contain this in place of the ARN until the subscription is confirmed.
 const PENDING: &str = "PendingConfirmation";
-/// What they say in its place for a while after a delete.
+/// Listings contain this in place of the ARN for a while after a delete.
 const DELETED: &str = "Deleted";
 
-/// Attributes with their values, all or those of some fields, in the order in which they can be set: a
-/// filter must fit the scope of the moment, and one that fits attributes fits bodies, too.
+/// Attributes with their values, all of them or those of `fields`, in the order in which SNS accepts them. A
+/// filter must be valid for the current scope, and a filter for attributes is also valid for bodies.
 fn chosen(settings: &Settings, fields: Option<&[&str]>) -> Vec<(&'static str, Option<String>)> {
     let filtered = settings.contains_key("filter_policy");
     let of_body = text(settings, SCOPE) == "MessageBody";
     let mut chosen: Vec<(&str, &str)> = OF_SUBSCRIPTION
         .into_iter()
-        // Without a filter there is nothing to say of its scope.
+        // Without a filter there is no scope.
         .filter(|(field, _)| filtered || *field != SCOPE)
         .filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)))
         .collect();
@@ -222,19 +222,19 @@ fn chosen(settings: &Settings, fields: Option<&[&str]>) -> Vec<(&'static str, Op
     chosen.into_iter().map(|(field, name)| (name, settings.get(field).map(attribute_text))).collect()
 }
 
-/// The ARN of a subscription that somebody confirmed: the others have none.
+/// The ARN of a confirmed subscription; a pending one has no ARN.
 fn confirmed(subscription: &Subscription) -> Option<&str> {
     subscription.subscription_arn().filter(|arn| *arn != PENDING)
 }
 
 impl Subscriptions {
-    /// The subscription, as lists have it.
+    /// The subscription, as ListSubscriptionsByTopic returns it.
     async fn listed(&self, id: &str) -> Result<Option<Subscription>, Failure> {
         let (topic, endpoint) = split(id, '|', "sns:ListSubscriptionsByTopic")?;
         let subscriptions = pages(|token| async {
             let request = self.0.list_subscriptions_by_topic().topic_arn(topic).set_next_token(token);
             let page = found(call!("sns:ListSubscriptionsByTopic", request))?;
-            // A topic that is gone has none.
+            // A deleted topic has no subscriptions.
             let page = page.map(|page| (page.subscriptions.unwrap_or_default(), page.next_token));
             Ok(page.unwrap_or_default())
         });
@@ -283,8 +283,8 @@ impl Driver for Subscriptions {
         }))
     }
 
-    /// Who may send from a topic is subscribed to it: the permission of a function says so, and the policy of a
-    /// queue.
+    /// Finds subscriptions by their endpoint: the permission of a function or the policy of a queue names the
+    /// topic.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,
@@ -314,7 +314,7 @@ impl Driver for Subscriptions {
                     .into_iter()
                     .flatten()
                     .filter(|statement| statement["Principal"]["Service"] == "sns.amazonaws.com");
-                // One text, or a list in the order of the inputs.
+                // One string, or a list in the order of the inputs.
                 let topics =
                     of_topics.flat_map(
                         |statement| match &statement["Condition"]["ArnEquals"]["aws:SourceArn"] {
@@ -356,11 +356,11 @@ impl Driver for Subscriptions {
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let subscription = self.listed(id).await?;
         let Some(arn) = subscription.as_ref().and_then(confirmed) else {
-            let message = format!("the subscription `{id}` is gone, or nobody has confirmed it");
+            let message = format!("the subscription `{id}` is gone or not confirmed");
             return Err(Failure::local("sns:SetSubscriptionAttributes", message));
         };
         for (name, value) in chosen(settings, Some(fields)) {
-            // A filter is taken off by one that matches everything, what else there is by no value at all.
+            // A filter that matches everything removes the filter; a call without a value removes the others.
             let value = value.or_else(|| (name == "FilterPolicy").then(|| "{}".to_owned()));
             let request = self.0.set_subscription_attributes().subscription_arn(arn);
             let request = request.attribute_name(name).set_attribute_value(value);
@@ -369,7 +369,7 @@ impl Driver for Subscriptions {
         Ok(())
     }
 
-    /// What nobody confirmed cannot be deleted: AWS forgets it after some days.
+    /// An unconfirmed subscription cannot be deleted: AWS removes it after some days.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let subscription = self.listed(id).await?;
         let Some(arn) = subscription.as_ref().and_then(confirmed) else { return Ok(()) };
