@@ -1,5 +1,4 @@
-//! What IAM must allow whoever deploys an application: derived from its objects and what each kind says of
-//! its calls.
+//! The IAM permissions of a deployment, derived from its objects and from the `access` of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +11,26 @@ use crate::kind::{Access, fill};
 use crate::kinds;
 use crate::names;
 
-/// The longest managed policy that IAM takes, in characters without spaces.
+/// The maximum length of a managed policy in IAM, in characters without white space.
 pub const LONGEST_MANAGED_POLICY: usize = 6144;
 
-/// Actions by the resources that they are for.
+/// Actions by the resources that they apply to.
 type Rights = BTreeMap<BTreeSet<String>, BTreeSet<&'static str>>;
 
 /// A composite of an application.
 #[derive(Debug)]
 pub struct Part<'a> {
-    /// What it expands to.
+    /// The graph that it expands to.
     pub graph: &'a Graph,
-    /// Outputs of other parts that it takes: by variable, which part, and which output.
+    /// Outputs of other parts that its inputs take: by variable, the index of the part and the name of the
+    /// output.
     pub takes: BTreeMap<&'a str, (usize, &'static str)>,
 }
 
-/// The policy of whoever makes, changes and deletes the objects of these parts with the provider. What is
-/// not known, such as the account, is a wildcard.
+/// The policy to create, change and delete the objects of these parts with the provider. Unknown values, such
+/// as the account, are wildcards.
 pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
-    // Equal calls on several objects first: one statement for all of the roles, one for all of the queues.
+    // Group by call first, so that one statement covers all roles, one all queues, and so on.
     let mut by_call: BTreeMap<(&str, usize), BTreeSet<String>> = BTreeMap::new();
     let mut rights = Rights::new();
     let mut actions: BTreeMap<(&str, usize), &'static [&'static str]> = BTreeMap::new();
@@ -64,14 +64,14 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// What IAM must allow on `*` whoever looks for everything of a project, wherever its state is. To look at
-/// what is found and to delete it takes what a deployment takes.
+/// The actions that a sweep needs on `*`, to list the objects of a project wherever its state is. Reading and
+/// deleting these objects takes the permissions of a deployment.
 pub fn sweep() -> BTreeSet<&'static str> {
     let access = kinds::ALL.iter().flat_map(|kind| kind.access);
     access.filter(|access| access.to_sweep).flat_map(|access| access.actions).copied().collect()
 }
 
-/// Wildcards in a row say what one says.
+/// Replaces consecutive wildcards with one, which matches the same.
 fn shorten(resource: &str) -> String {
     let mut resource = resource.to_owned();
     while resource.contains("**") {
@@ -93,12 +93,12 @@ impl Known<'_> {
     }
 
     fn place(&self, place: Place) -> String {
-        // IAM takes no wildcard for a partition.
+        // IAM rejects a wildcard in the partition.
         let unknown = if place == Place::Partition { "aws" } else { "*" };
         self.context.place(place).unwrap_or_else(|| unknown.to_owned())
     }
 
-    /// A value as a resource may have it: with wildcards for what is not known.
+    /// The value as it appears in a resource ARN, with wildcards for unknown parts.
     fn pattern(&self, expr: &Expr) -> String {
         match expr {
             Expr::Literal(Json::String(text)) => text.clone(),

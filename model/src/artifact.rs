@@ -1,4 +1,4 @@
-//! The code of functions: what a file must be, and the reproducible zip that AWS is given.
+//! The code of functions: checks files and creates the reproducible zip that Lambda gets.
 
 use std::io::{Cursor, Read, Write};
 
@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-/// What kind of file holds the code.
+/// The format of a code file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeKind {
-    /// A zip with `bootstrap` at its top.
+    /// A zip with `bootstrap` at the top level.
     Zip,
     /// The `bootstrap` binary itself.
     Bootstrap,
 }
 
-/// What a plan needs to know about code.
+/// The facts about code that a plan uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeFacts {
     /// SHA-256 of the zip, as raw bytes: AWS reports it in Base64.
@@ -26,12 +26,12 @@ pub struct CodeFacts {
     pub architecture: &'static str,
 }
 
-/// Code ready to be sent.
+/// Code that is ready for an upload.
 #[derive(Clone, Debug)]
 pub struct Code {
     /// The zip.
     pub zip: Vec<u8>,
-    /// What is known of it.
+    /// The facts about it.
     pub facts: CodeFacts,
 }
 
@@ -40,10 +40,12 @@ pub fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The largest zip that can be sent in a call.
+/// The largest zip that one API call can upload, in bytes.
 const MAX_ZIP: usize = 50 << 20;
 
-/// Makes code of a file's bytes; the error says what is wrong with the file.
+/// Prepares the code from the bytes of a file.
+///
+/// The error states the defect as a predicate of the file, e.g. `is not a zip file`.
 pub fn prepare(kind: CodeKind, bytes: &[u8]) -> Result<Code, String> {
     let (zip, architecture) = match kind {
         CodeKind::Zip => (bytes.to_vec(), inspect_zip(bytes)?),
@@ -55,7 +57,7 @@ pub fn prepare(kind: CodeKind, bytes: &[u8]) -> Result<Code, String> {
     };
     if zip.len() > MAX_ZIP {
         return Err(format!(
-            "is {} MiB zipped, and Lambda takes {} MiB at the most; strip the binary, or use an image",
+            "is {} MiB zipped, but Lambda accepts at most {} MiB; strip the binary, or use a container image",
             zip.len() >> 20,
             MAX_ZIP >> 20
         ));
@@ -63,7 +65,7 @@ pub fn prepare(kind: CodeKind, bytes: &[u8]) -> Result<Code, String> {
     Ok(Code { facts: CodeFacts { sha256: Sha256::digest(&zip).into(), architecture }, zip })
 }
 
-/// Zips a binary as `bootstrap`: same bytes in, same bytes out, on any machine and day.
+/// Zips a binary as `bootstrap`. Equal binaries give equal bytes, on any machine and day.
 fn zip_bootstrap(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -82,15 +84,14 @@ fn inspect_zip(bytes: &[u8]) -> Result<&'static str, String> {
     let Ok(mut file) = archive.by_name("bootstrap") else {
         let elsewhere = names.iter().find(|name| name.ends_with("/bootstrap"));
         return Err(match elsewhere {
-            Some(name) => format!("has `{name}`, but Lambda starts `bootstrap` at the top of the zip"),
-            None => {
-                "holds no `bootstrap`, which is what Lambda's `provided.al2023` runtime starts".to_owned()
-            }
+            Some(name) => format!("contains `{name}`, but Lambda runs `bootstrap` at the top of the zip"),
+            None => "contains no `bootstrap`; add it at the top of the zip, where Lambda runs it".to_owned(),
         });
     };
     if file.unix_mode().is_some_and(|mode| mode & 0o111 == 0) {
         return Err(
-            "holds a `bootstrap` that is not executable; zip it again after `chmod +x bootstrap`".to_owned()
+            "contains a `bootstrap` that is not executable; run `chmod +x bootstrap`, then zip it again"
+                .to_owned(),
         );
     }
     let mut head = Vec::new();
@@ -99,29 +100,27 @@ fn inspect_zip(bytes: &[u8]) -> Result<&'static str, String> {
         // A script runs on either architecture.
         return Ok("x86_64");
     }
-    inspect_elf(&head).map_err(|error| format!("holds a `bootstrap` that {error}"))
+    inspect_elf(&head).map_err(|error| format!("contains a `bootstrap` that {error}"))
 }
 
-/// The architecture in the header of an ELF file; the error says what the file is instead.
+/// The architecture in the header of an ELF file. For another file the error states its format.
 fn inspect_elf(bytes: &[u8]) -> Result<&'static str, String> {
     let other = match bytes {
         [0x7f, b'E', b'L', b'F', ..] => None,
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => Some("a macOS binary"),
         [b'M', b'Z', ..] => Some("a Windows binary"),
-        [b'P', b'K', 3, 4, ..] => Some("a zip file (give it as `zip`)"),
+        [b'P', b'K', 3, 4, ..] => Some("a zip file (set it as `zip`)"),
         [] => Some("empty"),
         _ => Some("not a Linux binary"),
     };
     if let Some(other) = other {
-        return Err(format!(
-            "is {other}; build it for Linux, for example with `cargo lambda build --release`"
-        ));
+        return Err(format!("is {other}; build it for Linux, e.g. with `cargo lambda build --release`"));
     }
     match bytes.get(4..20) {
         Some([2, 1, .., 62, 0]) => Ok("x86_64"),
         Some([2, 1, .., 183, 0]) => Ok("arm64"),
         _ => Err(
-            "is an ELF binary for a machine that Lambda does not have; build it for x86-64 or arm64 Linux"
+            "is an ELF binary for a machine that Lambda does not support; build it for x86-64 or arm64 Linux"
                 .to_owned(),
         ),
     }
@@ -169,8 +168,8 @@ mod tests {
             (CodeKind::Zip, zip_of("bootstrap", &elf(62), 0o644), "not executable"),
             (CodeKind::Zip, zip_of("bootstrap", b"MZ", 0o755), "Windows"),
             (CodeKind::Bootstrap, vec![0xcf, 0xfa, 0xed, 0xfe], "macOS"),
-            (CodeKind::Bootstrap, elf(243), "machine that Lambda does not have"),
-            (CodeKind::Bootstrap, zip_of("bootstrap", b"", 0o755), "give it as `zip`"),
+            (CodeKind::Bootstrap, elf(243), "machine that Lambda does not support"),
+            (CodeKind::Bootstrap, zip_of("bootstrap", b"", 0o755), "set it as `zip`"),
             (CodeKind::Bootstrap, vec![], "empty"),
             (CodeKind::Bootstrap, b"\x7fELF".to_vec(), "machine"),
         ] {

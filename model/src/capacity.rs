@@ -1,6 +1,6 @@
-//! What tasks run on: a word for each mix of the capacity providers of Fargate.
+//! The capacity of container tasks: a word for each mix of the capacity providers of Fargate.
 
-/// The words, and the capacity providers that each means, all of the same weight.
+/// The words and the capacity providers of each, all with the same weight.
 pub const CAPACITIES: &[(&str, &[&str])] = &[
     ("fargate", &["FARGATE"]),
     ("fargate_spot", &["FARGATE_SPOT"]),
@@ -10,7 +10,7 @@ pub const CAPACITIES: &[(&str, &[&str])] = &[
 /// The words alone, for the rule of an input.
 pub const WORDS: &[&str] = &[CAPACITIES[0].0, CAPACITIES[1].0, CAPACITIES[2].0];
 
-/// The capacity providers that a word means; none for another word.
+/// The capacity providers of a word; empty for an unknown word.
 pub fn providers(word: &str) -> &'static [&'static str] {
     CAPACITIES.iter().find(|(known, _)| *known == word).map_or(&[], |(_, providers)| providers)
 }

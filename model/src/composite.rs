@@ -1,4 +1,4 @@
-//! What a composite is, and the list of all of them.
+//! The definition of a composite, with and without its Rust types.
 
 use std::collections::BTreeMap;
 
@@ -18,56 +18,58 @@ pub trait Composite {
     type Inputs: Inputs;
     /// Its type, without the provider's prefix: `event_function`.
     const TYPE: &'static str;
-    /// The section of a spec that holds it, where that is not the last word of its type with an `s`.
+    /// The section of a spec for this composite. By default it is the last word of the type with an `s`, e.g.
+    /// `functions`.
     const SECTION: Option<&'static str> = None;
-    /// What it is, in Markdown; the first line stands alone.
+    /// Its documentation, in Markdown; the first line is a summary.
     const DOC: &'static str;
-    /// What it gives to others: name and documentation.
+    /// Its outputs: name and documentation.
     const OUTPUTS: &'static [Output];
 
-    /// The graph for these inputs; what is wrong with them goes to the findings.
+    /// Returns the graph for these inputs. Adds errors and warnings about the inputs to `findings`.
     fn expand(inputs: &Self::Inputs, context: &Context, findings: &mut Findings) -> Graph;
 
-    /// Inputs under which the graph has every object whose name follows from the composite's: what an
-    /// import looks for first.
+    /// Inputs whose graph has every object with a name that follows from the name of the composite. An import
+    /// looks for these objects first.
     fn seed(name: &str) -> Value;
 
-    /// More such inputs, where one graph cannot have all of these objects.
+    /// More such inputs, for objects that one graph cannot have at the same time.
     fn other_seeds(_name: &str) -> Vec<Value> {
         Vec::new()
     }
 
-    /// Inputs read back from the settings of existing objects, by key: as far as AWS can tell.
+    /// Recovers the inputs from the settings of existing objects, by key. Inputs that AWS does not report are
+    /// missing.
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value;
 }
 
 /// The settings of an object, by field.
 pub type Settings = BTreeMap<String, Json>;
 
-/// An output of a composite: a text, or a map of texts.
+/// An output of a composite: a string, or a map of strings.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// Its name.
     pub name: &'static str,
     /// Its documentation, in Markdown.
     pub doc: &'static str,
-    /// Whether it is a map.
+    /// True for a map.
     pub map: bool,
 }
 
 impl Output {
-    /// A text.
+    /// A string.
     pub const fn text(name: &'static str, doc: &'static str) -> Self {
         Self { name, doc, map: false }
     }
 
-    /// A map of texts.
+    /// A map of strings.
     pub const fn map(name: &'static str, doc: &'static str) -> Self {
         Self { name, doc, map: true }
     }
 }
 
-/// A composite without its types, for readers that know none by name.
+/// A composite without its Rust types, for code that treats all composites alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition {
     /// See [`Composite::TYPE`].
@@ -88,17 +90,17 @@ pub struct Definition {
     pub recover: fn(&str, &BTreeMap<String, Settings>) -> Value,
 }
 
-/// What came of an expansion.
+/// The result of an expansion.
 #[derive(Clone, Debug)]
 pub struct Expansion {
-    /// The graph; `None` when inputs are wrong, or a structural one is not yet known.
+    /// The graph; `None` if an input is invalid, or if a structural input is not known yet.
     pub graph: Option<Graph>,
-    /// What is wrong.
+    /// Errors and warnings about the inputs.
     pub findings: Findings,
 }
 
 impl Definition {
-    /// Makes one of a composite.
+    /// The definition of a composite.
     pub const fn of<C: Composite>() -> Self {
         Self {
             type_name: C::TYPE,
@@ -118,7 +120,8 @@ impl Definition {
         (self.expand)(inputs, context)
     }
 
-    /// Every object whose name follows from the composite's, in one graph.
+    /// Returns one graph with every object whose name follows from the composite's: that of all seeds,
+    /// merged.
     pub fn expand_seed(&self, name: &str, context: &Context) -> Expansion {
         let mut first = self.expand(&(self.seed)(name), context);
         for seed in (self.other_seeds)(name) {
@@ -136,7 +139,7 @@ impl Definition {
         fill_defaults(inputs, &(self.fields)())
     }
 
-    /// The composite of that type.
+    /// The composite with that type.
     pub fn find(type_name: &str) -> Option<&'static Definition> {
         composites::ALL.iter().find(|definition| definition.type_name == type_name)
     }
@@ -153,16 +156,16 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
                 Code::ReservedTag,
                 Path::field("tags").join(Step::Key(key.clone())),
                 format!("the tag `{key}` is reserved"),
-                "Tags that begin with `tandem:` say whose an object is, and those with `aws:` are AWS's.",
+                "Use another key: `tandem:` tags identify the owner of an object, and AWS reserves `aws:`.",
             );
         }
     }
+    // Checks across inputs run although one input is wrong, so that one run reports every fault.
     let graph = match read {
-        Some(read) if !findings.any_error() && !reader.unknown_structure => {
-            Some(C::expand(&read, context, &mut findings)).filter(|_| !findings.any_error())
-        }
+        Some(read) if !reader.unknown_structure => Some(C::expand(&read, context, &mut findings)),
         _ => None,
     };
+    let graph = graph.filter(|_| !findings.any_error());
     Expansion { graph, findings }
 }
 

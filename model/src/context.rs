@@ -1,4 +1,5 @@
-//! What an expansion needs to know that is neither input nor state of its own objects.
+//! The facts that an expansion uses besides its inputs: place, provider configuration, and files and objects
+//! that inputs refer to.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +8,29 @@ use serde_json::Value as Json;
 use crate::artifact::CodeFacts;
 use crate::expr::Place;
 
-/// What is known where a composite is expanded. What is `None` is not known yet.
+/// The facts that are known where a composite is expanded. `None` means not known yet.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// The project, first part of every name.
+    /// The project, which is the first part of every name.
     pub project: Option<String>,
     /// The region.
     pub region: Option<String>,
     /// The account.
     pub account: Option<String>,
-    /// The default VPC, once it was looked for.
+    /// The default VPC, once it was looked up.
     pub network: Option<Network>,
-    /// Whether this is an apply: what is looked at now is final.
+    /// True in an apply: facts that are read now are final.
     pub applying: bool,
-    /// Tags for everything, from the provider's configuration.
+    /// Tags for every object, from the provider configuration.
     pub default_tags: BTreeMap<String, String>,
-    /// Facts about the files that inputs name; an error where a file cannot be used.
+    /// Facts about the files that inputs refer to; an error for a file that cannot be used.
     pub code: BTreeMap<String, Result<CodeFacts, String>>,
-    /// Settings of existing objects that inputs name by ARN.
+    /// Settings of existing objects that inputs refer to by ARN.
     pub objects: BTreeMap<String, BTreeMap<String, Json>>,
-    /// The VPCs of subnets that inputs name; `None` for one that does not exist, an error where that cannot be told.
+    /// The VPCs of the subnets that inputs refer to: `None` for a subnet that does not exist, an error for a
+    /// failed lookup.
     pub subnets: BTreeMap<String, Result<Option<String>, String>>,
-    /// What build contexts hold, by [`BuildContext`]; an error where one cannot be used.
+    /// Hashes of build contexts; an error for a build context that cannot be used.
     pub builds: BTreeMap<BuildContext, Result<String, String>>,
 }
 
@@ -41,18 +43,18 @@ pub struct Network {
     pub subnets: Vec<String>,
 }
 
-/// A folder that an image is built from, and the Dockerfile in it. The fact about it is a hash of all
-/// that is sent to the engine.
+/// A folder that an image is built from, and the Dockerfile in it. [`Context::builds`] has a hash of
+/// everything that is sent to the container engine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BuildContext {
     /// The folder.
     pub folder: String,
-    /// The Dockerfile, from the folder on.
+    /// The path of the Dockerfile, relative to the folder.
     pub dockerfile: String,
 }
 
 impl Context {
-    /// A fact about the place, when it is known.
+    /// A fact about the place, if it is known.
     pub fn place(&self, place: Place) -> Option<String> {
         match place {
             Place::Account => self.account.clone(),

@@ -1,4 +1,5 @@
-//! The language of fields: tiny, so that an engine can evaluate it and a generator can print it.
+//! Expressions, the values of fields. The language is small, so that an engine can evaluate it and a
+//! generator can print it.
 
 use std::collections::BTreeMap;
 
@@ -17,23 +18,23 @@ pub enum Expr {
     Unknown,
     /// A variable of a generated module.
     Input(String),
-    /// Where the composite lives.
+    /// A fact about the place of the composite.
     Place(Place),
     /// An attribute of another object of the graph.
     Attribute(Key, &'static str),
-    /// Texts in a row.
+    /// Strings, concatenated.
     Concat(Vec<Expr>),
-    /// The text of a JSON document.
+    /// A JSON document as a string.
     Json(Box<Expr>),
-    /// An entry of a map that is given as JSON text.
+    /// An entry of a map that is encoded as a JSON string.
     Member(Box<Expr>, &'static str),
-    /// Eight hexadecimal digits of a text: the beginning of its SHA-256.
+    /// The first eight hexadecimal digits of the SHA-256 of a string.
     Hash(Box<Expr>),
-    /// The id of the VPC that a subnet (its id) is in.
+    /// The id of the VPC of a subnet, from the id of the subnet.
     VpcOf(Box<Expr>),
-    /// Maps in one; of two entries of one name, the later stands.
+    /// Merged maps. If two entries have the same name, the later one counts.
     Merge(Vec<Expr>),
-    /// A product of whole numbers.
+    /// A product of integers.
     Product(Vec<Expr>),
     /// A list.
     List(Vec<Expr>),
@@ -41,23 +42,23 @@ pub enum Expr {
     Map(BTreeMap<String, Expr>),
 }
 
-/// Facts about where the composite lives.
+/// Facts about the place of a composite: its account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The 12-digit account id.
     Account,
-    /// The region, such as `eu-central-1`.
+    /// The region, e.g. `eu-central-1`.
     Region,
-    /// `aws`, `aws-cn`, `aws-us-gov`.
+    /// The partition, e.g. `aws`, `aws-cn` or `aws-us-gov`.
     Partition,
     /// The id of the default VPC.
     DefaultVpc,
-    /// The ids of the default VPC's subnets, with commas in between.
+    /// The ids of the default VPC's subnets, separated by commas.
     DefaultSubnets,
 }
 
 impl Expr {
-    /// Texts in a row.
+    /// Strings, concatenated.
     pub fn concat<E: Into<Expr>>(parts: impl IntoIterator<Item = E>) -> Self {
         Self::Concat(parts.into_iter().map(Into::into).collect())
     }
@@ -86,7 +87,7 @@ impl Expr {
         ])
     }
 
-    /// Every attribute of another object that this needs.
+    /// Adds every attribute of another object that this expression refers to.
     pub fn references<'a>(&'a self, found: &mut Vec<(&'a Key, &'static str)>) {
         match self {
             Self::Attribute(key, attribute) => found.push((key, attribute)),
@@ -101,7 +102,7 @@ impl Expr {
         }
     }
 
-    /// Whether this speaks of a place.
+    /// Returns true if this expression refers to a fact about the place.
     pub fn speaks_of(&self, place: Place) -> bool {
         match self {
             Self::Place(named) => *named == place,
@@ -116,7 +117,7 @@ impl Expr {
         }
     }
 
-    /// Evaluates with what is known: `None` where something is not.
+    /// Evaluates the expression; `None` if it needs a value that is not known.
     pub fn evaluate(&self, scope: &dyn Scope) -> Option<Json> {
         match self {
             Self::Literal(json) => Some(json.clone()),
@@ -164,17 +165,17 @@ impl Expr {
     }
 }
 
-/// What an expression is evaluated in.
+/// The values for the evaluation of an expression.
 pub trait Scope {
-    /// A fact about the place, when it is known.
+    /// A fact about the place, if it is known.
     fn place(&self, place: Place) -> Option<String>;
-    /// An attribute of an object, when it is known.
+    /// An attribute of an object, if it is known.
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json>;
-    /// The VPC of a subnet, when it was looked for.
+    /// The VPC of a subnet, if it was looked up.
     fn vpc_of(&self, _subnet: &str) -> Option<String> {
         None
     }
-    /// A variable of a generated module, when it is known.
+    /// A variable of a generated module, if it is known.
     fn input(&self, _name: &str) -> Option<Json> {
         None
     }

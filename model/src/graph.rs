@@ -7,17 +7,17 @@ use std::fmt;
 use crate::expr::{Expr, Place};
 use crate::kind::{Form, Kind, Role};
 
-/// The key of an object in its graph: `kind.role`, such as `iam_role.function`.
+/// The key of an object in its graph: `kind.role`, e.g. `iam_role.function`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
 impl Key {
-    /// The key of a kind's object in a role.
+    /// The key of an object of this kind in this role.
     pub fn new(kind: &Kind, role: &str) -> Self {
         Self(format!("{}.{role}", kind.name))
     }
 
-    /// As text.
+    /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,9 +48,9 @@ pub struct Object {
     pub key: Key,
     /// Its kind.
     pub kind: &'static Kind,
-    /// Its fields; one that is not here is left to AWS's default.
+    /// Its fields. A missing field keeps the default of AWS.
     pub fields: BTreeMap<&'static str, Expr>,
-    /// Objects that must exist first although no field names them.
+    /// Objects that must exist first, although no field refers to them.
     pub after: BTreeSet<Key>,
 }
 
@@ -63,7 +63,7 @@ impl Object {
         named.chain(self.after.iter().cloned()).collect()
     }
 
-    /// The keys of the objects that this one hangs on, and goes with.
+    /// The keys of its parents, which this object does not outlive.
     pub fn parents(&self) -> BTreeSet<Key> {
         let fields = self.kind.fields.iter().filter(|field| field.role == Role::Parent);
         let mut found = Vec::new();
@@ -72,23 +72,23 @@ impl Object {
     }
 }
 
-/// What a composite expands to.
+/// The AWS objects and outputs that a composite expands to.
 #[derive(Clone, Debug)]
 pub struct Graph {
     objects: Vec<Object>,
-    /// What the composite gives to others.
+    /// The outputs of the composite.
     pub outputs: BTreeMap<&'static str, Expr>,
-    /// Tags of everything that can carry some, beside those of ownership.
+    /// The tags of every object that supports tags, in addition to the ownership tags.
     pub tags: Expr,
-    /// Whether data objects may be deleted with their content.
+    /// True if data objects may be deleted with their content.
     pub force_destroy: bool,
-    /// Set when a key depends on a value that is not yet known, and may be another at apply.
+    /// True if a key depends on a value that is not known yet: at apply the key may be a different one.
     pub unstable: bool,
-    /// Set when inputs name objects, so that more may exist than a graph of other inputs has.
+    /// True if inputs name objects: more objects may exist than a graph of other inputs has.
     pub open: bool,
 }
 
-/// An object just added, to set its fields and to refer to it.
+/// An object that was just added, to set its fields and to refer to it.
 #[derive(Debug)]
 pub struct Added<'a>(&'a mut Object);
 
@@ -100,7 +100,7 @@ impl Added<'_> {
         self
     }
 
-    /// Sets a field when there is a value for it.
+    /// Sets a field if there is a value for it.
     pub fn set_if(self, name: &'static str, value: Option<impl Into<Expr>>) -> Self {
         match value {
             Some(value) => self.set(name, value),
@@ -108,19 +108,19 @@ impl Added<'_> {
         }
     }
 
-    /// Makes another object exist first.
+    /// Adds an object that must exist first.
     pub fn after(self, other: &Handle) -> Self {
         self.0.after.insert(other.key.clone());
         self
     }
 
-    /// A handle to refer to the object by.
+    /// Returns a handle that refers to the object.
     pub fn handle(self) -> Handle {
         Handle { key: self.0.key.clone(), kind: self.0.kind }
     }
 }
 
-/// Refers to an object of the graph.
+/// A reference to an object of the graph.
 #[derive(Clone, Debug)]
 pub struct Handle {
     key: Key,
@@ -154,8 +154,8 @@ impl Graph {
         }
     }
 
-    /// Adds an object. The first is the anchor: made first and deleted last, it says whether the
-    /// composite is complete, so it must be of a kind that carries tags.
+    /// Adds an object. The first object is the anchor: it is created first and deleted last. Its tags show if
+    /// the composite is complete, so its kind must support tags.
     pub fn add(&mut self, kind: &'static Kind, role: &str) -> Added<'_> {
         assert!(!self.objects.is_empty() || kind.tags, "the anchor must carry tags");
         let key = Key::new(kind, role);
@@ -173,23 +173,23 @@ impl Graph {
         }
     }
 
-    /// The objects, the anchor first; each stands after those that it needs.
+    /// The objects. The anchor is the first; each object follows those that it needs.
     pub fn objects(&self) -> &[Object] {
         &self.objects
     }
 
-    /// The object of that key.
+    /// The object with that key.
     pub fn get(&self, key: &Key) -> Option<&Object> {
         self.objects.iter().find(|object| object.key == *key)
     }
 
-    /// Whether some field or output speaks of a place.
+    /// Returns true if a field or an output refers to a fact about the place.
     pub fn speaks_of(&self, place: Place) -> bool {
         let fields = self.objects.iter().flat_map(|object| object.fields.values());
         fields.chain(self.outputs.values()).any(|expr| expr.speaks_of(place))
     }
 
-    /// Every IAM policy document of the graph: key of its object and the document.
+    /// Every IAM policy document of the graph: the key of its object, and the document.
     pub fn policies(&self) -> impl Iterator<Item = (&Key, &Expr)> {
         self.objects.iter().flat_map(|object| {
             let policies = object.kind.fields.iter().filter(|field| field.form == Form::Policy);

@@ -1,4 +1,4 @@
-//! Container images: tags that say what went into them, and whose registry they are in.
+//! Container images: their tags, which are hashes of the input of a build, and the repository of an image.
 
 use sha2::{Digest, Sha256};
 
@@ -6,11 +6,10 @@ use crate::checks::environment::Variables;
 use crate::names;
 use crate::scalar::Scalar;
 
-/// What our tags begin with.
+/// The prefix of the tags that Tandem creates.
 const TAG: &str = "tandem-";
 
-/// The tag of an image: a hash of its context and of how it is built. `None` while some of that is not
-/// known.
+/// The tag of an image: a hash of its context and of the build settings. `None` if one of these is not known.
 pub fn tag(
     context: &str,
     args: Option<&Variables>,
@@ -37,13 +36,13 @@ pub fn tag(
     Some(format!("{TAG}{}", hex::encode(&hash.finalize()[..8])))
 }
 
-/// Whether a tag is one of ours.
+/// Returns true for a tag that Tandem created.
 pub fn is_ours(tag: &str) -> bool {
     tag.starts_with(TAG)
 }
 
-/// The role of an image in its graph, by its tag: another image is another object, so that the old one
-/// stays until nothing needs it.
+/// The role of an image in its graph. It contains the tag: a new image is a new object, so the old image
+/// stays until no object needs it.
 pub fn role(owner: &str, tag: &str) -> String {
     names::role(&format!("{owner}_{}", tag.trim_start_matches(TAG)))
 }

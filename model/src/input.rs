@@ -1,13 +1,16 @@
-//! Inputs: their schema and their reading, both from one struct (see [`tandem_model_derive`]).
+//! Inputs of composites: the schema and the reader, both derived from one struct by
+//! [`tandem_model_derive`].
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
 use crate::artifact::CodeKind;
-use crate::finding::{Code, Findings, Path, Step, suggest};
+use crate::finding::{Code, Findings, Path, Step};
 use crate::kind::Kind;
 use crate::scalar::Scalar;
+use crate::suggest::{self, Suggestion};
+use crate::unit::Unit;
 use crate::value::Value;
 
 pub use tandem_model_derive::Inputs;
@@ -15,46 +18,47 @@ pub use tandem_model_derive::Inputs;
 /// One input of a composite, or one field of a block.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// Its name.
+    /// Name in Terraform and in specs.
     pub name: &'static str,
-    /// Its documentation, in Markdown.
+    /// Documentation in Markdown.
     pub doc: &'static str,
-    /// What it holds.
+    /// Type of the value.
     pub shape: Shape,
-    /// Whether it may be known only at apply. What is not scalar is structural: it decides which
-    /// objects exist, or their names.
+    /// Scalar: the value may be unknown until apply. Every other field is structural: it decides which
+    /// objects exist or what they are called.
     pub scalar: bool,
-    /// Whether it must be given (a default makes it optional).
+    /// Required, unless there is a default.
     pub required: bool,
-    /// Its value when none is given.
+    /// Value of a field that is not set.
     pub default: Option<Json>,
-    /// What its value must obey.
+    /// Constraint on the value.
     pub rule: Option<Rule>,
-    /// Why a change makes a new composite.
+    /// Unit of a number.
+    pub unit: Option<Unit>,
+    /// Reason why a change replaces the composite; `None` if it does not.
     pub replaces: Option<&'static str>,
-    /// Where facts about its value come from.
+    /// Source of further facts about the value.
     pub source: Option<Source>,
-    /// The output of another composite that the value usually is: a spec gives the name of that
-    /// composite in its place.
+    /// Output of another composite that the value usually is. A spec names that composite instead.
     pub refers: Option<Reference>,
-    /// Never shown.
+    /// Hidden in plans and outputs.
     pub sensitive: bool,
-    /// Never stored.
+    /// Never stored in the state.
     pub write_only: bool,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    /// A text.
+    /// A string.
     String,
-    /// A whole number.
+    /// An integer.
     Integer,
     /// `true` or `false`.
     Bool,
-    /// A list of plain values.
+    /// A list of scalars.
     List(Box<Shape>),
-    /// A map of plain values.
+    /// A map of scalars.
     Map(Box<Shape>),
     /// One block.
     Block(Body),
@@ -62,71 +66,110 @@ pub enum Shape {
     Blocks(Body),
 }
 
-/// What a block holds.
+/// The content of a block.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// These fields.
+    /// A fixed set of fields.
     Fields(Vec<Field>),
-    /// The fields of exactly one of these.
+    /// The fields of exactly one variant.
     Choice(Vec<Variant>),
 }
 
-/// One shape of a block that has several.
+/// One variant of a block that has several.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// What it is.
+    /// Documentation in Markdown.
     pub doc: &'static str,
-    /// Its fields; the first tells it apart.
+    /// Fields; the first one identifies the variant.
     pub fields: Vec<Field>,
 }
 
 impl Variant {
-    /// The field that tells the variant apart.
+    /// The field that identifies the variant: a block that sets it has this variant.
     pub fn discriminator(&self) -> &Field {
         &self.fields[0]
     }
 }
 
-/// What a value must obey.
+/// A constraint on a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// A number from the first to the second.
+    /// A number between two limits, both included.
     Range(i64, i64),
     /// One of these numbers.
     OneOfNumbers(&'static [i64]),
-    /// One of these texts.
+    /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// Named and checked by a function, which says what is wrong.
+    /// A function that returns the fault of a string. The first part completes "Set `input` to …".
     Check(&'static str, fn(&str) -> Result<(), String>),
+    /// Like [`Rule::Check`], reported under a code of its own.
+    Coded(Code, &'static str, fn(&str) -> Result<(), String>),
 }
 
 impl Rule {
-    /// An architecture of Lambda's and Fargate's.
+    /// A CPU architecture of Lambda and Fargate.
     pub const ARCHITECTURE: Self = Self::OneOf(&["x86_64", "arm64"]);
+
+    /// The code and the message for a value that breaks the rule, and the end of "Set `input` to …".
+    fn violation(self, value: &Value) -> Option<(Code, String, String)> {
+        match (self, value) {
+            (Self::Range(low, high), Value::Number(number)) => match number.parse::<i64>() {
+                Ok(number) if (low..=high).contains(&number) => None,
+                _ => Some((
+                    Code::OutOfRange,
+                    format!("{number} is not between {low} and {high}"),
+                    format!("a number from {low} to {high}"),
+                )),
+            },
+            (Self::OneOfNumbers(allowed), Value::Number(number)) => match number.parse::<i64>() {
+                Ok(number) if allowed.contains(&number) => None,
+                _ => {
+                    let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+                    let message = format!("{number} is not an allowed value");
+                    Some((Code::OutOfRange, message, format!("one of {}", allowed.join(", "))))
+                }
+            },
+            (Self::OneOf(allowed), Value::String(text)) => {
+                if allowed.contains(&text.as_str()) {
+                    return None;
+                }
+                let allowed: Vec<_> = allowed.iter().map(|value| format!("`{value}`")).collect();
+                let message = format!("{text:?} is not an allowed value");
+                Some((Code::OutOfRange, message, format!("one of {}", allowed.join(", "))))
+            }
+            (Self::Check(expected, check), Value::String(text)) => {
+                check(text).err().map(|message| (Code::OutOfRange, message, expected.to_owned()))
+            }
+            (Self::Coded(code, expected, check), Value::String(text)) => {
+                check(text).err().map(|message| (code, message, expected.to_owned()))
+            }
+            _ => None,
+        }
+    }
 }
 
-/// Where facts about the value of an input come from. The reader of inputs collects them into the
-/// context before it expands.
+/// The source of further facts about the value of an input. Provider and generator collect these facts into
+/// the context before they expand.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// A file whose content is the code of a function.
+    /// A file with the code of a function.
     Code(CodeKind),
-    /// An object of AWS, by its ARN.
+    /// An AWS object, by ARN.
     Object(&'static Kind),
-    /// The ids of subnets: the VPC that they are in.
+    /// Ids of subnets: the VPC that contains them.
     Subnets,
-    /// A block with `context` and `dockerfile`: what they hold.
+    /// A block with `context` and `dockerfile`: the files of the build context.
     Build,
-    /// A folder of the block around it.
+    /// A folder that belongs to the enclosing block.
     Folder,
 }
 
 /// An output of a composite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// The type of the composite, without the provider's prefix.
+    /// Type of the composite without the provider's prefix, e.g. `event_function`.
     pub composite: &'static str,
-    /// Its output.
+    /// Name of the output.
     pub output: &'static str,
 }
 
@@ -135,7 +178,7 @@ impl Reference {
     pub const BUCKET: Self = Self { composite: "bucket", output: "bucket" };
     /// The ARN of a function.
     pub const FUNCTION: Self = Self { composite: "event_function", output: "function_arn" };
-    /// The handle of a task that may be started.
+    /// The `launch` handle of a task.
     pub const LAUNCH: Self = Self { composite: "container_task", output: "launch" };
     /// The ARN of a queue.
     pub const QUEUE: Self = Self { composite: "queue", output: "arn" };
@@ -153,9 +196,9 @@ impl Reference {
 
 /// A struct of inputs.
 pub trait Inputs: Sized {
-    /// Its fields, in order.
+    /// Fields in order of declaration.
     fn fields() -> Vec<Field>;
-    /// Reads it; `None` when something is wrong (a finding says what) or not yet known.
+    /// Reads a value. `None` if a structural value is wrong (see the findings of the reader) or unknown.
     fn read(value: &Value, reader: &mut Reader) -> Option<Self>;
 }
 
@@ -165,19 +208,19 @@ pub trait Input: Sized {
     const SCALAR: bool;
     /// See [`Field::required`].
     const REQUIRED: bool;
-    /// What it holds.
+    /// Type of the field.
     fn shape() -> Shape;
-    /// Reads it; `None` when something is wrong or not yet known.
+    /// Reads a value. `None` if a structural value is wrong or unknown.
     fn read(value: &Value, field: &Field, reader: &mut Reader) -> Option<Self>;
 }
 
-/// Reads values into inputs, and keeps what it finds wrong.
+/// Reads values into inputs and collects findings.
 #[derive(Debug, Default)]
 pub struct Reader {
     path: Path,
-    /// What is wrong.
+    /// Faults found so far.
     pub findings: Findings,
-    /// Set when a structural input is not yet known: nothing can be said about the objects then.
+    /// A structural input is unknown, so the objects are unknown as well.
     pub unknown_structure: bool,
 }
 
@@ -189,9 +232,26 @@ impl Reader {
         result
     }
 
-    fn wrong_type(&mut self, expected: &str, value: &Value) {
+    fn wrong_type(&mut self, expected: &str, value: &Value, help: String) {
         let message = format!("expected {expected}, found {}", value.describe());
-        self.findings.error(Code::WrongType, self.path.clone(), message, format!("Give {expected}."));
+        self.findings.error(Code::WrongType, self.path.clone(), message, help);
+    }
+
+    /// The name of the input that is being read: the last name in the path.
+    fn name(&self) -> &str {
+        let name = self.path.0.iter().rev().find_map(|step| match step {
+            Step::Field(name) => Some(name.as_str()),
+            Step::Index(_) | Step::Key(_) => None,
+        });
+        name.unwrap_or_default()
+    }
+
+    /// The input or map entry that is being read, for "Set `…` to".
+    fn shown(&self) -> &str {
+        match self.path.0.last() {
+            Some(Step::Key(key)) => key,
+            _ => self.name(),
+        }
     }
 
     /// Reads one field of a block.
@@ -206,7 +266,7 @@ impl Reader {
                     Code::Missing,
                     reader.path.clone(),
                     format!("`{name}` is required"),
-                    format!("Give `{name}`: {}", field.doc.lines().next().unwrap_or_default()),
+                    format!("Set `{name}`: {}", lower_first(field.doc.lines().next().unwrap_or_default())),
                 );
                 return None;
             }
@@ -214,26 +274,13 @@ impl Reader {
         })
     }
 
-    /// Checks that a value is a block of these fields and no others.
+    /// Checks that a value is a block with no other fields than these.
     pub fn block(&mut self, value: &Value, fields: &[Field]) -> Option<()> {
         match value {
             Value::Map(entries) => {
-                for name in entries.keys().filter(|name| fields.iter().all(|field| field.name != **name)) {
-                    let near = suggest(name, fields.iter().map(|field| field.name));
-                    let help = match near {
-                        Some(near) => format!("Did you mean `{near}`?"),
-                        None => format!(
-                            "Known here: {}.",
-                            fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
-                        ),
-                    };
-                    let path = self.path.join(Step::Field(name.clone()));
-                    self.findings.error(
-                        Code::UnknownInput,
-                        path,
-                        format!("there is no input `{name}`"),
-                        help,
-                    );
+                let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                for name in entries.keys().filter(|name| !names.contains(&name.as_str())) {
+                    self.unknown_input(name, &names);
                 }
                 Some(())
             }
@@ -242,15 +289,46 @@ impl Reader {
                 None
             }
             other => {
-                self.wrong_type("a block", other);
+                let help = format!("Write a block: `{}: {}`.", self.name(), example(fields, None));
+                self.wrong_type("a block", other, help);
                 None
             }
         }
     }
 
-    /// Finds the one variant of which the discriminator is given.
+    fn unknown_input(&mut self, name: &str, names: &[&str]) {
+        let help = match suggest::for_input(name, names) {
+            Suggestion::Name(near) => {
+                format!("Did you mean `{near}`? Replace `{name}` with it, or remove it.")
+            }
+            Suggestion::NotCovered(subject) => format!(
+                "{subject} cannot be set here. Remove `{name}`, and see {} for the alternative.",
+                suggest::GUIDE
+            ),
+            Suggestion::None => format!("Use one of: {}.", names.join(", ")),
+        };
+        let message = match self.name() {
+            "" => format!("there is no input `{name}`"),
+            block => format!("`{name}` is not an input of `{block}`"),
+        };
+        let path = self.path.join(Step::Field(name.to_owned()));
+        self.findings.error(Code::UnknownInput, path, message, help);
+    }
+
+    /// The one variant whose discriminator is set.
     pub fn choice(&mut self, value: &Value, variants: &[Variant]) -> Option<usize> {
         let every: Vec<Field> = union(variants);
+        if !matches!(value, Value::Map(_) | Value::Unknown) {
+            // `on: http` names a variant without its block.
+            let named = value
+                .as_text()
+                .and_then(|text| variants.iter().find(|variant| variant.discriminator().name == text));
+            let variant = named.unwrap_or(&variants[0]);
+            let value_of = named.is_none().then(|| value.as_text()).flatten();
+            let help = format!("Write a block: `{}: {}`.", self.name(), example(&variant.fields, value_of));
+            self.wrong_type("a block", value, help);
+            return None;
+        }
         self.block(value, &every)?;
         let names: Vec<String> =
             variants.iter().map(|variant| format!("`{}`", variant.discriminator().name)).collect();
@@ -259,12 +337,25 @@ impl Reader {
             .collect();
         let [index] = given[..] else {
             let message = if given.is_empty() {
-                format!("none of {} is given", names.join(", "))
+                let found: Vec<String> = match value {
+                    Value::Map(entries) => entries.keys().map(|key| format!("`{key}`")).collect(),
+                    _ => Vec::new(),
+                };
+                let found = if found.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    format!("only {}", found.join(", "))
+                };
+                format!("`{}` needs one of {}; found {found}", self.name(), names.join(", "))
             } else {
                 let given: Vec<_> = given.iter().map(|index| names[*index].clone()).collect();
-                format!("{} are given together", given.join(" and "))
+                format!("{} are set together", given.join(" and "))
             };
-            let help = format!("Give exactly one of {}.", names.join(", "));
+            let help = if given.is_empty() {
+                format!("Set exactly one of {}.", names.join(", "))
+            } else {
+                "Keep one of them, and write another block for the other.".to_owned()
+            };
             self.findings.error(Code::Choice, self.path.clone(), message, help);
             return None;
         };
@@ -281,37 +372,100 @@ impl Reader {
     }
 
     fn obeys(&mut self, field: &Field, value: &Value) -> bool {
-        let message = match (field.rule, value) {
-            (Some(Rule::Range(low, high)), Value::Number(number)) => match number.parse::<i64>() {
-                Ok(number) if (low..=high).contains(&number) => return true,
-                _ => format!("{number} is not between {low} and {high}"),
-            },
-            (Some(Rule::OneOfNumbers(allowed)), Value::Number(number)) => match number.parse::<i64>() {
-                Ok(number) if allowed.contains(&number) => return true,
-                _ => {
-                    let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
-                    format!("{number} is not one of {}", allowed.join(", "))
-                }
-            },
-            (Some(Rule::OneOf(allowed)), Value::String(text)) => {
-                if allowed.contains(&text.as_str()) {
-                    return true;
-                }
-                format!("{text:?} is not one of {}", allowed.join(", "))
-            }
-            (Some(Rule::Check(_, check)), Value::String(text)) => match check(text) {
-                Ok(()) => return true,
-                Err(message) => message,
-            },
-            _ => return true,
+        let Some((code, message, expected)) = field.rule.and_then(|rule| rule.violation(value)) else {
+            return true;
         };
-        let help = format!("`{}`: {}", field.name, field.doc.lines().next().unwrap_or_default());
-        self.findings.error(Code::OutOfRange, self.path.clone(), message, help);
+        let near = match (field.rule, value) {
+            (Some(Rule::OneOf(allowed)), Value::String(text)) => {
+                suggest::suggest(&text.to_lowercase(), allowed.iter().copied())
+            }
+            _ => None,
+        };
+        let near = near.map_or_else(String::new, |near| format!("Did you mean `{near}`? "));
+        let help = format!("{near}Set `{}` to {expected}.", field.name);
+        self.findings.error(code, self.path.clone(), message, help);
         false
     }
 }
 
-/// The fields of all variants; one that several have is listed once.
+/// A block with these fields, as one would write it in a spec: the required fields, or else the first one.
+fn example(fields: &[Field], first: Option<&str>) -> String {
+    let required = |field: &&Field| field.required && field.default.is_none();
+    let shown: Vec<&Field> = fields.iter().filter(required).collect();
+    let shown = if shown.is_empty() { fields.iter().take(1).collect() } else { shown };
+    let values = shown.iter().enumerate().map(|(position, field)| {
+        let value = match (first.filter(|_| position == 0), field.rule) {
+            (Some(value), _) => value.to_owned(),
+            (None, Some(Rule::OneOf([value, ..]))) => (*value).to_owned(),
+            (None, Some(Rule::Range(low, _))) => low.to_string(),
+            _ => "…".to_owned(),
+        };
+        format!("{}: {value}", field.name)
+    });
+    format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // `ARN of …` stays.
+        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The advice for a value of another type than the field has.
+fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &Value) -> String {
+    let name = reader.shown();
+    match (shape, value) {
+        (Shape::Integer, _) => {
+            let text = match value {
+                Value::String(text) | Value::Number(text) => Some(text),
+                _ => None,
+            };
+            // `1e3` is a number, and `10` in quotes a string.
+            let number = text.and_then(|text| match field.unit {
+                Some(unit) => unit.convert(text),
+                None => text.trim().parse().ok(),
+            });
+            let exponent =
+                text.and_then(|text| text.parse::<f64>().ok()).filter(|value| value.fract() == 0.0);
+            let number =
+                number.map(|value| value.to_string()).or(exponent.map(|value| format!("{value:.0}")));
+            match (field.unit, number) {
+                (Some(unit), Some(number)) => {
+                    format!("Set `{name}` to a number of {}: {number}.", unit.plural())
+                }
+                (Some(unit), None) => format!("Set `{name}` to a number of {}.", unit.plural()),
+                (None, Some(number)) => format!("Set `{name}` to an integer: {number}."),
+                (None, None) => format!("Set `{name}` to an integer."),
+            }
+        }
+        (Shape::Bool, Value::String(text)) => match text.to_lowercase().as_str() {
+            "yes" | "on" | "true" | "y" | "enabled" => format!("Set `{name}` to true, without quotes."),
+            "no" | "off" | "false" | "n" | "disabled" => format!("Set `{name}` to false, without quotes."),
+            _ => format!("Set `{name}` to true or false."),
+        },
+        (Shape::Bool, _) => format!("Set `{name}` to true or false."),
+        (Shape::String, Value::Number(text)) => format!("Put the value in quotes: `{name}: \"{text}\"`."),
+        (Shape::String, Value::Bool(value)) => format!("Put the value in quotes: `{name}: \"{value}\"`."),
+        (Shape::String, Value::Null) => {
+            format!("Set `{name}` to \"\" for an empty string, or remove it.")
+        }
+        (Shape::String, Value::Map(_) | Value::List(_)) => match value.to_json() {
+            Some(json) if matches!(field.rule, Some(Rule::Check(..))) && json.to_string().len() <= 120 => {
+                format!("Write JSON in single quotes: `{name}: '{json}'`.")
+            }
+            _ => format!("Set `{name}` to one string."),
+        },
+        (Shape::Map(_), _) => format!("Write a map: `{name}: {{ KEY: value }}`."),
+        _ => format!("Set `{name}` to a string."),
+    }
+}
+
+/// The fields of all variants. A field that several variants have appears once.
 pub fn union(variants: &[Variant]) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
     for field in variants.iter().flat_map(|variant| &variant.fields) {
@@ -322,7 +476,7 @@ pub fn union(variants: &[Variant]) -> Vec<Field> {
     fields
 }
 
-/// Fills in the defaults of what was not given, at every depth.
+/// Fills in the defaults of fields that are not set, in nested blocks as well.
 pub fn fill_defaults(value: &Value, fields: &[Field]) -> Value {
     let Value::Map(entries) = value else { return value.clone() };
     let mut filled = entries.clone();
@@ -365,19 +519,20 @@ macro_rules! plain {
                 $shape
             }
 
-            fn read_plain(value: &Value, reader: &mut Reader) -> Option<Self> {
+            fn read_plain(value: &Value, field: &Field, reader: &mut Reader) -> Option<Self> {
                 let read = match value {
                     $pattern => $read,
                     _ => None,
                 };
                 if read.is_none() {
-                    reader.wrong_type($expected, value);
+                    let help = type_help(reader, field, &$shape, value);
+                    reader.wrong_type($expected, value, help);
                 }
                 read
             }
         }
 
-        /// A plain type by itself is structural.
+        /// A field of a plain type is structural.
         impl Input for $ty {
             const SCALAR: bool = false;
             const REQUIRED: bool = true;
@@ -391,48 +546,50 @@ macro_rules! plain {
                     reader.unknown_structure = true;
                     return None;
                 }
-                let read = Self::read_plain(value, reader)?;
+                let read = Self::read_plain(value, field, reader)?;
                 reader.obeys(field, value).then_some(read)
             }
         }
     };
 }
 
-/// A type without parts that are inputs of their own.
+/// A type that is not a block.
 pub trait Plain: Sized {
-    /// What it holds.
+    /// Type of the field.
     fn plain_shape() -> Shape;
     /// Reads a known value.
-    fn read_plain(value: &Value, reader: &mut Reader) -> Option<Self>;
+    fn read_plain(value: &Value, field: &Field, reader: &mut Reader) -> Option<Self>;
 }
 
-plain!(String, Shape::String, "a text", Value::String(text) => Some(text.clone()));
-plain!(i64, Shape::Integer, "a whole number", Value::Number(number) => number.parse().ok());
+plain!(String, Shape::String, "a string", Value::String(text) => Some(text.clone()));
+plain!(i64, Shape::Integer, "an integer", Value::Number(number) => number.parse().ok());
 plain!(bool, Shape::Bool, "`true` or `false`", Value::Bool(value) => Some(*value));
 
-/// A map whose values may each be known only later.
+/// A map whose values may be unknown one by one.
 impl Plain for BTreeMap<String, Scalar<String>> {
     fn plain_shape() -> Shape {
         Shape::Map(Box::new(Shape::String))
     }
 
-    fn read_plain(value: &Value, reader: &mut Reader) -> Option<Self> {
+    fn read_plain(value: &Value, field: &Field, reader: &mut Reader) -> Option<Self> {
         let Value::Map(entries) = value else {
-            reader.wrong_type("a map of texts", value);
+            let help = type_help(reader, field, &Self::plain_shape(), value);
+            reader.wrong_type("a map of strings", value, help);
             return None;
         };
         let mut read = BTreeMap::new();
         for (key, value) in entries {
             let scalar = match value {
-                Value::Unknown => Some(Scalar::Unknown),
-                Value::Reference(name) => Some(Scalar::Reference(name.clone())),
-                // Terraform drops null entries of a map nowhere; here null says "not this one".
+                Value::Unknown => Scalar::Unknown,
+                Value::Reference(name) => Scalar::Reference(name.clone()),
+                // Terraform keeps null entries of a map: an entry that is null is not set.
                 Value::Null => continue,
+                // An entry of a wrong type counts as unknown: checks of the other entries still run.
                 known => reader
-                    .inside(Step::Key(key.clone()), |reader| String::read_plain(known, reader))
-                    .map(Scalar::Known),
+                    .inside(Step::Key(key.clone()), |reader| String::read_plain(known, field, reader))
+                    .map_or(Scalar::Unknown, Scalar::Known),
             };
-            read.insert(key.clone(), scalar?);
+            read.insert(key.clone(), scalar);
         }
         Some(read)
     }
@@ -450,10 +607,11 @@ impl<T: Plain> Input for Scalar<T> {
         match value {
             Value::Unknown => Some(Self::Unknown),
             Value::Reference(name) => Some(Self::Reference(name.clone())),
-            known => {
-                let read = T::read_plain(known, reader)?;
-                reader.obeys(field, known).then_some(Self::Known(read))
-            }
+            // A value that is wrong counts as unknown: checks of the other inputs still run.
+            known => match T::read_plain(known, field, reader) {
+                Some(read) if reader.obeys(field, known) => Some(Self::Known(read)),
+                _ => Some(Self::Unknown),
+            },
         }
     }
 }
@@ -491,11 +649,12 @@ impl<T: Input> Input for Vec<T> {
                 return None;
             }
             other => {
-                reader.wrong_type("a list", other);
+                let help = format!("Write a list: `{}: […]`.", reader.name());
+                reader.wrong_type("a list", other, help);
                 return None;
             }
         };
-        // Every item is read before any of them counts, so that all findings come at once.
+        // All items are read before the first fault ends the list: their findings appear together.
         let read: Vec<Option<T>> = items
             .iter()
             .enumerate()

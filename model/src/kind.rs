@@ -1,4 +1,4 @@
-//! Kinds of AWS objects: which fields they have, which of them are immutable, what names them.
+//! Kinds of AWS objects: their fields, ids, ARNs and IAM permissions.
 
 use std::collections::BTreeMap;
 
@@ -6,45 +6,48 @@ use serde_json::Value as Json;
 
 use crate::expr::Place;
 
-/// A kind of AWS object, named as its `aws_…` resource is.
+/// A kind of AWS object, with the same name as its `aws_…` resource.
 #[derive(Debug)]
 pub struct Kind {
-    /// `lambda_function`
+    /// The name, e.g. `lambda_function`.
     pub name: &'static str,
-    /// For people: "Lambda function".
+    /// The name in messages, e.g. "Lambda function".
     pub title: &'static str,
-    /// The service whose endpoint and limits it uses: `lambda`.
+    /// The service whose endpoint and limits it uses, e.g. `lambda`.
     pub service: &'static str,
     /// Its fields.
     pub fields: &'static [KindField],
-    /// Its id, as a template over fields and place; `None` when AWS chooses the id.
+    /// The template of its id, over fields and place; `None` if AWS chooses the id.
     pub id: Option<&'static str>,
-    /// What it gives to others: name and template. Without a template it is known only once made.
+    /// The names and templates of its attributes. Without a template, an attribute is the field of the same
+    /// name, or is known only after the create call.
     pub attributes: &'static [(&'static str, Option<&'static str>)],
-    /// Whether it carries our tags, from its create call on.
+    /// True if it supports tags. The create call sets them.
     pub tags: bool,
-    /// Whether its create call fails when it exists (else it is looked for first).
+    /// True if the create call fails for an object that exists. Objects of other kinds are looked up before
+    /// the create call.
     pub exclusive: bool,
-    /// Whether it holds a user's data: never deleted full, never replaced, without `force_destroy`.
+    /// True if it holds the user's data. Without `force_destroy` it is never replaced, and never deleted
+    /// unless it is empty.
     pub data: bool,
-    /// Whether its name holds a hash of account and region: an empty one without tags that has
-    /// exactly this name counts as ours.
+    /// True if its name contains a hash of account and region. An empty object without tags that has exactly
+    /// this name belongs to the composite.
     pub hashed_name: bool,
-    /// What IAM must allow whoever makes, changes and deletes such objects.
+    /// The IAM permissions to create, change and delete such objects.
     pub access: &'static [Access],
 }
 
-/// Actions of IAM on what a template like that of the id names. Where one of its fields is not set, it does
-/// not apply: the right to use a key, without a key.
+/// IAM actions on a resource. They apply only if every field in the template of the resource is set. For
+/// example, the permission for a KMS key applies only if a key is set.
 #[derive(Debug)]
 pub struct Access {
-    /// The resource.
+    /// The template of the resource, like that of an id.
     pub resource: &'static str,
     /// The actions.
     pub actions: &'static [&'static str],
-    /// Whether only a composite that may delete what its objects hold needs them.
+    /// True if the actions only empty an object before its delete, which needs `force_destroy`.
     pub to_empty: bool,
-    /// Whether only a sweep needs them, which looks for objects that no state has.
+    /// True if only a sweep needs the actions, to find orphaned objects.
     pub to_sweep: bool,
 }
 
@@ -59,7 +62,7 @@ impl Access {
         Self { to_empty: true, ..self }
     }
 
-    /// The same, to find what no state has.
+    /// The same, to find orphaned objects.
     pub const fn to_sweep(self) -> Self {
         Self { to_sweep: true, ..self }
     }
@@ -70,40 +73,40 @@ impl Access {
 pub struct KindField {
     /// Its name, as in the `aws_…` resource.
     pub name: &'static str,
-    /// How it behaves.
+    /// How it changes.
     pub role: Role,
     /// How its value is compared and shown.
     pub form: Form,
-    /// Whether leaving it out means that it must not be set; else AWS's default stands.
+    /// True if the field must not be set when it is left out. Otherwise a missing field keeps the default of
+    /// AWS.
     pub optional: bool,
-    /// An attribute that a change of the field gives another value.
+    /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
 }
 
-/// How a field behaves.
+/// How a field changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Changed in place.
+    /// A change is made in place.
     Mutable,
     /// A change replaces the object.
     Immutable,
-    /// Immutable, and names an object that this one does not outlive: when that is replaced, this is
-    /// made again.
+    /// Immutable, and refers to the parent: if the parent is replaced, so is this object.
     Parent,
 }
 
 /// How the value of a field is compared and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it is.
+    /// As is.
     Plain,
-    /// A list without order.
+    /// A list whose order does not count.
     Set,
     /// An IAM policy document.
     Policy,
     /// A map whose values are shown as digests only.
     SecretMap,
-    /// How to make the object, such as the path of a file: neither compared nor shown.
+    /// Instructions for the create call, e.g. the path of a file: neither compared nor shown.
     Recipe,
 }
 
@@ -118,17 +121,17 @@ impl KindField {
         Self { role: Role::Immutable, ..self }
     }
 
-    /// The same, naming the parent.
+    /// The same, as the reference to the parent.
     pub const fn parent(self) -> Self {
         Self { role: Role::Parent, ..self }
     }
 
-    /// The same, not set when it is left out.
+    /// The same, optional.
     pub const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 
-    /// The same, giving an attribute another value.
+    /// The same, with an attribute that gets a new value when the field changes.
     pub const fn renews(self, attribute: &'static str) -> Self {
         Self { renews: Some(attribute), ..self }
     }
@@ -140,12 +143,12 @@ impl KindField {
 }
 
 impl Kind {
-    /// The field of that name.
+    /// The field with that name.
     pub fn field(&self, name: &str) -> Option<&KindField> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The id of an object with these settings, when it can be told beforehand.
+    /// The id of an object with these settings, if it is predictable.
     pub fn predict_id(
         &self,
         settings: &BTreeMap<String, Json>,
@@ -154,7 +157,7 @@ impl Kind {
         fill(self.id?, settings, place)
     }
 
-    /// An attribute of an object with these settings, when it can be told beforehand.
+    /// An attribute of an object with these settings, if it is predictable.
     pub fn predict(
         &self,
         attribute: &str,
@@ -164,13 +167,13 @@ impl Kind {
         let template = self.attributes.iter().find(|(name, _)| *name == attribute)?.1;
         match template {
             Some(template) => fill(template, settings, place),
-            // A field of the same name gives itself.
+            // The attribute is the field of the same name.
             None => settings.get(attribute).and_then(Json::as_str).map(ToOwned::to_owned),
         }
     }
 }
 
-/// Fills `{field}`, `{account}`, `{region}` and `{partition}`.
+/// Fills in `{field}`, `{account}`, `{region}` and `{partition}`; `None` if a value is missing.
 pub(crate) fn fill(
     template: &str,
     settings: &BTreeMap<String, Json>,
@@ -210,7 +213,7 @@ mod tests {
                     let name = part.split_once('}').expect("a closed brace").0;
                     let known =
                         ["account", "region", "partition"].contains(&name) || kind.field(name).is_some();
-                    assert!(known, "{}: {template} names {name}", kind.name);
+                    assert!(known, "{}: {template} refers to {name}", kind.name);
                 }
             }
         }

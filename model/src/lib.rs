@@ -1,10 +1,9 @@
-//! What a Tandem composite is.
+//! The definitions of Tandem composites.
 //!
-//! A composite is defined once, as a pure function from typed inputs to a graph of AWS objects;
-//! everything else reads that definition. This crate does no input or output: it knows neither a
-//! file system nor a network.
+//! A composite is defined once, as a pure function from typed inputs to a graph of AWS objects. Everything
+//! else reads that definition. This crate does no I/O: it uses neither the file system nor the network.
 
-// The derive names this crate, in here as well.
+// The derive macro refers to `::tandem_model`, also in this crate.
 extern crate self as tandem_model;
 
 pub mod access;
@@ -26,4 +25,6 @@ pub mod ownership;
 pub mod policy;
 pub mod scalar;
 pub mod schedule;
+pub mod suggest;
+pub mod unit;
 pub mod value;

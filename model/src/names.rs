@@ -1,66 +1,75 @@
-//! Names of objects: deterministic from project, name and role, so that a lost state finds again
-//! what it made.
+//! Names of objects. They follow from project, name and role, so objects are found again after their state is
+//! lost.
 
 use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::expr::{Expr, Place};
+use crate::input::Rule;
 use crate::ownership::Owner;
 use sha2::{Digest, Sha256};
 
-/// The longest name of a composite: with the project and a role it still reads well in AWS.
+/// The maximum length of the name of a composite: with the project and a role it is still readable in AWS.
 pub const MAX_NAME: usize = 64;
 
-/// Room for the longest name of a region: `ap-northeast-1`, `eusc-de-east-1`, and two more.
+/// The space for a region, in characters: `ap-northeast-1` and `eusc-de-east-1` have 14, and two are spare.
 const LONGEST_REGION: usize = 16;
 
-/// What shortening leaves of a name at the least: of that of a role in IAM, before its hash.
+/// The minimum number of characters that [`shorten`] keeps: those of an IAM role, before its hash.
 const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - HASH;
 
-/// The length of a hash in hexadecimal digits.
+/// The length of a hash, in hexadecimal digits.
 const HASH: usize = 8;
 
-/// How long a shortened name is at the least: hyphens at the end of what is kept, two at the most, go.
+/// The minimum length of a shortened name: [`shorten`] removes up to two hyphens at the end of the kept part.
 const SHORTEST_CUT: usize = LEAST_KEPT - 2 + 1 + HASH;
 
-/// Checks the name of a composite or project: lower case, digits and single hyphens.
+impl Rule {
+    /// The name of a composite or project.
+    pub const NAME: Self = Self::Check(
+        "a name of lower-case letters, digits and single hyphens, e.g. `order-intake`",
+        check_name,
+    );
+}
+
+/// Checks the name of a composite or project: lower-case letters, digits and single hyphens.
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(format!(
-            "{name:?} is {} characters long, it may be 1 to {MAX_NAME}",
+            "{name:?} is {} characters long, but must have 1 to {MAX_NAME}",
             name.chars().count()
         ));
     }
     let bad = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-'));
     if let Some(bad) = bad {
-        return Err(format!("{name:?} holds {bad:?}; lower-case letters, digits and hyphens are allowed"));
+        return Err(format!("{name:?} contains {bad:?}; use lower-case letters, digits and hyphens"));
     }
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.ends_with('-') || name.contains("--") {
         return Err(format!(
-            "{name:?} must start with a letter, not end with a hyphen, and not hold two in a row"
+            "{name:?} must start with a letter, not end with a hyphen, and not contain two hyphens in a row"
         ));
     }
     Ok(())
 }
 
-/// The name of an object that is unique in its region.
+/// The name of an object that must be unique in its region.
 pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
     regional_text(context, name, role, limit).map_or(Expr::Unknown, Expr::from)
 }
 
-/// The same as a text, when the project is known.
+/// The same as a string, if the project is known.
 pub fn regional_text(context: &Context, name: &str, role: &str, limit: usize) -> Option<String> {
     context.project.as_ref().map(|project| shorten(&join(project, name, &[role]), limit))
 }
 
-/// The name of an object that is unique in its account (IAM): it says the region too.
+/// The name of an object that must be unique in its account (IAM). It ends with the region.
 pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
     let own = shorten(&join(project, name, &[role]), limit - 2 - LONGEST_REGION);
     Expr::concat([format!("{own}--").into(), Expr::Place(Place::Region)])
 }
 
-/// The name of a bucket, unique in the world: a hash of account and region keeps it apart.
+/// The name of a bucket, which must be unique in all of AWS. It ends with a hash of account and region.
 pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
     let place = Expr::concat([Expr::Place(Place::Account), "/".into(), Expr::Place(Place::Region)]);
@@ -69,19 +78,21 @@ pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
 }
 
-/// What the names of all objects of a project begin with, and those of some others, too: of a long
-/// project only as much as shortening leaves.
+/// The prefix of the names of all objects of a project. Of a long project it contains only the part that
+/// [`shorten`] always keeps, so objects of other projects may have the same prefix.
 pub fn prefix(project: &str) -> String {
     format!("{project}-").chars().take(LEAST_KEPT).collect()
 }
 
-/// The role of an object among those that inputs name, from its name: what follows that of the composite.
+/// The role of an object that inputs name: the part of its name after the name of the composite.
+///
+/// `None` for the name of another composite, and for a shortened name, which contains no role.
 pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
-    // The names of queues that keep the order end so.
+    // Names of FIFO queues end with `.fifo`.
     let name = name.strip_suffix(".fifo").unwrap_or(name);
-    // What is unique in its account says the region.
+    // Names that are unique in an account end with the region.
     let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
-    // A shortened name ends in a hash, and does not say any more what it is of.
+    // A shortened name ends with a hash instead of the role.
     let last = name.rsplit('-').next().unwrap_or_default();
     let hashed = last.len() == HASH && last.bytes().all(|byte| byte.is_ascii_hexdigit());
     if hashed && name.len() >= SHORTEST_CUT {
@@ -91,18 +102,18 @@ pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
     if rest.is_empty() { Some("main".to_owned()) } else { rest.strip_prefix("--").map(slug) }
 }
 
-/// The name of an object that is unique in its region, of a composite that exists: what inputs name it by follows
-/// in parts.
+/// The name of an object that is unique in its region, of an existing composite. `parts` come from the inputs
+/// that name the object.
 pub fn of(owner: &Owner, parts: &[&str], limit: usize) -> String {
     shorten(&join(&owner.project, &owner.name, parts), limit)
 }
 
-/// Roles of which each is given once: where two would be the same, the later is numbered.
+/// Unique roles: if a role is taken, the next one with the same name gets a number.
 #[derive(Debug, Default)]
 pub struct Roles(BTreeSet<String>);
 
 impl Roles {
-    /// The role that a text makes.
+    /// Returns a unique role for a string.
     pub fn unique(&mut self, text: &str) -> String {
         let role = role(text);
         let mut numbered = role.clone();
@@ -115,19 +126,19 @@ impl Roles {
     }
 }
 
-/// What names of folders begin with.
+/// The prefix of the names of all ECR repositories of a project.
 pub fn folder(project: &str) -> String {
     format!("{project}/")
 }
 
-/// What follows the name is set off by two hyphens, which no name holds: the dead letters of `x` are
-/// not taken for a composite `x-dead-letters`.
+/// Joins project, name and parts. Two hyphens separate the parts, since no name contains two: a part
+/// `dead-letters` of `x` has another name than a composite `x-dead-letters`.
 fn join(project: &str, name: &str, rest: &[&str]) -> String {
     let rest = rest.iter().filter(|part| !part.is_empty()).map(|part| format!("--{part}"));
     format!("{project}-{name}{}", rest.collect::<String>())
 }
 
-/// Cuts a name to a limit, with a hash of the whole in place of what is cut.
+/// Cuts a name to a limit. A hash of the whole name replaces the part that is cut.
 pub fn shorten(name: &str, limit: usize) -> String {
     if name.len() <= limit {
         return name.to_owned();
@@ -137,12 +148,12 @@ pub fn shorten(name: &str, limit: usize) -> String {
     format!("{}-{hash}", kept.trim_end_matches('-'))
 }
 
-/// Eight hexadecimal digits of a text.
+/// The first eight hexadecimal digits of the SHA-256 of a string.
 pub fn hash(text: &str) -> String {
     hex::encode(&Sha256::digest(text)[..4])
 }
 
-/// A text as part of a key or id: lower case, digits and underscores.
+/// Converts a string to a part of a key or id: lower-case letters, digits and underscores.
 pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     for c in text.chars() {
@@ -155,25 +166,24 @@ pub fn slug(text: &str) -> String {
     slug.trim_end_matches('_').to_owned()
 }
 
-/// Whether a name or ARN is of a queue or topic that keeps an order.
+/// Returns true for the name or ARN of a FIFO queue or FIFO topic.
 pub fn keeps_order(name: &str) -> bool {
     name.strip_suffix(".fifo").is_some()
 }
 
-/// What names the source of an event source mapping, from its ARN: the name of a queue, a stream, or the table
-/// that a stream is of.
+/// The name of an event source, from its ARN: that of a queue, of a stream, or of the table of a stream.
 pub fn source(arn: &str) -> &str {
-    // The ARN of a table's stream ends in a time, with colons.
+    // The ARN of the stream of a table ends with a time, which contains colons.
     let rest = arn.splitn(6, ':').nth(5).unwrap_or(arn);
     rest.split('/').nth(1).unwrap_or(rest)
 }
 
-/// What the roles of a function's triggers begin with, by the role of the function.
+/// The prefix of the roles of the triggers of a function.
 pub fn trigger_role(function: &str) -> String {
     if function == "function" { "on".to_owned() } else { format!("{function}_on") }
 }
 
-/// The role of an object in its graph, from a text that says what it is for.
+/// The role of an object in its graph, from a string that describes its purpose.
 pub fn role(text: &str) -> String {
     shorten(&slug(text), 48).replace('-', "_")
 }
@@ -202,14 +212,14 @@ mod tests {
     #[test]
     fn every_name_begins_with_the_prefix_of_its_project() {
         let text = |expr: Expr| match expr {
-            Expr::Literal(text) => text.as_str().expect("a text").to_owned(),
+            Expr::Literal(text) => text.as_str().expect("a string").to_owned(),
             Expr::Concat(parts) => match &parts[0] {
-                Expr::Literal(text) => text.as_str().expect("a text").to_owned(),
+                Expr::Literal(text) => text.as_str().expect("a string").to_owned(),
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),
         };
-        // Projects of every length, with a hyphen at every place.
+        // Projects of every length, with a hyphen at every position.
         for length in 1..=MAX_NAME {
             for hyphen in 1..length {
                 let mut project = "p".repeat(length);

@@ -1,36 +1,36 @@
-//! Whose an object is: tags that every object carries from its create call on.
+//! The ownership of objects: tags that every create call sets.
 
 use std::fmt;
 
-/// The tag that says which composite an object belongs to.
+/// The tag with the composite that an object belongs to, e.g. `shop/eu-central-1/bucket/inbox`.
 pub const OWNER: &str = "tandem:owner";
-/// The tag that says which state an object belongs to: a random text, also in the state.
+/// The tag with the state that an object belongs to: a random string, which the state contains as well.
 pub const INSTANCE: &str = "tandem:instance";
-/// The tag of the anchor: `complete` with a digest of which objects that are, or `creating` with the end
-/// of the lease.
+/// The tag of the anchor with the status of the composite. `complete` has a digest of the keys of its
+/// objects, `creating` has the end of the lease.
 pub const STATUS: &str = "tandem:status";
 
-/// Whether a tag is not the user's to set.
+/// Returns true for a tag that users must not set.
 pub fn is_reserved(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key.starts_with("tandem:") || key.starts_with("aws:")
 }
 
-/// Which composite an object belongs to.
+/// The composite that an object belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The project.
     pub project: String,
     /// The region.
     pub region: String,
-    /// The type of composite: `event_function`.
+    /// The type of the composite, e.g. `event_function`.
     pub composite: String,
     /// Its name.
     pub name: String,
 }
 
 impl Owner {
-    /// Reads the value of the tag; `None` for one that nothing of ours carries.
+    /// Parses the value of the tag; `None` for a value that Tandem does not write.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
         let [project, region, composite, name] = parts[..] else { return None };

@@ -1,5 +1,4 @@
-//! Least-privilege policies, derived from edges: what an object does to another says which actions
-//! it needs, here and nowhere else.
+//! Least-privilege policies, derived from edges. This is the only place with the IAM actions of an edge.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +6,10 @@ use serde_json::{Value as Json, json};
 
 use crate::expr::{Expr, Place};
 
-/// An edge from a role to something that it uses.
+/// An edge from a role to a resource that it uses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grant {
-    /// Writes to a log group (its ARN). Never creates it: a late write would bring it back.
+    /// Writes to a log group (its ARN). It cannot create the group: a late write would create it again.
     WriteLogs(Expr),
     /// Sends to a queue (its ARN).
     SendMessages(Expr),
@@ -30,19 +29,19 @@ pub enum Grant {
     WriteItems(Expr),
     /// Starts executions of a state machine (its ARN).
     StartExecution(Expr),
-    /// Watches executions (the ARN of a state machine's executions, without their names) and ends them.
+    /// Watches and stops executions (the ARN of the executions of a state machine, without their names).
     WatchExecutions(Expr),
-    /// Watches tasks of a cluster (its ARN) and ends them.
+    /// Watches and stops tasks of a cluster (its ARN).
     WatchTasks(Expr),
-    /// Has Step Functions hear of the ends of tasks.
+    /// Receives an event when a task ends, through the EventBridge rule of Step Functions.
     TaskEvents,
-    /// Has its logs delivered: what that takes has no resource.
+    /// Delivers its logs. These actions have no resource-level permissions.
     DeliverLogs,
-    /// Traces with X-Ray: what that takes has no resource.
+    /// Traces with X-Ray. These actions have no resource-level permissions.
     Trace,
     /// Invokes a function (its ARN).
     InvokeFunction(Expr),
-    /// Reads what a key (its ARN) encrypted, and encrypts with it.
+    /// Encrypts and decrypts with a KMS key (its ARN).
     UseKey(Expr),
     /// Reads objects (the ARN of a bucket, and a prefix of keys).
     ReadObjects(Expr, String),
@@ -50,11 +49,11 @@ pub enum Grant {
     WriteObjects(Expr, String),
     /// Writes, tags and deletes objects (the ARN of a bucket, and a prefix of keys).
     ChangeObjects(Expr, String),
-    /// Calls an action for which there is no resource to name.
+    /// Calls an action that has no resource-level permissions.
     Call(&'static str),
     /// Pulls images of a repository (its ARN).
     PullImages(Expr),
-    /// Logs in to ECR: the token is the account's, so there is no resource to name.
+    /// Logs in to ECR. The token is for the whole account, so there is no resource.
     LogInToRegistry,
     /// Reads secrets of Secrets Manager (their ARNs).
     ReadSecrets(Vec<Expr>),
@@ -62,11 +61,11 @@ pub enum Grant {
     ReadParameters(Vec<Expr>),
     /// Starts tasks of a family (the ARN of its task definition without revision) on a cluster (its ARN).
     RunTask(Expr, Expr),
-    /// Gives these roles (a list of their ARNs) to the tasks that it starts.
+    /// Passes these roles (a list of their ARNs) to the tasks that it starts.
     PassTaskRoles(Expr),
 }
 
-/// Actions for which IAM has no resource-level permission, so that `*` is right.
+/// Actions without resource-level permissions, so that `*` is the right resource.
 pub const WITHOUT_RESOURCE: &[&str] = &[
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
@@ -77,7 +76,7 @@ pub const WITHOUT_RESOURCE: &[&str] = &[
     "xray:PutTraceSegments",
 ];
 
-/// Those of them that a function may be given.
+/// The actions of these that a function can use.
 pub const CALLS: &[&str] = &[
     "rekognition:DetectFaces",
     "rekognition:DetectLabels",
@@ -91,7 +90,7 @@ impl Grant {
             Self::WriteLogs(group) => (
                 "WriteLogs",
                 &["logs:CreateLogStream", "logs:PutLogEvents"],
-                // The stream is made in the group, and the events are put into the stream.
+                // The first action needs the ARN of the group, the second one that of a stream.
                 Expr::list([group.clone(), Expr::concat([group.clone(), ":*".into()])]),
             ),
             Self::SendMessages(queue) => ("SendMessages", &["sqs:SendMessage"], queue.clone()),
@@ -145,7 +144,8 @@ impl Grant {
             Self::WatchExecutions(executions) => (
                 "WatchExecutions",
                 &["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
-                // Those of a map are below its label, or its name.
+                // In the ARN of an execution of a map, the label or the name of the map follows the state
+                // machine after a slash.
                 Expr::list([":*", "/*"].map(|all| Expr::concat([executions.clone(), all.into()]))),
             ),
             Self::WatchTasks(_) => {
@@ -186,7 +186,7 @@ impl Grant {
             Self::UseKey(key) => ("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone()),
             Self::ReadObjects(bucket, prefix) => (
                 "ReadObjects",
-                // A copy takes the tags along.
+                // A copy needs the tags, too.
                 &["s3:GetObject", "s3:GetObjectTagging"],
                 objects(bucket, prefix),
             ),
@@ -241,8 +241,8 @@ fn objects(bucket: &Expr, prefix: &str) -> Expr {
     Expr::concat([bucket.clone(), format!("/{prefix}*").into()])
 }
 
-/// The policy of a role with these edges. What differs in the resource alone is one statement, since AWS bounds
-/// the length of policies; other grants of one kind get numbered statements.
+/// The policy of a role with these edges. Grants that differ only in the resource share a statement, since
+/// AWS limits the length of policies. Other grants of the same kind get numbered statements.
 pub fn identity(grants: &[Grant]) -> Expr {
     let mut statements: Vec<BTreeMap<String, Expr>> = Vec::new();
     let mut sids: Vec<Expr> = Vec::new();
@@ -272,7 +272,8 @@ pub fn identity(grants: &[Grant]) -> Expr {
     document(statements.into_iter().map(Expr::Map).collect())
 }
 
-/// The items of a list, or the only one; `None` when that is told by an expression as a whole.
+/// The items of a list, or a single value as the only item; `None` for an expression that becomes a list
+/// later.
 fn items(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::List(items) => Some(items.clone()),
@@ -281,13 +282,13 @@ fn items(expr: &Expr) -> Option<Vec<Expr>> {
     }
 }
 
-/// The only item as it is, as AWS writes it; several as a list.
+/// A single item as is, as AWS writes it; several items as a list.
 fn one_or_list(mut items: Vec<Expr>) -> Expr {
     if items.len() == 1 { items.swap_remove(0) } else { Expr::List(items) }
 }
 
-/// The policy that lets a service take a role, for work of this account only where the service
-/// says for whom it works.
+/// The trust policy that lets a service assume a role. With `source_account` only for requests of this
+/// account, if the service sends `aws:SourceAccount`.
 pub fn trust(service: &str, source_account: bool) -> Expr {
     trust_of(&[service], source_account)
 }
@@ -310,26 +311,26 @@ pub fn trust_of(services: &[&str], source_account: bool) -> Expr {
     document(vec![Expr::map(statement)])
 }
 
-/// The policy of a bucket that refuses everything not sent over TLS.
+/// The policy of a bucket that denies every request without TLS.
 pub fn tls_only(resources: Vec<Expr>) -> Expr {
     document(vec![deny_insecure_transport("s3:*", resources)])
 }
 
-/// For what a service may send.
+/// The sources for which a service may send.
 #[derive(Clone, Debug)]
 pub enum On {
-    /// For this source (its ARN).
+    /// This source (its ARN).
     Source(Expr),
-    /// For everything of this account.
+    /// Every source in this account.
     Account,
 }
 
-/// The policy of a queue (`sqs`) or a topic (`sns`): what services may send to it, and nothing that is not
-/// sent over TLS.
+/// The policy of a queue (`sqs`) or a topic (`sns`). It allows the given services to send, and denies every
+/// request without TLS.
 pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr {
     let action = if service == "sqs" { "sqs:SendMessage" } else { "sns:Publish" };
     let mut statements: Vec<Expr> = Vec::new();
-    // One statement for each service: AWS takes ten conditions.
+    // One statement for each service: AWS allows ten conditions in a policy.
     let mut groups: Vec<(&str, Option<Vec<Expr>>)> = Vec::new();
     for (sender, on) in senders {
         match (on, groups.iter_mut().find(|(known, sources)| known == sender && sources.is_some())) {
@@ -342,7 +343,8 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
         let number = if index == 0 { String::new() } else { (index + 1).to_string() };
         let condition = match sources {
             Some(sources) => Some(("ArnEquals", Expr::map([("aws:SourceArn", one_or_list(sources))]))),
-            // EventBridge tells a topic neither account nor rule: under a condition nothing of it would come.
+            // EventBridge sends neither account nor rule to a topic: a condition would deny all of its
+            // requests.
             None if (service, sender) == ("sns", "events.amazonaws.com") => None,
             None => Some(("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))]))),
         };
@@ -356,7 +358,7 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
         statement.extend(condition.map(|condition| ("Condition".to_owned(), Expr::map([condition]))));
         statements.push(Expr::Map(statement));
     }
-    // SNS takes no wildcard for actions.
+    // SNS rejects a wildcard in actions.
     let refused = if service == "sqs" { "sqs:*" } else { action };
     statements.push(deny_insecure_transport(refused, vec![receiver.clone()]));
     document(statements)

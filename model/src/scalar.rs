@@ -1,4 +1,4 @@
-//! Scalar inputs: values that land in a field, and may be known only later.
+//! Scalar inputs: values that go into a field, and may be known only at apply.
 
 /// A value that is known, not yet known, or a variable of a generated module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Scalar<T> {
 }
 
 impl<T> Scalar<T> {
-    /// The value, when it is known.
+    /// The value, if it is known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -20,7 +20,7 @@ impl<T> Scalar<T> {
         }
     }
 
-    /// Whether these are surely the same value; two unknown ones are not.
+    /// Returns true if both are certainly the same value. Two unknown values are not.
     pub fn surely_equals(&self, other: &Self) -> bool
     where
         T: PartialEq,

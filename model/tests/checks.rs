@@ -1,4 +1,4 @@
-//! What is wrong with inputs is said at its place, before anything is made.
+//! Invalid inputs are reported with their code and path, before any object is created.
 
 use serde_json::{Value as Json, json};
 use tandem_model::composite::Definition;
@@ -117,7 +117,7 @@ fn steps_of_workflows_are_checked() {
         ),
         (json!([step("a", many(3000)), step("b", json!({ "within": "a" }))]), vec![]),
         (
-            // Either b or c, and d only when one fails.
+            // The shortest path is i and then b or c: d runs only if one of them fails.
             json!([
                 step("a", many(2500)),
                 step(
@@ -182,7 +182,7 @@ fn steps_are_not_nested_without_an_end() {
         }
         map
     };
-    // As deep as this, the checks would take a minute, and run out of stack.
+    // At this depth, checks without a limit take a minute and overflow the stack.
     let mut steps: Vec<Json> = (0..2000).map(map).collect();
     steps.push(json!({ "name": "last", "within": "m1999", "wait": 1 }));
     let found = found("workflow", &json!({ "name": "w", "step": steps }));
@@ -225,7 +225,7 @@ fn triggers_are_checked() {
         (json!([{ "event_pattern": "[1]" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
         (json!([{ "bucket": "b-1", "suffix": "*.png" }]), vec![(Code::OutOfRange, "on[0].suffix")]),
         (json!([{ "bucket": "No Such Bucket!" }]), vec![(Code::OutOfRange, "on[0].bucket")]),
-        // Names that would be one: of the topic, and of the first rule.
+        // The roles of these two triggers would have the same name.
         (
             json!([
                 { "topic": "arn:aws:sns:eu-central-1:123456789012:event" },

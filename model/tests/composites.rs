@@ -1,4 +1,4 @@
-//! What must hold for every composite: generic, and so without a line per composite.
+//! Properties of every composite. The tests are generic: a new composite needs no line here.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,14 @@ fn context() -> Context {
     }
 }
 
-/// The graph with every object whose name follows from the composite's.
+/// The graph of the composite's seed, which has every object with a predictable name.
 fn graph(definition: &Definition, name: &str) -> Graph {
     let expansion = definition.expand_seed(name, &context());
     assert_eq!(expansion.findings, Findings::default());
     expansion.graph.expect("a graph")
 }
 
-/// The expression with a name in the place of what a seed leaves open, such as somebody else's bucket.
+/// The expression with the string `given` for values that a seed leaves unknown, e.g. an existing bucket.
 fn given(expr: &Expr) -> Expr {
     let all = |parts: &[Expr]| parts.iter().map(given).collect();
     match expr {
@@ -65,7 +65,7 @@ fn objects_stand_after_what_they_need() {
             for need in object.needs() {
                 assert!(
                     before.contains(&need),
-                    "{}: {} stands before {need}",
+                    "{}: {} is before {need}, which it needs",
                     definition.type_name,
                     object.key
                 );
@@ -84,7 +84,7 @@ fn outputs_are_declared_and_set() {
         let inputs: BTreeSet<&str> = (definition.fields)().iter().map(|field| field.name).collect();
         assert!(
             declared.is_disjoint(&inputs),
-            "{}: an input and an output share a name",
+            "{}: an input and an output have the same name",
             definition.type_name
         );
     }
@@ -96,7 +96,8 @@ fn every_statement_names_exact_actions_and_resources() {
         let graph = graph(definition, "it");
         let scope = Predict(&graph, context());
         for (key, policy) in graph.policies() {
-            let policy = given(policy).evaluate(&scope).unwrap_or_else(|| panic!("{key} is not known"));
+            let policy =
+                given(policy).evaluate(&scope).unwrap_or_else(|| panic!("{key} has an unknown part"));
             for statement in policy["Statement"].as_array().expect("statements") {
                 if statement["Effect"] == "Deny" {
                     continue;
@@ -149,7 +150,11 @@ fn names_stay_within_awss_limits() {
 fn every_input_is_documented_and_every_default_obeys_its_own_rule() {
     fn walk(fields: &[Field], at: &str) {
         for field in fields {
-            assert!(field.doc.ends_with('.'), "{at}{}: a sentence documents an input", field.name);
+            assert!(
+                field.doc.ends_with('.'),
+                "{at}{}: the documentation does not end with a period",
+                field.name
+            );
             match &field.shape {
                 Shape::Block(Body::Fields(fields)) | Shape::Blocks(Body::Fields(fields)) => {
                     walk(fields, field.name);
@@ -163,7 +168,7 @@ fn every_input_is_documented_and_every_default_obeys_its_own_rule() {
     }
     for definition in composites::ALL {
         walk(&(definition.fields)(), definition.type_name);
-        // The seed takes every default that is not given.
+        // The seed uses every default.
         graph(definition, "it");
     }
 }

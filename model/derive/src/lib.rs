@@ -1,18 +1,20 @@
-//! `#[derive(Inputs)]`: one struct is the authority for what a block may hold.
+//! `#[derive(Inputs)]`: a struct defines the inputs of a block.
 //!
-//! On a struct, each field becomes an input: its doc comment is the documentation, its type says
-//! whether it is scalar (`Scalar<…>`) or structural (anything else), and `#[input(…)]` adds
-//! - `default = LITERAL`: the value when none is given,
+//! On a struct, each field becomes an input. Its doc comment is the documentation. An input of type
+//! `Scalar<…>` is scalar, any other is structural. `#[input(…)]` adds:
+//!
+//! - `default = LITERAL`: the value of an input that is not set,
 //! - `rule = EXPRESSION`: a `tandem_model::input::Rule`,
-//! - `replaces = "reason"`: a change makes a new composite,
+//! - `unit = EXPRESSION`: a `tandem_model::input::Unit`, the unit of a number,
+//! - `replaces = "reason"`: a change replaces the composite,
 //! - `sensitive`, `write_only`: Terraform's flags,
 //! - `source = EXPRESSION`: a `tandem_model::input::Source`, where facts about the value come from,
 //! - `refers = EXPRESSION`: a `tandem_model::input::Reference`, the output of another composite that
 //!   this input takes,
 //! - `flatten`: the fields of another struct, in place.
 //!
-//! On an enum of one-field variants, each variant's struct is one shape of the same block; the
-//! first field of each is what tells the shapes apart.
+//! On an enum of one-field variants, the struct of each variant is one shape of the same block. The
+//! first field of each struct identifies the shape.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -30,7 +32,7 @@ fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
     match &input.data {
         Data::Struct(data) => expand_struct(input, &data.fields),
         Data::Enum(data) => expand_enum(input, data),
-        Data::Union(_) => Err(syn::Error::new_spanned(input, "inputs are a struct or an enum")),
+        Data::Union(_) => Err(syn::Error::new_spanned(input, "only a struct or an enum can have inputs")),
     }
 }
 
@@ -38,6 +40,7 @@ fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
 struct Options {
     default: Option<Expr>,
     rule: Option<Expr>,
+    unit: Option<Expr>,
     replaces: Option<Expr>,
     source: Option<Expr>,
     refers: Option<Expr>,
@@ -54,6 +57,7 @@ fn options(field: &Field) -> syn::Result<Options> {
             match name.as_str() {
                 "default" => options.default = Some(meta.value()?.parse()?),
                 "rule" => options.rule = Some(meta.value()?.parse()?),
+                "unit" => options.unit = Some(meta.value()?.parse()?),
                 "replaces" => options.replaces = Some(meta.value()?.parse()?),
                 "source" => options.source = Some(meta.value()?.parse()?),
                 "refers" => options.refers = Some(meta.value()?.parse()?),
@@ -104,7 +108,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
         if doc.is_empty() {
             return Err(syn::Error::new_spanned(
                 field,
-                "an input needs a doc comment: it is its documentation",
+                "an input needs a doc comment, which becomes its documentation",
             ));
         }
         let text = name.to_string();
@@ -112,7 +116,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
         let (default, rule) = (option_tokens(options.default.as_ref()), option_tokens(options.rule.as_ref()));
         let (replaces, source) =
             (option_tokens(options.replaces.as_ref()), option_tokens(options.source.as_ref()));
-        let refers = option_tokens(options.refers.as_ref());
+        let (refers, unit) = (option_tokens(options.refers.as_ref()), option_tokens(options.unit.as_ref()));
         let (sensitive, write_only) = (options.sensitive, options.write_only);
         declared.push(quote! {
             fields.push(::tandem_model::input::Field {
@@ -123,6 +127,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
                 required: <#ty as ::tandem_model::input::Input>::REQUIRED,
                 default: #default,
                 rule: #rule,
+                unit: #unit,
                 replaces: #replaces,
                 source: #source,
                 refers: #refers,
@@ -178,7 +183,10 @@ fn expand_enum(input: &DeriveInput, data: &syn::DataEnum) -> syn::Result<Tokens>
     let mut arms = Vec::new();
     for (index, variant) in data.variants.iter().enumerate() {
         let Fields::Unnamed(fields) = &variant.fields else {
-            return Err(syn::Error::new_spanned(variant, "a shape is a variant with one struct of inputs"));
+            return Err(syn::Error::new_spanned(
+                variant,
+                "a variant needs exactly one field: a struct of inputs",
+            ));
         };
         let ty = &fields.unnamed.first().expect("a field").ty;
         let name = &variant.ident;

@@ -1,14 +1,14 @@
-//! Environment variables: names that are reserved or not allowed, sizes, and what looks like a secret.
+//! Environment variables: reserved and invalid names, size limits, and names that look like secrets.
 
 use std::collections::BTreeMap;
 
 use crate::finding::{Code, Findings, Path, Step};
 use crate::scalar::Scalar;
 
-/// Environment variables as an input holds them.
+/// The type of an input for environment variables.
 pub type Variables = Scalar<BTreeMap<String, Scalar<String>>>;
 
-/// Variables that Lambda sets itself, and refuses.
+/// Variables that Lambda sets itself and rejects.
 const RESERVED: &[&str] = &[
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -30,7 +30,7 @@ const RESERVED: &[&str] = &[
     "LAMBDA_RUNTIME_DIR",
 ];
 
-/// Checks the environment of a function, beside what is set for it.
+/// Checks the environment of a function. `set_here` names the variables that the composite sets.
 pub fn check_function(
     environment: Option<&Variables>,
     set_here: &[&str],
@@ -47,28 +47,28 @@ pub fn check_function(
             findings.error(
                 Code::Environment,
                 at,
-                format!("Lambda sets `{name}` itself and refuses to have it set"),
-                "Remove it; the function sees Lambda's value.",
+                format!("Lambda sets `{name}` itself and rejects another value"),
+                "Remove it: the function gets the value of Lambda.",
             );
         } else if set_here.contains(&name.as_str()) {
             findings.error(
                 Code::Environment,
                 at,
-                format!("`{name}` tells the function what it starts and uses, and is set by that"),
-                "Remove it, and name what the function uses in `launches`, `reads`, `writes`, `sends_to` or `invokes`.",
+                format!("`{name}` is reserved for the tasks and resources that the function uses"),
+                "Remove it, and set `launches`, `reads`, `writes`, `sends_to` or `invokes`.",
             );
         } else if !letters || name.len() < 2 {
             findings.error(
                 Code::Environment,
                 at,
-                format!("{name:?} is not a name that Lambda takes for a variable"),
+                format!("{name:?} is not a valid name of a Lambda environment variable"),
                 "Use at least two letters, digits and underscores, beginning with a letter.",
             );
         } else {
             warn_of_secret(
                 name,
                 at,
-                "Put the ARN of a Secrets Manager secret or parameter here, and read it in the handler.",
+                "Set the variable to the ARN of a secret or parameter, and read the value in the handler.",
                 findings,
             );
         }
@@ -78,13 +78,14 @@ pub fn check_function(
         findings.error(
             Code::Environment,
             at.clone(),
-            format!("the variables take {size} bytes, and Lambda allows 4096"),
-            "Put large values into a parameter or an object, and name it here.",
+            format!("the environment variables have {size} bytes, but Lambda allows at most 4096"),
+            "Move large values to a Systems Manager parameter or an S3 object, and set its name here.",
         );
     }
 }
 
-/// Checks the environment of a container, beside its secrets and what is set for it.
+/// Checks the environment of a container against its secrets and the variables that the composite sets
+/// (`set_here`).
 pub fn check_container(
     environment: Option<&Variables>,
     secrets: Option<&Variables>,
@@ -100,17 +101,22 @@ pub fn check_container(
                 Code::Environment,
                 at,
                 format!("`{name}` is in `environment` as well as in `secrets`"),
-                "Keep one of the two: ECS refuses a name that is given twice.",
+                "Remove one of the two: ECS rejects a name that occurs twice.",
             );
         } else if set_here.contains(&name.as_str()) {
             findings.error(
                 Code::Environment,
                 at,
-                format!("`{name}` tells the container what it works with, and is set by that"),
-                "Remove it; the container sees what the other inputs say.",
+                format!("`{name}` is reserved: other inputs of the task set it"),
+                "Remove it: the container gets the value that follows from the other inputs.",
             );
         } else {
-            warn_of_secret(name, at, "Put it into `secrets`, with the ARN of where it is kept.", findings);
+            warn_of_secret(
+                name,
+                at,
+                "Move it to `secrets`, with the ARN of the secret or parameter.",
+                findings,
+            );
         }
     }
 }
@@ -120,7 +126,10 @@ fn warn_of_secret(name: &str, at: Path, help: &str, findings: &mut Findings) {
         findings.warning(
             Code::SecretInEnvironment,
             at,
-            format!("`{name}` looks like a secret, and would stand readable in the state and in AWS"),
+            format!(
+                "`{name}` looks like a secret, but the state and AWS store environment variables in \
+                 plain text"
+            ),
             help,
         );
     }

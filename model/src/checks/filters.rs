@@ -1,4 +1,4 @@
-//! Two notification entries on one bucket must not both match a key: S3 refuses the document.
+//! Overlapping triggers on one bucket. S3 rejects notifications of which two match the same key.
 
 use crate::finding::{Code, Findings, Path};
 use crate::scalar::Scalar;
@@ -6,26 +6,26 @@ use crate::scalar::Scalar;
 /// One trigger on a bucket.
 #[derive(Clone, Debug)]
 pub struct Filter<'a> {
-    /// Where it stands in the inputs.
+    /// The path of the trigger in the inputs.
     pub path: Path,
-    /// The bucket.
+    /// The bucket's name.
     pub bucket: &'a Scalar<String>,
-    /// The event types, as S3 names them.
+    /// The event types in S3's terms, e.g. `s3:ObjectCreated:*`.
     pub events: Vec<String>,
-    /// What the key must begin with.
+    /// The prefix of keys; an empty string matches every key.
     pub prefix: &'a str,
-    /// What the key must end with.
+    /// The suffix of keys; an empty string matches every key.
     pub suffix: &'a str,
 }
 
-/// Whether a key can match both pairs of prefix and suffix.
+/// True if a key can match both pairs of prefix and suffix.
 pub fn overlap(one: (&str, &str), two: (&str, &str)) -> bool {
     let prefixes = one.0.starts_with(two.0) || two.0.starts_with(one.0);
     let suffixes = one.1.ends_with(two.1) || two.1.ends_with(one.1);
     prefixes && suffixes
 }
 
-/// Whether two lists of event types share one; `s3:ObjectCreated:*` holds `s3:ObjectCreated:Put`.
+/// True if two lists of event types have one in common. `s3:ObjectCreated:*` contains `s3:ObjectCreated:Put`.
 pub fn share_event(one: &[String], two: &[String]) -> bool {
     let within = |pattern: &str, event: &str| match pattern.strip_suffix('*') {
         Some(prefix) => event.starts_with(prefix),
@@ -34,7 +34,7 @@ pub fn share_event(one: &[String], two: &[String]) -> bool {
     one.iter().any(|a| two.iter().any(|b| within(a, b) || within(b, a)))
 }
 
-/// Checks every pair.
+/// Reports every pair of overlapping triggers, at the path of the later one.
 pub fn check(filters: &[Filter<'_>], findings: &mut Findings) {
     for (index, later) in filters.iter().enumerate() {
         for earlier in &filters[..index] {
@@ -48,11 +48,11 @@ pub fn check(filters: &[Filter<'_>], findings: &mut Findings) {
                 Code::OverlappingFilters,
                 later.path.clone(),
                 format!(
-                    "overlaps with `{}`: one object could match prefix {:?} and suffix {:?} as well as \
-                     prefix {:?} and suffix {:?}, and S3 refuses that",
+                    "overlaps with `{}`: S3 rejects triggers that match the same object, here with prefix \
+                     {:?} and suffix {:?}, and with prefix {:?} and suffix {:?}",
                     earlier.path, earlier.prefix, earlier.suffix, later.prefix, later.suffix
                 ),
-                "Make the prefixes or the suffixes differ, or merge the two triggers into one.",
+                "Set prefixes or suffixes that exclude each other, or merge the two triggers.",
             );
         }
     }

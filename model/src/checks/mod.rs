@@ -1,4 +1,4 @@
-//! Checks of the event graph: what AWS would refuse late, or accept and do wrong.
+//! Checks of the event graph, for mistakes that AWS rejects only at apply, or accepts.
 
 pub mod environment;
 pub mod filters;

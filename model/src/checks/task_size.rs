@@ -1,4 +1,5 @@
 //! The pairs of CPU and memory that Fargate offers.
+//!
 //! Source: "Task CPU and memory" in the Amazon ECS Developer Guide for Fargate.
 
 use crate::finding::{Code, Findings, Path};
@@ -6,7 +7,7 @@ use crate::finding::{Code, Findings, Path};
 /// The CPU units that Fargate offers.
 pub const CPUS: &[i64] = &[256, 512, 1024, 2048, 4096, 8192, 16384];
 
-/// The memory, in MiB, that goes with so many CPU units.
+/// The sizes of memory, in MiB, that Fargate offers with this number of CPU units.
 pub fn memories(cpu: i64) -> Vec<i64> {
     let steps = |from: i64, to: i64, step: usize| (from..=to).step_by(step).collect();
     match cpu {
@@ -21,7 +22,7 @@ pub fn memories(cpu: i64) -> Vec<i64> {
     }
 }
 
-/// Checks a pair, and names the nearest valid ones: for this CPU, and for this memory.
+/// Checks a pair. The help names the nearest valid pairs: for this CPU, and for this memory.
 pub fn check(cpu: i64, memory: i64, at: Path, findings: &mut Findings) {
     let offered = memories(cpu);
     if offered.contains(&memory) {
@@ -36,14 +37,14 @@ pub fn check(cpu: i64, memory: i64, at: Path, findings: &mut Findings) {
         .filter(|other| memories(**other).contains(&memory))
         .map(|other| format!("`cpu = {other}`"))
         .collect();
-    let mut help = format!("With `cpu = {cpu}`, the nearest are {}.", for_cpu.join(" and "));
+    let mut help = format!("Set {} for `cpu = {cpu}`.", for_cpu.join(" or "));
     if !for_memory.is_empty() {
-        help.push_str(&format!(" {memory} MiB go with {}.", for_memory.join(", ")));
+        help.push_str(&format!(" {memory} MiB are valid with {}.", for_memory.join(", ")));
     }
     findings.error(
         Code::TaskSize,
         at,
-        format!("Fargate has no tasks of {cpu} CPU units with {memory} MiB of memory"),
+        format!("Fargate does not offer `memory = {memory}` with `cpu = {cpu}`"),
         help,
     );
 }
@@ -57,10 +58,14 @@ mod tests {
         for (cpu, memory, help) in [
             (256, 512, None),
             (16384, 122_880, None),
-            (256, 4096, Some("`memory = 2048`. 4096 MiB go with `cpu = 512`, `cpu = 1024`, `cpu = 2048`.")),
-            (1024, 512, Some("`memory = 2048`. 512 MiB go with `cpu = 256`.")),
-            (8192, 17408, Some("`memory = 16384` and `memory = 20480`. 17408 MiB go with `cpu = 4096`.")),
-            (512, 1500, Some("`memory = 1024` and `memory = 2048`.")),
+            (
+                256,
+                4096,
+                Some("`cpu = 256`. 4096 MiB are valid with `cpu = 512`, `cpu = 1024`, `cpu = 2048`."),
+            ),
+            (1024, 512, Some("`cpu = 1024`. 512 MiB are valid with `cpu = 256`.")),
+            (8192, 17408, Some("`memory = 20480` for `cpu = 8192`. 17408 MiB are valid with `cpu = 4096`.")),
+            (512, 1500, Some("`memory = 1024` or `memory = 2048` for `cpu = 512`.")),
         ] {
             let mut findings = Findings::default();
             check(cpu, memory, Path::default(), &mut findings);

@@ -1,24 +1,24 @@
-//! A queue must hide a message for as long as a function may work on it.
+//! The visibility timeout of a queue must not be shorter than the timeout of a function that reads it.
 
 use crate::context::Context;
 use crate::finding::{Code, Findings, Path};
 use crate::scalar::Scalar;
 
-/// What is wrong, and what to do, where a queue hides a message for fewer seconds than a function may take.
+/// Message and help, if the visibility timeout is shorter than the function's timeout. Both are in seconds.
 pub fn too_short(visibility: i64, timeout: i64) -> Option<(String, String)> {
     let message = format!(
-        "the queue hides a message for {visibility} s, but the function may work on it for {timeout} s: \
-         Lambda refuses that, because the message would be given out twice"
+        "the queue has a visibility timeout of {visibility} s, but the function has a `timeout` of {timeout} \
+         s: Lambda rejects this, because SQS would deliver messages again while they are processed"
     );
     let help = format!(
-        "Set the queue's visibility timeout to {} s (six times the function's timeout), or lower \
-         the function's `timeout` to {visibility} s or less.",
+        "Set the queue's visibility timeout to {} s (six times the function's `timeout`), or lower \
+         `timeout` to {visibility} s or less.",
         timeout.saturating_mul(6)
     );
     (visibility < timeout).then_some((message, help))
 }
 
-/// Checks the visibility timeout of a queue, when the queue and the timeout are known.
+/// Checks the visibility timeout of a queue, if the queue and the function's timeout are known.
 pub fn check(
     context: &Context,
     queue: &Scalar<String>,
@@ -27,7 +27,7 @@ pub fn check(
     findings: &mut Findings,
 ) {
     let (Some(arn), Some(timeout)) = (queue.known(), timeout.known()) else { return };
-    // A queue of another account or region cannot be looked at from here.
+    // The provider cannot read a queue of another account or region.
     let mut parts = arn.split(':').skip(3);
     let (region, account) = (parts.next(), parts.next());
     if region != context.region.as_deref() || account != context.account.as_deref() {
@@ -41,7 +41,7 @@ pub fn check(
     let Some((message, help)) = visibility.and_then(|visibility| too_short(visibility, *timeout)) else {
         return;
     };
-    // At plan, the same apply may be about to raise the queue's.
+    // At plan it is a warning: the same apply may raise the visibility timeout.
     if context.applying {
         findings.error(Code::VisibilityTimeout, path, message, help);
     } else {

@@ -1,4 +1,4 @@
-//! A bucket with the house defaults.
+//! The `bucket` composite: an S3 bucket with secure defaults.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use crate::finding::Findings;
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::s3;
+use crate::policy;
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
-use crate::{names, policy};
 
 /// A private, encrypted bucket.
 pub(super) struct Bucket;
@@ -20,20 +21,20 @@ pub(super) struct Bucket;
 /// Inputs of [`Bucket`].
 #[derive(Debug, Inputs)]
 pub(super) struct BucketInputs {
-    /// Name of the bucket. The name in AWS is made of project, name, and a hash of account and region.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the bucket. The name in AWS consists of the project, this name and a hash of account and region, e.g. `shop-prod-inbox-1a2b3c4d`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// ARN of the KMS key that encrypts objects; without one, S3 encrypts with its own keys.
+    /// ARN of the KMS key that encrypts objects. Without it, S3 uses its own keys (SSE-S3).
     kms_key_arn: Option<Scalar<String>>,
-    /// Days after which an upload that was begun and never completed is thrown away.
-    #[input(default = 7, rule = Rule::Range(1, 365))]
+    /// Days after which S3 deletes incomplete multipart uploads.
+    #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
-    /// Whether the bucket tells EventBridge what happens to its objects, for rules of your own and workflows. It takes S3 about five minutes to begin.
+    /// Sends events of the bucket's objects to EventBridge, for workflows and for your own rules. S3 takes about five minutes to enable it.
     #[input(default = false)]
     event_bridge: bool,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     tags: Option<super::Tags>,
-    /// Whether a bucket that holds objects may be deleted, with all of them and all their versions.
+    /// Allows deletion of a bucket that contains objects. All objects and their versions are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
 }
@@ -41,9 +42,10 @@ pub(super) struct BucketInputs {
 impl Composite for Bucket {
     type Inputs = BucketInputs;
     const TYPE: &'static str = "bucket";
-    const DOC: &'static str = "A private, encrypted S3 bucket.\n\n\
-        Public access is blocked by all four switches, objects belong to the bucket's owner whoever \
-        writes them, requests without TLS are refused, and uploads that never complete are thrown away.";
+    const DOC: &'static str = "Creates a private, encrypted S3 bucket.\n\n\
+        All four settings of the public access block are on, and the bucket owner owns all objects \
+        (`BucketOwnerEnforced`). The bucket rejects requests without TLS, and S3 deletes incomplete multipart \
+        uploads after `abort_incomplete_upload_days`.";
     const OUTPUTS: &'static [Output] =
         &[Output::text("bucket", "Name of the bucket."), Output::text("arn", "ARN of the bucket.")];
 
@@ -78,7 +80,7 @@ impl Composite for Bucket {
     }
 }
 
-/// Adds a bucket with the house defaults.
+/// Adds a bucket with secure defaults.
 pub(super) fn add(
     graph: &mut Graph,
     part: &Part<'_>,
@@ -102,7 +104,7 @@ pub(super) fn add(
     let encryption = graph.add(&s3::ENCRYPTION, &own).set("bucket", name());
     match kms_key_arn {
         None => encryption.set("sse_algorithm", "AES256"),
-        // The bucket key saves most calls to KMS.
+        // The bucket key avoids most calls to KMS, and their cost.
         Some(key) => encryption
             .set("sse_algorithm", "aws:kms")
             .set("kms_master_key_id", key)

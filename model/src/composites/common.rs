@@ -1,4 +1,4 @@
-//! Inputs and objects that composites share.
+//! Inputs and objects shared by several composites.
 
 use std::collections::BTreeMap;
 
@@ -14,43 +14,57 @@ use crate::input::{Inputs, Rule};
 use crate::kinds::{cloudwatch, iam, logs, sqs};
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
 
-/// Retentions that CloudWatch Logs knows, in days.
+/// Retention periods that CloudWatch Logs accepts, in days.
 const RETENTIONS: &[i64] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/// Inputs of everything that runs code.
+/// Inputs of all composites that run code.
 #[derive(Debug, Inputs)]
 pub(super) struct Common {
-    /// Days for which logs are kept.
-    #[input(default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
+    /// Retention of the CloudWatch log groups in days.
+    #[input(unit = Unit::Days, default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
     pub(super) log_retention_days: Scalar<i64>,
-    /// ARN of the KMS key that encrypts what is made here and can be encrypted with it: logs, queues, buckets, schedules, state machines, repositories, and the environment of functions (not that of tasks); without one, AWS uses its own keys. The key's policy must let in the services that use it: Logs (and `delivery.logs.amazonaws.com` for those of a workflow), and what sends to the dead letters (EventBridge, SNS). It is the only key of yours that what is made here may use: what that reads, writes or is set off by has the same key, or none of yours, or its policy is attached to the role by you.
-    #[input(rule = Rule::Check("ARN", check_key_arn))]
+    /// ARN of the KMS key that encrypts the objects created here, e.g. log groups, queues and function environments. The key policy must allow CloudWatch Logs, EventBridge and SNS if they use the key. Roles created here may use no other customer managed key. Without it, AWS uses its own keys.
+    #[input(rule = Rule::KEY_ARN)]
     pub(super) kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the policy that bounds the permissions of the roles made here.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the IAM policy that is the permissions boundary of all roles created here.
+    #[input(rule = Rule::ARN)]
     pub(super) permissions_boundary: Option<Scalar<String>>,
-    /// Path of the roles made here. Another one makes the roles anew, without what others attached to them.
-    #[input(default = "/", rule = Rule::Check("path", check_role_path))]
+    /// IAM path of the roles created here. A change replaces the roles; policies attached to them outside of this resource are lost.
+    #[input(default = "/", rule = Rule::Check("a path that begins and ends with `/`, e.g. `/teams/shop/`", check_role_path))]
     pub(super) role_path: Scalar<String>,
-    /// ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the SNS topic that all alarms created here notify. Its policy must allow CloudWatch to publish; for a `topic`, add `cloudwatch.amazonaws.com` to `publishers`.
+    #[input(rule = Rule::ARN)]
     pub(super) alarm_topic_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     pub(super) tags: Option<Tags>,
-    /// Whether what holds data, such as dead letters that nobody has looked at, may be deleted with all that it holds.
+    /// Allows deletion of objects that contain data, e.g. a dead-letter queue with messages. The data is deleted with them.
     #[input(default = false)]
     pub(super) force_destroy: bool,
 }
 
-/// The IAM policy, as text, of whoever does this to what a key encrypts.
+/// The IAM policy, as a JSON string, with these grants and the use of the key.
 pub(super) fn policy_text(grants: impl IntoIterator<Item = Grant>, key: Option<&Scalar<String>>) -> Expr {
     let key = key.map(|key| Grant::UseKey(key.into()));
     let grants: Vec<Grant> = grants.into_iter().chain(key).collect();
     Expr::Json(Box::new(policy::identity(&grants)))
+}
+
+impl Rule {
+    /// Any ARN.
+    pub(super) const ARN: Self =
+        Self::Check("an ARN, e.g. `arn:aws:sns:eu-central-1:123456789012:alerts`", check_arn);
+    /// The ARN of a KMS key.
+    pub(super) const KEY_ARN: Self = Self::Check(
+        "the ARN of a KMS key, e.g. `arn:aws:kms:eu-central-1:123456789012:key/…`",
+        check_key_arn,
+    );
+    /// The name of a bucket.
+    pub(super) const BUCKET: Self = Self::Check("the name of a bucket, e.g. `shop-uploads`", check_bucket);
 }
 
 /// Checks an ARN.
@@ -66,22 +80,25 @@ pub(super) fn check_arn(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks the name of a bucket: of those that were made long ago, too, which have more characters.
+/// Checks the name of a bucket. Old buckets may have up to 255 characters, upper case and underscores.
 pub(super) fn check_bucket(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     match name.len() {
         3..=255 if name.chars().all(allowed) => Ok(()),
         _ => Err(format!(
-            "{name:?} is no name of a bucket: letters, digits, hyphens and dots, three at the least"
+            "{name:?} is not a valid bucket name: use at least 3 letters, digits, hyphens and dots"
         )),
     }
 }
 
-/// Checks the ARN of a key: AWS tells a key by its own ARN, whatever alias it was given by.
+/// Checks the ARN of a KMS key. AWS reports the ARN of the key even if it was set by an alias, which would
+/// look like drift.
 pub(super) fn check_key_arn(text: &str) -> Result<(), String> {
     check_arn(text)?;
     if text.contains(":alias/") {
-        return Err(format!("{text:?} is the ARN of an alias; give that of the key (`arn:aws:kms:…:key/…`)"));
+        return Err(format!(
+            "{text:?} is the ARN of an alias; set the ARN of the key (`arn:aws:kms:…:key/…`)"
+        ));
     }
     Ok(())
 }
@@ -94,7 +111,7 @@ fn check_role_path(path: &str) -> Result<(), String> {
     {
         Ok(())
     } else {
-        Err(format!("{path:?} must start and end with `/`, and hold no spaces"))
+        Err(format!("{path:?} must start and end with `/` and must not contain spaces"))
     }
 }
 
@@ -108,7 +125,7 @@ pub(super) fn log_group(graph: &mut Graph, role: &str, name: Expr, common: &Comm
         .handle()
 }
 
-/// Adds a role that a service takes.
+/// Adds a role that an AWS service assumes.
 pub(super) fn role(graph: &mut Graph, role: &str, name: Expr, trust: Expr, common: &Common) -> Handle {
     graph
         .add(&iam::ROLE, role)
@@ -119,7 +136,7 @@ pub(super) fn role(graph: &mut Graph, role: &str, name: Expr, trust: Expr, commo
         .handle()
 }
 
-/// What encrypts messages, and who hears of alarms.
+/// The key that encrypts messages, and the topic that alarms notify.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Care<'a> {
     pub(super) kms_key_arn: Option<&'a Scalar<String>>,
@@ -132,7 +149,7 @@ impl<'a> From<&'a Common> for Care<'a> {
     }
 }
 
-/// Has a queue's messages encrypted.
+/// Sets the encryption of a queue: with the given key, or SSE-SQS.
 pub(super) fn encrypted<'a>(queue: Added<'a>, care: Care<'_>) -> Added<'a> {
     match care.kms_key_arn {
         Some(key) => queue.set("kms_master_key_id", key),
@@ -140,7 +157,7 @@ pub(super) fn encrypted<'a>(queue: Added<'a>, care: Care<'_>) -> Added<'a> {
     }
 }
 
-/// Adds an alarm that rings when a metric of a queue exceeds a threshold.
+/// Adds an alarm on a metric of a queue. It goes to `ALARM` if the metric exceeds the threshold.
 pub(super) fn queue_alarm(
     graph: &mut Graph,
     (role, name): (&str, Expr),
@@ -154,7 +171,7 @@ pub(super) fn queue_alarm(
     alarm(graph, (role, name), metric, threshold, description, care);
 }
 
-/// What CloudWatch counts.
+/// A metric of CloudWatch.
 pub(super) struct Metric {
     pub(super) namespace: &'static str,
     pub(super) name: &'static str,
@@ -162,7 +179,7 @@ pub(super) struct Metric {
     pub(super) statistic: &'static str,
 }
 
-/// Adds an alarm that rings when a metric exceeds a threshold within a minute.
+/// Adds an alarm that goes to `ALARM` if a metric exceeds a threshold within one minute.
 pub(super) fn alarm(
     graph: &mut Graph,
     (role, name): (&str, Expr),
@@ -189,7 +206,7 @@ pub(super) fn alarm(
     }
 }
 
-/// Adds a queue for what failed, and an alarm on it.
+/// Adds a dead-letter queue and an alarm on it.
 pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, care: Care<'_>, description: &str) -> Handle {
     let own = part.role("dead_letters");
     let queue = graph
@@ -202,12 +219,12 @@ pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, care: Care<'_>, d
     queue
 }
 
-/// 14 days, the longest that SQS keeps a message, in seconds.
+/// The longest retention of SQS in seconds: 14 days.
 pub(super) const LONGEST_RETENTION: i64 = 1_209_600;
-/// The metric of how many messages wait in a queue.
+/// The metric with the number of messages that wait in a queue.
 pub(super) const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 
-/// Adds the policy of the dead letters.
+/// Adds the policy of the dead-letter queue.
 pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) -> Handle {
     graph
         .add(&sqs::QUEUE_POLICY, &part.role("dead_letters"))
@@ -216,7 +233,7 @@ pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, p
         .handle()
 }
 
-/// The variables of an input, and others.
+/// The environment variables of an input, merged with more variables.
 pub(super) fn variables<'a>(
     given: Option<&Variables>,
     more: impl IntoIterator<Item = (&'a str, Expr)>,
@@ -244,12 +261,12 @@ pub(super) fn bucket_arn(bucket: Expr) -> Expr {
     Expr::concat(["arn:".into(), Expr::Place(Place::Partition), ":s3:::".into(), bucket])
 }
 
-/// A setting of an object, as an input.
+/// A setting of an object, as the value of an input; null if it is missing.
 pub(super) fn setting(objects: &BTreeMap<String, Settings>, key: &str, field: &str) -> Value {
     objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
 }
 
-/// The environment of an object, as an input: without what edges put into it.
+/// The environment of an object, as the value of an input: without the variables that edges add.
 pub(super) fn environment(objects: &BTreeMap<String, Settings>, key: &str) -> Value {
     match setting(objects, key, "environment") {
         Value::Map(mut variables) => {
@@ -260,8 +277,8 @@ pub(super) fn environment(objects: &BTreeMap<String, Settings>, key: &str) -> Va
     }
 }
 
-/// The inputs of [`Common`], read back from the objects of one part: the role of its log group and
-/// role, and of its dead letters.
+/// The inputs of [`Common`], read back from the objects of one part. `role` is the role of its log group and
+/// its IAM role.
 pub(super) fn recover(objects: &BTreeMap<String, Settings>, role: &str) -> BTreeMap<String, Value> {
     let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{role}"), field);
     let mut alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));

@@ -1,4 +1,4 @@
-//! A container that runs to its end on Fargate.
+//! The `container_task` composite: a container that runs to completion on Fargate.
 
 use std::collections::BTreeMap;
 
@@ -16,84 +16,96 @@ use crate::finding::{Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::scheduler;
-use crate::names;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
-use crate::schedule;
+use crate::unit::Unit;
 use crate::value::Value;
 
-/// A task definition, what it takes to start it, and what catches its failures.
+/// A task definition, the objects it needs to run, and a dead-letter queue for failed tasks.
 pub(super) struct ContainerTask;
 
 /// Inputs of [`ContainerTask`].
 #[derive(Debug, Inputs)]
 pub(super) struct ContainerTaskInputs {
-    /// Name of the task. The names in AWS are made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the task. Names in AWS begin with the project and this name, e.g. `shop-prod-render`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
     #[input(flatten)]
     task: TaskInputs,
-    /// When the task is started by the clock; without it others start it.
+    /// Starts the task on a schedule. Without it, the task is started by a function, a workflow or the command `launch_command`.
     schedule: Option<TaskSchedule>,
     #[input(flatten)]
     common: Common,
 }
 
-/// When a task is started by the clock.
+/// The schedule of a task.
 #[derive(Debug, Inputs)]
 struct TaskSchedule {
-    /// When: `rate(5 minutes)` or `cron(0 3 * * ? *)`.
-    #[input(rule = Rule::Check("schedule", schedule::check))]
+    /// Schedule expression, e.g. `rate(5 minutes)` or `cron(0 3 * * ? *)`.
+    #[input(rule = Rule::SCHEDULE)]
     expression: Scalar<String>,
-    /// The time zone of a cron schedule, such as `Europe/Berlin`.
-    #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
+    /// Time zone of a cron schedule, e.g. `Europe/Berlin`.
+    #[input(default = "UTC", rule = Rule::TIME_ZONE)]
     timezone: Scalar<String>,
-    /// Minutes within which the task is started at a time of AWS's choice; at the very time without it.
-    #[input(rule = Rule::Range(1, 1440))]
+    /// Flexible time window in minutes: EventBridge Scheduler starts the task at any time within it. Without it, the task starts at the exact time.
+    #[input(unit = Unit::Minutes, rule = Rule::Range(1, 1440))]
     flexible_window: Option<Scalar<i64>>,
-    /// How often a start that failed is tried again before it goes to the dead letters.
+    /// Number of retries of a failed start. After the last one, the event goes to the dead-letter queue.
     #[input(default = 3, rule = Rule::Range(0, 185))]
     retry_attempts: Scalar<i64>,
-    /// Seconds after its time at which a start that keeps failing is given up.
-    #[input(default = 3600, rule = Rule::Range(60, 86_400))]
+    /// Seconds after the scheduled time at which retries of a failed start end.
+    #[input(unit = Unit::Seconds, default = 3600, rule = Rule::Range(60, 86_400))]
     maximum_event_age: Scalar<i64>,
-    /// The command of scheduled tasks, in place of the task's own.
+    /// Command of scheduled tasks. It overrides `command` of the task.
     command: Vec<Scalar<String>>,
-    /// Environment variables of scheduled tasks, beside the task's own.
+    /// Environment variables of scheduled tasks, in addition to `environment` of the task.
     environment: Option<Variables>,
 }
 
 impl Composite for ContainerTask {
     type Inputs = ContainerTaskInputs;
     const TYPE: &'static str = "container_task";
-    const DOC: &'static str = "A container that runs to its end on Fargate, with everything that it takes to run one in production.\n\n\
-        Makes the task definition, a cluster unless one is given, its log group, a role for the container \
-        with exactly the access that is asked for and one for AWS to start it with, a security group that \
-        lets nothing in, and for tasks that fail a dead-letter queue with their reasons and an alarm. An \
-        image is taken as it is, or built and pushed to a repository of its own.\n\n\
-        The task is started by the clock with a `schedule`, by an `event_function` that lists the output \
-        `launch` in its `launches`, by a step of a `workflow`, or with the command in the output \
-        `launch_command`.";
+    const DOC: &'static str = "Creates an ECS task definition for a container that runs to completion on \
+        Fargate.\n\n\
+        The resource also creates a log group, a task role with only the configured access, and an execution \
+        role. Unless you set your own, it creates a cluster and a security group without inbound rules. For \
+        failed tasks, it creates a dead-letter queue with an alarm; each message contains the reason. The \
+        image is used as it is (`image`), or built and pushed to a repository of its own (`build`).\n\n\
+        To start the task, set `schedule`, or run the command in the output `launch_command`. An \
+        `event_function` with the output `launch` in `launches` and a `task` step of a `workflow` can start \
+        it too.";
     const OUTPUTS: &'static [Output] = &[
-        Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),
+        Output::text(
+            "task_definition_arn",
+            "ARN of the task definition without a revision: the latest revision.",
+        ),
         Output::text("family", "Family of the task definition."),
-        Output::text("container_name", "Name of the container, for overrides."),
+        Output::text("container_name", "Name of the container, e.g. for container overrides."),
         Output::text("cluster_arn", "ARN of the cluster."),
-        Output::text("image_uri", "The image; one that is built with its digest."),
-        Output::text("repository_url", "URL of the repository of a built image."),
-        Output::text("task_role_arn", "ARN of the role that the container runs in."),
-        Output::text("task_role_name", "Name of that role, to attach policies to."),
-        Output::text("execution_role_arn", "ARN of the role that AWS starts the container with."),
-        Output::text("security_group_id", "Id of the security group made for the task."),
+        Output::text("image_uri", "URI of the image; the URI of a built image contains its digest."),
+        Output::text("repository_url", "URL of the repository of the built image; null without `build`."),
+        Output::text("task_role_arn", "ARN of the task role of the container."),
+        Output::text("task_role_name", "Name of the task role, e.g. to attach policies."),
+        Output::text("execution_role_arn", "ARN of the execution role."),
+        Output::text(
+            "security_group_id",
+            "ID of the security group created for the task; null if `network` sets other groups.",
+        ),
         Output::text("log_group_name", "Name of the log group."),
-        Output::text("dead_letter_queue_arn", "ARN of the queue with the reasons of tasks that failed."),
-        Output::text("dead_letter_queue_url", "URL of that queue."),
+        Output::text(
+            "dead_letter_queue_arn",
+            "ARN of the dead-letter queue for failed tasks; null with `on_failure = \"none\"`.",
+        ),
+        Output::text(
+            "dead_letter_queue_url",
+            "URL of the dead-letter queue for failed tasks; null with `on_failure = \"none\"`.",
+        ),
         Output::text(
             "launch",
-            "The handle that `launches` of an `event_function` takes, and `task` of a workflow's step.",
+            "Launch handle for `launches` of an `event_function` and for `task` steps of a `workflow`.",
         ),
-        Output::text("launch_policy", "The IAM policy, in JSON, that whoever starts the task needs."),
-        Output::text("launch_command", "A command of the AWS CLI that starts the task."),
+        Output::text("launch_policy", "IAM policy document (JSON) that allows starting the task."),
+        Output::text("launch_command", "AWS CLI command that starts the task."),
     ];
 
     fn expand(inputs: &ContainerTaskInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -164,7 +176,7 @@ impl Composite for ContainerTask {
     }
 }
 
-/// Has the clock start the task: no function in between.
+/// Adds the schedule. EventBridge Scheduler starts the task directly, without a function.
 fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, task: &Added) {
     let Spec { part, common, .. } = spec;
     let own = part.role("scheduler");
@@ -202,7 +214,7 @@ fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, tas
         .after(&role_policy);
 }
 
-/// What scheduled tasks have in place of the task's own.
+/// The container overrides of scheduled tasks; `None` without any.
 fn overrides(schedule: &TaskSchedule) -> Option<Expr> {
     if schedule.command.is_empty() && schedule.environment.is_none() {
         return None;

@@ -1,4 +1,4 @@
-//! A workflow's definition in the Amazon States Language, made of its steps.
+//! The definition of a workflow in the Amazon States Language, from its steps.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::capacity::CAPACITIES;
 use crate::expr::{Expr, Place};
 use crate::policy::Grant;
 
-/// What a definition is made of.
+/// The steps of a workflow, and the ARNs that its definition and grants refer to.
 pub(super) struct Source<'a> {
     pub(super) steps: &'a [Step],
     /// The task of each step that runs one, by its index.
@@ -21,7 +21,7 @@ pub(super) struct Source<'a> {
     pub(super) executions: &'a Expr,
 }
 
-/// JSONata around a text.
+/// A JSONata expression `{% … %}` of these parts.
 fn jsonata(parts: impl IntoIterator<Item = Expr>) -> Expr {
     let inner = parts.into_iter();
     Expr::concat(std::iter::once("{% ".into()).chain(inner).chain([" %}".into()]))
@@ -31,14 +31,14 @@ fn jsonata(parts: impl IntoIterator<Item = Expr>) -> Expr {
 type States = BTreeMap<String, Expr>;
 
 impl Source<'_> {
-    /// The definition, with what to do when all is over where an execution itself tells nobody.
+    /// The definition. With `dead_letters`, the ARN of a queue, it sends a message for a failed execution itself.
     ///
-    /// Values are made in JSONata; what runs other states is JSONPath, which AWS and emulators read alike, and
-    /// takes a state before it that puts its input aside.
+    /// Values are JSONata. A state that runs other states is JSONPath, because AWS and emulators agree on it
+    /// there. It needs a state before it that saves its input.
     pub(super) fn definition(&self, dead_letters: Option<&Expr>) -> Expr {
         let whole = self.chain((None, None));
         let Some(queue) = dead_letters else { return Expr::Map(whole) };
-        // An express execution publishes no event when it fails: so it says so itself.
+        // An express execution publishes no event when it fails, so the definition sends the message.
         let mut states = States::new();
         states.insert(BEGIN.to_owned(), aside(&[], ALL));
         let mut all = outer("Parallel", "Branches", Expr::list([Expr::Map(whole)]));
@@ -82,7 +82,7 @@ impl Source<'_> {
         self.steps.iter().enumerate().filter(|(_, step)| step.chain() == chain).collect()
     }
 
-    /// The states that a step becomes: the first is called as it is.
+    /// The states of a step. The first has the step's name; the names of the others add a suffix to it.
     fn states(&self, index: usize, step: &Step, following: Option<&str>) -> States {
         let name = step.inner().name.as_str();
         let one = |state: Expr| States::from([(name.to_owned(), state)]);
@@ -112,7 +112,7 @@ impl Source<'_> {
                 let message = [("token", "{% $states.context.Task.Token %}"), ("input", INPUT)];
                 let arguments =
                     [("QueueUrl", queue_url(&(&step.callback).into())), ("MessageBody", Expr::map(message))];
-                // Somebody who never answers is a failure, too.
+                // Without a timeout, a lost token would keep the execution waiting for a year.
                 let seconds = step.timeout.as_ref().map_or_else(|| 86_400.into(), Expr::from);
                 let mut state = vec![
                     ("Type", Expr::from("Task")),
@@ -145,8 +145,8 @@ impl Source<'_> {
                 let seconds = step.timeout.as_ref().map(Expr::from);
                 let mut state =
                     outer("Parallel", "Branches", Expr::list([task(name, launch, environment, seconds)]));
-                // A container gives no result: the next step gets what this one got. Where none is next, a map
-                // would collect its own input as often as it has items.
+                // A container has no result, so the next step gets the input of this one. The last step of a
+                // map returns the item instead: the input contains the input of the map, once per item.
                 let of_map = step.of.inner.branch.is_none() && step.of.inner.within.is_some();
                 if of_map && after.is_none() {
                     state.insert("OutputPath".to_owned(), "$.kept".into());
@@ -186,7 +186,7 @@ impl Source<'_> {
         states
     }
 
-    /// A map: what the state before it puts aside for it, and the state.
+    /// A map: the values that the state before it saves, and the state.
     fn map(&self, name: &str, step: &MapStep) -> (Vec<(&'static str, Expr)>, BTreeMap<String, Expr>) {
         let mut body = self.chain((Some(name), None));
         let config = if step.distributed {
@@ -208,7 +208,7 @@ impl Source<'_> {
         }
         let items = match &step.map {
             Items::Count(of) => jsonata(["[0..".into(), (&of.count).into(), " - 1]".into()]),
-            // A filter that finds one item gives that and no list, and one that finds none gives nothing.
+            // JSONata returns one match without a list, and no value without a match; `$append` gives a list.
             Items::Given(of) => {
                 let inner = of.items.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}"));
                 jsonata(["$append([], (".into(), inner.unwrap_or_default().trim().into(), "))".into()])
@@ -231,7 +231,7 @@ impl Source<'_> {
         (vec![("items", items)], state)
     }
 
-    /// What the state machine must be allowed.
+    /// The grants of the state machine's role, without duplicates.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let mut grants = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
@@ -264,21 +264,21 @@ impl Source<'_> {
     }
 }
 
-/// States around the steps of an express workflow; no step has a space in its name.
+/// Names of the states around the steps of an express workflow. Names of steps cannot contain a space.
 const BEGIN: &str = "All begins";
 const ALL: &str = "All steps";
 const TELL: &str = "Tell the dead letters";
 const FAILED: &str = "All failed";
 
-/// The ARN of what a state calls.
+/// The ARN of a service integration, for the `Resource` of a task state.
 fn integration(call: &str) -> Expr {
     Expr::concat(["arn:".into(), Expr::Place(Place::Partition), format!(":states:::{call}").into()])
 }
 
-/// A state's input, in JSONata.
+/// The input of a state, in JSONata.
 const INPUT: &str = "{% $states.input %}";
 
-/// The item, where a state's input is what a map gives to the first step; else the input.
+/// The item, if the state's input has the form that a map passes to its first step; otherwise the input.
 const ITEM: &str = "{% $type($states.input) = 'object' and $exists($states.input.item) and \
                     $exists($states.input.index) and $exists($states.input.input) ? $states.input.item : \
                     $states.input %}";
@@ -288,13 +288,13 @@ fn in_jsonata<'a>(members: impl IntoIterator<Item = (&'a str, Expr)>) -> Expr {
     Expr::map(members.into_iter().chain([("QueryLanguage", "JSONata".into())]))
 }
 
-/// A state that puts its input aside, with more, for one in JSONPath.
+/// A state that saves its input and further values for the JSONPath state after it.
 fn aside(more: &[(&'static str, Expr)], next: &str) -> Expr {
     let output = Expr::map([("input", Expr::from(INPUT))].into_iter().chain(more.iter().cloned()));
     in_jsonata([("Type", "Pass".into()), ("Output", output), ("Next", next.into())])
 }
 
-/// A state in JSONPath that runs others with what was put aside.
+/// A JSONPath state that runs other states with the saved input.
 fn outer(ty: &str, field: &str, inner: Expr) -> BTreeMap<String, Expr> {
     let members = [
         ("Type", Expr::from(ty)),
@@ -305,7 +305,7 @@ fn outer(ty: &str, field: &str, inner: Expr) -> BTreeMap<String, Expr> {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// What whoever catches an error of such a state is told.
+/// The input of a step that catches an error of a JSONPath state.
 fn told() -> Vec<(&'static str, &'static str)> {
     vec![
         ("error", "{% $exists($states.input.failure.Error) ? $states.input.failure.Error : '' %}"),
@@ -314,7 +314,7 @@ fn told() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// Has such a state go on when it failed.
+/// The `Catch` of a JSONPath state: it continues with this state on any error.
 fn caught(next: &str) -> Expr {
     Expr::list([Expr::map([
         ("ErrorEquals", Expr::list(["States.ALL"])),
@@ -334,7 +334,7 @@ fn queue_url(arn: &Expr) -> Expr {
     ])
 }
 
-/// How a state is tried again; none of the attempts is none at all, and looks alike.
+/// The `Retry` of a state. Zero attempts are valid, so every definition has the same form.
 fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
     let retry = Expr::map([
         ("ErrorEquals", Expr::list(["States.ALL"])),
@@ -342,13 +342,13 @@ fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
         ("IntervalSeconds", interval.into()),
         ("BackoffRate", 2.into()),
         ("MaxDelaySeconds", 300.into()),
-        // So that many that failed together do not come again together.
+        // Random delays, so that states that failed at the same time do not retry at the same time.
         ("JitterStrategy", "FULL".into()),
     ]);
     Expr::list([retry])
 }
 
-/// Has a state in JSONata go on with a step when it failed, and tells that what.
+/// The `Catch` of a JSONata state: it continues with the step `catch`, which gets the error.
 fn catch_in_jsonata((_, _, next): Reaction<'_>) -> Option<Expr> {
     let next = next?;
     let output = [
@@ -364,8 +364,8 @@ fn catch_in_jsonata((_, _, next): Reaction<'_>) -> Option<Expr> {
     Some(Expr::list([catch]))
 }
 
-/// The branch that runs a container to its end, and looks how it ended: one that exits non-zero fails the
-/// step, so that it can be tried again and caught as others are.
+/// The branch that runs a container until it ends and checks its exit code. A code other than zero fails the
+/// step, so that retries and `catch` apply to it.
 fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Expr>) -> Expr {
     let (run, exit, done, failed) =
         (format!("{name} run"), format!("{name} exit"), format!("{name} done"), format!("{name} failed"));
@@ -378,7 +378,7 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
     };
     let strategies = CAPACITIES.iter().map(|(word, names)| format!("'{word}': {}", provider(names)));
     let strategies = format!("$lookup({{{}}}, '", strategies.collect::<Vec<_>>().join(", "));
-    // An input that is chosen from is not given whole, too: ECS takes little.
+    // With variables of its own, the container does not also get the whole input: ECS limits the size.
     let variables = if environment.is_empty() {
         vec![Expr::map([("Name", "TANDEM_INPUT"), ("Value", "{% $string($states.input) %}")])]
     } else {
@@ -405,8 +405,8 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         ("Next", exit.as_str().into()),
     ];
     run_state.extend(timeout.map(|seconds| ("TimeoutSeconds", seconds)));
-    // The container's exit code in the description of the task, whichever way that spells it. One that has none
-    // was never started; others that AWS puts beside it do not count.
+    // The container's exit codes in the description of the task, in both spellings of its fields. A container
+    // that never started has none. Containers that AWS adds to the task do not count.
     let with_codes = |then: &str| {
         let of = |name: &str, code: &str| {
             let [name, code] = [format!("$states.input.**[{name} = '"), format!("'].{code}")];

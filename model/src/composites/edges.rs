@@ -1,116 +1,117 @@
-//! What a function uses: each edge says what it needs to be allowed, and tells the function what it is on.
+//! The resources that a function uses. Each edge becomes a grant, and an entry of the function's variable
+//! `TANDEM_RESOURCES`.
 
-use super::common::{self, check_arn, check_bucket};
+use super::common;
 use crate::expr::Expr;
 use crate::input::{Inputs, Reference, Rule};
 use crate::policy::{CALLS, Grant};
 use crate::scalar::Scalar;
 
-/// The variable in which a function finds what it uses.
+/// The variable with the resources of a function: a JSON list of bucket names and ARNs.
 pub(super) const RESOURCES: &str = "TANDEM_RESOURCES";
 
-/// Inputs of what uses other things.
+/// Inputs for the resources that a function uses.
 #[derive(Debug, Default, Inputs)]
 pub(super) struct Edges {
-    /// What the function reads: exactly one of `bucket` and `table` each. The function finds all that it uses in its variable `TANDEM_RESOURCES`, a JSON list of the names of buckets and the ARNs of everything else: first what it `reads`, then what it `writes`, `sends_to` and `invokes`.
+    /// A bucket or table that the function reads, one per block. Variable `TANDEM_RESOURCES` of the function is a JSON list of its resources, in the order `reads`, `writes`, `sends_to`, `invokes`: names of buckets, ARNs of the rest.
     pub(super) reads: Vec<Read>,
-    /// What the function writes: exactly one of `bucket`, `table` and `stream` each.
+    /// A bucket, table or stream that the function writes to, one per block.
     pub(super) writes: Vec<Write>,
-    /// What the function sends messages to: exactly one of `queue` and `topic` each.
+    /// A queue or topic that the function sends messages to, one per block.
     pub(super) sends_to: Vec<SendTo>,
-    /// What the function invokes: exactly one of `function` and `workflow` each.
+    /// A function or workflow that the function invokes, one per block.
     pub(super) invokes: Vec<Invoke>,
-    /// Actions that the function calls and that have no resource, such as `rekognition:DetectModerationLabels`.
+    /// Actions without a resource that the function may call, e.g. `rekognition:DetectFaces`.
     #[input(rule = Rule::OneOf(CALLS))]
     pub(super) calls: Vec<String>,
 }
 
-/// What is read.
+/// A resource that a function reads.
 #[derive(Debug, Inputs)]
 pub(super) enum Read {
-    /// Objects of a bucket.
+    /// Allows the function to read objects of a bucket.
     Bucket(BucketEdge),
-    /// Items of a table.
+    /// Allows the function to read items of a table.
     Table(TableEdge),
 }
 
-/// What is written.
+/// A resource that a function writes to.
 #[derive(Debug, Inputs)]
 pub(super) enum Write {
-    /// Objects of a bucket: they are written, tagged and deleted.
+    /// Allows the function to write, tag and delete objects of a bucket.
     Bucket(BucketEdge),
-    /// Items of a table.
+    /// Allows the function to write and delete items of a table.
     Table(TableEdge),
-    /// Records of a stream.
+    /// Allows the function to put records into a Kinesis stream.
     Stream(StreamEdge),
 }
 
-/// What messages are sent to.
+/// A resource that a function sends messages to.
 #[derive(Debug, Inputs)]
 pub(super) enum SendTo {
-    /// A queue.
+    /// Allows the function to send messages to a queue.
     Queue(QueueEdge),
-    /// A topic.
+    /// Allows the function to publish messages to a topic.
     Topic(TopicEdge),
 }
 
-/// What is invoked.
+/// A resource that a function invokes.
 #[derive(Debug, Inputs)]
 pub(super) enum Invoke {
-    /// A function.
+    /// Allows the function to invoke a function.
     Function(FunctionEdge),
-    /// A workflow.
+    /// Allows the function to start executions of a workflow.
     Workflow(WorkflowEdge),
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct BucketEdge {
-    /// Name of a bucket.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of the bucket.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     pub(super) bucket: Scalar<String>,
-    /// What the keys begin with; all of them without it.
+    /// Prefix of the object keys, e.g. `uploads/`. Default: all objects.
     pub(super) prefix: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct TableEdge {
-    /// ARN of a table.
-    #[input(refers = Reference::TABLE, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the table.
+    #[input(refers = Reference::TABLE, rule = Rule::ARN)]
     pub(super) table: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct StreamEdge {
-    /// ARN of a Kinesis stream.
-    #[input(refers = Reference::STREAM, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the stream.
+    #[input(refers = Reference::STREAM, rule = Rule::ARN)]
     pub(super) stream: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct QueueEdge {
-    /// ARN of a queue.
-    #[input(refers = Reference::QUEUE, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the queue.
+    #[input(refers = Reference::QUEUE, rule = Rule::ARN)]
     pub(super) queue: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct TopicEdge {
-    /// ARN of a topic.
-    #[input(refers = Reference::TOPIC, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the topic.
+    #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
     pub(super) topic: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct FunctionEdge {
-    /// ARN of a function.
-    #[input(refers = Reference::FUNCTION, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the function.
+    #[input(refers = Reference::FUNCTION, rule = Rule::ARN)]
     pub(super) function: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct WorkflowEdge {
-    /// ARN of a state machine.
-    #[input(refers = Reference::WORKFLOW, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the state machine.
+    #[input(refers = Reference::WORKFLOW, rule = Rule::ARN)]
     pub(super) workflow: Scalar<String>,
 }
 
@@ -125,7 +126,7 @@ impl BucketEdge {
 }
 
 impl Edges {
-    /// What must be allowed.
+    /// The grants that the function needs.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let reads = self.reads.iter().map(|edge| match edge {
             Read::Bucket(edge) => Grant::ReadObjects(edge.arn(), edge.prefix()),
@@ -149,7 +150,7 @@ impl Edges {
         reads.chain(writes).chain(sends).chain(invokes).chain(calls).collect()
     }
 
-    /// What the function is told of it: a JSON list; nothing when it uses nothing.
+    /// The variable [`RESOURCES`]; `None` for a function that uses no resource.
     pub(super) fn variable(&self) -> Option<(&'static str, Expr)> {
         let reads = self.reads.iter().map(|edge| match edge {
             Read::Bucket(edge) => &edge.bucket,

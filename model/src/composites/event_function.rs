@@ -1,4 +1,4 @@
-//! A function that events set off.
+//! The `event_function` composite: a Lambda function with triggers.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::launch::{self, LAUNCHES, Launch};
 use super::part::Part;
 use super::trigger_checks;
 use super::triggers::Trigger;
-use super::wiring::{self, Around};
+use super::wiring::{self, Around, Endpoint};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
@@ -20,25 +20,25 @@ use crate::finding::{Code as FindingCode, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::{iam, lambda};
-use crate::names;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
 
-/// A Lambda function, what sets it off, and what catches its failures.
+/// A Lambda function, its triggers, and a dead-letter queue for failed events.
 pub(super) struct EventFunction;
 
 /// Inputs of [`EventFunction`].
 #[derive(Debug, Inputs)]
 pub(super) struct EventFunctionInputs {
-    /// Name of the function. The name in AWS is made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the function. The name in AWS consists of the project and this name, e.g. `shop-prod-notice`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// What sets the function off: exactly one of `bucket`, `queue`, `schedule`, `http`, `stream`, `table`, `topic` and `event_pattern` each.
+    /// Triggers of the function. Set exactly one of `bucket`, `queue`, `schedule`, `http`, `stream`, `table`, `topic` and `event_pattern` in each.
     on: Vec<Trigger>,
     #[input(flatten)]
     function: FunctionInputs,
-    /// Tasks that the function may start, each the output `launch` of a `container_task`. The function finds them in its variable `TANDEM_LAUNCHES`, a JSON list.
+    /// Container tasks that the function may start: the output `launch` of each `container_task`. The environment variable `TANDEM_LAUNCHES` contains them as a JSON list.
     #[input(refers = Reference::LAUNCH)]
     launches: Vec<Scalar<String>>,
     #[input(flatten)]
@@ -47,56 +47,56 @@ pub(super) struct EventFunctionInputs {
     common: Common,
 }
 
-/// Inputs of a function that have nothing to do with what sets it off.
+/// Inputs of a function, without its triggers.
 #[derive(Debug, Inputs)]
 pub(super) struct FunctionInputs {
-    /// The code: exactly one of `zip`, `bootstrap` and `image_uri`. From an image to the others, or back, the function is replaced; its role and its queues stay.
+    /// Code of the function: exactly one of `zip`, `bootstrap` and `image_uri`. A change between an image and one of the other two replaces the function; its role and its queues stay.
     pub(super) code: Code,
-    /// What the function is for; shown in the AWS console.
+    /// Description of the function in the AWS console.
     pub(super) description: Option<Scalar<String>>,
-    /// Memory in MiB; the share of a CPU grows with it.
-    #[input(default = 256, rule = Rule::Range(128, 10240))]
+    /// Memory in MiB. Lambda allocates CPU in proportion to it.
+    #[input(unit = Unit::Mebibytes, default = 256, rule = Rule::Range(128, 10240))]
     pub(super) memory_size: Scalar<i64>,
-    /// Seconds after which an invocation is ended.
-    #[input(default = 30, rule = Rule::Range(1, 900))]
+    /// Timeout of an invocation in seconds.
+    #[input(unit = Unit::Seconds, default = 30, rule = Rule::Range(1, 900))]
     pub(super) timeout: Scalar<i64>,
-    /// Environment variables. Not for secrets: everybody who may read the function reads them.
+    /// Environment variables. Do not put secrets here: every principal that may read the function can read them.
     pub(super) environment: Option<Variables>,
-    /// How often an asynchronous invocation that failed is tried again before its event goes to the dead letters; also how often a schedule or a rule of EventBridge tries to reach the function.
+    /// Number of retries of a failed asynchronous invocation. After the last one, the event goes to the dead-letter queue. It also limits how often schedules and EventBridge rules retry to reach the function.
     #[input(default = 2, rule = Rule::Range(0, 2))]
     pub(super) maximum_retry_attempts: Scalar<i64>,
 }
 
-/// Where the code comes from.
+/// The source of the code.
 #[derive(Debug, Inputs)]
 pub(super) enum Code {
-    /// A zip file.
+    /// Code in a zip file.
     Zip(ZipCode),
-    /// A binary.
+    /// Code in a binary.
     Bootstrap(BootstrapCode),
-    /// A container image.
+    /// Code in a container image.
     Image(ImageCode),
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ZipCode {
-    /// Path of a zip file with `bootstrap` at its top, for the runtime `provided.al2023`.
+    /// Path of a zip file with an executable `bootstrap` in its root folder, for the runtime `provided.al2023`.
     #[input(source = Source::Code(CodeKind::Zip))]
     zip: String,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct BootstrapCode {
-    /// Path of the `bootstrap` binary, for the runtime `provided.al2023`. It is zipped here, the same bytes always to the same zip.
+    /// Path of the `bootstrap` binary, for the runtime `provided.al2023`. Tandem zips it; the same binary always gives the same zip file.
     #[input(source = Source::Code(CodeKind::Bootstrap))]
     bootstrap: String,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ImageCode {
-    /// URI of a container image in ECR, best with its digest.
+    /// URI of the image in ECR, preferably with its digest.
     image_uri: Scalar<String>,
-    /// Architecture of the image: `x86_64` or `arm64`.
+    /// Instruction set architecture of the image: `x86_64` or `arm64`.
     #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
     architecture: Scalar<String>,
 }
@@ -104,23 +104,27 @@ pub(super) struct ImageCode {
 impl Composite for EventFunction {
     type Inputs = EventFunctionInputs;
     const TYPE: &'static str = "event_function";
-    const DOC: &'static str = "A Lambda function that events set off, with everything that it takes to run one in production.\n\n\
-        Makes the function, its log group, a role with exactly the permissions that its triggers need, \
-        a dead-letter queue for events that it could not handle with an alarm on it, and for every trigger \
-        what sets the function off, with its permission: a bucket's notification, an event source mapping, a \
-        schedule, an HTTP API or function URL, a subscription, a rule of EventBridge.";
+    const DOC: &'static str = "Creates a Lambda function with its triggers.\n\n\
+        The resource also creates a log group and a role with only the permissions that the inputs require. \
+        Events that the function fails to process go to a dead-letter queue with an alarm.\n\n\
+        For each trigger, the resource creates the matching object with its permission. Examples are a \
+        bucket notification, an event source mapping, a schedule, an HTTP API and an EventBridge rule.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("function_name", "Name of the function."),
         Output::text("function_arn", "ARN of the function."),
-        Output::text("role_arn", "ARN of the role that the function runs in."),
-        Output::text("role_name", "Name of the role that the function runs in, to attach policies to."),
+        Output::text("role_arn", "ARN of the execution role of the function."),
+        Output::text("role_name", "Name of the execution role, e.g. to attach policies."),
         Output::text("log_group_name", "Name of the log group."),
         Output::text(
             "dead_letter_queue_arn",
-            "ARN of the queue with events that the function could not handle.",
+            "ARN of the dead-letter queue for events that the function fails to process.",
         ),
-        Output::text("dead_letter_queue_url", "URL of that queue."),
-        Output::text("url", "The address that takes requests, of a function with a trigger `http`."),
+        Output::text("dead_letter_queue_url", "URL of the dead-letter queue."),
+        Output::text("url", "URL of the HTTP API or function URL; null without an `http` trigger."),
+        Output::text(
+            "api_id",
+            "ID of the HTTP API, e.g. for alarms and custom domains; null without a trigger `http = \"api\"`.",
+        ),
     ];
 
     fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -138,6 +142,8 @@ impl Composite for EventFunction {
             common: &inputs.common,
         };
         let function = add(&mut graph, &spec, findings);
+        let (url, api_id) =
+            function.endpoint.map_or((None, None), |endpoint| (Some(endpoint.url), endpoint.api_id));
         graph.outputs = BTreeMap::from([
             ("function_name", function.function.attribute("function_name")),
             ("function_arn", function.function.arn()),
@@ -146,7 +152,8 @@ impl Composite for EventFunction {
             ("log_group_name", function.log_group.attribute("name")),
             ("dead_letter_queue_arn", function.dead_letters.arn()),
             ("dead_letter_queue_url", function.dead_letters.attribute("url")),
-            ("url", function.url.unwrap_or(Expr::Literal(Json::Null))),
+            ("url", url.unwrap_or(Expr::Literal(Json::Null))),
+            ("api_id", api_id.unwrap_or(Expr::Literal(Json::Null))),
         ]);
         graph.tags = super::tags(inputs.common.tags.as_ref());
         graph
@@ -190,7 +197,7 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Triggers whose objects have names that follow from the function's.
+/// Triggers whose objects have names that derive from the name of the function.
 mod seeds {
     use crate::value::Value;
 
@@ -215,35 +222,35 @@ mod seeds {
 
 /// A function to add to a graph.
 pub(super) struct Spec<'a> {
-    /// What it is called.
+    /// Its names and roles.
     pub(super) part: Part<'a>,
-    /// Where its inputs stand.
+    /// The path of its inputs.
     pub(super) at: Path,
     pub(super) function: &'a FunctionInputs,
     pub(super) on: &'a [Trigger],
-    /// The bucket that triggers are on, when it is made in the same graph.
+    /// The bucket of the bucket triggers, if it belongs to the same graph.
     pub(super) bucket: Option<&'a Handle>,
-    /// The queues of the triggers on queues, one for each, when they are made in the same graph: such a trigger
-    /// has the name of its queue.
+    /// The queues of the queue triggers, in order, if they belong to the same graph. Such a trigger contains the
+    /// name of its queue in place of the ARN.
     pub(super) queues: &'a [Handle],
-    /// The tasks that it may start.
+    /// The container tasks that the function may start.
     pub(super) launches: &'a [Launch],
-    /// What it uses.
+    /// The edges to buckets, tables, queues and so on that the function uses.
     pub(super) edges: &'a Edges,
     pub(super) common: &'a Common,
 }
 
-/// What was added.
+/// The objects that were added.
 pub(super) struct Added {
     pub(super) function: Handle,
     pub(super) role: Handle,
     pub(super) log_group: Handle,
     pub(super) dead_letters: Handle,
-    /// The address that takes requests.
-    pub(super) url: Option<Expr>,
+    /// The endpoint of the `http` trigger.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
-/// Adds a function and everything around it.
+/// Adds a function with its role, log group, dead-letter queue and triggers.
 pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
     let Spec { part, function: inputs, common, .. } = spec;
     trigger_checks::check(spec, findings);
@@ -312,11 +319,11 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         role_policy: &role_policy,
         rules: &rules,
     };
-    let url = wiring::add_triggers(graph, spec, &around, &mut roles);
-    Added { function, role, log_group, dead_letters, url }
+    let endpoint = wiring::add_triggers(graph, spec, &around, &mut roles);
+    Added { function, role, log_group, dead_letters, endpoint }
 }
 
-/// The variables of the inputs, and those that come from edges.
+/// The environment variables of the inputs, merged with those of edges and launches.
 fn variables(spec: &Spec<'_>) -> Option<Expr> {
     let launches = (!spec.launches.is_empty()).then(|| (LAUNCHES, launch::list(spec.launches)));
     common::variables(spec.function.environment.as_ref(), launches.into_iter().chain(spec.edges.variable()))
@@ -346,7 +353,7 @@ fn set_code<'a>(
                 FindingCode::Code,
                 at.join(Step::Field(kind.to_owned())),
                 format!("`{path}` {error}"),
-                "Lambda runs a Linux binary called `bootstrap`: build the handler, then give its path.",
+                "Build the handler, then set the path of its Linux binary `bootstrap`.",
             );
             (Expr::Unknown, Expr::Unknown)
         }

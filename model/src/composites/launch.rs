@@ -1,4 +1,4 @@
-//! The edge from something that starts tasks to the task: a handle in JSON, and what it permits.
+//! The edge from a function or workflow to a task that it starts: a handle in JSON, and the grants.
 
 use serde_json::Value as Json;
 
@@ -7,13 +7,13 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 
-/// The variable in which a function finds the handles of the tasks that it may start.
+/// The variable with the handles of the tasks that a function may start: a JSON list.
 pub(super) const LAUNCHES: &str = "TANDEM_LAUNCHES";
 
 /// A task that may be started.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
-    /// The handle: all that a call of RunTask needs, as JSON text.
+    /// The handle: a string of JSON with everything that a call of RunTask needs.
     pub(super) handle: Expr,
     target: Option<Target>,
 }
@@ -26,27 +26,27 @@ struct Target {
     roles: Expr,
 }
 
-/// What a handle says.
+/// The members of a handle.
 pub(super) struct Members {
     pub(super) task_definition: Expr,
     pub(super) cluster: Expr,
     pub(super) container: Expr,
-    /// Ids with commas in between.
+    /// Ids, separated by commas.
     pub(super) subnets: Expr,
-    /// Ids with commas in between.
+    /// Ids, separated by commas.
     pub(super) security_groups: Expr,
     pub(super) assign_public_ip: Expr,
     pub(super) capacity: Expr,
 }
 
 impl Launch {
-    /// A task of the same graph: its handle, the ARN of its task definition without revision, of its
-    /// cluster and of its roles.
+    /// A task of the same graph: its handle, and the ARNs of its task definition (without a revision), cluster
+    /// and roles.
     pub(super) fn new(handle: Expr, task_definition: Expr, cluster: Expr, roles: Vec<Expr>) -> Self {
         Self { handle, target: Some(Target { task_definition, cluster, roles: Expr::List(roles) }) }
     }
 
-    /// What whoever starts it must be allowed.
+    /// The grants of a role that starts the task.
     pub(super) fn grants(&self) -> Vec<Grant> {
         let Some(target) = &self.target else { return Vec::new() };
         vec![
@@ -55,7 +55,7 @@ impl Launch {
         ]
     }
 
-    /// What whoever starts it and waits for its end must be allowed.
+    /// The grants of a role that starts the task and waits until it ends.
     pub(super) fn grants_to_wait(&self) -> Vec<Grant> {
         let mut grants = self.grants();
         if let Some(target) = &self.target {
@@ -64,7 +64,7 @@ impl Launch {
         grants
     }
 
-    /// What its handle says, each as an expression.
+    /// The members of the handle, as expressions.
     pub(super) fn members(&self) -> Members {
         let member = |name| Expr::Member(Box::new(self.handle.clone()), name);
         Members {
@@ -78,15 +78,15 @@ impl Launch {
         }
     }
 
-    /// Whether it is known what must be allowed.
+    /// True if the ARNs are known from which the grants follow.
     pub(super) fn is_known(&self) -> bool {
         self.target.is_some()
     }
 
-    /// A task of another module: what its handle says once it is known.
+    /// A task of another module: expressions read the members of its handle at apply.
     fn of_member(handle: Expr) -> Self {
         let member = |name| Expr::Member(Box::new(handle.clone()), name);
-        // The list of roles stands as one expression.
+        // `roles` is one expression that gives the whole list.
         let (task_definition, cluster, roles) =
             (member("task_definition"), member("cluster"), member("roles"));
         Self { handle, target: Some(Target { task_definition, cluster, roles }) }
@@ -111,7 +111,7 @@ pub(super) fn read(handles: &[Scalar<String>], findings: &mut Findings) -> Vec<L
     handles.map(|(index, handle)| read_one(handle, at(index), findings)).collect()
 }
 
-/// Reads a handle.
+/// Reads a handle. A value that is not a handle is a finding at this path.
 pub(super) fn read_one(handle: &Scalar<String>, at: Path, findings: &mut Findings) -> Launch {
     let unknown = Launch { handle: handle.into(), target: None };
     let text = match handle {
@@ -120,8 +120,13 @@ pub(super) fn read_one(handle: &Scalar<String>, at: Path, findings: &mut Finding
         Scalar::Unknown => return unknown,
     };
     Launch::parse(text).unwrap_or_else(|| {
-        let help = "Give the output `launch` of a `container_task`.";
-        findings.error(Code::WrongType, at, "this is not the handle of a task", help);
+        let help = "Set it to the output `launch` of a `container_task`.";
+        findings.error(
+            Code::WrongType,
+            at,
+            "the value is not the `launch` output of a `container_task`",
+            help,
+        );
         unknown
     })
 }

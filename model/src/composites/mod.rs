@@ -1,4 +1,4 @@
-//! The composites, one file each. To add one: write its file, and add one line here.
+//! The composites, one file each. To add one, write its file and add a line to `ALL`.
 
 mod bucket;
 mod common;
@@ -42,10 +42,10 @@ pub static ALL: &[Definition] = &[
     Definition::of::<workflow::Workflow>(),
 ];
 
-/// The tags of a graph: those that the user gave, or none.
+/// The tags of a graph; an empty map if the input `tags` is not set.
 fn tags(given: Option<&Tags>) -> Expr {
     given.map_or_else(|| Expr::Map(BTreeMap::new()), Expr::from)
 }
 
-/// What the input `tags` of every composite holds.
+/// Type of the input `tags` of every composite.
 type Tags = Scalar<BTreeMap<String, Scalar<String>>>;

@@ -1,10 +1,10 @@
-//! What a part of a composite is called: its names in AWS, and the roles of its objects.
+//! Naming of a composite and its parts: names in AWS, and roles of objects.
 
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::names;
 
-/// A composite, or one inside another, such as the launcher inside a thumbnailer.
+/// A composite, or a part inside another composite, e.g. the launcher of a thumbnailer.
 pub(super) struct Part<'a> {
     pub(super) context: &'a Context,
     /// The name of the whole composite.
@@ -13,7 +13,7 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A composite that stands by itself.
+    /// A composite that is a resource of its own.
     pub(super) fn new(context: &'a Context, name: &'a str) -> Self {
         Self { context, name, within: "" }
     }
@@ -23,12 +23,13 @@ impl<'a> Part<'a> {
         Part { within, ..*self }
     }
 
-    /// The role of the main objects: their own by themselves, the part's inside of another.
+    /// The role of the main objects: `role` in a composite of its own, or the name of the part with
+    /// underscores.
     pub(super) fn main(&self, role: &str) -> String {
         if self.within.is_empty() { role.to_owned() } else { self.within.replace('-', "_") }
     }
 
-    /// The role of an object beside the main ones.
+    /// The role of any other object, prefixed with the name of the part.
     pub(super) fn role(&self, role: &str) -> String {
         if self.within.is_empty() {
             role.to_owned()
@@ -37,7 +38,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A name of folders: for ECR, which allows no two hyphens in a row.
+    /// The name in the form of a path, for ECR: a repository name must not contain two hyphens in a row.
     pub(super) fn path(&self) -> Expr {
         let Some(project) = &self.context.project else { return Expr::Unknown };
         let parts = [project, self.name, self.within].into_iter().filter(|part| !part.is_empty());
@@ -49,7 +50,7 @@ impl<'a> Part<'a> {
         names::regional(self.context, self.name, &self.inner(role), limit)
     }
 
-    /// The same as a text, when the project is known.
+    /// The same name as a string; `None` if the project is not known.
     pub(super) fn regional_text(&self, role: &str, limit: usize) -> Option<String> {
         names::regional_text(self.context, self.name, &self.inner(role), limit)
     }

@@ -1,12 +1,11 @@
-//! A queue of messages.
+//! The `queue` composite: an SQS queue.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, Care, check_arn, check_key_arn, setting};
+use super::common::{self, Care, setting};
 use super::part::Part;
-use super::triggers::check_object;
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -18,78 +17,79 @@ use crate::kinds::{sns, sqs};
 use crate::names;
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
 
-/// A queue, and the queue for what nobody could handle.
+/// A queue with a dead-letter queue.
 pub(super) struct Queue;
 
 /// Inputs of [`Queue`].
 #[derive(Debug, Inputs)]
 pub(super) struct QueueInputs {
-    /// Name of the queue. The name in AWS is made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the queue. The name in AWS consists of the project and this name, e.g. `shop-prod-jobs`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
     #[input(flatten)]
     settings: QueueSettings,
-    /// Topics whose messages come into the queue.
+    /// SNS topics to which the queue subscribes.
     on: Vec<TopicOfQueue>,
-    /// ARN of the KMS key that encrypts messages; without one, SQS encrypts with its own keys. The key's policy must let in SNS when topics send to the queue.
-    #[input(rule = Rule::Check("ARN", check_key_arn))]
+    /// ARN of the KMS key that encrypts messages. Without it, SQS uses its own keys (SSE-SQS). If topics send to the queue, the key policy must allow SNS to use the key.
+    #[input(rule = Rule::KEY_ARN)]
     kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the SNS topic that every alarm made here tells. Its policy must let CloudWatch publish: a `topic` has `cloudwatch.amazonaws.com` among its `publishers` for that.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the SNS topic that all alarms created here notify. Its policy must allow CloudWatch to publish; for a `topic`, add `cloudwatch.amazonaws.com` to `publishers`.
+    #[input(rule = Rule::ARN)]
     alarm_topic_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     tags: Option<super::Tags>,
-    /// Whether queues that hold messages may be deleted, with all of them.
+    /// Allows deletion of queues that contain messages. The messages are deleted with them.
     #[input(default = false)]
     force_destroy: bool,
 }
 
-/// Inputs of one queue among several, too.
+/// Inputs of a queue, alone or in a group.
 #[derive(Debug, Inputs)]
 pub(super) struct QueueSettings {
-    /// Whether the queue keeps the order of messages of one group, and gives each out once. Another answer is another queue: the old one and its dead letters go with what they hold, and only with `force_destroy`.
+    /// Creates a FIFO queue: messages of one group are delivered in order, and each message once. A change replaces the queue and its dead-letter queue, deletes their messages, and requires `force_destroy`.
     #[input(default = false)]
     pub(super) fifo: bool,
-    /// Whether messages of equal text count as one, in a queue that keeps the order.
+    /// Treats messages with equal bodies as duplicates. Only for FIFO queues.
     pub(super) content_based_deduplication: Option<Scalar<bool>>,
-    /// Seconds for which a message that was given out is hidden: six times the timeout of the function that reads the queue.
-    #[input(default = 180, rule = Rule::Range(0, 43_200))]
+    /// Visibility timeout: seconds for which a received message is hidden from other consumers. Set it to six times the timeout of the function that reads the queue.
+    #[input(unit = Unit::Seconds, default = 180, rule = Rule::Range(0, 43_200))]
     pub(super) visibility_timeout: Scalar<i64>,
-    /// Seconds for which messages are kept.
-    #[input(default = 345_600, rule = Rule::Range(60, 1_209_600))]
+    /// Retention of messages in seconds.
+    #[input(unit = Unit::Seconds, default = 345_600, rule = Rule::Range(60, 1_209_600))]
     pub(super) message_retention: Scalar<i64>,
-    /// Seconds for which a new message is hidden.
-    #[input(default = 0, rule = Rule::Range(0, 900))]
+    /// Delivery delay of new messages in seconds.
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 900))]
     pub(super) delay: Scalar<i64>,
-    /// Whether messages that were given out too often go to dead letters, with an alarm.
+    /// Creates a dead-letter queue with an alarm. Messages move there after `max_receive_count` receives.
     #[input(default = true)]
     pub(super) dead_letters: bool,
-    /// How often a message is given out before it goes to the dead letters.
+    /// Number of receives after which a message moves to the dead-letter queue.
     #[input(default = 5, rule = Rule::Range(1, 1000))]
     pub(super) max_receive_count: Scalar<i64>,
-    /// Seconds that the oldest message may wait before an alarm rings.
-    #[input(default = 3600, rule = Rule::Range(60, 1_209_600))]
+    /// Threshold of the alarm on the age of the oldest message, in seconds.
+    #[input(unit = Unit::Seconds, default = 3600, rule = Rule::Range(60, 1_209_600))]
     pub(super) alarm_age: Scalar<i64>,
-    /// Number of messages that may wait before an alarm rings.
+    /// Threshold of the alarm on the number of waiting messages.
     #[input(default = 1000, rule = Rule::Range(1, 120_000))]
     pub(super) alarm_depth: Scalar<i64>,
 }
 
-/// A topic whose messages come into a queue.
+/// A topic to which a queue subscribes.
 #[derive(Debug, Inputs)]
 struct TopicOfQueue {
-    /// ARN of an SNS topic.
-    #[input(refers = Reference::TOPIC, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the SNS topic.
+    #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
     topic: Scalar<String>,
-    /// Which messages come, as JSON: those whose attributes (or body) match; all of them without it.
-    #[input(rule = Rule::Check("JSON", check_object))]
+    /// SNS filter policy as a JSON string, e.g. `{"kind": ["order"]}`. Only matching messages are delivered. Without it, all messages are.
+    #[input(rule = Rule::JSON_OBJECT)]
     filter_policy: Option<String>,
-    /// What the filter is about: `MessageAttributes` or `MessageBody`.
+    /// Part of a message that `filter_policy` matches.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
     filter_policy_scope: Scalar<String>,
-    /// Whether messages come as they were published, without what SNS says of them.
+    /// Delivers messages as they were published, without the JSON envelope of SNS.
     #[input(default = true)]
     raw_message_delivery: Scalar<bool>,
 }
@@ -97,23 +97,35 @@ struct TopicOfQueue {
 impl Composite for Queue {
     type Inputs = QueueInputs;
     const TYPE: &'static str = "queue";
-    const DOC: &'static str = "An SQS queue, with a queue for what nobody could handle.\n\n\
-        Both are encrypted and take nothing that is not sent over TLS. Messages that were given out too often \
-        wait in the dead letters for 14 days, and alarms ring when there are some, when a message waits too \
-        long, and when too many wait.";
+    const DOC: &'static str = "Creates an SQS queue with a dead-letter queue and alarms.\n\n\
+        Both queues are encrypted and reject requests without TLS. After `max_receive_count` receives, a \
+        message moves to the dead-letter queue, which keeps it for 14 days. Three alarms watch the number of \
+        messages in the dead-letter queue, the age of the oldest message and the number of waiting messages.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("queue_name", "Name of the queue."),
         Output::text("arn", "ARN of the queue."),
         Output::text("url", "URL of the queue."),
-        Output::text("dead_letter_queue_arn", "ARN of the queue for what nobody could handle."),
-        Output::text("dead_letter_queue_url", "URL of that queue."),
-        Output::text("reader_policy", "The IAM policy, in JSON, that whoever reads the queue needs."),
-        Output::text("writer_policy", "The IAM policy, in JSON, that whoever sends to it needs."),
+        Output::text(
+            "dead_letter_queue_arn",
+            "ARN of the dead-letter queue; null if `dead_letters` is `false`.",
+        ),
+        Output::text(
+            "dead_letter_queue_url",
+            "URL of the dead-letter queue; null if `dead_letters` is `false`.",
+        ),
+        Output::text(
+            "reader_policy",
+            "IAM policy document (JSON) that allows reading and deleting messages.",
+        ),
+        Output::text(
+            "writer_policy",
+            "IAM policy document (JSON) that allows sending messages to the queue.",
+        ),
     ];
 
     fn expand(inputs: &QueueInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
-        // A queue that keeps the order has another name.
+        // An import must list objects: the name of a FIFO queue is not the one of the seed.
         graph.open = true;
         let part = Part::new(context, &inputs.name);
         let care = Care {
@@ -159,7 +171,7 @@ impl Composite for Queue {
     }
 }
 
-/// The settings of a queue, read back: its role, and what the roles beside it begin with.
+/// The settings of a queue, read back. `beside` is the prefix of the roles of its alarms.
 pub(super) fn recover(
     objects: &BTreeMap<String, Settings>,
     role: &str,
@@ -185,16 +197,16 @@ pub(super) fn recover(
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// What was added.
+/// The objects that were added.
 pub(super) struct Added {
     pub(super) queue: Handle,
     policy: Handle,
-    /// Its name in AWS, when the project is known.
+    /// Its name in AWS; `None` if the project is not known.
     pub(super) name: Option<String>,
     pub(super) dead_letters: Option<Handle>,
 }
 
-/// Adds a queue, its dead letters and its alarms.
+/// Adds a queue, its dead-letter queue and its alarms.
 pub(super) fn add(
     graph: &mut Graph,
     part: &Part<'_>,
@@ -204,7 +216,7 @@ pub(super) fn add(
 ) -> Added {
     let own = part.main("main");
     let text = |role: &str| {
-        // The names of queues that keep the order end in `.fifo`.
+        // SQS requires that names of FIFO queues end in `.fifo`.
         let (limit, ending) = if inputs.fifo { (75, ".fifo") } else { (80, "") };
         part.regional_text(role, limit).map(|name| name + ending)
     };
@@ -217,7 +229,7 @@ pub(super) fn add(
             .set_if("fifo_queue", inputs.fifo.then_some(true))
             .set("message_retention_seconds", common::LONGEST_RETENTION);
         let queue = common::encrypted(queue, care).handle();
-        let description = "Messages that nobody could handle wait in the dead-letter queue.";
+        let description = "The dead-letter queue contains messages.";
         let alarm = (role.as_str(), part.regional("dead-letters", 255));
         common::queue_alarm(graph, alarm, &queue, (common::VISIBLE, 0.into()), description, care);
         let tls_only = policy::receiver("sqs", &queue.arn(), &[]);
@@ -235,12 +247,12 @@ pub(super) fn add(
         .add(&sqs::QUEUE, &own)
         .set("name", name(""))
         .set_if("fifo_queue", inputs.fifo.then_some(true))
-        // One that is not set is one that AWS leaves as it was.
+        // SQS keeps the previous value of an attribute that is not sent.
         .set_if("content_based_deduplication", inputs.fifo.then_some(deduplication))
         .set("visibility_timeout_seconds", &inputs.visibility_timeout)
         .set("message_retention_seconds", &inputs.message_retention)
         .set("delay_seconds", &inputs.delay)
-        // Who asks waits for messages, in place of asking again and again.
+        // Long polling: fewer empty responses.
         .set("receive_wait_time_seconds", 20)
         .set_if("redrive_policy", redrive);
     let queue = common::encrypted(queue, care).handle();
@@ -269,14 +281,14 @@ pub(super) fn add(
     Added { queue, policy, name: text(""), dead_letters }
 }
 
-/// What is wrong with the settings of a queue that stand there.
+/// Checks the settings of a queue; `at` is their path.
 pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) {
     if inputs.content_based_deduplication.is_some() && !inputs.fifo {
         findings.error(
             Code::Choice,
             at.join(Step::Field("content_based_deduplication".to_owned())),
-            "`content_based_deduplication` is for queues that keep the order",
-            "Remove it, or set `fifo` to `true`.",
+            "`content_based_deduplication` is set, but the queue is not a FIFO queue",
+            "Remove `content_based_deduplication`, or set `fifo` to `true`.",
         );
     }
 }
@@ -288,8 +300,8 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: 
             findings.error(
                 Code::Choice,
                 item_path("on", index).join(Step::Field("topic".to_owned())),
-                "the topic keeps no order, and SNS sends its messages to no queue that does",
-                "Set `fifo` to `false`, or name a topic whose name ends in `.fifo`.",
+                "a FIFO queue cannot subscribe to a standard topic",
+                "Set `fifo` to `false`, or set `topic` to a FIFO topic (its name ends in `.fifo`).",
             );
         }
         let earlier = inputs.on[..index].iter().position(|other| other.topic.surely_equals(&on.topic));
@@ -297,7 +309,9 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: 
             findings.error(
                 Code::OverlappingFilters,
                 item_path("on", index).join(Step::Field("topic".to_owned())),
-                format!("`on[{earlier}]` is on the same topic, and a queue is on a topic once"),
+                format!(
+                    "`on[{earlier}]` subscribes to the same topic: a queue has one subscription per topic"
+                ),
                 "Remove one of the two.",
             );
             continue;
@@ -316,7 +330,7 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: 
             .set("protocol", "sqs")
             .set("endpoint", added.queue.arn())
             .set("raw_message_delivery", &on.raw_message_delivery)
-            // Who may send is known by then, and what is subscribed can be found by it.
+            // SNS may send only after the policy is in place. A sweep finds the subscription by the policy.
             .after(&added.policy);
         if let Some(filter) = &on.filter_policy {
             subscription

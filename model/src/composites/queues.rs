@@ -1,4 +1,4 @@
-//! Queues with one prefix, and one function that reads them.
+//! The `queues` composite: a group of queues, and one function that reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,6 @@ use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
-use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
@@ -27,12 +26,12 @@ pub(super) struct Queues;
 /// Inputs of [`Queues`].
 #[derive(Debug, Inputs)]
 pub(super) struct QueuesInputs {
-    /// Name of the group. The names of the queues in AWS are made of project, this name and their own.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the group. Names of queues in AWS consist of the project, this name and the name of the queue, e.g. `shop-prod-jobs--mail`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// The queues.
+    /// Queues of the group.
     queue: Vec<NamedQueue>,
-    /// The function that reads all of the queues; without it they are read by others.
+    /// Lambda function that reads all queues of the group. Without it, no consumer is created.
     consumer: Option<Consumer>,
     #[input(flatten)]
     common: Common,
@@ -40,8 +39,8 @@ pub(super) struct QueuesInputs {
 
 #[derive(Debug, Inputs)]
 struct NamedQueue {
-    /// Name of the queue.
-    #[input(rule = Rule::Check("name", names::check_name))]
+    /// Name of the queue within the group, e.g. `mail`.
+    #[input(rule = Rule::NAME)]
     name: String,
     #[input(flatten)]
     settings: QueueSettings,
@@ -52,32 +51,45 @@ struct NamedQueue {
 struct Consumer {
     #[input(flatten)]
     function: FunctionInputs,
-    /// The most messages that one invocation is given.
+    /// Maximum number of messages per invocation.
     #[input(default = 10, rule = Rule::Range(1, 10))]
     batch_size: Scalar<i64>,
     #[input(flatten)]
     edges: Edges,
 }
 
-/// What the consumer is called among the queues.
+/// Name of the consumer within the group.
 const CONSUMER: &str = "consumer";
 
 impl Composite for Queues {
     type Inputs = QueuesInputs;
     const TYPE: &'static str = "queues";
     const SECTION: Option<&'static str> = Some("queue_groups");
-    const DOC: &'static str = "SQS queues whose names begin alike, each with dead letters and alarms unless it says otherwise, \
-        and one function that reads them.\n\n\
-        Each is made as a `queue` is, and the function as an `event_function` with a trigger on each of them; \
-        it says which messages of a batch failed, so that only those come again.";
+    const DOC: &'static str = "Creates a group of SQS queues and, optionally, one Lambda function that reads \
+        all of them.\n\n\
+        Each queue has the settings of a `queue`, with a dead-letter queue and alarms by default. The \
+        function is set up like an `event_function` with a trigger on every queue. It reports the failed \
+        messages of a batch, and only those are delivered again.";
     const OUTPUTS: &'static [Output] = &[
-        Output::map("queue_arns", "ARNs of the queues, by name."),
-        Output::map("queue_urls", "URLs of the queues, by name."),
-        Output::map("dead_letter_queue_urls", "URLs of the queues' dead letters, by name."),
-        Output::text("reader_policy", "The IAM policy, in JSON, that whoever reads the queues needs."),
-        Output::text("writer_policy", "The IAM policy, in JSON, that whoever sends to them needs."),
-        Output::text("consumer_function_name", "Name of the function that reads the queues."),
-        Output::text("consumer_log_group_name", "Name of its log group."),
+        Output::map("queue_arns", "ARNs of the queues, by the name of the queue."),
+        Output::map("queue_urls", "URLs of the queues, by the name of the queue."),
+        Output::map("dead_letter_queue_urls", "URLs of the dead-letter queues, by the name of the queue."),
+        Output::text(
+            "reader_policy",
+            "IAM policy document (JSON) that allows reading and deleting messages of all queues.",
+        ),
+        Output::text(
+            "writer_policy",
+            "IAM policy document (JSON) that allows sending messages to all queues.",
+        ),
+        Output::text(
+            "consumer_function_name",
+            "Name of the function that reads the queues; null without `consumer`.",
+        ),
+        Output::text(
+            "consumer_log_group_name",
+            "Name of the log group of that function; null without `consumer`.",
+        ),
     ];
 
     fn expand(inputs: &QueuesInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -151,7 +163,7 @@ impl Composite for Queues {
         let roles = objects.keys().filter_map(|key| key.strip_prefix("sqs_queue."));
         let queues = roles.filter(|role| !role.ends_with("_dead_letters")).map(|role| {
             let mut queue = queue::recover(objects, role, &format!("{role}_"));
-            // No name of a queue holds an underscore.
+            // Names of queues contain no underscores.
             queue.insert("name".to_owned(), Value::String(role.replace('_', "-")));
             Value::Map(queue)
         });
@@ -161,7 +173,7 @@ impl Composite for Queues {
 }
 
 impl Consumer {
-    /// The trigger on one of the queues.
+    /// The trigger of the consumer on one of the queues.
     fn trigger(&self, added: &queue::Added) -> Trigger {
         Trigger::Queue(QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
@@ -174,9 +186,14 @@ impl Consumer {
 
 fn check(inputs: &QueuesInputs, findings: &mut Findings) {
     if inputs.queue.is_empty() {
-        findings.error(Code::Missing, Path::field("queue"), "there is no queue", "Give at least one.");
+        findings.error(
+            Code::Missing,
+            Path::field("queue"),
+            "the group has no queue",
+            "Add at least one `queue`.",
+        );
     }
-    // What the names become in the graph: two may not meet.
+    // Roles of the objects in the graph: they must be unique.
     let mut roles = BTreeSet::from([CONSUMER.to_owned(), format!("{CONSUMER}_dead_letters")]);
     for (index, queue) in inputs.queue.iter().enumerate() {
         let own = queue.name.replace('-', "_");
@@ -189,9 +206,9 @@ fn check(inputs: &QueuesInputs, findings: &mut Findings) {
             findings.error(
                 Code::DuplicateName,
                 at.join(Step::Field("name".to_owned())),
-                format!("the name `{}` is taken", queue.name),
-                "Give each queue a name of its own; `consumer`, and names that end like another's `-dead-letters`, \
-                 `-age` or `-depth`, mean something already.",
+                format!("the name `{}` conflicts with the consumer or another queue", queue.name),
+                "Set a unique name. Do not use `consumer`, or the name of another queue followed by \
+                 `-dead-letters`, `-age` or `-depth`.",
             );
         }
         queue::check(&queue.settings, &at, findings);
@@ -203,9 +220,14 @@ fn check(inputs: &QueuesInputs, findings: &mut Findings) {
                 Code::VisibilityTimeout,
                 at.join(Step::Field("visibility_timeout".to_owned())),
                 format!(
-                    "the queue hides a message for {visibility} s, but the consumer may work on it for {timeout} s"
+                    "`visibility_timeout` is {visibility} s, but the timeout of the consumer is {timeout} s: \
+                     SQS would deliver messages again while they are processed"
                 ),
-                format!("Set it to {} (six times the consumer's timeout), or lower that.", timeout * 6),
+                format!(
+                    "Set `visibility_timeout` to {} (six times the timeout of the consumer), or lower the \
+                     timeout.",
+                    timeout * 6
+                ),
             );
         }
     }

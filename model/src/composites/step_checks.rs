@@ -1,17 +1,23 @@
-//! What is wrong with a workflow's steps, before their definition is made.
+//! Checks of a workflow's steps, before expansion creates their definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::{Chain, Count, Items, MapStep, Step, TaskStep, check_text};
 use crate::composite::item_path;
-use crate::finding::{Code, Findings, Path, Step as At, suggest};
+use crate::finding::{Code, Findings, Path, Step as At};
 use crate::names;
 use crate::scalar::Scalar;
+use crate::suggest::suggest;
 
-/// What is wrong with steps: names, what they go on with, what nobody comes to.
+/// Checks the steps: names, nesting, next steps, limits of Step Functions, and unreachable steps.
 pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
     if steps.is_empty() {
-        findings.error(Code::Missing, Path::field("step"), "there is no step", "Give at least one.");
+        findings.error(
+            Code::Missing,
+            Path::field("step"),
+            "the workflow has no steps",
+            "Add at least one step.",
+        );
         return;
     }
     let at = |index: usize, field: &str| item_path("step", index).join(At::Field(field.to_owned()));
@@ -19,12 +25,12 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
     for (index, step) in steps.iter().enumerate() {
         let name = step.inner().name.as_str();
         if let Some(earlier) = by_name.insert(name, index) {
-            let message = format!("`step[{earlier}]` is called `{name}`, too");
+            let message = format!("`step[{earlier}]` has the same name, `{name}`");
             findings.error(
                 Code::DuplicateName,
                 at(index, "name"),
                 message,
-                "Give each step a name of its own.",
+                "Set a different name for each step.",
             );
         }
     }
@@ -34,12 +40,12 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             let Some(of_next) = by_name.get(next) else {
                 let help = match suggest(next, by_name.keys().copied()) {
                     Some(near) => format!("Did you mean `{near}`?"),
-                    None => "Name a step that there is.".to_owned(),
+                    None => "Set it to the name of an existing step.".to_owned(),
                 };
                 findings.error(
                     Code::UnknownReference,
                     at(index, &field),
-                    format!("there is no step `{next}`"),
+                    format!("step `{next}` does not exist"),
                     help,
                 );
                 continue;
@@ -48,8 +54,11 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
                 findings.error(
                     Code::UnknownReference,
                     at(index, &field),
-                    format!("`{next}` is within something else, and no step leads in or out of that"),
-                    "Name a step that is within the same.",
+                    format!(
+                        "step `{next}` has another `within` or `branch`: the next step must be in the same map \
+                         or branch"
+                    ),
+                    "Set it to a step with the same `within` and `branch`.",
                 );
             }
         }
@@ -66,18 +75,18 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             findings.error(
                 Code::Choice,
                 at(index, field),
-                "an express workflow waits for nothing outside of it",
+                "an express workflow does not support tasks, callbacks and distributed maps",
                 "Set `type` to `standard`.",
             );
         }
         if let Step::Callback(step) = step
             && step.callback.known().is_some_and(|queue| names::keeps_order(queue))
         {
-            let help = "Give a queue without `fifo`: who answers, answers by the token.";
+            let help = "Set `callback` to a standard queue: the token identifies each message.";
             findings.error(
                 Code::Choice,
                 at(index, "callback"),
-                "a queue that keeps its order takes no token",
+                "`callback` is a FIFO queue, but messages of callback steps have no message group",
                 help,
             );
         }
@@ -88,7 +97,7 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             findings.error(
                 Code::Choice,
                 at(index, "map"),
-                "a manifest is read by a distributed map only",
+                "`map` reads its items from a bucket, which requires a distributed map",
                 help,
             );
         }
@@ -100,15 +109,15 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             findings.error(
                 Code::Choice,
                 at(index, "end"),
-                "`end` and `next` are given together",
-                "Remove one.",
+                "`end` and `next` are both set",
+                "Remove one of the two.",
             );
         } else if step.place().is_none() && index == 0 && last() && matches!(step, Step::Choice(_)) {
             findings.error(
                 Code::Missing,
                 at(index, "choice"),
-                "there is nothing to choose from",
-                "Add steps.",
+                "the choice has no steps to continue with",
+                "Add steps after it.",
             );
         }
     }
@@ -125,26 +134,26 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
     }
 }
 
-/// Values of the container's environment that begin as JSONata must be it.
+/// Checks the values of the container's environment: a value that begins with `{%` must be valid JSONata.
 fn check_environment(step: &TaskStep, at: &Path, findings: &mut Findings) {
     let given = step.environment.as_ref().and_then(Scalar::known);
     for (name, value) in given.into_iter().flatten() {
         if let Some(Err(message)) = value.known().map(|value| check_text(value)) {
-            let help = "Write `{% … %}` around an expression, or a text that does not begin with `{%`.";
+            let help = "Put an expression into `{% … %}`, or use a string that does not begin with `{%`.";
             findings.error(Code::OutOfRange, at.join(At::Key(name.clone())), message, help);
         }
     }
 }
 
-/// How deep steps may be within each other: more is nobody's intent, and would be walked down each time.
+/// The deepest nesting of steps. The checks walk up the nesting for each step, so deeper ones would be slow.
 const DEEPEST: usize = 20;
 
-/// Events that an execution may have; what comes then ends it, and nothing catches that.
+/// The limit of events of an execution. Step Functions fails an execution with more, and no `catch` sees it.
 const EVENTS: i64 = 25_000;
-/// Items that an inline map works on at once.
+/// The limit of items that an inline map runs at the same time.
 const INLINE: i64 = 40;
 
-/// What an inline map is too small for: its items' events are those of the execution around it.
+/// Checks the limits of an inline map: the events of its items count as events of the execution.
 fn check_inline(
     steps: &[Step],
     map: &MapStep,
@@ -162,29 +171,30 @@ fn check_inline(
         findings.error(
             Code::OutOfRange,
             at("max_concurrency"),
-            format!("a map works on at most {INLINE} items at once within its own execution"),
-            format!("Set {distributed}this to {INLINE} or less."),
+            format!("`max_concurrency` is above {INLINE}, the limit of a map that is not distributed"),
+            format!("Set {distributed}`max_concurrency` to {INLINE} or less."),
         );
     }
-    // Beginning and end of an item.
+    // Each item has two more events: its start and its end.
     let of_each = fewest_events(steps, (Some(&map.of.inner.name), None)).saturating_add(2);
     let all = count.map_or(0, |count| count.saturating_mul(of_each));
     if !express && all > EVENTS {
         findings.error(
             Code::OutOfRange,
             at("count"),
-            format!("the steps within have at least {all} events, and an execution may have {EVENTS}"),
-            "Set `distributed` to `true`, so that each item has an execution of its own.",
+            format!("the steps of the map have at least {all} events, but an execution has at most {EVENTS}"),
+            "Set `distributed` to `true`: each item then has an execution of its own.",
         );
     }
 }
 
-/// The fewest events that steps which stand together may have: on the shortest way through them.
+/// The fewest events of the steps of a chain: those of the shortest path through it.
 fn fewest_events(steps: &[Step], chain: Chain<'_>) -> i64 {
     let members: Vec<&Step> = steps.iter().filter(|step| step.chain() == chain).collect();
     let own: Vec<i64> = members.iter().map(|step| events(steps, step)).collect();
     let find = |name: &str| members.iter().position(|other| other.inner().name == name);
-    // From each step to the end; as often as there are steps, since any may lead to any.
+    // The fewest events from each step to the end. Steps can lead to any other step, so each pass over them
+    // settles at least one.
     let mut fewest = vec![EVENTS; members.len()];
     for _ in &members {
         for (index, step) in members.iter().enumerate() {
@@ -206,15 +216,15 @@ fn fewest_events(steps: &[Step], chain: Chain<'_>) -> i64 {
     fewest.first().copied().unwrap_or_default()
 }
 
-/// How many events a step has at least.
+/// The fewest events of a step.
 fn events(steps: &[Step], step: &Step) -> i64 {
-    /// Those of a state that runs others, and of the one before it.
+    /// Events of a state that runs other states, and of the state before it.
     const AROUND: i64 = 6;
     let name = Some(step.inner().name.as_str());
     match step {
         Step::Function(_) => 5,
         Step::Callback(_) => 6,
-        // A branch with a task and a choice in it.
+        // A parallel state with a task state and a choice in its branch.
         Step::Task(_) => 16,
         Step::Wait(_) | Step::Choice(_) => 2,
         Step::Parallel(of) => {
@@ -249,8 +259,8 @@ fn check_within(
                 findings.error(
                     Code::Missing,
                     at("within"),
-                    "a branch is within a step of `parallel`",
-                    "Name it.",
+                    "`branch` is set, but `within` is not",
+                    "Set `within` to the name of the `parallel` step.",
                 );
             }
         }
@@ -258,8 +268,8 @@ fn check_within(
             Some(branch) if parallel.parallel.contains(branch) => {}
             branch => {
                 let message = match branch {
-                    Some(branch) => format!("there is no branch `{branch}`"),
-                    None => "a step within a `parallel` is in one of its branches".to_owned(),
+                    Some(branch) => format!("the `parallel` step in `within` has no branch `{branch}`"),
+                    None => "a step within a `parallel` step requires `branch`".to_owned(),
                 };
                 let help = format!("Set `branch` to one of: {}.", parallel.parallel.join(", "));
                 findings.error(Code::UnknownReference, at("branch"), message, help);
@@ -267,35 +277,45 @@ fn check_within(
         },
         Some(Some(Step::Map(_))) if inner.branch.is_none() => {}
         Some(Some(Step::Map(_))) => {
-            findings.error(Code::Choice, at("branch"), "a map has no branches", "Remove `branch`.");
+            findings.error(
+                Code::Choice,
+                at("branch"),
+                "`branch` is set, but `within` is a map, which has no branches",
+                "Remove `branch`.",
+            );
         }
         Some(_) => {
             let message = format!(
-                "there is no `map` or `parallel` called `{}`",
+                "there is no `map` or `parallel` step `{}`",
                 inner.within.as_deref().unwrap_or_default()
             );
             findings.error(
                 Code::UnknownReference,
                 at("within"),
                 message,
-                "Name a step of `map` or `parallel`.",
+                "Set `within` to the name of a `map` or `parallel` step.",
             );
         }
     }
-    // A step that is within itself, by whatever way, is run by nobody.
+    // A step that is within itself, directly or through other steps, would never run.
     let mut around = inner.within.as_deref();
     for depth in 0..steps.len() {
         if around == Some(inner.name.as_str()) {
-            findings.error(Code::Cycle, at("within"), "a step cannot be within itself", "Name another step.");
+            findings.error(
+                Code::Cycle,
+                at("within"),
+                "a step cannot be within itself",
+                "Set `within` to another step.",
+            );
             break;
         }
         if depth > DEEPEST && around.is_some() {
-            let message = format!("the step is within more than {DEEPEST} others");
+            let message = format!("the step is nested more than {DEEPEST} levels deep");
             findings.error(
                 Code::OutOfRange,
                 at("within"),
                 message,
-                "Make some of them a workflow of their own.",
+                "Move some of the steps to a workflow of their own.",
             );
             break;
         }
@@ -304,31 +324,36 @@ fn check_within(
     let has = |branch: Option<&str>| steps.iter().any(|other| other.chain() == (Some(&*inner.name), branch));
     match step {
         Step::Map(_) if !has(None) => {
-            let help = format!("Give at least one step with `within = \"{}\"`.", inner.name);
-            findings.error(Code::Missing, at("map"), "there is nothing to do for each item", help);
+            let help = format!("Add at least one step with `within = \"{}\"`.", inner.name);
+            findings.error(Code::Missing, at("map"), "the map has no steps to run for its items", help);
         }
         Step::Parallel(parallel) => {
             if parallel.parallel.is_empty() {
-                findings.error(Code::Missing, at("parallel"), "there is no branch", "Name at least one.");
+                findings.error(
+                    Code::Missing,
+                    at("parallel"),
+                    "`parallel` has no branches",
+                    "Add the name of at least one branch.",
+                );
             }
             for (place, branch) in parallel.parallel.iter().enumerate() {
                 if parallel.parallel[..place].contains(branch) {
-                    let message = format!("there are two branches `{branch}`");
+                    let message = format!("`parallel` contains branch `{branch}` twice");
                     findings.error(
                         Code::DuplicateName,
                         at("parallel"),
                         message,
-                        "Give each a name of its own.",
+                        "Set a different name for each branch.",
                     );
                 }
             }
             for branch in parallel.parallel.iter().filter(|branch| !has(Some(branch))) {
                 let help =
-                    format!("Give a step with `within = \"{}\"` and `branch = \"{branch}\"`.", inner.name);
+                    format!("Add a step with `within = \"{}\"` and `branch = \"{branch}\"`.", inner.name);
                 findings.error(
                     Code::Missing,
                     at("parallel"),
-                    format!("the branch `{branch}` has no step"),
+                    format!("branch `{branch}` has no steps"),
                     help,
                 );
             }
@@ -337,7 +362,7 @@ fn check_within(
     }
 }
 
-/// Steps that nothing leads to: AWS refuses them, and they are a mistake.
+/// Checks that a path leads to each step. AWS rejects unreachable states.
 fn check_reached(steps: &[Step], findings: &mut Findings) {
     let mut reached: BTreeSet<usize> = BTreeSet::new();
     let mut firsts: Vec<Chain<'_>> = Vec::new();
@@ -369,7 +394,7 @@ fn check_reached(steps: &[Step], findings: &mut Findings) {
             Code::UnknownReference,
             item_path("step", index).join(At::Field("name".to_owned())),
             format!("no step leads to `{}`", step.inner().name),
-            "Name it in a `next`, `catch`, `otherwise` or `choice`, or remove it.",
+            "Set a `next`, `catch`, `otherwise` or `choice` to it, or remove it.",
         );
     }
 }

@@ -1,29 +1,30 @@
-//! The steps of a workflow: flat and named, so that nothing recurses.
+//! The steps of a workflow: their inputs. The list is flat and steps have names, because a schema cannot
+//! recurse.
 
 use std::collections::BTreeMap;
 
-use super::common::{check_arn, check_bucket};
 use crate::checks::environment::Variables;
 use crate::expr::Expr;
 use crate::input::{Inputs, Reference, Rule};
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 
 /// One step.
 #[derive(Debug, Inputs)]
 pub(super) enum Step {
-    /// Invokes a function: the step's input is its payload, and its answer is the step's result.
+    /// Invokes a function with the step's input as its payload. The response is the step's result.
     Function(FunctionStep),
-    /// Runs a container to its end: the step's input is in its variable `TANDEM_INPUT`, and is the step's result; as the first and last step of a map its result is the item.
+    /// Runs a container until it ends, with the step's input in variable `TANDEM_INPUT`. The result is the input; for the only step of a map, it is the item.
     Task(TaskStep),
-    /// Waits.
+    /// Waits for a fixed time.
     Wait(WaitStep),
-    /// Puts a message with a token into a queue, and waits until somebody answers with the token.
+    /// Sends a message with a task token to a queue, and waits until a consumer returns the token.
     Callback(CallbackStep),
-    /// Goes on with one step or another.
+    /// Continues with one of several steps.
     Choice(ChoiceStep),
-    /// Runs branches at the same time: the list of their results is the step's result.
+    /// Runs branches at the same time. The result is the list of their results.
     Parallel(ParallelStep),
-    /// Runs the steps within it for each item: the list of their results is the step's result, of 256 KiB at the most.
+    /// Runs the steps within it for each item. The result is the list of their results, at most 256 KiB.
     Map(MapStep),
     /// Ends the workflow as failed.
     Fail(FailStep),
@@ -31,38 +32,38 @@ pub(super) enum Step {
 
 #[derive(Debug, Inputs)]
 pub(super) struct FunctionStep {
-    /// ARN of a function.
-    #[input(refers = Reference::FUNCTION, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the function.
+    #[input(refers = Reference::FUNCTION, rule = Rule::ARN)]
     pub(super) function: Scalar<String>,
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
-    /// Seconds after which a try is given up.
-    #[input(rule = Rule::Range(1, 31_536_000))]
+    /// Seconds after which an attempt times out.
+    #[input(unit = Unit::Seconds, rule = Rule::Range(1, 31_536_000))]
     pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct TaskStep {
-    /// Task that the step runs: the output `launch` of a `container_task`.
+    /// Handle of the task: the output `launch` of a `container_task`.
     #[input(refers = Reference::LAUNCH)]
     pub(super) task: Scalar<String>,
-    /// Environment variables for the container, in place of `TANDEM_INPUT`; a value in `{% … %}` is JSONata over `$states.input`. ECS takes 8,192 characters of them.
+    /// Environment variables of the container, instead of `TANDEM_INPUT`. A value in `{% … %}` is JSONata, e.g. `{% $states.input.key %}`. ECS accepts at most 8,192 characters in total.
     pub(super) environment: Option<Variables>,
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
-    /// Seconds after which a try is given up.
-    #[input(rule = Rule::Range(1, 31_536_000))]
+    /// Seconds after which an attempt times out.
+    #[input(unit = Unit::Seconds, rule = Rule::Range(1, 31_536_000))]
     pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct WaitStep {
     /// Seconds to wait.
-    #[input(rule = Rule::Range(1, 31_536_000))]
+    #[input(unit = Unit::Seconds, rule = Rule::Range(1, 31_536_000))]
     pub(super) wait: Scalar<i64>,
     #[input(flatten)]
     pub(super) of: Place,
@@ -70,23 +71,23 @@ pub(super) struct WaitStep {
 
 #[derive(Debug, Inputs)]
 pub(super) struct CallbackStep {
-    /// ARN of the queue that the message with `token` and `input` goes to. Whoever has it answers with the token: SendTaskSuccess or SendTaskFailure.
-    #[input(refers = Reference::QUEUE, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the queue. The message contains `token` and `input`; the consumer calls SendTaskSuccess or SendTaskFailure with the token.
+    #[input(refers = Reference::QUEUE, rule = Rule::ARN)]
     pub(super) callback: Scalar<String>,
     #[input(flatten)]
     pub(super) of: Place,
     #[input(flatten)]
     pub(super) on_error: OnError,
-    /// Seconds after which the answer is waited for no more; a day without it.
-    #[input(rule = Rule::Range(1, 31_536_000))]
+    /// Seconds to wait for the token. Default: one day (86400).
+    #[input(unit = Unit::Seconds, rule = Rule::Range(1, 31_536_000))]
     pub(super) timeout: Option<Scalar<i64>>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ChoiceStep {
-    /// Conditions, of which the first that holds says how it goes on.
+    /// Conditions, in their order. The first one that is true selects the next step.
     pub(super) choice: Vec<Condition>,
-    /// Step that it goes on with when no condition holds.
+    /// Next step if no condition is true.
     pub(super) otherwise: String,
     #[input(flatten)]
     pub(super) of: Inner,
@@ -94,16 +95,16 @@ pub(super) struct ChoiceStep {
 
 #[derive(Debug, Inputs)]
 pub(super) struct Condition {
-    /// Condition in JSONata, such as `{% $states.input.size > 100 %}`.
-    #[input(rule = Rule::Check("JSONata", check_jsonata))]
+    /// Condition in JSONata, e.g. `{% $states.input.size > 100 %}`.
+    #[input(rule = Rule::JSONATA)]
     pub(super) when: String,
-    /// Step that it goes on with.
+    /// Next step if the condition is true.
     pub(super) next: String,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ParallelStep {
-    /// Names of the branches; the steps of a branch say `within` and `branch`.
+    /// Names of the branches. The steps of a branch set `within` to this step, and `branch` to its name.
     pub(super) parallel: Vec<String>,
     #[input(flatten)]
     pub(super) of: Place,
@@ -113,15 +114,15 @@ pub(super) struct ParallelStep {
 
 #[derive(Debug, Inputs)]
 pub(super) struct MapStep {
-    /// The items. The steps that say `within` are run for each, with the input `{"item": …, "index": …, "input": …}`, of which the last is the input of the map.
+    /// The items. Steps with `within` set to this step run for each item. Their input is `{"item": …, "index": …, "input": …}`, where `input` is the input of the map.
     pub(super) map: Items,
-    /// Whether each item is an execution of its own, for more than 40 at once or many events.
+    /// Runs each item as an execution of its own. A map needs it for more than 40 items at once, or more than 25,000 events.
     #[input(default = false)]
     pub(super) distributed: bool,
-    /// How many items are worked on at once, 40 at the most in a map that is not `distributed`; 0 for as many as there are.
+    /// Items that run at the same time; `0` sets no limit. A map that is not `distributed` runs at most 40.
     #[input(default = 10, rule = Rule::Range(0, 10_000))]
     pub(super) max_concurrency: Scalar<i64>,
-    /// Percentage of items of a `distributed` map that may fail before the step does. In the list of results, each that failed has a description of its execution.
+    /// Percentage of items of a `distributed` map that may fail before the step fails. The result of a failed item is a description of its execution.
     #[input(default = 0, rule = Rule::Range(0, 100))]
     pub(super) tolerated_failure_percentage: Scalar<i64>,
     #[input(flatten)]
@@ -132,106 +133,106 @@ pub(super) struct MapStep {
 
 #[derive(Debug, Inputs)]
 pub(super) struct FailStep {
-    /// Why, as text or JSONata in `{% … %}`.
-    #[input(rule = Rule::Check("text", check_text))]
+    /// Cause of the failure: a string, or JSONata in `{% … %}`.
+    #[input(rule = Rule::TEXT)]
     pub(super) fail: String,
     #[input(flatten)]
     pub(super) of: Inner,
 }
 
-/// What a map goes over.
+/// The items of a map.
 #[derive(Debug, Inputs)]
 pub(super) enum Items {
-    /// So many numbers, from 0.
+    /// A range of numbers.
     Count(Count),
     /// A list.
     Given(List),
-    /// A list in an object of a bucket.
+    /// A list in an object of a bucket, for a `distributed` map.
     Manifest(Manifest),
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct Count {
-    /// How many items there are: the numbers from 0 on. More than 40,000 do not fit between two states, and neither do results of more than 256 KiB together.
+    /// Number of items, e.g. `3` for 0, 1 and 2. Step Functions passes at most 256 KiB between two states, which limits the items and their results.
     #[input(rule = Rule::Range(1, 40_000))]
     pub(super) count: Scalar<i64>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct List {
-    /// The items, as JSONata that gives a list: `{% $states.input.files %}`.
-    #[input(rule = Rule::Check("JSONata", check_jsonata))]
+    /// JSONata that returns the items, e.g. `{% $states.input.files %}`.
+    #[input(rule = Rule::JSONATA)]
     pub(super) items: String,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct Manifest {
-    /// Name of the bucket with the manifest; the map must be `distributed`.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of the bucket.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     pub(super) bucket: Scalar<String>,
-    /// Key of the manifest, as text or JSONata in `{% … %}`.
-    #[input(rule = Rule::Check("text", check_text))]
+    /// Key of the object with the list: a string, or JSONata in `{% … %}`.
+    #[input(rule = Rule::TEXT)]
     pub(super) key: String,
-    /// Format of the manifest: `JSON`, a list, or `CSV` with a header.
+    /// Format of the object: `JSON` is a list, `CSV` has a header row.
     #[input(default = "JSON", rule = Rule::OneOf(&["JSON", "CSV"]))]
     pub(super) format: String,
 }
 
-/// Where a step stands, and what comes after it.
+/// The place of a step in the workflow, and the step after it.
 #[derive(Debug, Inputs)]
 pub(super) struct Place {
     #[input(flatten)]
     pub(super) inner: Inner,
-    /// Step that comes next; without it the one after this in the list that is `within` the same.
+    /// Next step. Default: the next one in the list with the same `within` and `branch`.
     pub(super) next: Option<String>,
-    /// Whether nothing comes next.
+    /// Ends the workflow, the branch or the item after this step.
     #[input(default = false)]
     pub(super) end: bool,
 }
 
-/// What a step is called, and what it is within.
+/// The name of a step, and the step that runs it.
 #[derive(Debug, Inputs)]
 pub(super) struct Inner {
-    /// Name of the step.
-    #[input(rule = Rule::Check("name", check_name))]
+    /// Name of the step, e.g. `resize-image`.
+    #[input(rule = Rule::Check("a name of letters, digits, hyphens and underscores, e.g. `resize-image`", check_name))]
     pub(super) name: String,
-    /// The step of `map` or `parallel` that this one is run by.
+    /// Name of the `map` or `parallel` step that runs this step.
     pub(super) within: Option<String>,
-    /// The branch of the `parallel` that it is in.
+    /// Branch of the `parallel` step that runs this step.
     pub(super) branch: Option<String>,
 }
 
-/// What becomes of a step that fails.
+/// Retries of a step that fails, and the step that catches its error.
 #[derive(Debug, Inputs)]
 pub(super) struct OnError {
-    /// How often the step is tried again.
+    /// Retries after a failure.
     #[input(default = 2, rule = Rule::Range(0, 100))]
     pub(super) retry_attempts: Scalar<i64>,
-    /// Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes.
-    #[input(default = 2, rule = Rule::Range(1, 240))]
+    /// Seconds before the first retry. Each further retry doubles the delay, up to five minutes; Step Functions randomizes it.
+    #[input(unit = Unit::Seconds, default = 2, rule = Rule::Range(1, 240))]
     pub(super) retry_interval: Scalar<i64>,
-    /// Step that it goes on with when all tries failed, with the input `{"error": …, "cause": …, "input": …}`; the workflow fails without it.
+    /// Next step if all attempts fail. Its input is `{"error": …, "cause": …, "input": …}`. Without it, the failure ends the workflow, or goes to the `catch` of the step in `within`.
     pub(super) catch: Option<String>,
 }
 
-/// What becomes of a step when one that it runs fails.
+/// Retries of a `map` or `parallel` step, and the step that catches its error.
 #[derive(Debug, Inputs)]
 pub(super) struct OnErrorWithin {
-    /// How often the step is tried again; the steps within it are tried again by themselves.
+    /// Retries of the whole step after a failure. The steps within it have retries of their own.
     #[input(default = 0, rule = Rule::Range(0, 100))]
     pub(super) retry_attempts: Scalar<i64>,
-    /// Seconds before it is tried again for the first time; twice as many each time after that, up to five minutes.
-    #[input(default = 2, rule = Rule::Range(1, 240))]
+    /// Seconds before the first retry. Each further retry doubles the delay, up to five minutes; Step Functions randomizes it.
+    #[input(unit = Unit::Seconds, default = 2, rule = Rule::Range(1, 240))]
     pub(super) retry_interval: Scalar<i64>,
-    /// Step that it goes on with when all tries failed, with the input `{"error": …, "cause": …, "input": …}`; the workflow fails without it.
+    /// Next step if all attempts fail. Its input is `{"error": …, "cause": …, "input": …}`. Without it, the failure ends the workflow, or goes to the `catch` of the step in `within`.
     pub(super) catch: Option<String>,
 }
 
-/// How often a step is tried again, after how many seconds, and what it goes on with then.
+/// The retries of a step, the seconds before the first of them, and the step that catches its error.
 pub(super) type Reaction<'a> = (&'a Scalar<i64>, &'a Scalar<i64>, Option<&'a str>);
 
 impl OnError {
-    /// As for all steps.
+    /// The values in the form that both structs share.
     pub(super) fn reaction(&self) -> Reaction<'_> {
         (&self.retry_attempts, &self.retry_interval, self.catch.as_deref())
     }
@@ -243,7 +244,7 @@ impl OnErrorWithin {
     }
 }
 
-/// The longest name of a step: the states that it becomes have some more characters, of 80.
+/// The longest name of a step. Names of states add a suffix to it, and Step Functions allows 80 characters.
 const LONGEST: usize = 64;
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -251,30 +252,38 @@ fn check_name(name: &str) -> Result<(), String> {
     if !name.is_empty() && name.len() <= LONGEST && name.chars().all(allowed) {
         Ok(())
     } else {
-        Err(format!("{name:?} must be 1 to {LONGEST} letters, digits, hyphens and underscores"))
+        Err(format!("{name:?} must have 1 to {LONGEST} letters, digits, hyphens and underscores"))
     }
 }
 
-/// Checks that a text is JSONata as Step Functions takes it.
+impl Rule {
+    /// A JSONata expression.
+    pub(super) const JSONATA: Self =
+        Self::Check("a JSONata expression, e.g. `{% $states.input.items %}`", check_jsonata);
+    /// A string, or a JSONata expression between `{%` and `%}`.
+    pub(super) const TEXT: Self = Self::Check("a string, or one JSONata expression in `{% … %}`", check_text);
+}
+
+/// Checks a JSONata expression in the form of Step Functions: `{% … %}`.
 pub(super) fn check_jsonata(text: &str) -> Result<(), String> {
     let inner = text.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}"));
     match inner.map(str::trim) {
-        None => Err(format!("{text:?} is no JSONata in `{{% … %}}`")),
-        Some("") => Err("there is nothing in `{% … %}`".to_owned()),
+        None => Err(format!("{text:?} is not a JSONata expression in `{{% … %}}`")),
+        Some("") => Err("the JSONata expression in `{% … %}` is empty".to_owned()),
         Some(inner) => balanced(inner),
     }
 }
 
-/// Checks a text that may be JSONata: one that begins as such must be it.
+/// Checks a string that may be JSONata: a string that begins with `{%` must be a valid expression.
 pub(super) fn check_text(text: &str) -> Result<(), String> {
     if text.trim_start().starts_with("{%") { check_jsonata(text) } else { Ok(()) }
 }
 
-/// Whether brackets and quotes close; what else is wrong, AWS says before the definition is sent.
+/// Checks that brackets and quotes close. The provider has AWS validate the rest of the definition.
 fn balanced(text: &str) -> Result<(), String> {
     let unclosed = |what: &str| format!("`{what}` in {text:?} is not closed");
     let mut open = Vec::new();
-    // What stands before, other than spaces and comments: a `/` after a value divides.
+    // The character before, other than spaces and comments: a `/` after a value divides.
     let mut before = '(';
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -289,7 +298,7 @@ fn balanced(text: &str) -> Result<(), String> {
             '/' if "([{,:;=<>!&+-?~^|".contains(before) => {
                 length = regular(rest).ok_or_else(|| unclosed("/"))?;
             }
-            // These are values, too, which may be divided.
+            // `*` and `%` are operators or values: a `/` after a value divides.
             '/' if "*%".contains(before) => length = regular(rest).unwrap_or(length),
             '(' | '[' | '{' => open.push(c),
             ')' | ']' | '}' => {
@@ -299,7 +308,7 @@ fn balanced(text: &str) -> Result<(), String> {
                     _ => '{',
                 };
                 if open.pop() != Some(opened) {
-                    return Err(format!("`{c}` in {text:?} closes nothing"));
+                    return Err(format!("`{c}` in {text:?} has no opening bracket"));
                 }
             }
             _ => {}
@@ -312,12 +321,12 @@ fn balanced(text: &str) -> Result<(), String> {
     open.pop().map_or(Ok(()), |c| Err(unclosed(&c.to_string())))
 }
 
-/// The length of a quoted text at the beginning of another; `None` where it does not end.
+/// The length of the quoted string at the beginning of the text; `None` if it is not closed.
 fn quoted(text: &str, mark: char) -> Option<usize> {
     let mut chars = text.char_indices().skip(1);
     while let Some((index, c)) = chars.next() {
         match c {
-            // A name knows no escapes.
+            // A name in backticks has no escapes.
             '\\' if mark != '`' => drop(chars.next()),
             _ if c == mark => return Some(index + 1),
             _ => {}
@@ -326,7 +335,7 @@ fn quoted(text: &str, mark: char) -> Option<usize> {
     None
 }
 
-/// The same of a regular expression, which ends at a `/` that is within no bracket of its own.
+/// The length of the regular expression at the beginning of the text. It ends at a `/` outside of brackets.
 fn regular(text: &str) -> Option<usize> {
     let mut depth = 0;
     let mut chars = text.char_indices().skip(1);
@@ -342,26 +351,26 @@ fn regular(text: &str) -> Option<usize> {
     None
 }
 
-/// Steps that stand together: within nothing, within a map, or in a branch.
+/// The `within` and `branch` of steps that run in sequence: the workflow, a map or a branch.
 pub(super) type Chain<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl Step {
-    /// Name, and what it is within.
+    /// The step's name, `within` and `branch`.
     pub(super) fn inner(&self) -> &Inner {
         match self {
             Self::Choice(step) => &step.of,
             Self::Fail(step) => &step.of,
-            _ => &self.place().expect("all others have one").inner,
+            _ => &self.place().expect("every other step has a place").inner,
         }
     }
 
-    /// With which steps it stands together.
+    /// The chain that the step is part of.
     pub(super) fn chain(&self) -> Chain<'_> {
         let inner = self.inner();
         (inner.within.as_deref(), inner.branch.as_deref())
     }
 
-    /// Where it stands, for a step that another may follow.
+    /// The step's place; `None` for a step that no other step follows.
     pub(super) fn place(&self) -> Option<&Place> {
         match self {
             Self::Function(step) => Some(&step.of),
@@ -374,7 +383,7 @@ impl Step {
         }
     }
 
-    /// What becomes of it when it fails.
+    /// The step's reaction to a failure; `None` for a step that cannot fail or has no retries.
     pub(super) fn reaction(&self) -> Option<Reaction<'_>> {
         match self {
             Self::Function(step) => Some(step.on_error.reaction()),
@@ -386,7 +395,7 @@ impl Step {
         }
     }
 
-    /// Every step that it says it goes on with: field, and name.
+    /// Every step that this step refers to as a next one: the field and the name.
     pub(super) fn named(&self) -> Vec<(String, &str)> {
         let mut named = Vec::new();
         if let Some(next) = self.place().and_then(|place| place.next.as_deref()) {
@@ -406,7 +415,7 @@ impl Step {
     }
 }
 
-/// Variables as pairs of names and values; unknown while the map is.
+/// Variables as objects with these names for name and value; `None` while the map is unknown.
 pub(super) fn pairs(variables: Option<&Variables>, name: &str, value: &str) -> Option<Vec<Expr>> {
     let given: &BTreeMap<String, Scalar<String>> = match variables {
         None => return Some(Vec::new()),

@@ -1,8 +1,8 @@
-//! A stream of records.
+//! The `stream` composite: a Kinesis data stream.
 
 use std::collections::BTreeMap;
 
-use super::common::{self, check_key_arn, setting};
+use super::common::{self, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -11,9 +11,9 @@ use crate::finding::Findings;
 use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::kinesis;
-use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
 
 /// A Kinesis stream.
@@ -22,37 +22,44 @@ pub(super) struct Stream;
 /// Inputs of [`Stream`].
 #[derive(Debug, Inputs)]
 pub(super) struct StreamInputs {
-    /// Name of the stream. The name in AWS is made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the stream. The name in AWS consists of the project and this name, e.g. `shop-prod-clicks`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// Number of shards, of which each takes 1,000 records or 1 MiB in a second; without it, as many as are needed. Kinesis doubles or halves the number at the most, ten times in a day: a change that is larger takes several steps, and perhaps another apply.
+    /// Number of shards (provisioned mode); each accepts 1,000 records or 1 MiB per second. Without it, the stream is in on-demand mode. Kinesis can at most double or halve the number, ten times a day: a larger change takes several steps, and perhaps another apply.
     #[input(rule = Rule::Range(1, 10_000))]
     shard_count: Option<Scalar<i64>>,
-    /// Hours for which records are kept.
-    #[input(default = 24, rule = Rule::Range(24, 8760))]
+    /// Retention of records in hours.
+    #[input(unit = Unit::Hours, default = 24, rule = Rule::Range(24, 8760))]
     retention_hours: Scalar<i64>,
-    /// ARN of the KMS key that encrypts records; without one, AWS's own key for Kinesis does.
-    #[input(rule = Rule::Check("ARN", check_key_arn))]
+    /// ARN of the KMS key that encrypts records. Without it, the AWS managed key for Kinesis is used.
+    #[input(rule = Rule::KEY_ARN)]
     kms_key_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     tags: Option<super::Tags>,
 }
 
-/// AWS's own key for Kinesis.
+/// Alias of the AWS managed key for Kinesis.
 const OWN_KEY: &str = "alias/aws/kinesis";
 
 impl Composite for Stream {
     type Inputs = StreamInputs;
     const TYPE: &'static str = "stream";
-    const DOC: &'static str = "A Kinesis stream, encrypted, that grows with what comes.\n\n\
-        There is no `force_destroy`: a destroy deletes the stream with the records that it still holds.\n\n\
-        A function with a trigger `stream` reads it; one that names it in its `writes` may put records \
-        into it.";
+    const DOC: &'static str = "Creates an encrypted Kinesis data stream.\n\n\
+        Without `shard_count`, the stream is in on-demand mode and scales with its load. There is no \
+        `force_destroy`: a destroy deletes the stream and its records.\n\n\
+        A function with a `stream` trigger reads the stream. A function with the stream in `writes` may put \
+        records into it.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("stream_name", "Name of the stream."),
         Output::text("arn", "ARN of the stream."),
-        Output::text("reader_policy", "The IAM policy, in JSON, that whoever reads the stream needs."),
-        Output::text("writer_policy", "The IAM policy, in JSON, that whoever puts records into it needs."),
+        Output::text(
+            "reader_policy",
+            "IAM policy document (JSON) that allows reading records of the stream.",
+        ),
+        Output::text(
+            "writer_policy",
+            "IAM policy document (JSON) that allows putting records into the stream.",
+        ),
     ];
 
     fn expand(inputs: &StreamInputs, context: &Context, _findings: &mut Findings) -> Graph {

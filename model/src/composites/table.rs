@@ -1,10 +1,10 @@
-//! A table of items.
+//! The `table` composite: a DynamoDB table.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, check_key_arn, setting};
+use super::common::{self, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -13,7 +13,6 @@ use crate::finding::{Code, Findings, Path};
 use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::dynamodb;
-use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
@@ -21,53 +20,60 @@ use crate::value::Value;
 /// A DynamoDB table.
 pub(super) struct Table;
 
-/// Types that a key may have.
+/// Types of key attributes.
 const TYPES: Rule = Rule::OneOf(&["S", "N", "B"]);
 
-/// Checks the name of an attribute that DynamoDB keeps apart.
+impl Rule {
+    /// The name of an attribute of a table.
+    const ATTRIBUTE: Self = Self::Check("the name of an attribute, e.g. `id`", check_attribute);
+}
+
+/// Checks the name of a key attribute or of the TTL attribute.
 fn check_attribute(name: &str) -> Result<(), String> {
     match name.len() {
         1..=255 => Ok(()),
-        length => Err(format!("the name of an attribute has 1 to 255 bytes, and this has {length}")),
+        length => {
+            Err(format!("the name of an attribute must have 1 to 255 bytes, but this one has {length}"))
+        }
     }
 }
 
 /// Inputs of [`Table`].
 #[derive(Debug, Inputs)]
 pub(super) struct TableInputs {
-    /// Name of the table. The name in AWS is made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the table. The name in AWS consists of the project and this name, e.g. `shop-prod-counts`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// Attribute that items are found by. Another one is another table: the old one goes with what it holds, and only with `force_destroy`. So it is with `key_type`, `sort_key` and `sort_key_type`.
-    #[input(rule = Rule::Check("attribute", check_attribute))]
+    /// Name of the partition key attribute. A change of `key`, `key_type`, `sort_key` or `sort_key_type` replaces the table, deletes its items, and requires `force_destroy`.
+    #[input(rule = Rule::ATTRIBUTE)]
     key: String,
-    /// Type of `key`: `S` for texts, `N` for numbers, `B` for bytes.
+    /// Type of `key`: `S` (string), `N` (number) or `B` (binary).
     #[input(default = "S", rule = TYPES)]
     key_type: String,
-    /// Attribute that items of one key are sorted by; without it there is one item of each key.
-    #[input(rule = Rule::Check("attribute", check_attribute))]
+    /// Name of the sort key attribute. Without it, the table has one item per partition key.
+    #[input(rule = Rule::ATTRIBUTE)]
     sort_key: Option<String>,
-    /// Type of `sort_key`.
+    /// Type of `sort_key`: `S` (string), `N` (number) or `B` (binary).
     #[input(default = "S", rule = TYPES)]
     sort_key_type: String,
-    /// Attribute with the time, in seconds since 1970, after which an item is thrown away; items stay without it. DynamoDB takes one change of this in an hour: from one attribute to another takes two applies, an hour apart.
-    #[input(rule = Rule::Check("attribute", check_attribute))]
+    /// Attribute with the expiry time of an item, in seconds since 1970 (Unix time). Without it, items do not expire. DynamoDB accepts one change per hour: to switch to another attribute, apply twice, an hour apart.
+    #[input(rule = Rule::ATTRIBUTE)]
     ttl_attribute: Option<Scalar<String>>,
-    /// What a stream tells of each change, for functions with a trigger on the table: `KEYS_ONLY`, `NEW_IMAGE`, `OLD_IMAGE` or `NEW_AND_OLD_IMAGES`; no stream without it.
+    /// View type of the DynamoDB stream: the data in each change record. A function with a `table` trigger requires a stream. Without it, the table has none.
     #[input(rule = Rule::OneOf(&["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]))]
     stream: Option<String>,
-    /// Whether the table can be brought back to any second of the last 35 days.
+    /// Enables point-in-time recovery: the table can be restored to any second of the last 35 days.
     #[input(default = true)]
     point_in_time_recovery: Scalar<bool>,
-    /// Whether AWS refuses to delete the table, by whatever means.
+    /// Enables deletion protection: DynamoDB rejects every request to delete the table.
     #[input(default = false)]
     deletion_protection: Scalar<bool>,
-    /// ARN of the KMS key that encrypts the table; without one, AWS uses its own keys.
-    #[input(rule = Rule::Check("ARN", check_key_arn))]
+    /// ARN of the KMS key that encrypts the table. Without it, DynamoDB uses its own key.
+    #[input(rule = Rule::KEY_ARN)]
     kms_key_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     tags: Option<super::Tags>,
-    /// Whether a table that holds items may be deleted, with all of them.
+    /// Allows deletion of a table that contains items. The items are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
 }
@@ -75,21 +81,26 @@ pub(super) struct TableInputs {
 impl Composite for Table {
     type Inputs = TableInputs;
     const TYPE: &'static str = "table";
-    const DOC: &'static str = "A DynamoDB table that is paid for by the request.\n\n\
-        It is encrypted, can be brought back to any second of the last 35 days, and is not deleted while it \
-        holds items. A function that names it in its `reads` or `writes` gets exactly that access.";
+    const DOC: &'static str = "Creates an encrypted DynamoDB table with on-demand capacity.\n\n\
+        Point-in-time recovery is on by default. A table that contains items is deleted only with \
+        `force_destroy`. A function with the table in `reads` or `writes` gets exactly that access.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("table_name", "Name of the table."),
         Output::text("arn", "ARN of the table."),
-        Output::text("stream_arn", "ARN of the stream of its changes, with the input `stream`."),
-        Output::text("reader_policy", "The IAM policy, in JSON, that whoever reads the table needs."),
-        Output::text("writer_policy", "The IAM policy, in JSON, that whoever writes the table needs."),
+        Output::text("stream_arn", "ARN of the DynamoDB stream; null if `stream` is not set."),
+        Output::text("reader_policy", "IAM policy document (JSON) that allows reading items of the table."),
+        Output::text("writer_policy", "IAM policy document (JSON) that allows writing items of the table."),
     ];
 
     fn expand(inputs: &TableInputs, context: &Context, findings: &mut Findings) -> Graph {
         if inputs.sort_key.as_ref() == Some(&inputs.key) {
-            let message = "items cannot be sorted by what they are found by";
-            findings.error(Code::Choice, Path::field("sort_key"), message, "Name another attribute.");
+            let message = "`sort_key` is the same attribute as `key`";
+            findings.error(
+                Code::Choice,
+                Path::field("sort_key"),
+                message,
+                "Set `sort_key` to another attribute.",
+            );
         }
         let mut graph = Graph::new(inputs.force_destroy);
         let part = Part::new(context, &inputs.name);

@@ -1,10 +1,11 @@
-//! A task, whatever starts it: inputs, and the objects around its task definition.
+//! A container's task: inputs, and the objects around its task definition. Users, functions, schedules and
+//! workflows start it in the same way.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::common::{self, Common, check_arn, check_bucket};
+use super::common::{self, Common};
 use super::edges::RESOURCES;
 use super::launch::Launch;
 use super::part::Part;
@@ -21,95 +22,96 @@ use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::{ec2, ecr, ecs, events, iam};
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
+use crate::unit::Unit;
 use crate::value::Value;
 
-/// Inputs of a task that have nothing to do with what starts it.
+/// Inputs of a task, independent of its schedule.
 #[derive(Debug, Inputs)]
 pub(super) struct TaskInputs {
-    /// A container image, best with its digest. Exactly one of `image` and `build` is given.
+    /// Container image, e.g. `public.ecr.aws/docker/library/alpine@sha256:…`. Set exactly one of `image` and `build`. A digest pins the content of the image.
     image: Option<Scalar<String>>,
-    /// How to build the image: it is built when what goes into it changed, and pushed to a repository of its own, which scans it, keeps tags as they are, and holds the last ten images.
+    /// Builds the image when its files or settings change, and pushes it to an ECR repository of the task. The repository scans images, has immutable tags and keeps the last ten images.
     #[input(source = Source::Build)]
     build: Option<Build>,
-    /// Architecture of the container: `x86_64` or `arm64`; a build makes the image for it.
+    /// CPU architecture of the container. `build` creates an image for it.
     #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
     architecture: Scalar<String>,
-    /// CPU units, 1024 to a core: 256, 512, 1024, 2048, 4096, 8192 or 16384.
-    #[input(default = 256, rule = Rule::OneOfNumbers(task_size::CPUS))]
+    /// CPU units: 1024 are one vCPU.
+    #[input(unit = Unit::CpuUnits, default = 256, rule = Rule::OneOfNumbers(task_size::CPUS))]
     cpu: Scalar<i64>,
-    /// Memory in MiB; which sizes there are depends on `cpu`.
-    #[input(default = 512, rule = Rule::Range(512, 122_880))]
+    /// Memory in MiB. The valid sizes depend on `cpu`, e.g. 512, 1024 or 2048 with `cpu = 256`.
+    #[input(unit = Unit::Mebibytes, default = 512, rule = Rule::Range(512, 122_880))]
     memory: Scalar<i64>,
-    /// Scratch space in GiB, more than the 20 that every task has.
-    #[input(rule = Rule::Range(21, 200))]
+    /// Scratch space in GiB. Default: the 20 GiB that every task has.
+    #[input(unit = Unit::Gibibytes, rule = Rule::Range(21, 200))]
     ephemeral_storage: Option<Scalar<i64>>,
-    /// Environment variables. Not for secrets: everybody who may read the task definition reads them.
+    /// Environment variables. Put secrets into `secrets`: the task definition contains these values in plain text.
     environment: Option<Variables>,
-    /// Environment variables from secrets: the ARN of a Secrets Manager secret or a Systems Manager parameter for each name.
+    /// Environment variables from secrets: a map of names to ARNs of Secrets Manager secrets or Systems Manager parameters.
     secrets: Option<Variables>,
-    /// The command, in place of the image's own.
+    /// Command of the container, e.g. `["--verbose"]`. Default: the command of the image.
     command: Vec<Scalar<String>>,
-    /// The entry point, in place of the image's own.
+    /// Entry point of the container. Default: the entry point of the image.
     entry_point: Vec<Scalar<String>>,
-    /// Seconds between the request to stop and the end by force.
-    #[input(default = 30, rule = Rule::Range(2, 120))]
+    /// Seconds between the stop signal and the forced end of the container.
+    #[input(unit = Unit::Seconds, default = 30, rule = Rule::Range(2, 120))]
     stop_timeout: Scalar<i64>,
-    /// Whether the container may write to nothing but its scratch volume.
+    /// Mounts the root file system read-only: the container can write to its scratch volume only.
     #[input(default = true)]
     readonly_root_filesystem: Scalar<bool>,
-    /// Where the scratch volume is mounted. It is root's, unless the image declares it as a `VOLUME` of another user: an image that does not run as root must, to write there.
-    #[input(default = "/tmp", rule = Rule::Check("path", check_scratch))]
+    /// Path at which the scratch volume is mounted. The volume belongs to root: an image that runs as another user must declare the path as a `VOLUME` of that user.
+    #[input(default = "/tmp", rule = Rule::Check("an absolute path, e.g. `/tmp`", check_scratch))]
     scratch_path: Scalar<String>,
-    /// Where tasks run. Without it: in the subnets of the default VPC, with a public address, and a security group of their own that lets nothing in.
+    /// Network of the tasks. Default: the subnets of the default VPC, a public IP address, and a security group without inbound rules.
     network: Option<Network>,
-    /// ARN of the cluster to run in; without it a cluster is made.
-    #[input(rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the ECS cluster. Default: a cluster of the task.
+    #[input(rule = Rule::ARN)]
     cluster: Option<Scalar<String>>,
-    /// What tasks run on: `fargate`, `fargate_spot` (cheaper, and may be ended at any time), or `mixed`, half of each.
+    /// Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each.
     #[input(default = "fargate", rule = Rule::OneOf(capacity::WORDS))]
     capacity: Scalar<String>,
-    /// Buckets that the container reads and writes. It finds their names in its variable `TANDEM_RESOURCES`, a JSON list.
+    /// A bucket that the container reads or writes, one per block. Variable `TANDEM_RESOURCES` of the container is a JSON list of their names.
     bucket_access: Vec<BucketAccess>,
-    /// What becomes of tasks that fail: `dead_letters` puts the reason into a queue with an alarm, `none` tells nobody.
+    /// Handling of failed tasks: `dead_letters` sends the event of the failure to a dead-letter queue with an alarm, `none` ignores it.
     #[input(default = "dead_letters", rule = Rule::OneOf(&["dead_letters", "none"]))]
     on_failure: String,
 }
 
 #[derive(Debug, Inputs)]
 struct Build {
-    /// Folder with everything that goes into the image; a `.dockerignore` in it is honoured.
+    /// Folder with the files of the image, e.g. `${path.module}/image`. A `.dockerignore` in it applies.
     #[input(source = Source::Folder)]
     context: String,
-    /// The Dockerfile, from the context on. Images of its `FROM`s are pulled without credentials: pull a private one (`docker pull`) before.
+    /// Path of the Dockerfile within `context`. Base images are pulled without credentials: pull a private one with `docker pull` first.
     #[input(default = "Dockerfile")]
     dockerfile: String,
-    /// Values for the `ARG`s of the Dockerfile. Not for secrets: they stay readable in the image.
+    /// Values for the `ARG`s of the Dockerfile. Do not pass secrets: the image contains the values in plain text.
     args: Option<Variables>,
-    /// The stage to build; the last without it.
+    /// Stage to build. Default: the last stage.
     target: Option<Scalar<String>>,
-    /// Any text: another one builds the image again although nothing changed.
+    /// Any string. A new value builds the image again although no file changed.
     rebuild: Option<Scalar<String>>,
 }
 
 #[derive(Debug, Inputs)]
 struct Network {
-    /// Ids of subnets, all of one VPC; those of the default VPC without it.
+    /// Ids of subnets of one VPC. Default: the subnets of the default VPC.
     #[input(source = Source::Subnets)]
     subnets: Vec<Scalar<String>>,
-    /// Ids of security groups; one is made without it.
+    /// Ids of security groups. Default: a group without inbound rules.
     security_groups: Vec<Scalar<String>>,
-    /// Whether tasks get a public address. Without one the subnets need a way to the registry. `true` in the default VPC, else `false`, when not given.
+    /// Gives tasks a public IP address. Without one, the subnets need a route to the image registry. Default: `true` if `subnets` is not set, otherwise `false`.
     assign_public_ip: Option<Scalar<bool>>,
 }
 
 #[derive(Debug, Inputs)]
 struct BucketAccess {
-    /// Name of a bucket.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of the bucket.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     bucket: Scalar<String>,
-    /// Prefixes of the keys that may be read; an empty text stands for all.
+    /// Prefixes of keys that the container may read, e.g. `["in/"]`. An empty string is every key.
     read: Vec<String>,
-    /// Prefixes of the keys that may be written; an empty text stands for all.
+    /// Prefixes of keys that the container may write, e.g. `["out/"]`. An empty string is every key.
     write: Vec<String>,
 }
 
@@ -117,11 +119,11 @@ fn check_scratch(path: &str) -> Result<(), String> {
     if path.starts_with('/') && path.len() > 1 && !path.contains(':') {
         Ok(())
     } else {
-        Err(format!("{path:?} is not a folder of its own, such as `/tmp`"))
+        Err(format!("{path:?} is not an absolute path below `/` without `:`, e.g. `/tmp`"))
     }
 }
 
-/// The inputs of a task, read back; `within` as in [`Part::within`].
+/// The inputs of a task, recovered from its objects at import. `within` as in [`Part::within`].
 pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
     let role = if within.is_empty() { "task" } else { within };
     let setting = |field| common::setting(objects, &format!("ecs_task_definition.{role}"), field);
@@ -144,19 +146,19 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
     inputs
 }
 
-/// What the container is called in its task definition.
+/// The name of the container in its task definition.
 pub(super) const CONTAINER: &str = "main";
 
 /// A task to add to a graph.
 pub(super) struct Spec<'a> {
-    /// What it is called.
+    /// The names of its objects.
     pub(super) part: Part<'a>,
-    /// Where its inputs stand.
+    /// The path of its inputs, for findings.
     pub(super) at: Path,
     pub(super) task: &'a TaskInputs,
-    /// What the container may do beside what the inputs say.
+    /// Grants of the container in addition to those of the inputs.
     pub(super) access: Vec<Grant>,
-    /// Variables beside those of the inputs.
+    /// Environment variables in addition to those of the inputs.
     pub(super) variables: &'a [(&'a str, Expr)],
     pub(super) common: &'a Common,
 }
@@ -167,7 +169,7 @@ impl Spec<'_> {
     }
 }
 
-/// What was added.
+/// The added objects, and expressions for outputs.
 pub(super) struct Added {
     pub(super) definition: Handle,
     pub(super) cluster: Expr,
@@ -179,11 +181,11 @@ pub(super) struct Added {
     pub(super) log_group: Handle,
     pub(super) dead_letters: Option<Handle>,
     pub(super) launch: Launch,
-    /// A command of the AWS CLI that starts it.
+    /// A command of the AWS CLI that starts the task.
     pub(super) command: Expr,
 }
 
-/// Adds a task and everything around it.
+/// Adds a task with its roles, log group, network, repository and dead-letter queue.
 pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
     let Spec { part, task: inputs, common, .. } = spec;
     check(spec, findings);
@@ -293,32 +295,32 @@ fn check(spec: &Spec<'_>, findings: &mut Findings) {
             findings.error(
                 Code::Missing,
                 spec.at("bucket_access").join(Step::Index(index)),
-                "neither `read` nor `write` is given",
-                "Give the prefixes of the keys; `[\"\"]` stands for all.",
+                "neither `read` nor `write` is set",
+                "Set `read` or `write` to prefixes of keys; `[\"\"]` allows every key.",
             );
         }
     }
 }
 
-/// Names of the variables that are set here, whatever the inputs say.
+/// Names of the reserved variables: the composite sets them, so the inputs must not.
 pub(super) fn set_here<'a>(spec: &'a Spec<'_>) -> Vec<&'a str> {
     let resources = (!spec.task.bucket_access.is_empty()).then_some(RESOURCES);
     spec.variables.iter().map(|(name, _)| &**name).chain(resources).collect()
 }
 
-/// What is wrong with the subnets that are given: they are of one VPC, in which the security group is.
+/// Checks that the subnets exist and are in one VPC: the VPC of the security group.
 fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
     let mut first: Option<(&str, &str)> = None;
     let has_groups = spec.task.network.as_ref().is_some_and(|network| !network.security_groups.is_empty());
     let subnets = spec.task.network.iter().flat_map(|network| &network.subnets).enumerate();
     for (index, subnet) in subnets.filter_map(|(index, subnet)| Some((index, subnet.known()?))) {
         let message = match (spec.part.context.subnets.get(subnet), first) {
-            // Only a security group that is made here must know the VPC.
+            // Only a security group of this composite needs the VPC.
             (Some(Err(_)), _) if has_groups => continue,
-            (Some(Err(error)), _) => format!("the subnet `{subnet}` cannot be looked at: {error}"),
-            (Some(Ok(None)), _) => format!("there is no subnet `{subnet}` in this account and region"),
+            (Some(Err(error)), _) => format!("the VPC of subnet `{subnet}` could not be read: {error}"),
+            (Some(Ok(None)), _) => format!("subnet `{subnet}` does not exist in this account and region"),
             (Some(Ok(Some(vpc))), Some((other, of))) if vpc != of => {
-                format!("`{subnet}` is in the VPC `{vpc}`, and `{other}` in `{of}`")
+                format!("subnet `{subnet}` is in VPC `{vpc}`, but subnet `{other}` is in VPC `{of}`")
             }
             (Some(Ok(Some(vpc))), _) => {
                 first.get_or_insert((subnet, vpc));
@@ -327,23 +329,23 @@ fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
             (None, _) => continue,
         };
         let at = spec.at("network").join(Step::Field("subnets".to_owned())).join(Step::Index(index));
-        findings.error(Code::Missing, at, message, "Give the ids of subnets of one VPC.");
+        findings.error(Code::Missing, at, message, "Set `subnets` to ids of subnets of one VPC.");
     }
 }
 
-/// The image of the container: given, or built.
+/// The image of the container: `image`, or the result of `build` with its repository.
 fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Expr, Option<Handle>) {
     let Spec { part, task: inputs, common, .. } = spec;
     let build = match (&inputs.image, &inputs.build) {
         (Some(image), None) => return (image.into(), None),
         (None, Some(build)) => build,
         (image, _) => {
-            let message = if image.is_some() { "both are given" } else { "neither is given" };
+            let message = if image.is_some() { "both are set" } else { "neither is set" };
             findings.error(
                 Code::Choice,
                 spec.at(if image.is_some() { "build" } else { "image" }),
-                format!("exactly one of `image` and `build` is needed, and {message}"),
-                "Give `image` for an image that exists, or `build` for one to be built.",
+                format!("exactly one of `image` and `build` is required, but {message}"),
+                "Set `image` to use an existing image, or `build` to build one.",
             );
             return (Expr::Unknown, None);
         }
@@ -371,8 +373,8 @@ fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Ex
                 Code::Build,
                 at,
                 format!("`{}` {error}", build.context),
-                "Give the folder that the image is built from, from the folder in which Terraform runs \
-                 (or with `${path.module}/`).",
+                "Set `context` to the folder of the image, relative to the folder in which Terraform runs, \
+                 or with `${path.module}/`.",
             );
             None
         }
@@ -401,7 +403,7 @@ fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Ex
     (built.attribute("reference"), Some(repository))
 }
 
-/// Untagged images go after a week, and no more than ten stay.
+/// A lifecycle policy: untagged images expire after a week, and the last ten images stay.
 fn keep_last() -> Json {
     json!({ "rules": [
         {
@@ -430,7 +432,7 @@ pub(super) fn add_policy(graph: &mut Graph, own: &str, role: &Handle, grants: Op
         .handle()
 }
 
-/// What AWS needs to start the container; `None` while that is not known.
+/// The grants of the role with which ECS starts the container; `None` while an ARN is unknown.
 fn execution_grants(
     spec: &Spec<'_>,
     log_group: &Handle,
@@ -461,7 +463,7 @@ fn execution_grants(
                     continue;
                 };
                 match arn.split(':').nth(2) {
-                    // What follows names a key in the secret, or a version.
+                    // IAM takes the ARN without the JSON key and version that may follow.
                     Some("secretsmanager") => {
                         secrets.push(arn.split(':').take(7).collect::<Vec<_>>().join(":").into());
                     }
@@ -469,9 +471,11 @@ fn execution_grants(
                     _ => findings.error(
                         Code::OutOfRange,
                         spec.at("secrets").join(Step::Key(name.clone())),
-                        format!("{arn:?} is neither the ARN of a secret nor of a parameter"),
-                        "Give an ARN of Secrets Manager or of a Systems Manager parameter; plain values go \
-                         into `environment`.",
+                        format!(
+                            "{arn:?} is not the ARN of a Secrets Manager secret or a Systems Manager \
+                             parameter"
+                        ),
+                        "Set the value to such an ARN, or move a plain value to `environment`.",
                     ),
                 }
             }
@@ -503,7 +507,7 @@ fn task_grants(spec: &Spec<'_>) -> Vec<Grant> {
     grants
 }
 
-/// The variables of the inputs, and those that the part is given.
+/// The variables of the inputs, of the spec, and of `bucket_access`.
 fn variables(spec: &Spec<'_>) -> Option<Expr> {
     let buckets = spec.task.bucket_access.iter().map(|access| &access.bucket);
     let resources =
@@ -511,7 +515,7 @@ fn variables(spec: &Spec<'_>) -> Option<Expr> {
     common::variables(spec.task.environment.as_ref(), spec.variables.iter().cloned().chain(resources))
 }
 
-/// Where tasks run, as texts with commas in between.
+/// The network of tasks. Ids are one string, separated by commas.
 struct Where {
     subnets: Expr,
     security_groups: Expr,
@@ -557,7 +561,7 @@ fn joined(items: &[Scalar<String>]) -> Expr {
     Expr::Concat(parts)
 }
 
-/// Whoever asks why a task failed finds it in a queue.
+/// Adds the dead-letter queue, and a rule that sends it the events of failed tasks.
 fn add_failures(
     graph: &mut Graph,
     part: &Part<'_>,
@@ -569,7 +573,7 @@ fn add_failures(
         graph,
         part,
         common.into(),
-        "The reasons of tasks that failed wait in the dead-letter queue.",
+        "The dead-letter queue contains events of failed tasks.",
     );
     let failed = Expr::Literal(json!([
         { "containers": { "exitCode": [{ "anything-but": [0] }] } },

@@ -1,18 +1,18 @@
-//! Videos in, thumbnails out: a bucket, a container that makes thumbnails, a function that starts it,
-//! and a function that hears of each thumbnail.
+//! The `thumbnailer` composite: a bucket, a container that makes thumbnails, a function that starts it, and a
+//! function that is triggered by each thumbnail.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
 use super::bucket;
-use super::common::{self, Common, check_bucket};
+use super::common::{self, Common};
 use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Place, Step, TaskStep};
 use super::task::{self, TaskInputs};
-use super::triggers::{BucketTrigger, Trigger, check_key_part};
+use super::triggers::{BucketTrigger, Trigger};
 use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
@@ -22,45 +22,44 @@ use crate::finding::{Code, Findings, Path};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::s3;
-use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
-/// A bucket whose videos get thumbnails.
+/// A pipeline that makes a thumbnail for each video in a bucket.
 pub(super) struct Thumbnailer;
 
 /// Inputs of [`Thumbnailer`].
 #[derive(Debug, Inputs)]
 pub(super) struct ThumbnailerInputs {
-    /// Name of the thumbnailer. The names in AWS are made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the thumbnailer. Names in AWS begin with the project and this name, e.g. `shop-prod-videos`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// Name of an existing bucket of this account and region; without it a bucket is made.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of an existing bucket of this account and region. Without it, a bucket is created.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     bucket: Option<Scalar<String>>,
-    /// The container that makes a thumbnail, with the inputs of a `container_task`. It is started with `TANDEM_BUCKET` and `TANDEM_KEY` in its environment, and finds `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH` there. It may read the videos and write the thumbnails, and what `bucket_access` adds.
+    /// Container that makes a thumbnail, with the inputs of a `container_task`. It may read the videos and write the thumbnails; `bucket_access` adds further access. Its environment contains `TANDEM_BUCKET`, `TANDEM_KEY` and the `THUMBNAILER_` variables.
     task: TaskInputs,
-    /// The function that starts the container for each video. It finds the task's handle in its variable `TANDEM_LAUNCHES`. Without it a workflow does, with no code at all: the bucket must then tell EventBridge what happens to its objects, as one that is made here does.
+    /// Function that starts the container for each video. Its environment variable `TANDEM_LAUNCHES` contains the launch handle. Without it, a workflow starts the container; an existing `bucket` must then send events to EventBridge.
     launcher: Option<FunctionInputs>,
-    /// A function that hears of each thumbnail.
+    /// Function that is triggered by each new thumbnail.
     on_thumbnail: Option<FunctionInputs>,
-    /// What the keys of videos end with; `[".mp4"]` when not given.
-    #[input(rule = Rule::Check("part of a key", check_key_part))]
+    /// Suffixes of the object keys of videos. Without it, `[".mp4"]`.
+    #[input(rule = Rule::KEY_PART)]
     video_suffixes: Vec<String>,
-    /// What the keys of videos begin with.
-    #[input(rule = Rule::Check("part of a key", check_key_part))]
+    /// Prefix of the object keys of videos, e.g. `uploads/`.
+    #[input(rule = Rule::KEY_PART)]
     input_prefix: Option<String>,
-    /// What the keys of thumbnails begin with: `uploads/cat.mp4` becomes `thumbnails/cat.mp4.jpg`, with `uploads/` for `input_prefix`.
+    /// Prefix of the object keys of thumbnails. With `input_prefix = "uploads/"`, the thumbnail of `uploads/cat.mp4` is `thumbnails/cat.mp4.jpg`.
     #[input(default = "thumbnails/")]
     output_prefix: String,
-    /// Where in the video the thumbnail is taken when its name does not say: hours, minutes and seconds.
-    #[input(default = "00:00:00", rule = Rule::Check("timestamp", check_timestamp))]
+    /// Position of the thumbnail in the video as `HH:MM:SS`, if the object key contains none, e.g. `00:01:30`.
+    #[input(default = "00:00:00", rule = Rule::Check("a time as `HH:MM:SS`, e.g. `00:00:02`", check_timestamp))]
     default_timestamp: Scalar<String>,
-    /// A regular expression that finds minutes and seconds in a key, in its two groups; that of the default finds 0 and 3 in `cat_00-03.mp4`.
-    #[input(default = "_([0-9]+)-([0-9]+)\\.[^./]*$", rule = Rule::Check("pattern", check_pattern))]
+    /// Regular expression with two groups, which match minutes and seconds in an object key. The default matches 00 and 03 in `cat_00-03.mp4`.
+    #[input(default = "_([0-9]+)-([0-9]+)\\.[^./]*$", rule = Rule::Check("a regular expression with two groups, minutes and seconds", check_pattern))]
     timestamp_pattern: Scalar<String>,
-    /// Width of a thumbnail in pixels; its height follows.
+    /// Width of a thumbnail in pixels. The height keeps the aspect ratio.
     #[input(default = 640, rule = Rule::Range(16, 7680))]
     width: Scalar<i64>,
     #[input(flatten)]
@@ -83,48 +82,57 @@ fn check_pattern(text: &str) -> Result<(), String> {
     let pattern = regex_lite::Regex::new(text).map_err(|error| format!("{text:?}: {error}"))?;
     match pattern.captures_len() {
         3 => Ok(()),
-        groups => Err(format!(
-            "{text:?} has {} groups; it needs two, one for the minutes and one for the seconds",
-            groups - 1
-        )),
+        groups => Err(format!("{text:?} has {} groups, but it needs two: minutes and seconds", groups - 1)),
     }
 }
 
 impl Composite for Thumbnailer {
     type Inputs = ThumbnailerInputs;
     const TYPE: &'static str = "thumbnailer";
-    const DOC: &'static str = "Videos in, thumbnails out: serverless functions and a container in one.\n\n\
-        A video that lands in the bucket sets off the launcher, which starts the container; the container \
-        puts a thumbnail into the bucket; a second function hears of it. Makes the bucket, unless one is \
-        given, and all that a `container_task` and two `event_function`s make, with the access that each \
-        needs of the others. Without a launcher, a `workflow` starts the container, with no code but the \
-        container's.";
+    const DOC: &'static str = "Creates a pipeline that makes a thumbnail for each video in an S3 bucket.\n\n\
+        A new video triggers the launcher function, which starts the container. The container writes a \
+        thumbnail to the bucket, which triggers the function `on_thumbnail`. Without a launcher, a \
+        `workflow` starts the container, and no code is needed except the container's.\n\n\
+        The resource creates all objects of a `container_task` and of up to two `event_function` resources, \
+        with only the access that they need. It creates the bucket unless `bucket` is set.\n\n\
+        The environment of the container contains the bucket and the key of the video (`TANDEM_BUCKET`, \
+        `TANDEM_KEY`) and the inputs `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, \
+        `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH`.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("bucket_name", "Name of the bucket."),
-        Output::text("task_definition_arn", "ARN of the task definition, without revision: the latest."),
+        Output::text(
+            "task_definition_arn",
+            "ARN of the task definition without a revision: the latest revision.",
+        ),
         Output::text("cluster_arn", "ARN of the cluster."),
-        Output::text("image_uri", "The image of the container; one that is built with its digest."),
-        Output::text("task_log_group_name", "Name of the container's log group."),
-        Output::text("task_dead_letter_queue_url", "URL of the queue with the reasons of tasks that failed."),
-        Output::text("launcher_function_name", "Name of the function that starts the container."),
-        Output::text("launcher_log_group_name", "Name of its log group."),
+        Output::text(
+            "image_uri",
+            "URI of the container image; the URI of a built image contains its digest.",
+        ),
+        Output::text("task_log_group_name", "Name of the log group of the container."),
+        Output::text("task_dead_letter_queue_url", "URL of the dead-letter queue for failed tasks."),
+        Output::text("launcher_function_name", "Name of the launcher function; null without `launcher`."),
+        Output::text("launcher_log_group_name", "Name of the log group of the launcher."),
         Output::text(
             "launcher_dead_letter_queue_url",
-            "URL of the queue with events for which no container could be started.",
+            "URL of the dead-letter queue for events for which the launcher started no container.",
         ),
         Output::text(
             "workflow_arn",
-            "ARN of the state machine that starts the container, without a launcher.",
+            "ARN of the state machine that starts the container; null with a launcher.",
         ),
-        Output::text("workflow_log_group_name", "Name of its log group."),
-        Output::text("workflow_dead_letter_queue_url", "URL of the queue with its executions that failed."),
-        Output::text("on_thumbnail_function_name", "Name of the function that hears of thumbnails."),
-        Output::text("on_thumbnail_log_group_name", "Name of its log group."),
+        Output::text("workflow_log_group_name", "Name of the log group of the workflow."),
+        Output::text(
+            "workflow_dead_letter_queue_url",
+            "URL of the dead-letter queue for failed executions of the workflow.",
+        ),
+        Output::text("on_thumbnail_function_name", "Name of the function that is triggered by thumbnails."),
+        Output::text("on_thumbnail_log_group_name", "Name of the log group of `on_thumbnail`."),
         Output::text(
             "on_thumbnail_dead_letter_queue_url",
-            "URL of the queue with events that the second function could not handle.",
+            "URL of the dead-letter queue for events that `on_thumbnail` fails to process.",
         ),
-        Output::text("upload_command", "A command of the AWS CLI that uploads a video."),
+        Output::text("upload_command", "AWS CLI command that uploads a video."),
     ];
 
     fn expand(inputs: &ThumbnailerInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -165,7 +173,7 @@ impl Composite for Thumbnailer {
 
         let trigger = |prefix: &str, suffix: &str| {
             Trigger::Bucket(BucketTrigger {
-                // All are on the one bucket, whatever it is called.
+                // All triggers are on the same bucket; an empty name stands for the bucket created here.
                 bucket: inputs.bucket.clone().unwrap_or(Scalar::Known(String::new())),
                 events: Vec::new(),
                 prefix: Some(prefix.to_owned()),
@@ -293,10 +301,10 @@ impl Composite for Thumbnailer {
     }
 }
 
-/// What the keys of thumbnails end with.
+/// Suffix of the object keys of thumbnails.
 const THUMBNAIL: &str = ".jpg";
 
-/// The one step of the workflow in place of a launcher.
+/// The only step of the workflow that replaces the launcher.
 fn launching() -> Step {
     let of_event = |path: &str| Scalar::Known(format!("{{% $states.input.detail.{path} %}}"));
     let environment = BTreeMap::from([
@@ -321,10 +329,10 @@ fn launching() -> Step {
 }
 
 impl ThumbnailerInputs {
-    /// What starts the workflow in place of a launcher.
+    /// The trigger of the workflow that replaces the launcher.
     fn start(&self, prefix: &str, suffix: &str) -> Start {
         Start::Bucket(BucketStart {
-            // All are on the one bucket, whatever it is called.
+            // All triggers are on the same bucket; an empty name stands for the bucket created here.
             bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
             prefix: Some(prefix.to_owned()),
             suffix: Some(suffix.to_owned()),
@@ -336,8 +344,8 @@ impl ThumbnailerInputs {
     }
 }
 
-/// A thumbnail must never count as a video. Lambda's own detection of loops does not see one that goes
-/// through a container.
+/// Reports filters that match thumbnails as videos, and suffixes that overlap. The recursive loop detection
+/// of Lambda does not see a loop through a container.
 fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Findings) {
     let prefix = inputs.input_prefix.as_deref().unwrap_or_default();
     for (index, suffix) in suffixes.iter().enumerate() {
@@ -346,21 +354,25 @@ fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Fi
             findings.error(
                 Code::OverlappingFilters,
                 item_path("video_suffixes", index),
-                format!("a video could end in {suffix:?} as well as in {other:?}, and would be taken twice"),
+                format!("the suffixes {suffix:?} and {other:?} overlap: a video could start two containers"),
                 "Remove one of the two.",
             );
         }
         if filters::overlap((prefix, suffix), (&inputs.output_prefix, THUMBNAIL)) {
             findings.error(
                 Code::Loop,
-                if inputs.video_suffixes.is_empty() { Path::field("output_prefix") } else { item_path("video_suffixes", index) },
+                if inputs.video_suffixes.is_empty() {
+                    Path::field("output_prefix")
+                } else {
+                    item_path("video_suffixes", index)
+                },
                 format!(
-                    "a thumbnail below {:?} could count as a video of prefix {prefix:?} and suffix {suffix:?}, \
-                     and would be made into a thumbnail again, without an end",
+                    "a thumbnail below {:?} could count as a video of prefix {prefix:?} and suffix \
+                     {suffix:?}: it would trigger another thumbnail, in an endless loop",
                     inputs.output_prefix
                 ),
-                "Let neither of `input_prefix` and `output_prefix` begin with the other, or give suffixes that \
-                 no `.jpg` ends with.",
+                "Let neither of `input_prefix` and `output_prefix` begin with the other, or set \
+                 `video_suffixes` that do not match `.jpg`.",
             );
         }
     }
@@ -380,7 +392,7 @@ mod tests {
         }
         let default = ThumbnailerInputs::fields().into_iter().find(|field| field.name == "timestamp_pattern");
         let default = default.and_then(|field| field.default).expect("a default");
-        assert_eq!(check_pattern(default.as_str().expect("a text")), Ok(()));
+        assert_eq!(check_pattern(default.as_str().expect("a string")), Ok(()));
         assert!(check_pattern("_([0-9]+)").is_err() && check_pattern("(").is_err());
     }
 }

@@ -1,8 +1,8 @@
-//! A topic that messages are published to.
+//! The `topic` composite: an SNS topic.
 
 use std::collections::BTreeMap;
 
-use super::common::{self, check_key_arn, setting};
+use super::common::{self, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -11,7 +11,6 @@ use crate::finding::Findings;
 use crate::graph::Graph;
 use crate::input::{Inputs, Rule};
 use crate::kinds::sns;
-use crate::names;
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
 use crate::value::Value;
@@ -22,22 +21,22 @@ pub(super) struct Topic;
 /// Inputs of [`Topic`].
 #[derive(Debug, Inputs)]
 pub(super) struct TopicInputs {
-    /// Name of the topic. The name in AWS is made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the topic. The name in AWS consists of the project and this name, e.g. `shop-prod-news`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// What mails and text messages name as their sender.
+    /// Sender name in emails and SMS messages to subscribers.
     display_name: Option<Scalar<String>>,
-    /// Services of AWS that may publish for this account, such as `cloudwatch.amazonaws.com`. Of `events.amazonaws.com` no topic can tell the account: any rule of EventBridge that knows the topic's ARN may publish then. Their messages are encrypted only with a `kms_key_arn` whose policy lets them use it: AWS's own key is not theirs.
-    #[input(rule = Rule::Check("service", check_service))]
+    /// AWS services of this account that may publish, e.g. `cloudwatch.amazonaws.com`. With `events.amazonaws.com`, EventBridge rules of any account may publish. A topic with publishers is encrypted only with `kms_key_arn`; the key policy must allow these services.
+    #[input(rule = Rule::Check("names of AWS services, e.g. `events.amazonaws.com`", check_service))]
     publishers: Vec<String>,
-    /// ARN of the KMS key that encrypts messages; without one, AWS's own key for SNS does, unless there are `publishers`.
-    #[input(rule = Rule::Check("ARN", check_key_arn))]
+    /// ARN of the KMS key that encrypts messages. Without it, the AWS managed key for SNS is used; a topic with `publishers` is then not encrypted.
+    #[input(rule = Rule::KEY_ARN)]
     kms_key_arn: Option<Scalar<String>>,
-    /// Tags for everything in this composite that can carry tags.
+    /// Tags for all AWS objects created here that support tags.
     tags: Option<super::Tags>,
 }
 
-/// AWS's own key for SNS.
+/// Alias of the AWS managed key for SNS.
 const OWN_KEY: &str = "alias/aws/sns";
 
 fn check_service(name: &str) -> Result<(), String> {
@@ -46,20 +45,20 @@ fn check_service(name: &str) -> Result<(), String> {
     if !service.is_empty() && service.bytes().all(allowed) {
         Ok(())
     } else {
-        Err(format!("{name:?} is no service, such as `cloudwatch.amazonaws.com`"))
+        Err(format!("{name:?} is not a service principal such as `cloudwatch.amazonaws.com`"))
     }
 }
 
 impl Composite for Topic {
     type Inputs = TopicInputs;
     const TYPE: &'static str = "topic";
-    const DOC: &'static str = "An SNS topic that takes nothing that is not sent over TLS.\n\n\
-        A function with a trigger `topic` gets its messages, and so does a `queue` with one; a function that \
-        names it in its `sends_to` may publish.";
+    const DOC: &'static str = "Creates an SNS topic that rejects messages sent without TLS.\n\n\
+        An `event_function` with a `topic` trigger and a `queue` with the topic in `on` receive its \
+        messages. A function with the topic in `sends_to` may publish to it.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("topic_name", "Name of the topic."),
         Output::text("arn", "ARN of the topic."),
-        Output::text("publisher_policy", "The IAM policy, in JSON, that whoever publishes needs."),
+        Output::text("publisher_policy", "IAM policy document (JSON) that allows publishing to the topic."),
     ];
 
     fn expand(inputs: &TopicInputs, context: &Context, _findings: &mut Findings) -> Graph {

@@ -1,4 +1,4 @@
-//! What is wrong with the triggers of a function, before their objects are made.
+//! Checks of the triggers of a function, before expansion creates their objects.
 
 use super::event_function::Spec;
 use super::triggers::{HttpTrigger, QueueTrigger, Trigger};
@@ -8,7 +8,7 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::names;
 use crate::scalar::Scalar;
 
-/// What is wrong with the triggers of a function.
+/// Checks the triggers of a function, each by itself and against the others.
 pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
     let mut bucket_filters = Vec::new();
     let mut first_http: Option<usize> = None;
@@ -38,7 +38,10 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
                     findings.error(
                         Code::OutOfRange,
                         at.join(Step::Field("batch_size".to_owned())),
-                        format!("batches of {size} messages need time to gather"),
+                        format!(
+                            "`batch_size` is {size}, but `maximum_batching_window` is 0: Lambda gathers more \
+                             than 10 messages only with a window"
+                        ),
                         "Set `maximum_batching_window` to at least 1, or `batch_size` to 10 or less.",
                     );
                 }
@@ -51,8 +54,8 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
                     findings.error(
                         Code::Choice,
                         at.join(Step::Field("topic".to_owned())),
-                        "a topic that keeps its order sends to queues alone",
-                        "Give the topic to a `queue` with `fifo`, and that queue to the function.",
+                        "`topic` is a FIFO topic, which delivers to queues only",
+                        "Subscribe a `queue` with `fifo` to the topic, and set a trigger on that queue.",
                     );
                 }
             }
@@ -61,8 +64,8 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
                     findings.error(
                         Code::Choice,
                         at.join(Step::Field("http".to_owned())),
-                        format!("`on[{earlier}]` takes the requests already"),
-                        "Remove one of the two: a function has one address.",
+                        format!("`on[{earlier}]` has `http` already: a function has at most one endpoint"),
+                        "Remove one of the two.",
                     );
                 }
                 first_http.get_or_insert(index);
@@ -71,13 +74,13 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
             Trigger::Schedule(_) | Trigger::Event(_) => {}
         }
     }
-    // A part of another composite has no triggers of its own among the inputs.
+    // The triggers of a part, e.g. of a thumbnailer's launcher, are not inputs: that composite checks them.
     if spec.at == Path::default() {
         filters::check(&bucket_filters, findings);
     }
 }
 
-/// What a trigger reads, when it is a source that a function has once.
+/// The source of a trigger, if a function can have at most one trigger on it.
 fn source(trigger: &Trigger) -> Option<&Scalar<String>> {
     match trigger {
         Trigger::Queue(trigger) => Some(&trigger.queue),
@@ -96,7 +99,7 @@ fn check_twice(spec: &Spec<'_>, index: usize, field: &str, findings: &mut Findin
         findings.error(
             Code::OverlappingFilters,
             item_path("on", index).join(Step::Field(field.to_owned())),
-            format!("`on[{earlier}]` is on the same {field}, and a function reads a {field} once"),
+            format!("`on[{earlier}]` has the same `{field}`: a function has at most one trigger per {field}"),
             "Remove one of the two.",
         );
     }
@@ -106,13 +109,14 @@ fn keeps_order(trigger: &QueueTrigger) -> bool {
     trigger.queue.known().is_some_and(|queue| names::keeps_order(queue))
 }
 
-/// What a queue that keeps its order does not allow.
+/// Checks the limits of a FIFO queue.
 fn check_order(queue: &QueueTrigger, index: usize, findings: &mut Findings) {
     if !keeps_order(queue) {
         return;
     }
     let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
-    let message = "a queue that keeps its order gives out at most 10 messages at once, and gathers none";
+    let message =
+        "a FIFO queue delivers at most 10 messages per batch, and does not support a batching window";
     if queue.batch_size.known().is_some_and(|size| *size > 10) {
         findings.error(Code::OutOfRange, at("batch_size"), message, "Set `batch_size` to 10 or less.");
     }
@@ -133,15 +137,15 @@ fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
         findings.error(
             Code::Choice,
             at("auth"),
-            "a function's own address knows no tokens",
+            "`auth` is `jwt`, which a Lambda function URL (`http = \"url\"`) does not support",
             "Set `http` to `api`, or `auth` to `iam` or `none`.",
         );
     } else if jwt && (trigger.jwt_issuer.is_none() || trigger.jwt_audience.is_empty()) {
         findings.error(
             Code::Missing,
             at(if trigger.jwt_issuer.is_none() { "jwt_issuer" } else { "jwt_audience" }),
-            "`auth = \"jwt\"` needs `jwt_issuer` and `jwt_audience`",
-            "Give the URL of who gives out the tokens, and for whom they must be given out.",
+            "`auth = \"jwt\"` requires `jwt_issuer` and `jwt_audience`",
+            "Set `jwt_issuer` to the URL of the token issuer, and `jwt_audience` to the accepted audiences.",
         );
     }
     let given = [
@@ -150,13 +154,13 @@ fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
         ("jwt_scopes", !trigger.jwt_scopes.is_empty()),
     ];
     for (field, _) in given.into_iter().filter(|(_, given)| *given && !jwt) {
-        let message = format!("`{field}` does not go with `auth = \"{}\"`", trigger.auth);
+        let message = format!("`{field}` requires `auth = \"jwt\"`, but `auth` is `{}`", trigger.auth);
         findings.error(Code::Choice, at(field), message, "Remove it, or set `auth` to `jwt`.");
     }
     let options =
         trigger.cors_methods.iter().any(|method| method.known().is_some_and(|name| name == "OPTIONS"));
     if options && trigger.http == "url" {
-        let message = "a function's own address answers OPTIONS by itself";
+        let message = "`cors_methods` contains `OPTIONS`, which a Lambda function URL answers itself";
         findings.error(Code::OutOfRange, at("cors_methods"), message, "Remove `OPTIONS`.");
     }
     let browsers = [
@@ -164,12 +168,12 @@ fn check_http(trigger: &HttpTrigger, index: usize, findings: &mut Findings) {
         ("cors_headers", !trigger.cors_headers.is_empty()),
     ];
     for (field, _) in browsers.into_iter().filter(|(_, given)| *given && trigger.cors_origins.is_empty()) {
-        let message = format!("`{field}` says nothing without `cors_origins`");
+        let message = format!("`{field}` has no effect without `cors_origins`");
         findings.error(
             Code::Missing,
             at("cors_origins"),
             message,
-            "Give the origins of the pages that may call.",
+            "Set `cors_origins` to the origins of the pages that may send requests.",
         );
     }
 }

@@ -1,111 +1,110 @@
-//! What sets a function off: the inputs of triggers.
+//! The triggers of a function: their inputs.
 
-use super::common::{check_arn, check_bucket};
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::scalar::Scalar;
-use crate::schedule;
+use crate::unit::Unit;
 
-/// What sets a function off.
+/// A trigger of a function.
 #[derive(Debug, Inputs)]
 pub(super) enum Trigger {
-    /// Objects of a bucket.
+    /// Invokes the function for objects that are created in a bucket or removed from it.
     Bucket(BucketTrigger),
-    /// Messages of a queue.
+    /// Invokes the function for messages of an SQS queue.
     Queue(QueueTrigger),
-    /// The clock.
+    /// Invokes the function on a schedule.
     Schedule(ScheduleTrigger),
-    /// Requests over HTTPS.
+    /// Invokes the function for HTTPS requests.
     Http(HttpTrigger),
-    /// Records of a Kinesis stream.
+    /// Invokes the function for records of a Kinesis stream.
     Stream(StreamTrigger),
-    /// Changes of a table's items.
+    /// Invokes the function for changes of a table's items.
     Table(TableTrigger),
-    /// Messages of a topic.
+    /// Invokes the function for messages of an SNS topic.
     Topic(TopicTrigger),
-    /// Events of EventBridge.
+    /// Invokes the function for events on the default event bus.
     Event(EventTrigger),
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct BucketTrigger {
-    /// Name of a bucket of this account and region.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of the bucket, in the same account and region.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     pub(super) bucket: Scalar<String>,
-    /// What happens to the objects: `created`, `removed`, or both. `created` when not given.
+    /// Object events that invoke the function. Default: `["created"]`.
     #[input(rule = Rule::OneOf(&["created", "removed"]))]
     pub(super) events: Vec<String>,
-    /// What the key must begin with.
-    #[input(rule = Rule::Check("part of a key", check_key_part))]
+    /// Prefix of the object keys, e.g. `uploads/`. Objects with other keys do not invoke the function.
+    #[input(rule = Rule::KEY_PART)]
     pub(super) prefix: Option<String>,
-    /// What the key must end with.
-    #[input(rule = Rule::Check("part of a key", check_key_part))]
+    /// Suffix of the object keys, e.g. `.mp4`. Objects with other keys do not invoke the function.
+    #[input(rule = Rule::KEY_PART)]
     pub(super) suffix: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct QueueTrigger {
-    /// ARN of an SQS queue.
-    #[input(refers = Reference::QUEUE, rule = Rule::Check("ARN", check_arn), source = Source::Object(&sqs::QUEUE))]
+    /// ARN of the queue.
+    #[input(refers = Reference::QUEUE, rule = Rule::ARN, source = Source::Object(&sqs::QUEUE))]
     pub(super) queue: Scalar<String>,
-    /// The most messages or records that one invocation is given.
+    /// Maximum number of messages per invocation. More than 10 require a standard queue and a `maximum_batching_window` of at least 1.
     #[input(default = 10, rule = Rule::Range(1, 10000))]
     pub(super) batch_size: Scalar<i64>,
-    /// Seconds for which messages or records are gathered before an invocation.
-    #[input(default = 0, rule = Rule::Range(0, 300))]
+    /// Seconds for which Lambda gathers messages or records before an invocation.
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 300))]
     pub(super) maximum_batching_window: Scalar<i64>,
-    /// Whether the function says which messages or records of a batch failed, so that only those come again: of a stream, all from the first that failed.
+    /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(super) partial_batch_response: bool,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ScheduleTrigger {
-    /// When: `rate(5 minutes)` or `cron(0 12 * * ? *)`.
-    #[input(rule = Rule::Check("schedule", schedule::check))]
+    /// Schedule expression, e.g. `rate(5 minutes)` or `cron(0 12 * * ? *)`.
+    #[input(rule = Rule::SCHEDULE)]
     pub(super) schedule: Scalar<String>,
-    /// The time zone of a cron schedule, such as `Europe/Berlin`.
-    #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
+    /// Time zone of a cron schedule, e.g. `Europe/Berlin`.
+    #[input(default = "UTC", rule = Rule::TIME_ZONE)]
     pub(super) timezone: Scalar<String>,
-    /// What the function is given, as JSON; an event that tells the time without it.
-    #[input(rule = Rule::Check("JSON", check_json))]
+    /// Payload of the function, as JSON. Default: an EventBridge event with the scheduled time.
+    #[input(rule = Rule::JSON)]
     pub(super) input: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct HttpTrigger {
-    /// What takes the requests: `api` is an HTTP API with throttling and access logs, which waits 30 seconds for an answer, whatever `timeout` says; `url` is an HTTPS address of the function's own. From one to the other the output `url` changes.
+    /// Endpoint: `api` is an API Gateway HTTP API with throttling and access logs; it waits 30 seconds for a response, regardless of `timeout`. `url` is a Lambda function URL. A change of the endpoint changes the output `url`.
     #[input(rule = Rule::OneOf(&["api", "url"]))]
     pub(super) http: String,
-    /// Who may call: `none` lets everybody in, `iam` those whom a policy allows to, `jwt` (of an `api`) those who bring a token of `jwt_issuer`. With `cors_origins`, requests of the method OPTIONS are let in by an `api` without, as browsers ask so first: the function must do nothing for those of the route `OPTIONS /{proxy+}`, and a generated handler does nothing.
+    /// Access: `none` is public, `iam` requires an IAM permission, `jwt` (`api` only) a token of `jwt_issuer`. With `cors_origins`, an `api` passes `OPTIONS` requests without authorization: the function must do nothing for route `OPTIONS /{proxy+}`.
     #[input(rule = Rule::OneOf(&["none", "iam", "jwt"]))]
     pub(super) auth: String,
-    /// URL of the issuer of tokens (their `iss`), such as `https://login.example.com/`.
-    #[input(rule = Rule::Check("URL", check_https))]
+    /// URL of the token issuer (claim `iss`), e.g. `https://login.example.com/`.
+    #[input(rule = Rule::Check("an HTTPS URL, e.g. `https://login.example.com`", check_https))]
     pub(super) jwt_issuer: Option<Scalar<String>>,
-    /// Audiences, of which a token must name one (in `aud` or `client_id`).
+    /// Accepted audiences. A token must contain one of them in `aud` or `client_id`.
     pub(super) jwt_audience: Vec<Scalar<String>>,
-    /// Scopes, of which a token must have one; none is asked for without it.
+    /// Accepted scopes. A token must contain one of them. Default: no scope is required.
     pub(super) jwt_scopes: Vec<Scalar<String>>,
-    /// Origins of pages that may call from a browser, such as `https://example.com`; none without it.
+    /// Origins of web pages that may send requests from a browser, e.g. `https://example.com`. Default: none.
     pub(super) cors_origins: Vec<Scalar<String>>,
-    /// Methods that pages of `cors_origins` may use.
+    /// HTTP methods that pages of `cors_origins` may use, e.g. `POST`.
     pub(super) cors_methods: Vec<Scalar<String>>,
-    /// Headers that pages of `cors_origins` may send, in lower case, as AWS keeps them.
-    #[input(rule = Rule::Check("header", check_header))]
+    /// Request headers that pages of `cors_origins` may send, e.g. `content-type`. AWS stores them in lower case.
+    #[input(rule = Rule::Check("names of HTTP headers, e.g. `content-type`", check_header))]
     pub(super) cors_headers: Vec<Scalar<String>>,
-    /// Requests in a second that an `api` takes before it answers 429.
+    /// Requests per second that an `api` accepts before it responds with status 429.
     #[input(default = 100, rule = Rule::Range(1, 10000))]
     pub(super) throttling_rate: Scalar<i64>,
-    /// Requests that an `api` takes at once.
+    /// Burst limit of an `api`: the requests that it accepts at the same time.
     #[input(default = 200, rule = Rule::Range(1, 5000))]
     pub(super) throttling_burst: Scalar<i64>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct StreamTrigger {
-    /// ARN of a Kinesis stream.
-    #[input(refers = Reference::STREAM, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the stream.
+    #[input(refers = Reference::STREAM, rule = Rule::ARN)]
     pub(super) stream: Scalar<String>,
     #[input(flatten)]
     pub(super) records: Records,
@@ -113,107 +112,123 @@ pub(super) struct StreamTrigger {
 
 #[derive(Debug, Inputs)]
 pub(super) struct TableTrigger {
-    /// ARN of the stream of a table: the output `stream_arn` of a `table` that has one.
-    #[input(refers = Reference::TABLE_STREAM, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of the table's stream: the output `stream_arn` of a `table` with a stream.
+    #[input(refers = Reference::TABLE_STREAM, rule = Rule::ARN)]
     pub(super) table: Scalar<String>,
     #[input(flatten)]
     pub(super) records: Records,
 }
 
-/// How records of a stream are read.
+/// Settings for reading the records of a stream.
 #[derive(Debug, Inputs)]
 pub(super) struct Records {
-    /// Where a function that is new begins to read: `TRIM_HORIZON`, the oldest record that there is, or `LATEST`. A change makes the mapping anew, which begins there again.
+    /// Position at which a new event source mapping starts: `TRIM_HORIZON` reads from the oldest record, `LATEST` only new records. A change replaces the mapping, which starts again.
     #[input(default = "TRIM_HORIZON", rule = Rule::OneOf(&["LATEST", "TRIM_HORIZON"]))]
     pub(super) starting_position: String,
-    /// The most messages or records that one invocation is given.
+    /// Maximum number of records per invocation.
     #[input(default = 100, rule = Rule::Range(1, 10000))]
     pub(super) batch_size: Scalar<i64>,
-    /// Seconds for which messages or records are gathered before an invocation.
-    #[input(default = 0, rule = Rule::Range(0, 300))]
+    /// Seconds for which Lambda gathers messages or records before an invocation.
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 300))]
     pub(super) maximum_batching_window: Scalar<i64>,
-    /// Whether the function says which messages or records of a batch failed, so that only those come again: of a stream, all from the first that failed.
+    /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(super) partial_batch_response: bool,
-    /// Whether a batch that failed is halved, so that a record which cannot be handled blocks no others.
+    /// Splits a failed batch in two, so that one bad record does not block the rest.
     #[input(default = true)]
     pub(super) bisect_on_error: Scalar<bool>,
-    /// How often a batch that failed is tried again before it goes to the dead letters.
+    /// Retries of a failed batch before Lambda reports it to the dead-letter queue.
     #[input(default = 3, rule = Rule::Range(0, 10000))]
     pub(super) retry_attempts: Scalar<i64>,
-    /// Seconds after which a record that could not be handled goes to the dead letters.
-    #[input(default = 86400, rule = Rule::Range(60, 604_800))]
+    /// Age in seconds at which Lambda gives up a failed record and reports it to the dead-letter queue.
+    #[input(unit = Unit::Seconds, default = 86400, rule = Rule::Range(60, 604_800))]
     pub(super) maximum_record_age: Scalar<i64>,
-    /// How many batches of one shard are worked on at once; records of one key keep their order.
+    /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
     #[input(default = 1, rule = Rule::Range(1, 10))]
     pub(super) parallelization_factor: Scalar<i64>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct TopicTrigger {
-    /// ARN of an SNS topic that keeps no order: SNS sends what must keep its order to queues alone.
-    #[input(refers = Reference::TOPIC, rule = Rule::Check("ARN", check_arn))]
+    /// ARN of a standard topic. SNS delivers messages of a FIFO topic to queues only.
+    #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
     pub(super) topic: Scalar<String>,
-    /// Which messages come, as JSON: those whose attributes (or body) match; all of them without it.
-    #[input(rule = Rule::Check("JSON", check_object))]
+    /// Filter policy of the subscription, as JSON, e.g. `{"kind": ["video"]}`. Default: the function receives every message.
+    #[input(rule = Rule::JSON_OBJECT)]
     pub(super) filter_policy: Option<String>,
-    /// What the filter is about: `MessageAttributes` or `MessageBody`.
+    /// Part of a message to which `filter_policy` applies.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
     pub(super) filter_policy_scope: Scalar<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct EventTrigger {
-    /// Pattern of the events of the default bus that set the function off, as JSON: `{"source": ["aws.ecs"]}`.
-    #[input(rule = Rule::Check("JSON", check_object))]
+    /// Event pattern, as JSON, e.g. `{"source": ["aws.ecs"]}`.
+    #[input(rule = Rule::JSON_OBJECT)]
     pub(super) event_pattern: String,
 }
 
-/// Checks what a key begins or ends with.
+impl Rule {
+    /// A prefix or suffix of object keys.
+    pub(super) const KEY_PART: Self =
+        Self::Check("a prefix or suffix without wildcards, e.g. `uploads/` or `.mp4`", check_key_part);
+    /// JSON of any type.
+    pub(super) const JSON: Self = Self::Check("a string of JSON, e.g. `'{ \"full\": true }'`", check_json);
+    /// A JSON object with at least one member.
+    pub(super) const JSON_OBJECT: Self = Self::Check(
+        "a string that holds a JSON object, e.g. `'{ \"source\": [\"aws.ecs\"] }'`",
+        check_object,
+    );
+}
+
+/// Checks a prefix or suffix of keys: S3 matches it literally.
 pub(super) fn check_key_part(text: &str) -> Result<(), String> {
     if text.contains('*') {
         return Err(format!(
-            "{text:?} holds a `*`, and S3 knows no wildcards: what is between may be anything"
+            "{text:?} contains `*`, but S3 does not support wildcards in prefixes and suffixes"
         ));
     }
     Ok(())
 }
 
-/// Checks a text that holds JSON.
+/// Checks a string of JSON.
 pub(super) fn check_json(text: &str) -> Result<(), String> {
     serde_json::from_str::<serde_json::Value>(text)
         .map(drop)
-        .map_err(|error| format!("this is not JSON: {error}"))
+        .map_err(|error| format!("the string is not valid JSON: {error}"))
 }
 
-/// Checks the URL of a place on the web.
+/// Checks an HTTPS URL.
 fn check_https(url: &str) -> Result<(), String> {
     let host = url.strip_prefix("https://").unwrap_or_default();
-    if host.is_empty() { Err(format!("{url:?} does not begin with `https://`")) } else { Ok(()) }
+    if host.is_empty() { Err(format!("{url:?} is not an HTTPS URL with a host name")) } else { Ok(()) }
 }
 
-/// Checks the name of a header.
+/// Checks the name of a header: AWS stores headers in lower case.
 fn check_header(name: &str) -> Result<(), String> {
     if name.chars().any(|c| c.is_ascii_uppercase()) {
-        return Err(format!("{name:?} is not in lower case: write `{}`", name.to_lowercase()));
+        return Err(format!(
+            "{name:?} contains upper case: AWS stores the header as `{}`",
+            name.to_lowercase()
+        ));
     }
     Ok(())
 }
 
-/// Checks a text that holds an object of JSON.
+/// Checks a string of a JSON object with at least one member.
 pub(super) fn check_object(text: &str) -> Result<(), String> {
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(serde_json::Value::Object(members)) if members.is_empty() => {
-            Err("this matches everything: leave it out, or say what must match".to_owned())
+            Err("the object is empty and matches everything: add a condition, or remove the input".to_owned())
         }
         Ok(serde_json::Value::Object(_)) => Ok(()),
-        Ok(_) => Err("this is JSON, but no object (`{…}`)".to_owned()),
-        Err(error) => Err(format!("this is not JSON: {error}")),
+        Ok(_) => Err("the string is valid JSON, but not an object (`{…}`)".to_owned()),
+        Err(error) => Err(format!("the string is not valid JSON: {error}")),
     }
 }
 
 impl BucketTrigger {
-    /// What happens to the objects.
+    /// The kinds of events: `created`, `removed`, or both.
     pub(super) fn kinds(&self) -> Vec<&str> {
         if self.events.is_empty() {
             vec!["created"]
@@ -222,7 +237,7 @@ impl BucketTrigger {
         }
     }
 
-    /// The events as S3 names them.
+    /// The event types in S3's terms, e.g. `s3:ObjectCreated:*`.
     pub(super) fn events(&self) -> Vec<String> {
         let kinds = self.kinds().into_iter();
         kinds
@@ -232,7 +247,7 @@ impl BucketTrigger {
             .collect()
     }
 
-    /// Prefix and suffix of the keys.
+    /// Prefix and suffix of the keys; an empty string matches every key.
     pub(super) fn filter(&self) -> (&str, &str) {
         (self.prefix.as_deref().unwrap_or_default(), self.suffix.as_deref().unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! What sets a function off: the objects of triggers.
+//! The triggers of a function: their objects, and the grants of the function's role.
 
 use serde_json::json;
 
@@ -14,20 +14,22 @@ use crate::names;
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
 
-/// Rules of EventBridge, by the role of the trigger: made before the dead letters' policy, which names them.
+/// Rules of EventBridge, with the roles of their triggers. They come before the dead-letter queue's policy,
+/// which contains their ARNs.
 pub(super) type Rules = Vec<(String, Handle)>;
 
-/// What triggers hang on.
+/// The objects that triggers refer to.
 pub(super) struct Around<'a> {
     pub(super) function: &'a Handle,
     pub(super) dead_letters: &'a Handle,
-    /// The policies without which nothing works: of the dead letters, and of the function's role.
+    /// The policy of the dead-letter queue. Objects that need its permissions come after it.
     pub(super) queue_policy: &'a Handle,
+    /// The policy of the function's role. Lambda checks it when it creates an event source mapping.
     pub(super) role_policy: &'a Handle,
     pub(super) rules: &'a Rules,
 }
 
-/// What reading the triggers' sources takes.
+/// The grants to read the sources of triggers: queues and streams.
 pub(super) fn grants(spec: &Spec<'_>) -> Vec<Grant> {
     let mut queues = queue_arns(spec).into_iter();
     let grants = spec.on.iter().filter_map(|trigger| match trigger {
@@ -39,7 +41,7 @@ pub(super) fn grants(spec: &Spec<'_>) -> Vec<Grant> {
     grants.collect()
 }
 
-/// The ARNs of the queues of triggers, in their order; they may be made in the same graph.
+/// The ARNs of the triggers' queues, in the order of the triggers. The queues can be in the same graph.
 fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
     if !spec.queues.is_empty() {
         return spec.queues.iter().map(Handle::arn).collect();
@@ -70,7 +72,8 @@ pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>, roles: &mut Roles) -
     rules
 }
 
-/// What may send to the dead letters, and for what: rules and topics whose events reach nobody.
+/// The services that may send to the dead-letter queue, with their sources: the rules and topics of triggers,
+/// for events that they cannot deliver.
 pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> {
     let rules = rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn())));
     let topics = on.iter().filter_map(|trigger| match trigger {
@@ -80,17 +83,17 @@ pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> 
     rules.chain(topics).collect()
 }
 
-/// Adds what makes the triggers set the function off; the address that it is called at, if any.
+/// Adds the objects of the triggers. Returns the endpoint of the `http` trigger, if there is one.
 pub(super) fn add_triggers(
     graph: &mut Graph,
     spec: &Spec<'_>,
     around: &Around<'_>,
     roles: &mut Roles,
-) -> Option<Expr> {
+) -> Option<Endpoint> {
     let mut schedules: Option<Schedules> = None;
     let mut rules = around.rules.iter();
     let mut queues = queue_arns(spec).into_iter();
-    let mut url = None;
+    let mut endpoint = None;
     for trigger in spec.on {
         match trigger {
             Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, roles),
@@ -100,7 +103,7 @@ pub(super) fn add_triggers(
                 graph
                     .add(&lambda::EVENT_SOURCE_MAPPING, &role)
                     .set("function_name", around.function.attribute("function_name"))
-                    .set("event_source_arn", queues.next().expect("a queue for each"))
+                    .set("event_source_arn", queues.next().expect("a queue for each trigger"))
                     .set("batch_size", &trigger.batch_size)
                     .set("maximum_batching_window_in_seconds", &trigger.maximum_batching_window)
                     .set("function_response_types", types)
@@ -119,21 +122,21 @@ pub(super) fn add_triggers(
                 let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
                 add_schedule(graph, spec, around, trigger, schedules, roles);
             }
-            // A second one was found wrong.
-            Trigger::Http(_) if url.is_some() => {}
-            Trigger::Http(trigger) => url = Some(add_http(graph, spec, around, trigger)),
+            // The checks reported a second one as an error.
+            Trigger::Http(_) if endpoint.is_some() => {}
+            Trigger::Http(trigger) => endpoint = Some(add_http(graph, spec, around, trigger)),
             Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, roles),
             Trigger::Event(_) => {
-                let (role, rule) = rules.next().expect("a rule for each");
+                let (role, rule) = rules.next().expect("a rule for each trigger");
                 add_event(graph, spec, around, role, rule);
             }
         }
     }
     graph.unstable |= roles.unstable;
-    url
+    endpoint
 }
 
-/// The role of an event source mapping: what it reads.
+/// The role of a trigger's event source mapping, after its source.
 fn source_role(spec: &Spec<'_>, arn: &Scalar<String>, roles: &mut Roles) -> String {
     let source = roles.part(arn);
     roles.unique(&format!("{}_{}", spec.part.role("on"), names::source(&source)))
@@ -179,7 +182,7 @@ fn add_bucket(
 
 /// Lets a service invoke the function for a source (its ARN) of this account.
 fn permission(graph: &mut Graph, around: &Around<'_>, role: &str, service: &str, source: Expr) -> Handle {
-    // All ARNs but that of a bucket have the account in them, and not every service says for whom it calls.
+    // The ARN of a bucket has no account; all others do. Not every service sends `aws:SourceAccount`.
     let account = (service == "s3.amazonaws.com").then_some(Expr::Place(Place::Account));
     graph
         .add(&lambda::PERMISSION, role)
@@ -256,12 +259,12 @@ fn add_event(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, role: &str
         .after(around.queue_policy);
 }
 
-/// JSON of a text that was checked.
+/// The value of a string of JSON that was checked before.
 pub(super) fn parsed(text: &str) -> Expr {
     serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
 }
 
-/// What all schedules of a function share: a group that carries tags, a role to invoke with, and its policy.
+/// The objects that all schedules of a function share: a group, which has the tags, a role, and its policy.
 type Schedules = (Handle, Handle, Handle);
 
 fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Schedules {
@@ -311,8 +314,15 @@ fn add_schedule(
         .after(scheduler_policy);
 }
 
-/// Adds what takes requests; its address.
-fn add_http(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+/// The endpoint of an `http` trigger.
+pub(super) struct Endpoint {
+    pub(super) url: Expr,
+    /// The ID of the HTTP API. A function URL has none.
+    pub(super) api_id: Option<Expr>,
+}
+
+/// Adds the endpoint of an `http` trigger.
+fn add_http(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
     if trigger.http == "url" {
         add_url(graph, spec, around, trigger)
     } else {
@@ -324,7 +334,7 @@ fn list(items: &[Scalar<String>]) -> Option<Expr> {
     (!items.is_empty()).then(|| Expr::list(items))
 }
 
-fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
     let own = spec.part.role("http");
     let name = || around.function.attribute("function_name");
     let auth = if trigger.auth == "iam" { "AWS_IAM" } else { "NONE" };
@@ -338,7 +348,7 @@ fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .set_if("cors_allow_headers", list(&trigger.cors_headers).filter(|_| cors))
         .handle();
     if auth == "NONE" {
-        // Lambda asks for both: the right to call the address, and to invoke through it.
+        // Lambda requires two permissions: `InvokeFunctionUrl`, and `InvokeFunction` through the URL.
         graph
             .add(&lambda::PERMISSION, &own)
             .set("function_name", name())
@@ -357,10 +367,10 @@ fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
             .set("invoked_via_function_url", true)
             .after(&url);
     }
-    url.attribute("function_url")
+    Endpoint { url: url.attribute("function_url"), api_id: None }
 }
 
-/// What an access log says of each request.
+/// The fields of an access log record.
 fn access_log_format() -> String {
     let field = |name: &str| format!("$context.{name}");
     json!({
@@ -377,7 +387,7 @@ fn access_log_format() -> String {
     .to_string()
 }
 
-fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Expr {
+fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
     let Spec { part, common, .. } = spec;
     let own = part.role("http");
     let name = part.regional("", 128);
@@ -401,7 +411,7 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .set("integration_type", "AWS_PROXY")
         .set("integration_uri", around.function.arn())
         .set("payload_format_version", "2.0")
-        // No answer is waited for longer than that.
+        // The maximum for an HTTP API.
         .set("timeout_milliseconds", 30_000)
         .handle();
     let authorizer = (trigger.auth == "jwt").then(|| {
@@ -431,7 +441,7 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .after(&permission)
         .handle();
     if cors && auth != "NONE" {
-        // Browsers ask first whether they may ask, and bring nothing to tell who they are.
+        // Browsers send a preflight request (OPTIONS) first, without credentials.
         graph
             .add(&apigatewayv2::ROUTE, &part.role("http_preflight"))
             .set("api_id", api.attribute("id"))
@@ -450,11 +460,11 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .set("throttling_burst_limit", &trigger.throttling_burst)
         .set("throttling_rate_limit", &trigger.throttling_rate)
         .after(&route);
-    api.attribute("api_endpoint")
+    Endpoint { url: api.attribute("api_endpoint"), api_id: Some(api.attribute("id")) }
 }
 
-/// Roles of triggers. They say what the trigger is on, so that each keeps its objects when others
-/// come and go; they are numbered where two would be the same.
+/// The roles of triggers. A role follows from the trigger's source, so that a trigger keeps its objects when
+/// another one is added or removed. Equal roles get numbers.
 #[derive(Default)]
 pub(super) struct Roles {
     known: names::Roles,
@@ -462,7 +472,7 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    /// A part of a role that may not be known yet.
+    /// A part of a role. With an unknown value, keys can still change at apply: the graph is unstable.
     fn part(&mut self, value: &Scalar<String>) -> String {
         match value {
             Scalar::Known(value) | Scalar::Reference(value) => value.clone(),

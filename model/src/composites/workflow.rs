@@ -1,16 +1,15 @@
-//! A workflow of functions and containers.
+//! The `workflow` composite: a Step Functions state machine of functions and containers.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::common::{self, Common, check_bucket};
+use super::common::{self, Common};
 use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
 use super::step_checks;
 use super::steps::Step;
-use super::triggers::{check_json, check_object};
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -19,47 +18,45 @@ use crate::finding::Findings;
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::{events, iam, scheduler, sfn};
-use crate::names;
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
-use crate::schedule;
 use crate::value::Value;
 
-/// A state machine, and what catches its failures.
+/// A state machine, its triggers, and a dead-letter queue for failed executions.
 pub(super) struct Workflow;
 
 /// Inputs of [`Workflow`].
 #[derive(Debug, Inputs)]
 pub(super) struct WorkflowInputs {
-    /// Name of the workflow. The names in AWS are made of project and name.
-    #[input(rule = Rule::Check("name", names::check_name), replaces = "the name is the identity of the composite")]
+    /// Name of the workflow. Names in AWS begin with the project and this name, e.g. `shop-prod-picture`.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
     name: String,
-    /// What starts the workflow: exactly one of `bucket`, `schedule` and `event_pattern` each. The event is the input of the first step.
+    /// Triggers that start the workflow. Set exactly one of `bucket`, `schedule` and `event_pattern` in each. The event is the input of the first step.
     on: Vec<Start>,
-    /// The steps, in their order: each is exactly one of `function`, `task`, `wait`, `callback`, `choice`, `parallel`, `map` and `fail`, and its result is the next one's input.
+    /// Steps in order. Set exactly one of `function`, `task`, `wait`, `callback`, `choice`, `parallel`, `map` and `fail` in each. The result of a step is the input of the next one.
     step: Vec<Step>,
-    /// What executions are: `standard` ones are kept with every event and may take a year, `express` ones take five minutes at the most and are paid for by their time. Another type is another state machine: executions and history of the old one go with it.
+    /// Type of the state machine. `standard` executions keep their history and may take a year. `express` executions take at most five minutes and are billed by duration. A change replaces the state machine and deletes its executions and their history.
     #[input(default = "standard", rule = Rule::OneOf(&["standard", "express"]))]
     r#type: String,
-    /// Which events are logged: `all`, `error`, `fatal` or none (`off`).
+    /// Level of the execution events in the log. `off` disables logging.
     #[input(default = "error", rule = Rule::OneOf(&["all", "error", "fatal", "off"]))]
     log_level: String,
-    /// Whether logs hold what goes in and out of the steps, too.
+    /// Includes the input and output of steps in the logs.
     #[input(default = false)]
     log_data: Scalar<bool>,
-    /// Whether executions are traced with X-Ray.
+    /// Enables X-Ray tracing of executions.
     #[input(default = false)]
     tracing: Scalar<bool>,
     #[input(flatten)]
     common: Common,
 }
 
-/// What starts a workflow.
+/// A trigger of a workflow.
 #[derive(Debug, Inputs)]
 pub(super) enum Start {
-    /// Objects that are put into a bucket.
+    /// New objects in a bucket.
     Bucket(BucketStart),
-    /// The clock.
+    /// Times of EventBridge Scheduler.
     Schedule(ScheduleStart),
     /// Events of EventBridge.
     Event(EventStart),
@@ -67,56 +64,57 @@ pub(super) enum Start {
 
 #[derive(Debug, Inputs)]
 pub(super) struct BucketStart {
-    /// Name of a bucket that tells EventBridge what happens to its objects, such as a `bucket` with `event_bridge = true`. The first events come about five minutes after that was set.
-    #[input(refers = Reference::BUCKET, rule = Rule::Check("bucket", check_bucket))]
+    /// Name of a bucket that sends events to EventBridge, e.g. a `bucket` with `event_bridge = true`. The first events arrive about five minutes after that is set.
+    #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     pub(super) bucket: Scalar<String>,
-    /// What the key must begin with.
+    /// Prefix of the object keys, e.g. `uploads/`. Without it, all keys match.
     pub(super) prefix: Option<String>,
-    /// What the key must end with.
+    /// Suffix of the object keys, e.g. `.mp4`. Without it, all keys match.
     pub(super) suffix: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ScheduleStart {
-    /// When: `rate(5 minutes)` or `cron(0 12 * * ? *)`.
-    #[input(rule = Rule::Check("schedule", schedule::check))]
+    /// Schedule expression, e.g. `rate(5 minutes)` or `cron(0 12 * * ? *)`.
+    #[input(rule = Rule::SCHEDULE)]
     schedule: Scalar<String>,
-    /// The time zone of a cron schedule, such as `Europe/Berlin`.
-    #[input(default = "UTC", rule = Rule::Check("time zone", schedule::check_timezone))]
+    /// Time zone of a cron schedule, e.g. `Europe/Berlin`.
+    #[input(default = "UTC", rule = Rule::TIME_ZONE)]
     timezone: Scalar<String>,
-    /// What the first step is given, as JSON; `{}` without it.
-    #[input(rule = Rule::Check("JSON", check_json))]
+    /// Input of the first step as a JSON string. Without it, the input is `{}`.
+    #[input(rule = Rule::JSON)]
     input: Option<String>,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct EventStart {
-    /// Pattern of the events of the default bus that start the workflow, as JSON: `{"source": ["my.app"]}`.
-    #[input(rule = Rule::Check("JSON", check_object))]
+    /// Event pattern on the default event bus as a JSON string, e.g. `{"source": ["my.app"]}`.
+    #[input(rule = Rule::JSON_OBJECT)]
     event_pattern: String,
 }
 
 impl Composite for Workflow {
     type Inputs = WorkflowInputs;
     const TYPE: &'static str = "workflow";
-    const DOC: &'static str = "Functions and containers, one after the other or many at once, with Step Functions.\n\n\
-        Makes the state machine from flat, named steps, its log group, a role with exactly what the steps need, \
-        what starts it, and a dead-letter queue with an alarm for executions that fail; of an `express` one, \
-        alarms tell of every execution that failed or whose time was over, since some cannot tell the dead \
-        letters themselves. A step that fails is \
-        tried again, then caught by another step, or fails the workflow; a container that exits non-zero fails \
-        its step.";
+    const DOC: &'static str = "Creates a Step Functions state machine that runs functions and containers, in \
+        sequence or in parallel.\n\n\
+        The definition is generated from a flat list of named steps. The resource also creates a log group, \
+        the triggers in `on`, and a role with only the permissions that the steps need. Failed executions go \
+        to a dead-letter queue with an alarm.\n\n\
+        A failed step is retried, then caught by another step, or it fails the workflow. A container with a \
+        non-zero exit code fails its step. An `express` workflow also has alarms for failed and timed-out \
+        executions, because some of them cannot send a message to the dead-letter queue.";
     const OUTPUTS: &'static [Output] = &[
         Output::text("workflow_name", "Name of the state machine."),
         Output::text("arn", "ARN of the state machine."),
-        Output::text("definition", "The definition, in the Amazon States Language."),
-        Output::text("role_arn", "ARN of the role that the state machine runs in."),
-        Output::text("role_name", "Name of that role, to attach policies to."),
+        Output::text("definition", "Definition of the state machine in the Amazon States Language."),
+        Output::text("role_arn", "ARN of the role of the state machine."),
+        Output::text("role_name", "Name of the role of the state machine, e.g. to attach policies."),
         Output::text("log_group_name", "Name of the log group."),
-        Output::text("dead_letter_queue_arn", "ARN of the queue with executions that failed."),
-        Output::text("dead_letter_queue_url", "URL of that queue."),
-        Output::text("start_policy", "The IAM policy, in JSON, that whoever starts executions needs."),
-        Output::text("start_command", "A command of the AWS CLI that starts an execution."),
+        Output::text("dead_letter_queue_arn", "ARN of the dead-letter queue for failed executions."),
+        Output::text("dead_letter_queue_url", "URL of the dead-letter queue."),
+        Output::text("start_policy", "IAM policy document (JSON) that allows starting executions."),
+        Output::text("start_command", "AWS CLI command that starts an execution."),
     ];
 
     fn expand(inputs: &WorkflowInputs, context: &Context, findings: &mut Findings) -> Graph {
@@ -198,7 +196,7 @@ impl Composite for Workflow {
     }
 }
 
-/// The tasks of the steps that run one, by the step's index.
+/// The launch handles of the `task` steps, by the index of the step; only those known at plan.
 fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
     let with_task = steps.iter().enumerate().filter_map(|(index, step)| match step {
         Step::Task(step) => Some((index, &step.task)),
@@ -215,23 +213,23 @@ fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
 
 /// A state machine to add to a graph.
 pub(super) struct Spec<'a> {
-    /// What it is called.
+    /// Its names and roles.
     pub(super) part: Part<'a>,
     pub(super) steps: &'a [Step],
-    /// The tasks of the steps that run one, by the step's index.
+    /// The launch handles of the `task` steps, by the index of the step.
     pub(super) tasks: &'a BTreeMap<usize, Launch>,
     pub(super) express: bool,
     pub(super) log_level: &'a str,
     pub(super) log_data: &'a Scalar<bool>,
     pub(super) tracing: &'a Scalar<bool>,
-    /// What starts it.
+    /// Its triggers.
     pub(super) on: &'a [Start],
-    /// The bucket that starts on buckets are on, when it is made in the same graph.
+    /// The bucket of the bucket triggers, if it belongs to the same graph.
     pub(super) bucket: Option<&'a Handle>,
     pub(super) common: &'a Common,
 }
 
-/// What was added.
+/// The objects that were added.
 pub(super) struct Added {
     pub(super) machine: Handle,
     pub(super) definition: Expr,
@@ -240,12 +238,13 @@ pub(super) struct Added {
     pub(super) dead_letters: Handle,
 }
 
-/// Adds a state machine and everything around it.
+/// Adds a state machine with its role, log group, dead-letter queue and triggers.
 pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     let Spec { part, common, .. } = spec;
     let own = part.main("workflow");
     let name = part.regional("", 80);
-    // The prefix has the log group left out of what a resource policy of Logs, which has a limit, must name.
+    // With this prefix, the resource policy of CloudWatch Logs, whose size is limited, need not name the
+    // log group.
     let log_name = Expr::concat(["/aws/vendedlogs/states/".into(), name.clone()]);
     let log_group = common::log_group(graph, &own, log_name, common);
     let machine_arn = Expr::arn("states", Expr::concat(["stateMachine:".into(), name.clone()]));
@@ -340,11 +339,11 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     added
 }
 
-/// Adds alarms for the ends of an express workflow, of which no event tells: an execution whose time was over, or
-/// in which a state gave too much, cannot tell the dead letters itself.
+/// Adds alarms for failed and timed-out executions of an express workflow: EventBridge gets no event for
+/// them. An execution that timed out or exceeded a size limit cannot send a message to the dead-letter queue.
 fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Common) {
     let ends = [
-        ("failed", "ExecutionsFailed", "Executions failed, whether or not they could tell the dead letters."),
+        ("failed", "ExecutionsFailed", "Executions failed."),
         ("timed-out", "ExecutionsTimedOut", "Executions took longer than five minutes."),
     ];
     for (end, name, description) in ends {
@@ -355,13 +354,14 @@ fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Com
     }
 }
 
-/// What the objects of a start are called, by its place among all of them.
+/// The role of the objects of a trigger, by its index in `on`.
 fn start_role(spec: &Spec<'_>, index: usize) -> String {
     let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
     spec.part.role(&format!("on_start{number}"))
 }
 
-/// Adds the rules of EventBridge, each with its place among the starts: the dead letters' policy names them.
+/// Adds the EventBridge rules and returns each with its index in `on`. The policy of the dead-letter queue
+/// refers to them.
 fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
     let mut rules = Vec::new();
     for (index, start) in spec.on.iter().enumerate() {
@@ -382,7 +382,7 @@ fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
     rules
 }
 
-/// Adds what starts executions.
+/// Adds the role, the rule targets and the schedules that start executions.
 fn add_starts(
     graph: &mut Graph,
     spec: &Spec<'_>,
@@ -404,7 +404,7 @@ fn add_starts(
     let trust = policy::trust_of(&services, true);
     let role = common::role(graph, &own, part.global("start", 64), trust, common);
     let mut grants = vec![Grant::StartExecution(added.machine.arn())];
-    // EventBridge needs no role to send there.
+    // EventBridge rules send to the dead-letter queue without a role; only the scheduler uses this grant.
     grants.extend(scheduled.then(|| Grant::SendMessages(added.dead_letters.arn())));
     grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let role_policy = graph
@@ -451,7 +451,7 @@ fn add_starts(
     }
 }
 
-/// The pattern of the events of objects that are put into a bucket.
+/// The event pattern for new objects in a bucket.
 fn created(start: &BucketStart, made: Option<&Handle>) -> Expr {
     let bucket = made.map_or_else(|| (&start.bucket).into(), |made| made.attribute("bucket"));
     let mut detail = BTreeMap::from([("bucket".to_owned(), Expr::map([("name", Expr::list([bucket]))]))]);
@@ -473,7 +473,7 @@ fn created(start: &BucketStart, made: Option<&Handle>) -> Expr {
     ])
 }
 
-/// A text that a wildcard of EventBridge takes as it stands.
+/// A string with the wildcard characters of EventBridge escaped.
 fn literal(text: &str) -> String {
     text.replace('\\', "\\\\").replace('*', "\\*")
 }

@@ -1,8 +1,9 @@
-//! API Gateway's HTTP APIs. AWS names their parts by random ids; to us they are what they are for.
+//! HTTP APIs of API Gateway. AWS gives their parts random ids, so the ids here consist of the API's id and a
+//! natural key, e.g. the route key.
 
 use crate::kind::{Form, Kind, access, field};
 
-/// Every path of API Gateway's control plane below an API.
+/// The ARN of all parts of APIs, for IAM.
 const PARTS: &str = "arn:{partition}:apigateway:{region}::/apis/*";
 
 /// An HTTP API.
@@ -15,7 +16,7 @@ pub static API: Kind = Kind {
         field("protocol_type").immutable(),
         field("description").optional(),
         field("disable_execute_api_endpoint"),
-        // Who may call from a browser; without origins nobody may.
+        // Origins for CORS. Without them, browsers block calls from other sites.
         field("cors_allow_origins").form(Form::Set).optional(),
         field("cors_allow_methods").form(Form::Set).optional(),
         field("cors_allow_headers").form(Form::Set).optional(),
@@ -44,7 +45,7 @@ pub static API: Kind = Kind {
     ],
 };
 
-/// How an API hands its requests to a function.
+/// The integration of an API with a function.
 pub static INTEGRATION: Kind = Kind {
     name: "apigatewayv2_integration",
     title: "HTTP API integration",
@@ -65,7 +66,7 @@ pub static INTEGRATION: Kind = Kind {
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 };
 
-/// Which requests an API takes, and from whom.
+/// A route of an API: its key and its authorization.
 pub static ROUTE: Kind = Kind {
     name: "apigatewayv2_route",
     title: "HTTP API route",
@@ -88,7 +89,7 @@ pub static ROUTE: Kind = Kind {
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 };
 
-/// What judges the tokens of requests.
+/// The JWT authorizer of an API.
 pub static AUTHORIZER: Kind = Kind {
     name: "apigatewayv2_authorizer",
     title: "HTTP API authorizer",
@@ -110,7 +111,7 @@ pub static AUTHORIZER: Kind = Kind {
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 };
 
-/// An API as it is served.
+/// A stage of an API: access logs and throttling.
 pub static STAGE: Kind = Kind {
     name: "apigatewayv2_stage",
     title: "HTTP API stage",
@@ -123,7 +124,7 @@ pub static STAGE: Kind = Kind {
         field("access_log_destination_arn").optional(),
         field("access_log_format").optional(),
         field("throttling_burst_limit"),
-        // Requests in a second.
+        // Requests per second.
         field("throttling_rate_limit"),
     ],
     id: Some("{api_id}|{name}"),
@@ -134,7 +135,7 @@ pub static STAGE: Kind = Kind {
     hashed_name: false,
     access: &[
         access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"]),
-        // So that the API may write into the log group.
+        // API Gateway sets up log delivery to the log group with the caller's permissions.
         access(
             "*",
             &[

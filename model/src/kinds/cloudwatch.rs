@@ -24,7 +24,7 @@ pub static METRIC_ALARM: Kind = Kind {
     id: Some("{alarm_name}"),
     attributes: &[("arn", Some("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}"))],
     tags: true,
-    // PutMetricAlarm overwrites what exists, and ignores tags when it does.
+    // PutMetricAlarm overwrites an existing alarm, and then ignores tags.
     exclusive: false,
     data: false,
     hashed_name: false,

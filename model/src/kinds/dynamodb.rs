@@ -10,7 +10,7 @@ pub static TABLE: Kind = Kind {
     fields: &[
         field("name").immutable(),
         field("hash_key").immutable(),
-        // `S`, `N` or `B`, as of the sort key.
+        // `S`, `N` or `B`, as for the sort key.
         field("hash_key_type").immutable(),
         field("range_key").immutable().optional(),
         field("range_key_type").immutable().optional(),
@@ -18,7 +18,7 @@ pub static TABLE: Kind = Kind {
         field("point_in_time_recovery"),
         field("ttl_attribute").optional(),
         field("stream_view_type").optional().renews("stream_arn"),
-        // Without one, the key is AWS's own.
+        // Without it, DynamoDB encrypts with a key of AWS.
         field("kms_key_arn").optional(),
         field("deletion_protection_enabled"),
     ],
@@ -26,7 +26,7 @@ pub static TABLE: Kind = Kind {
     attributes: &[
         ("arn", Some("arn:{partition}:dynamodb:{region}:{account}:table/{name}")),
         ("name", None),
-        // Holds the time at which the stream was turned on.
+        // It contains the time at which the stream was turned on, so only AWS can report it.
         ("stream_arn", None),
     ],
     tags: true,

@@ -2,7 +2,7 @@
 
 use crate::kind::{Form, Kind, access, field};
 
-/// A security group: nothing comes in, everything may go out.
+/// A security group without inbound rules. All outbound traffic is allowed.
 pub static SECURITY_GROUP: Kind = Kind {
     name: "security_group",
     title: "security group",

@@ -45,7 +45,7 @@ pub static REPOSITORY: Kind = Kind {
     ],
 };
 
-/// Which images a repository keeps.
+/// The lifecycle policy of a repository.
 pub static LIFECYCLE_POLICY: Kind = Kind {
     name: "ecr_lifecycle_policy",
     title: "ECR lifecycle policy",
@@ -63,19 +63,19 @@ pub static LIFECYCLE_POLICY: Kind = Kind {
     )],
 };
 
-/// An image that is built from a context and pushed.
+/// An image that the provider builds from a context and pushes.
 pub static IMAGE: Kind = Kind {
     name: "ecr_image",
     title: "container image",
     service: "ecr",
     fields: &[
         field("repository").parent(),
-        // The tag is a hash of all that goes into the image.
+        // The tag is a hash of the files and settings of the image.
         field("tag").immutable(),
         field("build").form(Form::Recipe),
     ],
     id: Some("{repository}:{tag}"),
-    // `reference` is what a task definition names: the repository and the digest.
+    // `reference` is the repository and the digest, for task definitions.
     attributes: &[("reference", None)],
     tags: false,
     exclusive: false,

@@ -11,7 +11,7 @@ pub static CLUSTER: Kind = Kind {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:ecs:{region}:{account}:cluster/{name}")), ("name", None)],
     tags: true,
-    // CreateCluster answers with an existing cluster.
+    // CreateCluster returns an existing cluster.
     exclusive: false,
     data: false,
     hashed_name: false,
@@ -44,12 +44,12 @@ pub static TASK_DEFINITION: Kind = Kind {
     service: "ecs",
     fields: &[
         field("family").immutable(),
-        // More than one when an update was cut short between its two calls.
+        // More than 1 after an update that was interrupted between its two calls.
         field("active_revisions"),
         field("cpu"),
         field("memory"),
         field("cpu_architecture"),
-        // In GiB; ECS tells only what is more than the 20 that every task has.
+        // In GiB. ECS reports it only if it is more than the 20 GiB that every task has.
         field("ephemeral_storage").optional(),
         field("execution_role_arn"),
         field("task_role_arn"),
@@ -65,7 +65,7 @@ pub static TASK_DEFINITION: Kind = Kind {
         field("scratch_path"),
     ],
     id: Some("{family}"),
-    // Without a revision: the latest is meant. The ARN of a revision is known only once made.
+    // Without a revision, the ARN refers to the latest. The ARN of a revision is known only after creation.
     attributes: &[
         ("arn", Some("arn:{partition}:ecs:{region}:{account}:task-definition/{family}")),
         ("family", None),

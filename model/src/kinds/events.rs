@@ -16,7 +16,7 @@ pub static RULE: Kind = Kind {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:events:{region}:{account}:rule/{name}")), ("name", None)],
     tags: true,
-    // PutRule overwrites what exists, and ignores tags when it does.
+    // PutRule overwrites an existing rule, and then ignores tags.
     exclusive: false,
     data: false,
     hashed_name: false,
@@ -36,7 +36,7 @@ pub static RULE: Kind = Kind {
     ],
 };
 
-/// What a rule sends its events to.
+/// A target of a rule.
 pub static TARGET: Kind = Kind {
     name: "cloudwatch_event_target",
     title: "EventBridge target",
@@ -45,7 +45,7 @@ pub static TARGET: Kind = Kind {
         field("rule").parent(),
         field("target_id").immutable(),
         field("arn"),
-        // What EventBridge takes the right from, where the target has no policy of its own.
+        // The role with which EventBridge calls a target without a resource policy.
         field("role_arn").optional(),
         field("dead_letter_arn").optional(),
         field("maximum_retry_attempts"),

@@ -11,7 +11,7 @@ pub static STREAM: Kind = Kind {
         field("name").immutable(),
         // `ON_DEMAND` or `PROVISIONED`.
         field("stream_mode"),
-        // Of a provisioned stream.
+        // For provisioned streams only.
         field("shard_count"),
         // In hours.
         field("retention_period"),

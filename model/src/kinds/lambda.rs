@@ -42,7 +42,7 @@ pub static FUNCTION: Kind = Kind {
                 "lambda:CreateFunction",
                 "lambda:DeleteFunction",
                 "lambda:GetFunction",
-                // Without it GetFunction does not tell the tags.
+                // Without it, GetFunction returns no tags.
                 "lambda:ListTags",
                 "lambda:TagResource",
                 "lambda:UntagResource",
@@ -56,7 +56,7 @@ pub static FUNCTION: Kind = Kind {
     ],
 };
 
-/// What happens to an asynchronous invocation that fails.
+/// Retries and the failure destination of asynchronous invocations.
 pub static EVENT_INVOKE_CONFIG: Kind = Kind {
     name: "lambda_function_event_invoke_config",
     title: "Lambda asynchronous invocation settings",
@@ -95,9 +95,9 @@ pub static PERMISSION: Kind = Kind {
         field("principal").immutable(),
         field("source_arn").immutable(),
         field("source_account").immutable(),
-        // Of who calls the function's URL: `NONE` or `AWS_IAM`.
+        // Authorization type of calls of the function's URL: `NONE` or `AWS_IAM`.
         field("function_url_auth_type").immutable(),
-        // Whether the function may be invoked through its URL only.
+        // If true, the permission applies to invocations through the function's URL only.
         field("invoked_via_function_url").immutable(),
     ],
     id: Some("{function_name}:{statement_id}"),
@@ -120,12 +120,12 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     fields: &[
         field("function_name").parent(),
         field("event_source_arn").immutable(),
-        // Of a stream: `LATEST` or `TRIM_HORIZON`.
+        // For streams only: `LATEST` or `TRIM_HORIZON`.
         field("starting_position").immutable(),
         field("batch_size"),
         field("maximum_batching_window_in_seconds"),
         field("function_response_types").form(Form::Set).optional(),
-        // Of a stream, from here on.
+        // The fields from here to `on_failure` are for streams only.
         field("bisect_batch_on_function_error"),
         field("maximum_record_age_in_seconds"),
         field("maximum_retry_attempts"),
@@ -157,7 +157,7 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
     ],
 };
 
-/// An HTTPS address of a function's own.
+/// The URL of a function.
 pub static FUNCTION_URL: Kind = Kind {
     name: "lambda_function_url",
     title: "Lambda function URL",
@@ -166,7 +166,7 @@ pub static FUNCTION_URL: Kind = Kind {
         field("function_name").parent(),
         // `NONE` or `AWS_IAM`.
         field("authorization_type"),
-        // Who may call from a browser; without origins nobody may.
+        // Origins for CORS. Without them, browsers block calls from other sites.
         field("cors_allow_origins").form(Form::Set).optional(),
         field("cors_allow_methods").form(Form::Set).optional(),
         field("cors_allow_headers").form(Form::Set).optional(),

@@ -12,7 +12,7 @@ pub static LOG_GROUP: Kind = Kind {
     attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
     tags: true,
     exclusive: true,
-    // Logs follow their retention, not `force_destroy`.
+    // A log group is deleted with its logs, regardless of `force_destroy`.
     data: false,
     hashed_name: false,
     access: &[

@@ -1,4 +1,4 @@
-//! The AWS objects that composites are made of, one file per service.
+//! The kinds of AWS objects in composites, one file per service.
 
 pub mod apigatewayv2;
 pub mod cloudwatch;
@@ -64,7 +64,7 @@ pub static ALL: &[&Kind] = &[
     &sqs::QUEUE_REDRIVE_ALLOW_POLICY,
 ];
 
-/// The kind of that name.
+/// The kind of this name, e.g. `sqs_queue`.
 pub fn find(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)
 }

@@ -11,7 +11,7 @@ pub static BUCKET: Kind = Kind {
     id: Some("{bucket}"),
     attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
     tags: true,
-    // In us-east-1, creating a bucket that one has already succeeds.
+    // In us-east-1, CreateBucket succeeds for a bucket that the account owns already.
     exclusive: false,
     data: true,
     hashed_name: true,
@@ -32,7 +32,7 @@ pub static BUCKET: Kind = Kind {
     ],
 };
 
-/// The four switches against public access.
+/// The public access block: four settings.
 pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
     name: "s3_bucket_public_access_block",
     title: "S3 public access block",
@@ -56,7 +56,7 @@ pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
     )],
 };
 
-/// Who owns objects that others write.
+/// The ownership of objects that other accounts write.
 pub static OWNERSHIP_CONTROLS: Kind = Kind {
     name: "s3_bucket_ownership_controls",
     title: "S3 ownership controls",
@@ -97,7 +97,7 @@ pub static ENCRYPTION: Kind = Kind {
     )],
 };
 
-/// What happens to objects as they age.
+/// The lifecycle rules of a bucket.
 pub static LIFECYCLE: Kind = Kind {
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",
@@ -133,8 +133,8 @@ pub static POLICY: Kind = Kind {
     )],
 };
 
-/// One entry of a bucket's notifications. AWS keeps all entries in one document per bucket: only
-/// ours, by its exact id, is touched.
+/// One notification of a bucket. S3 keeps all notifications of a bucket in one document. The driver changes
+/// only the entry with this id.
 pub static NOTIFICATION: Kind = Kind {
     name: "s3_bucket_notification",
     title: "S3 notification",
@@ -159,8 +159,8 @@ pub static NOTIFICATION: Kind = Kind {
     )],
 };
 
-/// Whether a bucket tells EventBridge what happens to its objects. It stands in the document of the
-/// bucket's notifications, beside the entries of others.
+/// The setting of a bucket to send events to EventBridge. It is in the document of the bucket's
+/// notifications, next to entries of other owners.
 pub static EVENT_BRIDGE: Kind = Kind {
     name: "s3_bucket_eventbridge",
     title: "S3 events to EventBridge",
@@ -178,8 +178,8 @@ pub static EVENT_BRIDGE: Kind = Kind {
     )],
 };
 
-/// A prefix or suffix as S3 takes it in the filter of a notification: a space is a plus, and what is special is
-/// percent-encoded (S3's guide to notifications says so).
+/// Encodes a prefix or suffix for the filter of a notification: a space becomes `+`, and special characters
+/// are percent-encoded. Source: the guide to event notifications of Amazon S3.
 pub fn encoded(filter: &str) -> String {
     let mut encoded = String::new();
     for byte in filter.bytes() {
@@ -194,7 +194,7 @@ pub fn encoded(filter: &str) -> String {
     encoded
 }
 
-/// What [`encoded`] made a filter of; one that it cannot have made stays as it is.
+/// Reverses [`encoded`]. A filter that is not encoded stays unchanged.
 pub fn decoded(filter: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = filter;

@@ -2,7 +2,7 @@
 
 use crate::kind::{Kind, access, field};
 
-/// A group of schedules: it carries the tags that schedules cannot.
+/// A group of schedules. It has the tags, because schedules cannot have tags.
 pub static SCHEDULE_GROUP: Kind = Kind {
     name: "scheduler_schedule_group",
     title: "EventBridge schedule group",
@@ -46,9 +46,9 @@ pub static SCHEDULE: Kind = Kind {
         field("flexible_time_window_minutes").optional(),
         field("target_arn"),
         field("target_role_arn"),
-        // What the target is given: JSON text.
+        // The input of the target: a string of JSON.
         field("input").optional(),
-        // Of a target that is a cluster: what is started there, and where.
+        // For a target that is an ECS cluster: the task definition to start, and its network.
         field("ecs_task_definition_arn").optional(),
         field("ecs_capacity").optional(),
         field("ecs_subnets").optional(),

@@ -28,7 +28,7 @@ pub static STATE_MACHINE: Kind = Kind {
         ("name", None),
     ],
     tags: true,
-    // CreateStateMachine answers with an existing one of equal settings.
+    // CreateStateMachine returns an existing state machine with equal settings.
     exclusive: false,
     data: false,
     hashed_name: false,

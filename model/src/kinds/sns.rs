@@ -17,7 +17,7 @@ pub static TOPIC: Kind = Kind {
     id: Some("arn:{partition}:sns:{region}:{account}:{name}"),
     attributes: &[("arn", Some("arn:{partition}:sns:{region}:{account}:{name}")), ("name", None)],
     tags: true,
-    // CreateTopic answers with an existing topic of equal attributes and tags.
+    // CreateTopic returns an existing topic with equal attributes and tags.
     exclusive: false,
     data: false,
     hashed_name: false,
@@ -38,7 +38,7 @@ pub static TOPIC: Kind = Kind {
     ],
 };
 
-/// The policy of a topic. Without one, the default that AWS gives it stands.
+/// The policy of a topic. Without it, the topic has the default policy of AWS.
 pub static TOPIC_POLICY: Kind = Kind {
     name: "sns_topic_policy",
     title: "SNS topic policy",
@@ -53,7 +53,7 @@ pub static TOPIC_POLICY: Kind = Kind {
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
 };
 
-/// What gets the messages of a topic. AWS names it by a random UUID; to us it is what goes where.
+/// A subscription to a topic. AWS gives it a random UUID, so the id here consists of topic and endpoint.
 pub static TOPIC_SUBSCRIPTION: Kind = Kind {
     name: "sns_topic_subscription",
     title: "SNS subscription",
@@ -62,7 +62,7 @@ pub static TOPIC_SUBSCRIPTION: Kind = Kind {
         field("topic_arn").parent(),
         field("protocol").immutable(),
         field("endpoint").parent(),
-        // JSON, as of the queue for what cannot be delivered.
+        // JSON, like `redrive_policy`, which contains the dead-letter queue.
         field("filter_policy").optional(),
         field("filter_policy_scope"),
         field("redrive_policy").optional(),
@@ -71,13 +71,13 @@ pub static TOPIC_SUBSCRIPTION: Kind = Kind {
     id: Some("{topic_arn}|{endpoint}"),
     attributes: &[],
     tags: false,
-    // Subscribe answers with an existing subscription.
+    // Subscribe returns an existing subscription.
     exclusive: false,
     data: false,
     hashed_name: false,
     access: &[
         access("{topic_arn}", &["sns:ListSubscriptionsByTopic", "sns:Subscribe"]),
-        // Subscriptions are no resources to IAM.
+        // IAM has no resource type for subscriptions.
         access("*", &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"]),
     ],
 };

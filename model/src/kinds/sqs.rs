@@ -9,7 +9,7 @@ pub static QUEUE: Kind = Kind {
     service: "sqs",
     fields: &[
         field("name").immutable(),
-        // A queue that keeps its order; its name ends in `.fifo`.
+        // The name of a FIFO queue ends in `.fifo`.
         field("fifo_queue").immutable(),
         field("content_based_deduplication"),
         field("message_retention_seconds"),
@@ -18,7 +18,7 @@ pub static QUEUE: Kind = Kind {
         field("receive_wait_time_seconds"),
         // In bytes.
         field("max_message_size"),
-        // Where messages go that were received too often, as JSON.
+        // JSON with the dead-letter queue, and the number of receives before a message moves there.
         field("redrive_policy").optional(),
         field("sqs_managed_sse_enabled"),
         field("kms_master_key_id").optional(),
@@ -30,7 +30,7 @@ pub static QUEUE: Kind = Kind {
         ("url", None),
     ],
     tags: true,
-    // CreateQueue answers with an existing queue of equal attributes.
+    // CreateQueue returns an existing queue with equal attributes.
     exclusive: false,
     data: true,
     hashed_name: false,
@@ -70,7 +70,7 @@ pub static QUEUE_POLICY: Kind = Kind {
     )],
 };
 
-/// For which queues a queue may hold the dead letters.
+/// The queues that may use a queue as their dead-letter queue.
 pub static QUEUE_REDRIVE_ALLOW_POLICY: Kind = Kind {
     name: "sqs_queue_redrive_allow_policy",
     title: "SQS redrive allow policy",

@@ -1,0 +1,291 @@
+//! Suggestions for a name that does not exist: by spelling, and by meaning.
+
+/// The guide that lists everything that has no input, each with its alternative.
+pub const GUIDE: &str = "docs/guides/not-covered.md";
+
+/// Words of AWS, Terraform and other tools, each with the inputs that hold the same setting. The first input
+/// that exists where the word was found is suggested.
+const TERMS: &[(&[&str], &[&str])] = &[
+    (
+        &["vpc", "vpc_id", "vpc_config", "network_configuration", "subnet", "subnet_ids"],
+        &["network", "subnets"],
+    ),
+    (&["security_group", "security_group_ids"], &["security_groups", "network"]),
+    (&["memory", "memory_mb", "memory_size", "memory_limit", "ram", "mem"], &["memory_size", "memory"]),
+    (&["cpu_units", "vcpu", "vcpus", "cpus"], &["cpu"]),
+    (&["disk", "disk_size", "storage"], &["ephemeral_storage"]),
+    (&["env", "envs", "vars", "variables", "env_vars", "environment_variables"], &["environment"]),
+    (&["timeout_seconds", "timeout_in_seconds", "max_duration"], &["timeout"]),
+    (
+        &[
+            "trigger",
+            "triggers",
+            "event",
+            "events",
+            "event_source",
+            "event_sources",
+            "source",
+            "bucket",
+            "queue",
+            "topic",
+            "stream",
+            "table",
+            "http",
+            "api",
+            "url",
+            "cron",
+            "rate",
+            "schedule",
+            "schedule_expression",
+            "event_pattern",
+            "starts",
+            "start_on",
+        ],
+        &["on", "start", "schedule", "expression"],
+    ),
+    (&["description"], &["doc"]),
+    (&["arch", "architectures", "cpu_architecture", "platform"], &["architecture"]),
+    (
+        &["alarm", "alarms", "alarm_arn", "alarm_action", "alarm_actions", "sns_topic", "notify"],
+        &["alarm_topic_arn"],
+    ),
+    (
+        &["dlq", "dead_letter_queue", "dead_letter_config", "redrive_policy", "on_failure"],
+        &["dead_letters", "failures"],
+    ),
+    (&["kms", "kms_key", "kms_key_id", "kms_master_key_id", "encryption", "sse"], &["kms_key_arn"]),
+    (
+        &["log_retention", "log_retention_in_days", "retention_in_days", "logs", "retention_days"],
+        &["log_retention_days"],
+    ),
+    (
+        &["retention", "retention_period", "message_retention_seconds", "retention_seconds"],
+        &["message_retention", "retention_hours"],
+    ),
+    (&["visibility", "visibility_timeout_seconds"], &["visibility_timeout"]),
+    (&["delay_seconds"], &["delay"]),
+    (&["max_receives", "receive_count", "retries"], &["max_receive_count"]),
+    (
+        &["retry", "retries", "max_retries", "attempts", "max_attempts"],
+        &["maximum_retry_attempts", "retry_attempts"],
+    ),
+    (&["hash_key", "partition_key", "primary_key", "pk", "id"], &["key"]),
+    (&["range_key", "sort", "sk"], &["sort_key"]),
+    (&["shards"], &["shard_count"]),
+    (&["image_uri", "image_url", "container_image"], &["image"]),
+    (&["dockerfile", "context"], &["build"]),
+    (&["entrypoint", "cmd", "args"], &["command"]),
+    (&["folder", "directory", "path"], &["context"]),
+    (&["launch", "run_task", "starts_task"], &["launches"]),
+    (&["permissions", "policy", "policies", "iam", "iam_policies"], &["reads", "bucket_access"]),
+    (&["read"], &["reads"]),
+    (&["write"], &["writes"]),
+    (&["send_to", "sends", "publish", "publishes_to"], &["sends_to"]),
+    (&["invoke", "calls_function"], &["invokes"]),
+    (&["origins", "allow_origins", "allowed_origins"], &["cors_origins"]),
+    (&["methods", "allow_methods", "allowed_methods"], &["cors_methods"]),
+    (&["authorizer", "authorization", "authorization_type"], &["auth"]),
+    (&["zone", "tz", "time_zone"], &["timezone", "schedule_timezone"]),
+    (
+        &["batch", "batch_window", "maximum_batching_window_in_seconds"],
+        &["maximum_batching_window", "batch_size"],
+    ),
+    (&["starting_position"], &["start_at", "starting_position"]),
+    (&["state_machine", "definition", "states", "steps"], &["step"]),
+    (&["destroy", "force_delete", "delete_content"], &["force_destroy"]),
+    (&["label", "labels"], &["tags"]),
+];
+
+/// Words for settings that no composite has, each with its name in a sentence.
+const NOT_COVERED: &[(&[&str], &str)] = &[
+    (
+        &[
+            "vpc",
+            "vpc_id",
+            "vpc_config",
+            "subnets",
+            "subnet_ids",
+            "security_groups",
+            "security_group_ids",
+            "network",
+        ],
+        "A VPC",
+    ),
+    (&["secret", "secrets"], "A secret"),
+    (&["layer", "layers"], "A Lambda layer"),
+    (
+        &[
+            "concurrency",
+            "reserved_concurrency",
+            "reserved_concurrent_executions",
+            "provisioned_concurrency",
+            "maximum_concurrency",
+        ],
+        "A concurrency limit",
+    ),
+    (&["runtime", "handler"], "Another runtime than `provided.al2023`"),
+    (&["file_system", "file_systems", "efs", "mount", "mounts", "volume", "volumes"], "A file system"),
+    (&["ephemeral_storage", "snap_start", "durable_config"], "This setting"),
+    (&["tracing", "tracing_config", "xray"], "Tracing"),
+    (
+        &[
+            "index",
+            "indexes",
+            "gsi",
+            "lsi",
+            "global_secondary_index",
+            "local_secondary_index",
+            "global_secondary_indexes",
+        ],
+        "A secondary index",
+    ),
+    (
+        &["versioning", "lifecycle", "lifecycle_rule", "cors", "cors_rule", "replication", "website"],
+        "This setting",
+    ),
+    (&["route", "routes", "path", "paths", "method"], "A route"),
+    (
+        &["domain", "domain_name", "custom_domain", "certificate", "certificate_arn", "waf"],
+        "A custom domain or WAF",
+    ),
+    (&["email", "sms", "subscription", "subscriptions", "subscribers"], "An email or SMS subscription"),
+    (&["load_balancer", "alb", "port", "ports", "service", "desired_count", "autoscaling"], "A service"),
+    (&["sidecar", "sidecars", "containers", "health_check"], "A second container"),
+    (&["role", "role_arn", "execution_role_arn", "task_role_arn"], "A role of your own"),
+];
+
+/// An unknown name, and the best help there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suggestion<'a> {
+    /// An existing name that is spelt alike or means the same.
+    Name(&'a str),
+    /// A setting that no composite has, as the subject of a sentence.
+    NotCovered(&'static str),
+    /// No suggestion.
+    None,
+}
+
+/// The best suggestion for an unknown name among those that exist in its place.
+pub fn for_input<'a>(unknown: &str, names: &[&'a str]) -> Suggestion<'a> {
+    let word = snake_case(unknown);
+    let find = |wanted: &str| names.iter().copied().find(|name| *name == wanted);
+    if let Some(name) = find(&word) {
+        return Suggestion::Name(name);
+    }
+    // `alarm_topic` for `alarm_topic_arn`, and `seconds` left on or off.
+    let extended = |name: &&&str| {
+        name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('_'))
+            || word.strip_prefix(**name).is_some_and(|rest| rest.starts_with('_'))
+    };
+    let meant = TERMS.iter().filter(|(words, _)| words.contains(&word.as_str()));
+    let meant = meant.flat_map(|(_, inputs)| inputs.iter()).find_map(|input| find(input));
+    let candidates: Vec<&str> = names.iter().filter(extended).copied().collect();
+    if let [one] = candidates[..] {
+        return Suggestion::Name(one);
+    }
+    if let Some(name) = meant {
+        return Suggestion::Name(name);
+    }
+    if let Some((_, subject)) = NOT_COVERED.iter().find(|(words, _)| words.contains(&word.as_str())) {
+        return Suggestion::NotCovered(subject);
+    }
+    suggest(&word, names.iter().copied()).map_or(Suggestion::None, Suggestion::Name)
+}
+
+/// `memorySize` and `Memory-Size` as `memory_size`.
+fn snake_case(name: &str) -> String {
+    let mut word = String::new();
+    let mut lower = false;
+    for c in name.chars() {
+        if c.is_uppercase() && lower {
+            word.push('_');
+        }
+        lower = c.is_lowercase() || c.is_ascii_digit();
+        word.extend(c.to_lowercase().map(|c| if c == '-' || c == ' ' { '_' } else { c }));
+    }
+    word
+}
+
+/// The name with the least edits to a misspelt one, if they are at most a third of its length.
+pub fn suggest<'a>(misspelt: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.into_iter().map(|name| (distance(misspelt, name), name)).min()?;
+    (near.0 <= misspelt.len().div_ceil(3)).then_some(near.1)
+}
+
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in right.iter().enumerate() {
+            let substitute = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composites;
+    use crate::input::{Body, Field, Shape, union};
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        assert_eq!(suggest("memroy_size", ["timeout", "memory_size"]), Some("memory_size"));
+        assert_eq!(suggest("colour", ["timeout", "memory_size"]), None);
+    }
+
+    #[test]
+    fn names_are_suggested_by_meaning() {
+        let function: Vec<&str> = fields("event_function").iter().map(|field| field.name).collect();
+        let task: Vec<&str> = fields("container_task").iter().map(|field| field.name).collect();
+        for (names, word, expected) in [
+            (&function, "alarm_topic", Suggestion::Name("alarm_topic_arn")),
+            (&function, "memorySize", Suggestion::Name("memory_size")),
+            (&function, "memory", Suggestion::Name("memory_size")),
+            (&function, "env", Suggestion::Name("environment")),
+            (&function, "triggers", Suggestion::Name("on")),
+            (&function, "vpc", Suggestion::NotCovered("A VPC")),
+            (&function, "secrets", Suggestion::NotCovered("A secret")),
+            (&task, "vpc", Suggestion::Name("network")),
+            (&task, "memory_size", Suggestion::Name("memory")),
+            (&function, "colour", Suggestion::None),
+        ] {
+            assert_eq!(for_input(word, names), expected, "{word}");
+        }
+    }
+
+    /// A term whose inputs are all gone would never be used again.
+    #[test]
+    fn every_term_leads_to_an_input_of_some_composite() {
+        let mut names = Vec::new();
+        for definition in composites::ALL {
+            collect(&(definition.fields)(), &mut names);
+        }
+        for (words, inputs) in TERMS {
+            assert!(inputs.iter().any(|input| names.contains(input)), "{words:?}");
+        }
+    }
+
+    fn fields(composite: &str) -> Vec<Field> {
+        (crate::composite::Definition::find(composite).expect("a composite").fields)()
+    }
+
+    fn collect(fields: &[Field], names: &mut Vec<&'static str>) {
+        for field in fields {
+            names.push(field.name);
+            match &field.shape {
+                Shape::Block(Body::Fields(inner)) | Shape::Blocks(Body::Fields(inner)) => {
+                    collect(inner, names)
+                }
+                Shape::Block(Body::Choice(variants)) | Shape::Blocks(Body::Choice(variants)) => {
+                    collect(&union(variants), names);
+                }
+                _ => {}
+            }
+        }
+    }
+}
