@@ -1,5 +1,5 @@
-//! What a container image is built from: the files of a folder, as its `.dockerignore` leaves them. The
-//! same list is hashed at plan and sent at apply.
+//! The build context of a container image: the files of a folder that its `.dockerignore` does not exclude.
+//! The plan hashes this list and the apply sends it to the engine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Files {
     folder: PathBuf,
     dockerfile: String,
-    /// Path from the folder on, and what is there.
+    /// Entries by their path relative to the folder, with `/` between names.
     entries: BTreeMap<String, Entry>,
 }
 
@@ -25,11 +25,11 @@ enum Entry {
     Link { to: PathBuf },
 }
 
-/// Sent whatever `.dockerignore` says: without them the engine cannot build.
+/// Always sent, like the Dockerfile, even if a pattern matches it: the engine needs both for the build.
 const IGNORE_FILE: &str = ".dockerignore";
 
 impl Files {
-    /// Looks at a folder. The error reads on after its path.
+    /// Lists the files of a folder. The error message is the end of a sentence that starts with the folder.
     pub(crate) fn of(folder: &str, dockerfile: &str) -> Result<Self, String> {
         let folder = PathBuf::from(folder);
         match fs::metadata(&folder) {
@@ -39,12 +39,12 @@ impl Files {
             Err(error) => return Err(format!("cannot be read: {error}")),
         }
         if !folder.join(dockerfile).is_file() {
-            return Err(format!("holds no `{dockerfile}`"));
+            return Err(format!("does not contain `{dockerfile}`"));
         }
         let ignored = match fs::read_to_string(folder.join(IGNORE_FILE)) {
             Ok(text) => Ignored::parse(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ignored::default(),
-            Err(error) => return Err(format!("has a `{IGNORE_FILE}` that cannot be read: {error}")),
+            Err(error) => return Err(format!("contains a `{IGNORE_FILE}` that cannot be read: {error}")),
         };
         let always = [dockerfile.trim_start_matches("./"), IGNORE_FILE];
         let mut files = Self { folder, dockerfile: dockerfile.to_owned(), entries: BTreeMap::new() };
@@ -67,7 +67,7 @@ impl Files {
                 if keep {
                     self.entries.insert(path.clone(), Entry::Folder);
                 }
-                // What is inside may be kept although the folder is not.
+                // A pattern with `!` can keep a file of an ignored folder.
                 let inside = format!("{path}/");
                 let needed = always.iter().any(|file| file.starts_with(&inside));
                 if keep || needed || ignored.has_exceptions_in(&inside) {
@@ -82,13 +82,13 @@ impl Files {
         Ok(())
     }
 
-    /// A hash of all that is sent, and of which of it is the Dockerfile.
+    /// Hash of the path, type and content of every entry, and of the path of the Dockerfile.
     pub(crate) fn hash(&self) -> io::Result<String> {
         self.archive(io::sink())
     }
 
-    /// Writes an archive; what differs between machines (times, owners) is left out. The hash is that of what
-    /// was written.
+    /// Writes a tar archive and returns the hash of its content. Times and owners are left out, because they
+    /// differ between machines.
     pub(crate) fn archive(&self, out: impl Write) -> io::Result<String> {
         let mut archive = tar::Builder::new(out);
         let mut hash = Sha256::new();
@@ -137,7 +137,7 @@ impl Files {
                 if content.from.limit() > 0 {
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
-                        "it became shorter while it was read; try again",
+                        "the file became shorter while it was read; run the command again",
                     ));
                 }
                 add(hash, &content.hash.finalize());
@@ -147,13 +147,13 @@ impl Files {
     }
 }
 
-/// Adds a part, and where it ends.
+/// Adds a part with its length, so that two different lists of parts never give the same bytes.
 fn add(hash: &mut Sha256, part: &[u8]) {
     hash.update(part.len().to_le_bytes());
     hash.update(part);
 }
 
-/// Hashes what is read.
+/// A reader that hashes the bytes it returns.
 struct Hashing<R> {
     from: R,
     hash: Sha256,
@@ -178,10 +178,10 @@ fn is_executable(_file: &fs::Metadata) -> bool {
     true
 }
 
-/// The patterns of a `.dockerignore`, as Docker's reference documents them.
+/// The patterns of a `.dockerignore`. Docker's Dockerfile reference documents the format.
 #[derive(Debug, Default)]
 struct Ignored {
-    /// Whether a match is ignored, or kept after all; the last match counts.
+    /// `true` ignores a match and `false` (a line with `!`) keeps it. The last match counts.
     patterns: Vec<(bool, Pattern)>,
 }
 
@@ -205,7 +205,7 @@ impl Ignored {
         Ok(ignored)
     }
 
-    /// Whether something inside of a folder may be kept although the folder is ignored.
+    /// True if a pattern with `!` can match inside this folder. `inside` ends with `/`.
     fn has_exceptions_in(&self, inside: &str) -> bool {
         let mut kept = self.patterns.iter().filter(|(ignore, _)| !ignore).map(|(_, kept)| kept.as_str());
         kept.any(|kept| {
@@ -220,7 +220,7 @@ impl Ignored {
             require_literal_separator: true,
             require_literal_leading_dot: false,
         };
-        // A pattern that matches a folder matches all that is in it.
+        // A pattern that matches a folder also matches everything inside it.
         let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
         let parents: Vec<&str> = ends.map(|end| &path[..end]).collect();
         let matching = self
@@ -322,6 +322,6 @@ mod tests {
         let error = |folder: &str| Files::of(folder, "Dockerfile").unwrap_err();
         assert_eq!(error("/nothing/here"), "does not exist");
         let empty = tempfile::tempdir().unwrap();
-        assert_eq!(error(empty.path().to_str().unwrap()), "holds no `Dockerfile`");
+        assert_eq!(error(empty.path().to_str().unwrap()), "does not contain `Dockerfile`");
     }
 }

@@ -1,4 +1,4 @@
-//! The one implementation of a composite resource. It knows no composite by name.
+//! The only implementation of a composite resource. It contains no code for a particular composite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,13 +25,13 @@ use tokio::time::Instant;
 use crate::config::{self, Configured, Session, Shared};
 use crate::{convert, files, random, state};
 
-/// The resource of one composite.
+/// The Terraform resource of one composite.
 pub(crate) struct CompositeResource {
     pub(crate) definition: &'static Definition,
     pub(crate) shared: Arc<Shared>,
 }
 
-/// How long an operation may take unless `timeouts` says otherwise.
+/// The longest time of an operation for which `timeouts` sets no other.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
 #[async_trait]
@@ -44,7 +44,7 @@ impl Resource for CompositeResource {
         state::schema(self.definition)
     }
 
-    /// Everything that can be told without the provider's configuration.
+    /// Runs the checks that do not need the provider's configuration.
     async fn validate(&self, config: Value) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         for (name, value) in config.get("timeouts").as_map().into_iter().flatten() {
@@ -52,7 +52,7 @@ impl Resource for CompositeResource {
                 && let Err(error) = humantime::parse_duration(text)
             {
                 let path = Path::attribute("timeouts").join(Step::Attribute(name.clone()));
-                let detail = format!("{text:?}: {error}. Give a number and a unit, such as `30m`.");
+                let detail = format!("{text:?}: {error}. Set a number and a unit, e.g. `30m`.");
                 diagnostics.push(Diagnostic::error("Not a duration", detail).at(path));
             }
         }
@@ -120,17 +120,18 @@ impl Resource for CompositeResource {
         if configured.unknown {
             return Err(vec![Diagnostic::error(
                 "The provider is not configured yet",
-                "Its configuration depends on something that is made first: apply that, then import.",
+                "Its configuration depends on a value that is known only after apply. Apply the resource that sets it, \
+                 then import.",
             )]);
         }
         let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
-        // The whole owner is taken as well as the name alone.
+        // Accepts the name alone and the whole id.
         let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
         let owner = self.owner(session, &name);
         if id != name && id != owner.to_string() {
             return Err(vec![Diagnostic::error(
-                format!("`{id}` is not what this provider makes"),
-                format!("Give the name, or the whole id, which here is `{owner}`."),
+                format!("`{id}` is not an id of this provider configuration"),
+                format!("Pass the name, or the whole id: `{owner}`."),
             )]);
         }
         let (place, seed) = self.seed(session, &name).await?;
@@ -154,7 +155,7 @@ impl CompositeResource {
         self.shared.configured().ok_or_else(|| {
             vec![Diagnostic::error(
                 "The provider is not configured",
-                "Terraform asked for work before it configured the provider. This is a bug; please report it.",
+                "Terraform started an operation before it configured the provider. This is a bug; please report it.",
             )]
         })
     }
@@ -168,7 +169,7 @@ impl CompositeResource {
         }
     }
 
-    /// The graph of everything whose name follows from the composite's, and the context for it.
+    /// The graph of the objects whose names follow from the composite's name, and the context for it.
     async fn seed(&self, session: &Session, name: &str) -> Result<(ModelContext, Graph), Vec<Diagnostic>> {
         let mut context = session.context.clone();
         let mut seed = self.definition.expand_seed(name, &context);
@@ -180,7 +181,7 @@ impl CompositeResource {
         Ok((context, seed.graph.take().expect("just seen")))
     }
 
-    /// Reads the inputs, gathers the facts they point at, and expands.
+    /// Reads the inputs, collects the facts that they refer to, and expands them to a graph.
     async fn expand(
         &self,
         config: &Value,
@@ -220,12 +221,12 @@ impl CompositeResource {
             self.expand(&request.config, context, session, !request.prior.is_null()).await;
         let mut diagnostics: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
         if !request.prior.is_null() {
-            // Terraform plans like this before a destroy, too, and a destroy needs no code.
+            // Terraform also makes this plan before a destroy, which needs no code: a warning, not an error.
             let inputs = convert::inputs(&request.config, &(self.definition.fields)());
             for path in files::absent(&(self.definition.fields)(), &inputs) {
                 diagnostics.push(Diagnostic::warning(
                     format!("`{path}` does not exist"),
-                    "Whether the code changes cannot be told, and an apply that needs it will fail: build it first.",
+                    "The plan cannot compare the code, and an apply that needs it fails: build it first.",
                 ));
             }
         }
@@ -253,7 +254,7 @@ impl CompositeResource {
         let drifted = read::drifted(drift.filter_map(Value::as_str));
         let show = plan::plan(&graph, &context, &record, &drifted);
         let refused = plan::check_data(&graph, &show.replaced);
-        // With another identity, nothing of the old composite is replaced: it is destroyed by itself.
+        // If an input of the identity changed, Terraform destroys the old composite as a whole.
         if !refused.is_empty() && requires_replace.is_empty() {
             diagnostics.extend(self::diagnostics(&refused));
             return Err(diagnostics);
@@ -278,7 +279,7 @@ impl CompositeResource {
         Ok((planned, requires_replace, diagnostics))
     }
 
-    /// Inputs whose change makes a new composite.
+    /// The changed inputs that require a new composite.
     fn identity_changes(&self, prior: &Value, planned: &Value) -> Vec<Path> {
         if prior.is_null() {
             return Vec::new();
@@ -299,7 +300,7 @@ impl CompositeResource {
         let context_now = ModelContext { applying: true, ..session.context.clone() };
         let (model, expansion) = self.expand(&request.config, context_now, Some(session), false).await;
         let mut messages: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
-        // Warnings were shown at plan.
+        // The plan has shown the warnings.
         messages.retain(Diagnostic::is_error);
         let Some(graph) = expansion.graph.filter(|_| messages.is_empty()) else {
             if messages.is_empty() {
@@ -368,7 +369,7 @@ impl CompositeResource {
     }
 }
 
-/// Looks for the default network when the graph speaks of it.
+/// Looks up the default VPC if the graph refers to it.
 async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, session: Option<&Session>) {
     let Some(graph) = &expansion.graph else { return };
     let speaks = [Place::DefaultVpc, Place::DefaultSubnets].iter().any(|place| graph.speaks_of(*place));
@@ -378,14 +379,14 @@ async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, sess
             context.network = Some(network.clone());
             return;
         }
-        Ok(_) => "there is no default VPC with subnets in this account and region".to_owned(),
-        Err(failure) => format!("the default VPC cannot be looked for: {failure}"),
+        Ok(_) => "this account and region have no default VPC with subnets".to_owned(),
+        Err(failure) => format!("the default VPC cannot be looked up: {failure}"),
     };
     expansion.findings.error(
         Code::Missing,
         ModelPath::default(),
         problem,
-        "Give `network`, with the subnets to run in.",
+        "Set `network`, with the subnets to run in.",
     );
 }
 
@@ -410,7 +411,7 @@ pub(crate) fn job<'a>(
     }
 }
 
-/// An output: a text, or null where there is no such object; `None` while it is not known.
+/// The value of an output: a string or a map, or null if its object does not exist. `None` until it is known.
 fn output(value: Option<&serde_json::Value>) -> Option<Value> {
     match value? {
         serde_json::Value::Null => Some(Value::Null),
@@ -447,7 +448,7 @@ fn diagnostics(problems: &[Problem]) -> Vec<Diagnostic> {
     problems.iter().map(diagnostic).collect()
 }
 
-/// A value of a schema in which nothing is set.
+/// A value of the schema with every attribute null and no nested blocks.
 fn empty(schema: &Schema) -> Value {
     use tfplugin::schema::Nesting;
     let attributes = schema.block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));

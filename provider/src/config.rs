@@ -1,4 +1,4 @@
-//! The provider's configuration, and what follows from it once per process: clients and account.
+//! The provider's configuration, and the clients and the AWS account, which are looked up once per process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,6 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use tandem_engine::driver::Failure;
 use tandem_model::context::{Context, Network};
 use tandem_model::input::{Inputs, Reader, Rule};
-use tandem_model::names;
 use tandem_model::ownership;
 use tandem_model::scalar::Scalar;
 use tfplugin::schema::Schema;
@@ -19,45 +18,45 @@ use crate::aws::{AssumeRole, Aws, Clients, Connection, SERVICES};
 use crate::container_engine::ContainerEngine;
 use crate::convert;
 
-/// How long an apply that shows no sign of life counts as alive. `TANDEM_LEASE_SECONDS` sets another
+/// How long an apply counts as running after it last renewed its lease. `TANDEM_LEASE_SECONDS` sets another
 /// time, for tests.
 const LEASE: Duration = Duration::from_secs(90);
 
 /// Inputs of the `provider` block.
 #[derive(Debug, Default, Inputs)]
 struct Configuration {
-    /// First part of the name of everything that is made. One project per application and stage, such as `shop-prod`; `tandem` when not given.
-    #[input(rule = Rule::Check("project", names::check_name))]
+    /// First part of the names of all AWS objects. Set one project per application and stage, e.g. `shop-prod`. Default: `tandem`.
+    #[input(rule = Rule::NAME)]
     project: Option<Scalar<String>>,
-    /// AWS region, such as `eu-central-1`. Otherwise from `AWS_REGION` or the shared configuration.
-    #[input(rule = Rule::Check("region", check_region))]
+    /// AWS region, e.g. `eu-central-1`. Default: from `AWS_REGION` or the shared configuration files.
+    #[input(rule = Rule::Check("a region, e.g. `eu-central-1`", check_region))]
     region: Option<Scalar<String>>,
-    /// Profile of the shared configuration files. Otherwise from `AWS_PROFILE`.
+    /// Profile of the shared configuration files. Default: from `AWS_PROFILE`.
     profile: Option<Scalar<String>>,
-    /// Access key. Better left to the environment, the shared configuration, or single sign-on.
+    /// AWS access key ID. Prefer environment variables, the shared configuration files or single sign-on.
     access_key: Option<Scalar<String>>,
-    /// Secret key that goes with `access_key`.
+    /// AWS secret access key of `access_key`.
     #[input(sensitive)]
     secret_key: Option<Scalar<String>>,
-    /// Session token that goes with a temporary `access_key`.
+    /// Session token of a temporary `access_key`.
     #[input(sensitive)]
     token: Option<Scalar<String>>,
-    /// URL of one endpoint for all services, such as that of an emulator. Otherwise from `AWS_ENDPOINT_URL`.
-    #[input(rule = Rule::Check("URL", check_url))]
+    /// URL of one endpoint for all services, e.g. of an emulator: `"http://127.0.0.1:4566"`. Default: from `AWS_ENDPOINT_URL`.
+    #[input(rule = Rule::Check("a URL, e.g. `http://127.0.0.1:4566`", check_url))]
     endpoint: Option<Scalar<String>>,
-    /// URLs of endpoints by service: `apigatewayv2`, `cloudwatch`, `dynamodb`, `ec2`, `ecr`, `ecs`, `events`, `iam`, `kinesis`, `lambda`, `logs`, `s3`, `scheduler`, `sfn`, `sns`, `sqs`, `sts`.
+    /// Endpoint URLs by service: `apigatewayv2`, `cloudwatch`, `dynamodb`, `ec2`, `ecr`, `ecs`, `events`, `iam`, `kinesis`, `lambda`, `logs`, `s3`, `scheduler`, `sfn`, `sns`, `sqs`, `sts`.
     endpoints: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
-    /// A role to work in.
+    /// IAM role that the provider assumes for all calls.
     assume_role: Option<AssumeRoleInputs>,
-    /// The account that must be worked in: credentials of another are refused.
-    #[input(rule = Rule::Check("account", check_account))]
+    /// AWS account id, 12 digits. The provider rejects credentials of any other account before it changes anything.
+    #[input(rule = Rule::Check("the 12 digits of an AWS account", check_account))]
     account_id: Option<Scalar<String>>,
-    /// Tags for everything that can carry tags; those of a resource win over them.
+    /// Tags for every AWS object that supports tags. A tag of a resource overrides the default tag with the same key.
     default_tags: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
-    /// How often a call is tried again that failed in passing. 9 when not given.
+    /// Number of retries of a call after a temporary error, e.g. throttling. Default: 9.
     #[input(rule = Rule::Range(0, 100))]
     max_retries: Option<Scalar<i64>>,
-    /// `matching`: takes over a complete composite that is in no state, when it is exactly as configured. `never`, the default: refuses and says how to import it.
+    /// Behavior of a create if a complete composite with the same name exists. `matching` takes it over if all its settings are as configured. `never` (the default) fails and prints the `import` block.
     #[input(rule = Rule::OneOf(&["never", "matching"]))]
     adopt: Option<Scalar<String>>,
 }
@@ -66,9 +65,9 @@ struct Configuration {
 struct AssumeRoleInputs {
     /// ARN of the role.
     role_arn: Scalar<String>,
-    /// Name of the session, as it shows up in the logs of AWS.
+    /// Session name, which CloudTrail records with every call.
     session_name: Option<Scalar<String>>,
-    /// External id that the role asks for.
+    /// External ID, if the trust policy of the role requires one.
     external_id: Option<Scalar<String>>,
 }
 
@@ -87,7 +86,8 @@ fn check_account(text: &str) -> Result<(), String> {
     }
 }
 
-/// Whether a region can exist: an area, a direction, a number. New areas come; directions do not.
+/// Checks the form of a region: area, direction and number, e.g. `eu-central-1`. AWS adds areas, so only the
+/// directions are listed here.
 fn check_region(text: &str) -> Result<(), String> {
     const DIRECTIONS: [&str; 9] =
         ["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"];
@@ -100,12 +100,12 @@ fn check_region(text: &str) -> Result<(), String> {
     {
         return Ok(());
     }
-    Err(format!("{text:?} cannot be an AWS region; one is called \"eu-central-1\""))
+    Err(format!("{text:?} cannot be an AWS region, e.g. \"eu-central-1\""))
 }
 
 pub(crate) fn schema() -> Schema {
-    let description = "Composites of serverless functions and containers on AWS: each resource makes and owns \
-        everything that such a thing takes.";
+    let description = "Composites of serverless functions and containers on AWS: each resource creates and owns \
+        all AWS objects that a production setup needs.";
     Schema { version: 0, block: convert::block(&Configuration::fields(), description) }
 }
 
@@ -120,7 +120,7 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
     if let Some(endpoints) = configuration.as_ref().and_then(|read| read.endpoints.as_ref()?.known()) {
         for service in endpoints.keys().filter(|service| !SERVICES.contains(&service.as_str())) {
             let path = Path::attribute("endpoints").join(tfplugin::Step::Key(service.clone()));
-            let detail = format!("Services with an endpoint of their own: {}.", SERVICES.join(", "));
+            let detail = format!("Use one of these services: {}.", SERVICES.join(", "));
             diagnostics.push(Diagnostic::error(format!("There is no service `{service}`"), detail).at(path));
         }
     }
@@ -129,13 +129,15 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
         if let Some(key) = tags.and_then(|tags| tags.keys().find(|key| ownership::is_reserved(key))) {
             let path = Path::attribute("default_tags").join(tfplugin::Step::Key(key.clone()));
             let detail =
-                "Tags that begin with `tandem:` say whose an object is, and those with `aws:` are AWS's.";
+                "The prefix `tandem:` is for tags of the provider, and `aws:` for AWS. Use another key.";
             diagnostics.push(Diagnostic::error(format!("The tag `{key}` is reserved"), detail).at(path));
         }
         if read.access_key.is_some() != read.secret_key.is_some() {
-            let detail = "Give both `access_key` and `secret_key`, or none of them.";
-            diagnostics
-                .push(Diagnostic::error("Half of a credential", detail).at(Path::attribute("access_key")));
+            let detail = "Set both or neither.";
+            diagnostics.push(
+                Diagnostic::error("Only one of `access_key` and `secret_key` is set", detail)
+                    .at(Path::attribute("access_key")),
+            );
         }
     }
     (configuration, diagnostics)
@@ -145,20 +147,20 @@ pub(crate) fn validate(config: &Value) -> Vec<Diagnostic> {
     read(config).1
 }
 
-/// What the provider works on: AWS and a container engine, unless something else is put in their place.
+/// The services that the provider depends on. Tests replace AWS, the container engine and the clock.
 #[derive(Clone, Default)]
 pub struct Outside {
-    /// What carries the calls to AWS, in place of HTTPS.
+    /// Connector for calls to AWS. Default: HTTPS.
     pub carrier: Option<SharedHttpConnector>,
-    /// What builds images, in place of Docker or podman.
+    /// Container engine. Default: Docker or podman.
     pub engine: Option<Arc<dyn ContainerEngine>>,
-    /// What tells the time of day, in place of the system.
+    /// Clock. Default: the clock of the system.
     pub clock: Option<fn() -> SystemTime>,
-    /// Access key and secret key, in place of those of the environment.
+    /// Access key and secret key. Default: from the environment.
     pub credentials: Option<(String, String)>,
 }
 
-/// The configuration as far as it is known, and what follows from it.
+/// The configuration of the provider, shared by all its resources.
 #[derive(Default)]
 pub(crate) struct Shared {
     outside: Outside,
@@ -167,7 +169,7 @@ pub(crate) struct Shared {
 
 /// A configured provider.
 pub(crate) struct Configured {
-    /// Whether something that decides where things are is not known yet.
+    /// True if a value that the connection or names depend on is not known yet.
     pub(crate) unknown: bool,
     pub(crate) adopt: bool,
     project: Option<String>,
@@ -178,7 +180,7 @@ pub(crate) struct Configured {
     session: OnceCell<Session>,
 }
 
-/// Clients and place, once somebody has asked for them.
+/// The clients, and the region and account, from the first use on.
 pub(crate) struct Session {
     pub(crate) aws: Aws,
     pub(crate) context: Context,
@@ -186,7 +188,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The default VPC, looked for once.
+    /// The default VPC of the region, looked up once. `None` if there is none.
     pub(crate) async fn default_network(&self) -> Result<Option<&Network>, Failure> {
         let found = self.network.get_or_try_init(|| self.aws.ec2.default_network()).await?;
         Ok(found.as_ref())
@@ -198,7 +200,7 @@ impl Shared {
         Self { outside, configured: Mutex::default() }
     }
 
-    /// Takes a configuration; no call is made until something needs one.
+    /// Stores a configuration, without any call to AWS.
     pub(crate) fn configure(&self, config: &Value) -> Vec<Diagnostic> {
         let (configuration, diagnostics) = read(config);
         let Some(read) = configuration.filter(|_| diagnostics.is_empty()) else { return diagnostics };
@@ -263,20 +265,19 @@ impl Shared {
         Vec::new()
     }
 
-    /// The configuration; `None` while only validations were asked for.
+    /// The configuration. `None` before `configure`: Terraform validates with an unconfigured provider.
     pub(crate) fn configured(&self) -> Option<Arc<Configured>> {
         self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Configured {
-    /// What tells the time of day.
+    /// The clock.
     pub(crate) fn clock(&self) -> fn() -> SystemTime {
         self.outside.clock.unwrap_or(SystemTime::now)
     }
 
-    /// Clients and place. The first to ask makes one call to learn the account, unless the
-    /// configuration says it.
+    /// The clients, region and account. The first caller connects and looks up the account with one call.
     pub(crate) async fn session(&self) -> Result<&Session, Diagnostic> {
         self.session.get_or_try_init(|| self.connect()).await
     }
@@ -285,13 +286,13 @@ impl Configured {
         let mut clients = self.connection.clients().await.map_err(|error| {
             Diagnostic::error(
                 "No AWS region",
-                format!("{error}: set `region` in the provider configuration, or AWS_REGION."),
+                format!("{error}. Set `region` in the provider configuration, or AWS_REGION."),
             )
         })?;
         if let Err(error) = check_region(&clients.region) {
             return Err(Diagnostic::error(
-                "The AWS region cannot exist",
-                format!("{error}. It comes from AWS_REGION or the shared configuration."),
+                "The AWS region is invalid",
+                format!("{error}. Correct AWS_REGION or the region in the shared configuration files."),
             ));
         }
         let account = clients.account().await.map_err(|error| no_account(&clients, &error))?;
@@ -300,8 +301,8 @@ impl Configured {
             return Err(Diagnostic::error(
                 "Credentials of another account",
                 format!(
-                    "The credentials belong to account {account}, and `account_id` says {wanted}. Nothing was \
-                     touched. Use credentials of {wanted}, or correct `account_id`."
+                    "The credentials belong to account {account}, but `account_id` is {wanted}. Nothing was \
+                     changed. Use credentials of {wanted}, or correct `account_id`."
                 ),
             )
             .at(path));
@@ -324,17 +325,17 @@ impl Configured {
 
 fn no_account(clients: &Clients, error: &str) -> Diagnostic {
     Diagnostic::error(
-        "AWS does not know who is asking",
+        "No valid AWS credentials, or AWS is unreachable",
         format!(
-            "The provider must know the AWS account, and asked in region {}: {error}\n\nGive credentials that \
-             work: `aws sso login`, AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the \
-             provider configuration. Check the region and `endpoint` as well.",
+            "The lookup of the AWS account in region {} failed: {error}\n\nRun `aws sso login`, or set \
+             AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the provider configuration. \
+             Also check the region and `endpoint`.",
             clients.region
         ),
     )
 }
 
-/// How long an apply that shows no sign of life counts as alive.
+/// How long an apply counts as running after it last renewed its lease.
 pub(crate) fn lease() -> Duration {
     let set = std::env::var("TANDEM_LEASE_SECONDS").ok().and_then(|text| text.parse().ok());
     set.map_or(LEASE, Duration::from_secs)

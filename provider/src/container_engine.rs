@@ -23,7 +23,7 @@ use crate::random;
 /// Builds images and pushes them.
 #[async_trait]
 pub trait ContainerEngine: Send + Sync {
-    /// Builds an image and pushes it to a repository; the tag was planned from what the context held then.
+    /// Builds an image and pushes it to a repository. `tag` contains the hash of the build context at plan.
     async fn build_and_push(
         &self,
         recipe: &Recipe,
@@ -33,7 +33,7 @@ pub trait ContainerEngine: Send + Sync {
     ) -> Result<(), Failed>;
 }
 
-/// Docker or podman: the one that the environment names, or one that runs where engines usually do.
+/// Docker or podman: the engine at `DOCKER_HOST`, otherwise the first that answers at a usual socket.
 pub(crate) struct Local;
 
 #[async_trait]
@@ -61,7 +61,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// From the field of an image that says how to make it.
+    /// Reads the `build` field of an image.
     pub(crate) fn read(json: &Json) -> Self {
         let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         let args = json["args"].as_object().into_iter().flatten();
@@ -77,28 +77,28 @@ impl Recipe {
     }
 }
 
-/// Who pushes.
+/// Credentials for the registry.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The user.
+    /// The user name.
     pub user: String,
-    /// The password, or a token in its place.
+    /// The password or a token.
     pub password: String,
 }
 
-/// What went wrong, and while doing what.
+/// A step that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// While doing what.
+    /// The step, e.g. `building the image`.
     pub doing: &'static str,
-    /// What went wrong.
+    /// The cause and an instruction.
     pub message: String,
 }
 
-/// Lines of the engine's output that an error shows.
+/// The number of last lines of the engine's output in an error.
 const LINES: usize = 20;
 
-/// How often a build is begun whose layers another takes away meanwhile.
+/// The most attempts at a build whose layers another process removes meanwhile.
 const TRIES: usize = 5;
 
 async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Login) -> Result<(), Failed> {
@@ -106,7 +106,8 @@ async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Lo
     let engine = connect().await?;
     let mut tries = 1;
     loop {
-        // Another may build the same at this moment, here or in another process.
+        // A build of the same context may run at the same time, in this or another process: the local name is
+        // unique.
         let mine = random::text();
         let local = format!("tandem-build:{mine}");
         info!(context = recipe.context, tag, tries, "building");
@@ -116,7 +117,7 @@ async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Lo
         };
         let pushed = pushed.await;
         for name in [local, format!("{repository}:{tag}")] {
-            // The layers stay in the engine's cache as long as the engine keeps them.
+            // `noprune` keeps the layers in the engine's cache for the next build.
             let options = RemoveImageOptions { noprune: true, ..RemoveImageOptions::default() };
             let _ = engine.remove_image(&name, Some(options), None).await;
         }
@@ -130,16 +131,17 @@ async fn build_and_push(recipe: &Recipe, repository: &str, tag: &str, login: &Lo
     }
 }
 
-/// What went wrong, and whether that was a layer which another build or a clean-up took away.
+/// A failure, with a flag for one that another attempt can fix.
 struct Trouble {
     failed: Failed,
+    /// True if another build or a clean-up removed a layer or image.
     layer_gone: bool,
 }
 
 impl Trouble {
-    /// With what the engine said.
+    /// A failure of a step; `said` is the error message of the engine.
     fn new(doing: &'static str, message: String, said: &str) -> Self {
-        // Docker's builder, its image stores, its tags and pushes, and podman.
+        // Messages of Docker's builder, image stores, tag and push, and of podman.
         const GONE: [&str; 10] = [
             "no such image",
             "unable to find image",
@@ -157,14 +159,17 @@ impl Trouble {
     }
 }
 
-/// Packs what the image is built from, if it is still what was planned. Nothing that changes later gets in.
+/// Packs the build context into a temporary file, so that later changes of the folder have no effect.
+///
+/// # Errors
+/// If the hash of the context is not the planned one.
 async fn archive(recipe: &Recipe, tag: &str) -> Result<NamedTempFile, Failed> {
     let (context, dockerfile) = (recipe.context.clone(), recipe.dockerfile.clone());
     let packed = tokio::task::spawn_blocking(move || {
         let files = Files::of(&context, &dockerfile).map_err(|error| format!("`{context}` {error}"))?;
         let file = NamedTempFile::new().map_err(|error| {
             format!(
-                "there is no temporary file for it: {error}. Let TMPDIR name a folder that can be written to"
+                "a temporary file for the build context cannot be created: {error}. Set TMPDIR to a writable folder"
             )
         })?;
         let hash = files.archive(BufWriter::new(&file));
@@ -177,13 +182,13 @@ async fn archive(recipe: &Recipe, tag: &str) -> Result<NamedTempFile, Failed> {
     let packed = packed.await.unwrap_or_else(|error| Err(error.to_string()));
     let (file, hash) = packed.map_err(failed)?;
     if planned(recipe, &hash).as_deref() != Some(tag) {
-        let message = format!("`{}` changed between plan and apply; plan and apply again", recipe.context);
+        let message = format!("`{}` changed between plan and apply. Plan and apply again", recipe.context);
         return Err(failed(message));
     }
     Ok(file)
 }
 
-/// The tag that is planned for a context of this hash.
+/// The tag that a plan gives an image with a build context of this hash.
 fn planned(recipe: &Recipe, hash: &str) -> Option<String> {
     use tandem_model::scalar::Scalar;
     let text = |text: &String| (!text.is_empty()).then(|| Scalar::Known(text.clone()));
@@ -194,7 +199,7 @@ fn planned(recipe: &Recipe, hash: &str) -> Option<String> {
     tandem_model::image::tag(hash, args, target.as_ref(), &recipe.architecture, rebuild.as_ref())
 }
 
-/// The engine that the environment names, or one that runs where engines usually do.
+/// Connects to the engine at `DOCKER_HOST`, otherwise to the first that answers at a usual socket.
 async fn connect() -> Result<Docker, Failed> {
     let candidates = match std::env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => vec![host],
@@ -224,18 +229,18 @@ async fn connect() -> Result<Docker, Failed> {
             Err(_) => tried.push(format!("{host}: no answer within 10 s")),
         }
     }
-    let tried = if tried.is_empty() { "none runs here".to_owned() } else { tried.join("; ") };
+    let tried = if tried.is_empty() { "no socket of either was found".to_owned() } else { tried.join("; ") };
     Err(Failed {
         doing: "looking for a container engine",
         message: format!(
-            "an image is built with Docker or podman, and {tried}. Start Docker (on Debian `apt-get install \
-             docker.io`, then `systemctl start docker`), or `podman system service --time=0`, or set DOCKER_HOST; \
-             or give `image`, with an image that is built elsewhere"
+            "building an image requires Docker or podman: {tried}. Start Docker (on Debian: `apt-get install \
+             docker.io`, then `systemctl start docker`), run `podman system service --time=0`, or set \
+             DOCKER_HOST. Alternatively, set `image` to an image that exists in a registry"
         ),
     })
 }
 
-/// Builds an image of an archive.
+/// Builds an image from the archive and names it `name`.
 async fn build(
     engine: &Docker,
     recipe: &Recipe,
@@ -247,8 +252,8 @@ async fn build(
     let mut options = BuildImageOptions {
         dockerfile: recipe.dockerfile.clone(),
         t: Some(name.to_owned()),
-        // An engine gives the same last layer to all who build the same, and until it has their name it may
-        // go with another's.
+        // Builds of the same context share an image id, and the clean-up of one build can remove the image
+        // before the other has tagged it. A label of its own gives each build its own image.
         labels: Some(HashMap::from([("tandem.build".to_owned(), mine.to_owned())])),
         buildargs: Some(recipe.args.clone().into_iter().collect::<HashMap<_, _>>()),
         target: recipe.target.clone(),
@@ -266,7 +271,7 @@ async fn build(
         let said = error.to_string();
         Trouble::new(
             DOING,
-            format!("what `{}` holds was packed, and is gone: {said}. Apply again", recipe.context),
+            format!("the temporary archive of `{}` no longer exists: {said}. Apply again", recipe.context),
             &said,
         )
     })?;
@@ -296,7 +301,7 @@ async fn build(
     let at = if step.is_empty() { String::new() } else { format!(", at `{step}`") };
     let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
     let message = format!(
-        "`{}` could not be built{at}: {said}\n\nThe engine's last lines:\n{}",
+        "the build of `{}` failed{at}: {said}\n\nThe last lines of its output:\n{}",
         recipe.context,
         lines.join("\n")
     );
@@ -312,9 +317,9 @@ async fn push(
 ) -> Result<(), Trouble> {
     let failed = |error: String| {
         let message = format!(
-            "the registry did not take `{repository}:{tag}`: {error}. Check that the credentials may push \
+            "the push of `{repository}:{tag}` failed: {error}. Check that the credentials may push \
              (ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage, \
-             ecr:BatchCheckLayerAvailability), and that the engine reaches the registry"
+             ecr:BatchCheckLayerAvailability), and that the engine can connect to the registry"
         );
         Trouble::new("pushing the image", message, &error)
     };
@@ -338,7 +343,7 @@ async fn push(
     Ok(())
 }
 
-/// The engine's own words, without the library's around them.
+/// The message of the engine, without the text that the client library adds.
 fn words(error: &Error) -> String {
     match error {
         Error::DockerResponseServerError { message, .. } => message.clone(),

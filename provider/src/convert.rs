@@ -1,4 +1,4 @@
-//! The model's inputs as Terraform's schema and values.
+//! Converts the model's inputs and findings to Terraform's schemas, values and diagnostics, and back.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use tfplugin::types::Type;
 use tfplugin::value::Number;
 use tfplugin::{Diagnostic, Path, Severity, Step, Value};
 
-/// The block that holds these inputs.
+/// The schema block of these inputs.
 pub(crate) fn block(fields: &[Field], description: &str) -> Block {
     let mut block = Block { description: description.to_owned(), ..Block::default() };
     for field in fields {
@@ -26,16 +26,16 @@ pub(crate) fn block(fields: &[Field], description: &str) -> Block {
 fn nested(field: &Field, body: &Body, single: bool) -> NestedBlock {
     let block = match body {
         Body::Fields(fields) => block(fields, field.doc),
-        // Which fields are required depends on the shape chosen: the reader of inputs says so.
+        // The required fields depend on the chosen shape: the reader of inputs checks them.
         Body::Choice(variants) => choice(variants, field.doc),
     };
     let nesting = if single { Nesting::Single } else { Nesting::List };
-    // Terraform's own complaint about a missing block comes first, and names it.
+    // With `min_items`, Terraform reports a missing block itself, before the provider validates.
     let min_items = i64::from(single && field.required);
     NestedBlock { name: field.name.to_owned(), nesting, block, min_items, max_items: min_items }
 }
 
-/// The block that holds the inputs of one of several shapes: each says which of them it goes with.
+/// The schema block of a choice of shapes: all their inputs, each documented with the shapes that have it.
 fn choice(variants: &[Variant], description: &str) -> Block {
     let mut fields = union(variants);
     fields.iter_mut().for_each(|field| field.required = false);
@@ -49,7 +49,7 @@ fn choice(variants: &[Variant], description: &str) -> Block {
     block
 }
 
-/// The documentation of an input that some of several shapes have, each with rules and a default of its own.
+/// The documentation of an input of a choice. Each shape can have its own rules and default for it.
 fn describe_among(variants: &[Variant], name: &str) -> String {
     let mut texts: Vec<(String, Vec<&str>)> = Vec::new();
     for variant in variants {
@@ -79,7 +79,7 @@ fn describe_among(variants: &[Variant], name: &str) -> String {
     texts.iter().map(|(text, shapes)| format!("{}{text}", of(shapes))).collect::<Vec<_>>().join(" ")
 }
 
-/// Names as a list in words: `a`, `b` or `c`.
+/// Joins names to a list: `a`, `b` or `c`.
 fn either(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
@@ -90,7 +90,7 @@ fn either(names: &[&str]) -> String {
 
 fn attribute(field: &Field, shape: &Shape) -> Attribute {
     let mode = match (&field.default, field.required) {
-        // The plan fills the default in, so that it is seen.
+        // The plan fills in the default, so that it shows the value.
         (Some(_), _) => Mode::OptionalComputed,
         (None, true) => Mode::Required,
         (None, false) => Mode::Optional,
@@ -108,11 +108,11 @@ fn plain_type(shape: &Shape) -> Type {
         Shape::Bool => Type::Bool,
         Shape::List(element) => Type::list(plain_type(element)),
         Shape::Map(element) => Type::map(plain_type(element)),
-        Shape::Block(_) | Shape::Blocks(_) => unreachable!("a block is no attribute"),
+        Shape::Block(_) | Shape::Blocks(_) => unreachable!("a block has no attribute type"),
     }
 }
 
-/// The documentation of an input, with what its rule and default say.
+/// The documentation of an input, with its rule and default.
 fn describe(field: &Field) -> String {
     let mut text = field.doc.to_owned();
     match field.rule {
@@ -122,24 +122,24 @@ fn describe(field: &Field) -> String {
             let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
             text.push_str(&format!(" One of: {}.", allowed.join(", ")));
         }
-        Some(Rule::Check(..)) | None => {}
+        Some(Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     if let Some(default) = &field.default {
         text.push_str(&format!(" Default: `{default}`."));
     }
     if let Some(reason) = field.replaces {
-        text.push_str(&format!(" A change makes a new composite: {reason}."));
+        text.push_str(&format!(" A change replaces the composite: {reason}."));
     }
     text
 }
 
-/// Terraform's value as the model reads it: attributes of the provider's own are left out.
+/// Converts the inputs of a composite to the model's form, without the attributes that the provider adds.
 pub(crate) fn inputs(value: &Value, fields: &[Field]) -> Input {
     let Value::Map(entries) = value else { return input(value) };
     Input::map(fields.iter().filter_map(|field| Some((field.name, input(entries.get(field.name)?)))))
 }
 
-/// Any value as the model reads it.
+/// Converts a value to the model's form.
 pub(crate) fn input(value: &Value) -> Input {
     match value {
         Value::Null => Input::Null,
@@ -153,7 +153,7 @@ pub(crate) fn input(value: &Value) -> Input {
     }
 }
 
-/// Puts inputs back into a value of Terraform's, where it has room for them.
+/// Fills the null parts of a Terraform value with the inputs. Keys that the value lacks are ignored.
 pub(crate) fn merge(target: &mut Value, inputs: &Input) {
     match (target, inputs) {
         (Value::Map(entries), Input::Map(inputs)) => {
@@ -171,7 +171,7 @@ pub(crate) fn merge(target: &mut Value, inputs: &Input) {
     }
 }
 
-/// A value of the model as Terraform's.
+/// Converts a value of the model to Terraform's form.
 pub(crate) fn value(input: &Input) -> Value {
     match input {
         Input::Null => Value::Null,
@@ -184,7 +184,7 @@ pub(crate) fn value(input: &Input) -> Value {
     }
 }
 
-/// A finding as Terraform shows it.
+/// Converts a finding to a diagnostic; its code is at the end of the detail.
 pub(crate) fn diagnostic(finding: &Finding) -> Diagnostic {
     let mut summary = finding.message.clone();
     if let Some(first) = summary.get(..1) {
@@ -207,7 +207,7 @@ fn path(path: &InputPath) -> Path {
     steps.collect()
 }
 
-/// A map of texts, of which some may not be known yet.
+/// A map of strings; `None` is an unknown value.
 pub(crate) fn text_map<'a, K: ToString + 'a>(
     entries: impl IntoIterator<Item = (&'a K, Option<String>)>,
 ) -> Value {

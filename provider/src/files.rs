@@ -1,4 +1,4 @@
-//! Facts that inputs point at: files with code, and existing objects of AWS.
+//! Facts that inputs refer to: code files, build contexts and existing AWS objects.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use tandem_model::value::Value;
 use crate::aws::Aws;
 use crate::build_context;
 
-/// Something that an input points at.
+/// A fact that an input refers to.
 enum Pointer {
     Code(CodeKind, String),
     Object(&'static Kind, String),
@@ -21,7 +21,7 @@ enum Pointer {
     Build(BuildContext),
 }
 
-/// Every input that points at something, with what it points at.
+/// Collects the facts that the inputs refer to.
 fn pointers(fields: &[Field], inputs: &Value, found: &mut Vec<Pointer>) {
     for field in fields {
         let value = inputs.get(field.name);
@@ -59,10 +59,10 @@ fn body_fields(body: &Body) -> Vec<Field> {
     }
 }
 
-/// Puts the facts into the context. Without AWS (validation, unknown configuration) only files are
-/// looked at.
+/// Adds the facts to the context. Without `aws` (in a validation, or with an unknown provider configuration)
+/// it reads files only.
 ///
-/// A validation does not ask for files that do not exist yet: it also runs before a destroy.
+/// With `absent_is_fine`, a file that does not exist is no error: Terraform also validates before a destroy.
 pub(crate) async fn collect(
     fields: &[Field],
     inputs: &Value,
@@ -98,7 +98,7 @@ pub(crate) async fn collect(
     }
 }
 
-/// Files and folders that inputs name and that do not exist.
+/// The files and folders of inputs that do not exist.
 pub(crate) fn absent(fields: &[Field], inputs: &Value) -> Vec<String> {
     let mut found = Vec::new();
     pointers(fields, inputs, &mut found);
@@ -121,18 +121,18 @@ async fn context_hash(build: BuildContext) -> Result<String, String> {
 async fn code(kind: CodeKind, path: String) -> Result<CodeFacts, String> {
     let bytes = tokio::fs::read(&path).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
-            "does not exist; build it first, and give the path from the folder in \
-            which Terraform runs (or with `${path.module}/`)"
+            "does not exist; build it first, and set a path relative to the folder in \
+            which Terraform runs (or one that starts with `${path.module}/`)"
                 .to_owned()
         }
         _ => format!("cannot be read: {error}"),
     })?;
-    // Compressing takes a while: not on a thread that answers calls.
+    // Compression is slow and would block a thread that serves RPCs.
     let prepared = tokio::task::spawn_blocking(move || artifact::prepare(kind, &bytes)).await;
     prepared.map_err(|error| error.to_string())?.map(|code| code.facts)
 }
 
-/// An existing object; what cannot be seen is left to the apply.
+/// The settings of an existing object. `None` if it cannot be read: the apply then reports the error.
 async fn object(kind: &'static Kind, arn: &str, aws: Option<&Aws>) -> Option<BTreeMap<String, Json>> {
     let observed = aws?.driver(kind).observe(arn).await.ok()??;
     Some(observed.settings)

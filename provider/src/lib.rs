@@ -1,5 +1,5 @@
-//! The Terraform provider of Tandem, as a library: the program is [`run`], and tests reach AWS
-//! through [`aws`], or put something in its place with [`provider`].
+//! The Terraform provider of Tandem as a library. The program calls [`run`]. Tests call AWS through [`aws`],
+//! or replace it with [`provider`].
 
 pub mod aws;
 mod build_context;
@@ -25,7 +25,7 @@ use composite::CompositeResource;
 pub use config::Outside;
 use config::Shared;
 
-/// The provider: its configuration, and one resource per composite.
+/// The provider, with one resource per composite.
 struct Tandem(Arc<Shared>);
 
 #[async_trait]
@@ -50,26 +50,23 @@ impl Provider for Tandem {
     }
 }
 
-/// The provider, on this outside.
+/// The provider with these connections.
 pub fn provider(outside: Outside) -> impl Provider {
     Tandem(Arc::new(Shared::new(outside)))
 }
 
-/// Serves the provider to Terraform; `arguments` are those of the process but the first.
+/// Serves the provider to Terraform. `arguments` are those of the process without the program name.
 pub async fn run(arguments: &[String]) -> ExitCode {
     log();
     let options = Options {
         source: "tandem/tandem",
         version: env!("CARGO_PKG_VERSION"),
-        commands: &[(
-            "sweep",
-            "Find what is in AWS and in no state, and remove it; `sweep --help` tells more",
-        )],
+        commands: &[("sweep", "Find AWS objects that no state records, and delete them; see `sweep --help`")],
     };
     tfplugin::serve(provider(Outside::default()), options, arguments).await
 }
 
-/// Starts logging, when Terraform's variables ask for it.
+/// Starts logging if `TF_LOG` or a related variable is set.
 fn log() {
     tfplugin::log::init("tandem", &["terraform_provider_tandem", "tandem_engine", "tfplugin"]);
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before all else: what Terraform starts has no arguments, and no time for a command line.
+    // Terraform starts the provider without arguments and waits for it: only `sweep` builds a clap parser.
     let sweeps = std::env::args_os().nth(1).is_some_and(|first| first == "sweep");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -18,8 +18,8 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         runtime.block_on(terraform_provider_tandem::run(&arguments))
     };
-    // Blocking work without an end (a lookup, a lock) must not keep the process: Terraform would kill
-    // it after two seconds.
+    // Do not wait for blocking work without an end (a DNS lookup, a lock): Terraform kills the process after
+    // two seconds.
     runtime.shutdown_background();
     code
 }

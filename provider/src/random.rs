@@ -1,8 +1,8 @@
-//! Texts that nothing else has.
+//! Unique random strings.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A random text that nothing else has: no other state, no other build. It is not for secrets.
+/// A random string of 16 hex digits that identifies a state or a build. Not suitable for secrets.
 pub(crate) fn text() -> String {
     // The standard library seeds hashers from the operating system's randomness.
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))

@@ -1,4 +1,4 @@
-//! The record of a composite in Terraform's state, and the computed attributes that show it.
+//! The record of a composite in Terraform's state, and the computed attributes.
 
 use std::collections::BTreeMap;
 
@@ -22,45 +22,50 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         "ignore_drift",
         Type::list(Type::String),
         Mode::Optional,
-        "Objects or fields that others manage, as they stand in `components`: `lambda_function.function.memory_size`, \
-         or with a `*` at the end. Their drift is neither shown nor repaired, but for a missing object that others of the composite need.",
+        "Fields or objects of `components` whose drift is ignored, e.g. `lambda_function.function.memory_size`. A `*` \
+         at the end matches any rest. A missing object that other objects of the composite need is still repaired.",
     );
-    attribute("id", Type::String, Mode::Computed, "Project, region, type and name.");
+    attribute(
+        "id",
+        Type::String,
+        Mode::Computed,
+        "Id of the composite: project, region, type and name, e.g. `shop-prod/eu-central-1/queue/orders`.",
+    );
     attribute(
         "components",
         Type::map(Type::String),
         Mode::Computed,
-        "Every AWS object of the composite with its settings, as JSON. Secrets show as digests.",
+        "Settings of every AWS object of the composite, by key, as JSON. Secrets are replaced by digests.",
     );
     attribute(
         "ids",
         Type::map(Type::String),
         Mode::Computed,
-        "Every AWS object of the composite with its ARN or id.",
+        "ARN or id of every AWS object of the composite, by key.",
     );
     attribute(
         "iam_policies",
         Type::map(Type::String),
         Mode::Computed,
-        "Every policy document of the composite, as JSON.",
+        "Every policy document of the composite, by key, as JSON.",
     );
     attribute(
         "drift",
         Type::list(Type::String),
         Mode::Computed,
-        "What differs in AWS from what was applied, in words. The next apply repairs it.",
+        "Differences between the settings of the last apply and AWS, one string each. The next apply repairs them.",
     );
     attribute(
         "instance",
         Type::String,
         Mode::Computed,
-        "The tag `tandem:instance` of everything that belongs to this state.",
+        "Value of the tag `tandem:instance` of every AWS object that this state records.",
     );
     attribute(
         "record",
         Type::map(record_type()),
         Mode::Computed,
-        "What the composite owns, object by object: what updates and deletes work from.",
+        "AWS objects that the composite owns, by key. Updates and deletes use this record.",
     );
     for output in definition.outputs {
         let ty = if output.map { Type::map(Type::String) } else { Type::String };
@@ -70,11 +75,11 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         name: "timeouts".to_owned(),
         nesting: Nesting::Single,
         block: Block {
-            description: "How long an operation may take, such as `30m`.".to_owned(),
+            description: "Longest time of an operation, e.g. `30m`.".to_owned(),
             attributes: ["create", "update", "delete"]
                 .into_iter()
                 .map(|name| {
-                    let text = format!("How long to {name} may take. Default: `20m`.");
+                    let text = format!("Longest time of a {name}. Default: `20m`.");
                     Attribute::new(name, Type::String, Mode::Optional, text)
                 })
                 .collect(),
@@ -99,11 +104,11 @@ fn record_type() -> Type {
     ])
 }
 
-/// Names of the computed attributes that every composite has.
+/// The computed attributes that every composite has.
 pub(crate) const COMPUTED: [&str; 7] =
     ["id", "components", "ids", "iam_policies", "drift", "instance", "record"];
 
-/// The record in a state.
+/// Reads the record from a state.
 pub(crate) fn record(state: &Value) -> Record {
     let text = |value: &Value, name: &str| value.get(name).as_str().unwrap_or_default().to_owned();
     let lines = state.get("components");
@@ -133,7 +138,7 @@ pub(crate) fn record(state: &Value) -> Record {
     Record { instance: text(state, "instance"), objects: objects.collect() }
 }
 
-/// Puts a record into a state.
+/// Writes a record to a state.
 pub(crate) fn set_record(state: &mut Value, record: &Record) {
     let entries = |value: &dyn Fn(&Entry) -> Value| {
         let entries = record.objects.iter().map(|(key, entry)| (key.to_string(), value(entry)));
@@ -149,7 +154,7 @@ pub(crate) fn set_record(state: &mut Value, record: &Record) {
     state.set("record", entries(&known));
 }
 
-/// The record that an apply will leave, as far as it can be told.
+/// The record after an apply, with unknown values where they are known only at apply.
 pub(crate) fn planned_record(planned: &Planned) -> Value {
     let or_unknown = |known: bool, value: Value| if known { value } else { Value::UNKNOWN };
     let entries = planned.entries.iter().map(|(key, planned)| {

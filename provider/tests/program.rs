@@ -1,8 +1,8 @@
-//! The program, called by hand.
+//! The provider's program, started without Terraform.
 
 use std::process::Command;
 
-/// Exit code, standard output and standard error of a call.
+/// Runs the program and returns its exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_terraform-provider-tandem"));
     let output = program.args(arguments).env_clear().output().expect("the program runs");

@@ -1,4 +1,4 @@
-//! The command line of a sweep.
+//! The command line of `sweep`.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -13,41 +13,41 @@ use tandem_model::access;
 use super::{Arguments, Refusal, Watch, sweep};
 use crate::config::Outside;
 
-/// How often it says what it is doing.
+/// Interval at which a new progress message is printed.
 const NEWS: Duration = Duration::from_secs(2);
 
-/// After so many times without news it says again what it is still doing.
+/// Number of intervals after which an unchanged progress message is printed again.
 const STILL: u32 = 15;
 
-/// Find what a project has in AWS and no Terraform state knows, and remove it
+/// Find the AWS objects of a project that no Terraform state records, and delete them with --yes
 ///
-/// Everything that the provider makes carries tags that say of which project and of which state it is.
-/// What carries those of the project, in this region, and is in the record of no given state is listed:
-/// left by an apply that was killed, or by a state that was lost. Nothing is removed without --yes.
+/// The provider tags the objects that it creates with their project and state. `sweep` lists the objects of
+/// the project, in one region and account, that are in no state passed with --state. Such orphaned objects
+/// remain after an interrupted apply or a lost state. Nothing is deleted without --yes.
 ///
-/// Give the states of every configuration that uses the project, as they are now, and let no apply of the
-/// project run meanwhile: what it has just made is not in the state that you gave. A composite that may be
-/// worked on is never touched.
+/// Pass --state once for every state of the project: an object that is in none of them is deleted. Pull the
+/// states just before, and run no apply of the project meanwhile, because its new objects are not in the
+/// files you pass. A composite that an apply may be working on is never changed.
 #[derive(Debug, clap::Parser)]
 #[command(version, bin_name = "terraform-provider-tandem sweep", max_term_width = 100)]
 struct Call {
     #[command(flatten)]
     arguments: Arguments,
-    /// How the result is printed
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// End with code 3 when something was found and nothing was to be removed
+    /// Exit with code 3 if orphaned objects were found and --yes was not passed
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
-/// How the result is printed.
+/// Format of the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// One line for each object
+    /// One line per object
     #[default]
     Text,
-    /// One document
+    /// One JSON document
     Json,
 }
 
@@ -59,16 +59,16 @@ Examples:
   terraform-provider-tandem sweep --project shop-prod --state a.tfstate --state b.tfstate
   terraform-provider-tandem sweep --project shop-prod --format json | jq -r '.objects[].id'
 
-Without a state everything of the project is listed, and with --yes removed.
+Without --state, every object of the project counts as orphaned, including objects in use.
 
 Exit codes:
-  0  nothing was found, all of it was removed, or it was only listed
-  1  something could not be looked at, or is left although it was to be removed
-  2  the call, a state, or the way to AWS is wrong: nothing was looked at
-  3  with --detailed-exitcode: something was found, and only listed
+  0  no orphaned object was found, all were deleted, or they were only listed
+  1  an object could not be checked, or could not be deleted
+  2  an option, a state file or the AWS credentials are wrong: nothing was checked
+  3  with --detailed-exitcode: orphaned objects were found and only listed
 
-To look at what is found and to delete it takes what `tandem policy` prints. To find it takes,
-beside that, on \"*\":
+IAM permissions: the policy that `tandem policy` prints, and these actions on \"*\", which list
+the objects:
 ";
 
 fn help() -> String {
@@ -77,7 +77,7 @@ fn help() -> String {
     format!("{MORE}{}", lines.collect::<Vec<_>>().join(",\n"))
 }
 
-/// Carries out the command; `words` are those of the process.
+/// Runs the command. `words` are the arguments of the process, with the program name first.
 pub async fn run(words: Vec<OsString>) -> ExitCode {
     let mut command = Call::command().after_help(help());
     let call = command.try_get_matches_from_mut(words.iter().skip(1));
@@ -89,7 +89,9 @@ pub async fn run(words: Vec<OsString>) -> ExitCode {
         }
     };
     if call.arguments.remove && call.arguments.states.is_empty() {
-        say("No state is given: everything of the project counts as left over.");
+        say(
+            "warning: no --state was passed: --yes deletes every object of the project, including objects in use.",
+        );
     }
     crate::log();
     let terminal = Arc::new(Terminal::default());
@@ -120,7 +122,7 @@ pub async fn run(words: Vec<OsString>) -> ExitCode {
         Format::Json => format!("{:#}\n", report.json(&again)),
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // A reader that has seen enough is no error.
+        // A closed pipe is no error, e.g. of `head`.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             say(&format!("error: standard output: {error}"));
             ExitCode::FAILURE
@@ -129,7 +131,7 @@ pub async fn run(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// The call that removes what this one listed.
+/// The command that deletes the objects that this call listed.
 fn again(program: Option<&OsString>, arguments: &Arguments) -> Vec<String> {
     let program = program.map_or("terraform-provider-tandem".into(), |program| program.to_string_lossy());
     let mut words = vec![program.into_owned(), "sweep".to_owned()];
@@ -155,7 +157,7 @@ fn again(program: Option<&OsString>, arguments: &Arguments) -> Vec<String> {
     words
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a POSIX shell.
 fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -164,12 +166,12 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// Prints a line on standard error; when that is closed, nobody reads it.
+/// Prints a line to standard error, and ignores that it may be closed.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Whoever waits.
+/// The terminal: prints progress and handles Ctrl-C.
 #[derive(Default)]
 struct Terminal {
     doing: Mutex<String>,
@@ -187,7 +189,7 @@ impl Watch for Terminal {
 }
 
 impl Terminal {
-    /// Says what is being done, of what takes longer.
+    /// Prints the current step of a sweep that takes longer than the interval.
     async fn news(self: Arc<Self>) {
         let (mut said, mut silent) = (String::new(), 0);
         loop {
@@ -201,15 +203,15 @@ impl Terminal {
         }
     }
 
-    /// Nothing new begins after the first Ctrl-C; the second ends the process, as the first does when
-    /// nothing is changed anyway.
+    /// With `removes`, no new step starts after the first Ctrl-C, and the second one exits. Otherwise the
+    /// first one exits.
     async fn interrupts(self: Arc<Self>, removes: bool) {
-        /// As shells count an interrupt.
+        /// Exit code of a process that SIGINT ended: 128 + 2.
         const INTERRUPTED: i32 = 130;
         let _ = tokio::signal::ctrl_c().await;
         if removes {
             self.stopped.store(true, Ordering::SeqCst);
-            say("Nothing new is begun. Ctrl-C again ends it at once.");
+            say("Stopping after the calls in progress. Press Ctrl-C again to stop at once.");
             let _ = tokio::signal::ctrl_c().await;
         }
         std::process::exit(INTERRUPTED);
@@ -226,7 +228,10 @@ mod unit {
         Call::command().debug_assert();
         assert!(help().contains("iam:ListRoles"));
         assert!(Call::try_parse_from(["sweep"]).is_err(), "--project is required");
-        assert!(Call::try_parse_from(["sweep", "--project", "Shop"]).is_err(), "no name of a project");
+        assert!(
+            Call::try_parse_from(["sweep", "--project", "Shop"]).is_err(),
+            "`Shop` is not a valid project name"
+        );
     }
 
     #[test]

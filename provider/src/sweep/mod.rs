@@ -1,4 +1,4 @@
-//! `terraform-provider-tandem sweep`: finds what is ours and in no state, and removes it when asked to.
+//! `terraform-provider-tandem sweep`: finds orphaned objects by their tags, and deletes them with `--yes`.
 
 mod command;
 mod report;
@@ -20,31 +20,31 @@ pub use report::Report;
 use crate::composite;
 use crate::config::{Outside, Shared};
 
-/// How long it may take to look at everything.
+/// The longest time for listing and checking all objects.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
-/// What to sweep.
+/// The options of a sweep.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Arguments {
-    /// Project whose objects are looked for
+    /// Project whose orphaned objects are listed
     #[arg(long, value_parser = project)]
     pub project: String,
-    /// State whose objects are in use: a terraform.tfstate, or what `terraform state pull` printed. Give it again for each other state of the project
+    /// State file of the project: a terraform.tfstate, or the output of `terraform state pull`. Repeat for every state of the project; the objects in these states are kept
     #[arg(long = "state", value_name = "FILE")]
     pub states: Vec<PathBuf>,
-    /// Remove what is found, instead of listing it
+    /// Delete the orphaned objects instead of listing them
     #[arg(long = "yes")]
     pub remove: bool,
-    /// Remove also what holds objects, messages or images, with all of them
+    /// Also delete buckets, queues, tables and image repositories that are not empty, with their content
     #[arg(long)]
     pub force_destroy: bool,
-    /// AWS region [default: from the environment, as the provider's]
+    /// AWS region [default: from AWS_REGION or the shared configuration files]
     #[arg(long)]
     pub region: Option<String>,
-    /// Profile of the shared configuration files [default: from the environment]
+    /// Profile of the shared configuration files [default: from AWS_PROFILE]
     #[arg(long)]
     pub profile: Option<String>,
-    /// URL of one endpoint for all services, such as that of an emulator [default: from the environment]
+    /// URL of one endpoint for all services, e.g. of an emulator [default: from AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
 }
@@ -53,12 +53,12 @@ fn project(text: &str) -> Result<String, String> {
     names::check_name(text).map(|()| text.to_owned())
 }
 
-/// Is told what a sweep is doing, and tells it when to stop. `()` does neither.
+/// Receives the progress of a sweep and can stop it. `()` does neither.
 pub trait Watch: Send + Sync {
-    /// What is being done now, in words.
+    /// Receives a description of the current step.
     fn progress(&self, _text: String) {}
 
-    /// Whether to begin nothing new.
+    /// True if no new step may start.
     fn stopped(&self) -> bool {
         false
     }
@@ -66,11 +66,14 @@ pub trait Watch: Send + Sync {
 
 impl Watch for () {}
 
-/// Why a sweep did not begin: what is wrong, and what to do.
+/// The error of a sweep that did not start: the cause and an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
-/// Sweeps. States are read before anything is looked at.
+/// Runs a sweep. All state files are read before the first call to AWS.
+///
+/// # Errors
+/// If an option or a state file is invalid, or the AWS account cannot be looked up.
 pub async fn sweep(outside: Outside, arguments: &Arguments, watch: &dyn Watch) -> Result<Report, Refusal> {
     project(&arguments.project).map_err(|error| Refusal(format!("--project: {error}")))?;
     let (states, errors): (Vec<_>, Vec<_>) =
@@ -92,7 +95,7 @@ pub async fn sweep(outside: Outside, arguments: &Arguments, watch: &dyn Watch) -
         Some(configured) if diagnostics.is_empty() => configured,
         _ => return Err(refusal(&diagnostics)),
     };
-    watch.progress("asking AWS whose the credentials are".to_owned());
+    watch.progress("looking up the AWS account".to_owned());
     let session = configured.session().await.map_err(|diagnostic| refusal(&[diagnostic]))?;
     let place = |place: &Option<String>| place.clone().unwrap_or_default();
     let (region, account) = (place(&session.context.region), place(&session.context.account));
@@ -101,7 +104,7 @@ pub async fn sweep(outside: Outside, arguments: &Arguments, watch: &dyn Watch) -
         .filter(|state| !state.speaks_of(&arguments.project, &region))
         .map(|state| {
             format!(
-                "{} has no resource of project {} in region {region}; is it the right one?",
+                "{} contains no resource of project {} in region {region}. Check that it is the right state.",
                 state.file, arguments.project
             )
         })
@@ -138,6 +141,6 @@ fn refusal(diagnostics: &[Diagnostic]) -> Refusal {
     let lines = diagnostics.iter().map(|diagnostic| format!("{}. {}", diagnostic.summary, diagnostic.detail));
     let lines = lines.collect::<Vec<_>>().join("\n");
     Refusal(format!(
-        "{lines}\n\nWhat is said of the provider configuration goes here for --region, --profile and --endpoint."
+        "{lines}\n\n`sweep` reads no provider configuration: use --region, --profile and --endpoint instead."
     ))
 }

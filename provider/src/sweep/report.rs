@@ -1,4 +1,4 @@
-//! What a sweep found and did, for people and for programs.
+//! The report of a sweep, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use tandem_engine::job::Problem;
 use tandem_engine::sweep::{Composite, Fate, Reason, Report as Found, Why};
 
-/// What a sweep found and did.
+/// The report of a sweep.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The project.
@@ -15,24 +15,23 @@ pub struct Report {
     pub region: String,
     /// The account.
     pub account: String,
-    /// The files of the given states.
+    /// The state files that were passed.
     pub states: Vec<String>,
-    /// What may be wrong with the call.
+    /// Warnings, e.g. about a state file of another project.
     pub notes: Vec<String>,
-    /// Whether it was to remove what it found.
+    /// True with `--yes`: the sweep deletes the objects.
     pub remove: bool,
-    /// What is in no given state.
+    /// The orphaned objects.
     pub found: Found,
 }
 
 impl Report {
-    /// How many objects have such a fate.
+    /// The number of objects whose fate matches.
     fn count(&self, of: impl Fn(&Fate) -> bool) -> usize {
         self.found.objects().filter(|object| of(&object.fate)).count()
     }
 
-    /// The exit code of the command. With `detailed`, a look that found something is told from one that
-    /// found nothing.
+    /// The exit code of the command. With `detailed`, it is 3 if orphaned objects were only listed.
     pub fn exit_code(&self, detailed: bool) -> u8 {
         let left = self.count(|fate| *fate != Fate::Removed);
         if !self.found.good() || (self.remove && left > 0) {
@@ -44,7 +43,7 @@ impl Report {
         }
     }
 
-    /// Every problem, with whose it is.
+    /// Every problem, with the owner of its composite if it has one.
     pub fn problems(&self) -> impl Iterator<Item = (Option<&str>, &Problem)> {
         let general = self.found.problems.iter().map(|problem| (None, problem));
         general.chain(self.found.composites.iter().flat_map(|composite| {
@@ -52,17 +51,17 @@ impl Report {
         }))
     }
 
-    /// For people. `command` is the call that removes what was found.
+    /// The report as text. `command` is the call that deletes the listed objects.
     pub fn text(&self, command: &str) -> String {
         let Self { project, region, account, .. } = self;
         let mut text = if self.states.is_empty() {
             format!(
-                "No state was given: everything of project {project} in region {region} of account {account} counts \
-                 as left over, also what is in use.\n"
+                "No state was passed: every object of project {project} in region {region} of account {account} \
+                 counts as orphaned, including objects in use.\n"
             )
         } else {
             let states = plural(self.states.len(), "state");
-            format!("Project {project} in region {region} of account {account}, beside {states}.\n")
+            format!("Project {project} in region {region} of account {account}, compared with {states}.\n")
         };
         for note in &self.notes {
             let _ = writeln!(text, "Note: {note}");
@@ -77,23 +76,23 @@ impl Report {
         text.push('\n');
         if removable + removed + stay == 0 {
             text.push_str(if self.found.good() {
-                "Nothing is left over.\n"
+                "No orphaned objects were found.\n"
             } else {
-                "Nothing was found to be left over, and not everything could be looked at.\n"
+                "No orphaned objects were found, but some objects could not be checked: see the errors.\n"
             });
         } else if self.remove {
-            let _ = writeln!(text, "{} removed, {stay} left.", plural(removed, "object"));
+            let _ = writeln!(text, "{} deleted, {stay} not deleted.", plural(removed, "object"));
         } else {
             let can = plural(removable, "object");
-            let _ = writeln!(text, "{can} can be removed, {stay} must stay. Nothing was removed.");
+            let _ = writeln!(text, "{can} can be deleted, {stay} cannot. Nothing was deleted.");
             if removable > 0 {
-                let _ = writeln!(text, "To remove what can be removed:\n\n  {command}");
+                let _ = writeln!(text, "To delete the removable objects, run:\n\n  {command}");
             }
         }
         text
     }
 
-    /// For programs.
+    /// The report as JSON. `command` is the call that deletes the listed objects.
     pub fn json(&self, command: &[String]) -> Json {
         let objects = self.found.composites.iter().flat_map(|composite| {
             composite.objects.iter().map(|object| {
@@ -125,7 +124,7 @@ impl Report {
     }
 }
 
-/// One line for each object, in columns.
+/// Writes one line per object, in aligned columns.
 fn write_objects(text: &mut String, composite: &Composite) {
     let lines: Vec<[String; 5]> = composite
         .objects
@@ -150,7 +149,7 @@ fn write_objects(text: &mut String, composite: &Composite) {
     }
 }
 
-/// What becomes of an object in a word, and why it stays.
+/// The fate of an object in one word, and the reason if it stays.
 fn fate(fate: &Fate) -> (&'static str, Option<String>) {
     match fate {
         Fate::Removable => ("removable", None),
@@ -162,28 +161,34 @@ fn fate(fate: &Fate) -> (&'static str, Option<String>) {
 
 fn why(why: &Why) -> String {
     match why {
-        Why::UnknownInstance(instance) => format!("instance unknown: no given state has {instance}"),
-        Why::NotRecorded(resource) => format!("in no state: not in the record of {resource}"),
-        Why::NoInstance => "instance unknown: no tag tandem:instance".to_owned(),
-        Why::With(parent) => format!("goes with {parent}"),
+        Why::UnknownInstance(instance) => format!("in no state: no state passed has instance {instance}"),
+        Why::NotRecorded(resource) => {
+            format!("in no state: has the instance of {resource}, but is not in its record")
+        }
+        Why::NoInstance => "state unknown: has no tag tandem:instance".to_owned(),
+        Why::With(parent) => format!("part of {parent}"),
     }
 }
 
 fn stays(reason: &Reason) -> String {
     match reason {
         Reason::AtWork(by) => format!(
-            "process {by} may be at work on it; it counts as dead half an hour after the end of its lease"
+            "process {by} may still be applying it; the process counts as ended 30 minutes after its lease"
         ),
-        Reason::Holds(held) => format!("it holds {held}, which --force-destroy deletes with it"),
-        Reason::With(parent) => format!("it belongs to {parent}, which stays"),
-        Reason::Anchor => "it is the last of its composite to go, and something of that stays".to_owned(),
-        Reason::NoInstance => {
-            "without that tag nothing tells whose it is; if it is nobody's, delete it by hand".to_owned()
+        Reason::Holds(held) => {
+            format!("it contains {held}; pass --force-destroy to delete it with its content")
         }
+        Reason::With(parent) => format!("it is part of {parent}, which stays"),
+        Reason::Anchor => {
+            "it is the anchor of its composite, and another object of the composite stays".to_owned()
+        }
+        Reason::NoInstance => "no tag refers to its state; if no state uses it, delete it by hand".to_owned(),
         Reason::UnknownComposite => {
-            "this version knows no such composite; use the version that made it, or a newer one".to_owned()
+            "this version has no such composite; use the version that created it, or a newer one".to_owned()
         }
-        Reason::Unseen => "not everything could be looked at".to_owned(),
+        Reason::Unseen => {
+            "some objects could not be checked; fix the errors and run the command again".to_owned()
+        }
     }
 }
 

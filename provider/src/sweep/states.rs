@@ -1,4 +1,4 @@
-//! What given states own: files in the format in which Terraform keeps states.
+//! Reads Terraform state files and collects the objects that their resources own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,25 +6,25 @@ use std::path::Path;
 use serde_json::Value as Json;
 use tandem_engine::sweep::Owned;
 
-/// The version of the format that Terraform writes since 0.12.
+/// The version of the state format that Terraform writes since 0.12.
 const VERSION: u64 = 4;
 
-/// What a state says.
+/// The contents of a state file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// Its file.
+    /// The path of the file.
     pub(super) file: String,
-    /// What its resources of ours own.
+    /// The objects that each `tandem_*` resource owns.
     pub(super) owned: Vec<Owned>,
-    /// Ids of these resources: whose the objects are.
+    /// The ids of these resources, e.g. `shop/eu-central-1/bucket/x`: the values of the owner tag.
     pub(super) owners: BTreeSet<String>,
 }
 
-/// Reads a state; the error says what is wrong with which file.
+/// Reads a state file. The error contains the path of the file.
 pub(super) fn read(path: &Path) -> Result<State, String> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
-        format!("the state `{file}` cannot be read: {error}. Give a file that `terraform state pull` wrote.")
+        format!("the state `{file}` cannot be read: {error}. Pass a file that `terraform state pull` wrote.")
     })?;
     parse(&file, &bytes).map_err(|error| format!("the state `{file}` {error}"))
 }
@@ -32,21 +32,21 @@ pub(super) fn read(path: &Path) -> Result<State, String> {
 fn parse(file: &str, bytes: &[u8]) -> Result<State, String> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(
-            "is empty. `terraform state pull` prints nothing where there is no state, or it failed: \
-                    look at what it says."
+            "is empty: the configuration has no state, or `terraform state pull` failed. Check its error \
+                    output."
                 .to_owned(),
         );
     }
     let state: Json = serde_json::from_slice(bytes).map_err(|error| {
-        format!("is not JSON: {error}. Give a terraform.tfstate, or what `terraform state pull` prints.")
+        format!("is not JSON: {error}. Pass a terraform.tfstate, or the output of `terraform state pull`.")
     })?;
     if state.get("format_version").is_some() {
         return Err(
-            "is what `terraform show -json` prints. Give what `terraform state pull` prints.".to_owned()
+            "is the output of `terraform show -json`. Pass the output of `terraform state pull`.".to_owned()
         );
     }
     if state.get("encrypted_data").is_some() {
-        return Err("is encrypted. Give what `tofu state pull` prints.".to_owned());
+        return Err("is encrypted. Pass the output of `tofu state pull`.".to_owned());
     }
     match (state["version"].as_u64(), state["resources"].as_array()) {
         (Some(VERSION), Some(resources)) => {
@@ -55,12 +55,12 @@ fn parse(file: &str, bytes: &[u8]) -> Result<State, String> {
             Ok(read)
         }
         (Some(VERSION), None) | (None, _) => {
-            Err("is JSON, and no state. Give a terraform.tfstate, or what `terraform state pull` prints."
+            Err("is JSON, but no state. Pass a terraform.tfstate, or the output of `terraform state pull`."
                 .to_owned())
         }
         (Some(other), _) => Err(format!(
-            "has version {other} of the format, and only version {VERSION} is known here. `terraform state \
-             pull` of Terraform 1.11 or later writes that."
+            "has format version {other}, but `sweep` supports only version {VERSION}. Pass the output of \
+             `terraform state pull` of Terraform 1.11 or later."
         )),
     }
 }
@@ -73,7 +73,7 @@ impl State {
         }
         let name = resource["name"].as_str().unwrap_or_default();
         let module = resource["module"].as_str().map(|module| format!("{module}.")).unwrap_or_default();
-        // Instances that a replacement has not deleted yet are among them.
+        // `instances` includes deposed ones, which a replacement has not deleted yet.
         for instance in resource["instances"].as_array().into_iter().flatten() {
             let index = &instance["index_key"];
             let index = if index.is_null() { String::new() } else { format!("[{index}]") };
@@ -81,7 +81,7 @@ impl State {
             let attributes = &instance["attributes"];
             let owned = owned(attributes).ok_or_else(|| {
                 format!(
-                    "has {address} without an `instance` or a `record` that this version can read. Use the \
+                    "contains {address}, whose `instance` or `record` this version cannot read. Use the \
                      version of the provider that wrote it, or a newer one."
                 )
             })?;
@@ -92,15 +92,15 @@ impl State {
         Ok(())
     }
 
-    /// Whether something in this state is of a project and region.
+    /// True if this state contains a resource of the project and region.
     pub(super) fn speaks_of(&self, project: &str, region: &str) -> bool {
         let start = format!("{project}/{region}/");
         self.owners.iter().any(|owner| owner.starts_with(&start))
     }
 }
 
-/// What a resource owns; an inner `None` is one that owns nothing.
-#[allow(clippy::option_option, reason = "one is damage, the other is emptiness")]
+/// The objects that a resource owns. `None`: its attributes are damaged. `Some(None)`: it owns nothing.
+#[allow(clippy::option_option, reason = "the outer `None` is damage, the inner one an empty record")]
 fn owned(attributes: &Json) -> Option<Option<Owned>> {
     let (instance, record) = (attributes.get("instance")?, attributes.get("record")?);
     let objects = match record {

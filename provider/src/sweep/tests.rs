@@ -1,4 +1,4 @@
-//! Sweeps of real composites, over drivers of a cloud that is a map.
+//! Sweeps of real composites with drivers whose objects are in a map in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,13 +25,13 @@ type Name = (String, String);
 #[derive(Default)]
 struct Cloud {
     objects: BTreeMap<Name, Observed>,
-    /// What data objects hold, by id.
+    /// The content of data objects, by id.
     content: BTreeMap<String, String>,
-    /// Ids that no listing has.
+    /// Ids that `list` leaves out.
     unlisted: BTreeSet<String>,
     /// Calls that fail: `list KIND`, `observe ID`, `delete ID`.
     refused: BTreeSet<String>,
-    /// Ids in the order of their deletes.
+    /// Ids of deleted objects, in the order of their deletion.
     deleted: Vec<String>,
 }
 
@@ -72,17 +72,17 @@ impl Driver for One {
     }
 
     async fn create(&self, _settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        unreachable!("a sweep makes nothing")
+        unreachable!("a sweep creates no object")
     }
 
     async fn update(&self, _id: &str, _fields: &[&str], _settings: &Settings) -> Result<(), Failure> {
-        unreachable!("a sweep changes nothing")
+        unreachable!("a sweep updates no object")
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         self.check("delete", id)?;
         let mut cloud = self.cloud();
-        assert!(cloud.objects.remove(&self.name(id)).is_some(), "{id} is there");
+        assert!(cloud.objects.remove(&self.name(id)).is_some(), "{id} does not exist");
         cloud.deleted.push(id.to_owned());
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Driver for One {
         Ok(self.cloud().content.get(id).cloned())
     }
 
-    /// Permissions and notifications of functions.
+    /// The permissions and notifications of the functions found.
     async fn belonging(
         &self,
         found: &BTreeMap<String, Observed>,
@@ -108,7 +108,7 @@ impl Driver for One {
             let parent = observed.settings.get(field).and_then(|parent| parent.as_str()).unwrap_or_default();
             kind == self.kind.name && functions.iter().any(|function| parent.ends_with(function))
         });
-        // As of the real drivers: the role is what follows the function or bucket.
+        // As in the real drivers, the role is the part of the id after the function or bucket.
         let role = |id: &str| id.rsplit(':').next().unwrap_or_default().to_owned();
         Ok(ours.map(|((_, id), observed)| (role(id), observed.clone())).collect())
     }
@@ -158,7 +158,7 @@ impl Fake {
         self.cloud().objects.insert((kind.name.to_owned(), observed.id.clone()), observed);
     }
 
-    /// Makes a composite; answers with its objects, the anchor first.
+    /// Creates a composite and returns its objects, the anchor first.
     fn make(&self, whose: &str, instance: &str) -> Vec<Name> {
         let owner = owner(whose);
         let definition = Definition::find(&owner.composite).expect("a composite");
@@ -217,7 +217,7 @@ fn owned(instance: &str, objects: &[Name]) -> Owned {
 fn object<'a>(found: &'a Found, kind: &Kind, id: &str) -> &'a Object {
     let mut objects = found.objects();
     let same = objects.find(|object| object.kind.name == kind.name && object.id == id);
-    same.unwrap_or_else(|| panic!("{id} is found: {found:?}"))
+    same.unwrap_or_else(|| panic!("{id} was not found: {found:?}"))
 }
 
 fn report(remove: bool, found: Found) -> Report {
@@ -255,7 +255,7 @@ async fn a_lost_composite_is_listed_and_then_removed_in_order() {
     let listed = report(false, listed);
     assert_eq!((listed.exit_code(false), listed.exit_code(true)), (0, 3));
     let text = listed.text("THE CALL");
-    assert!(text.contains("No state was given") && text.contains("\n  THE CALL\n"), "{text}");
+    assert!(text.contains("No state was passed") && text.contains("\n  THE CALL\n"), "{text}");
     let line = text.lines().find(|line| line.contains(entry)).expect("a line");
     assert!(line.contains(NOTICE) && line.contains("s3_bucket_notification"), "{line}");
     assert_eq!(listed.json(&[])["objects"].as_array().map(Vec::len), Some(made.len() + 2));
@@ -266,11 +266,11 @@ async fn a_lost_composite_is_listed_and_then_removed_in_order() {
     assert!(fake.cloud().objects.is_empty());
     let deleted = fake.cloud().deleted.clone();
     let place = |id: &str| deleted.iter().position(|deleted| deleted == id).expect("a delete");
-    assert_eq!(place(LOG_GROUP), deleted.len() - 1, "the anchor goes last");
+    assert_eq!(place(LOG_GROUP), deleted.len() - 1, "the anchor was not deleted last");
     assert!(place(permission) < place("shop-notice") && place(entry) < place("shop-notice"));
 
     let nothing = report(true, fake.sweep(&[], true, false).await);
-    assert!(nothing.text("").contains("Nothing is left over") && nothing.exit_code(true) == 0);
+    assert!(nothing.text("").contains("No orphaned objects") && nothing.exit_code(true) == 0);
 }
 
 #[tokio::test]
@@ -279,7 +279,7 @@ async fn what_a_given_state_has_is_left_alone() {
     let made = fake.make(NOTICE, "1");
     assert_eq!(fake.sweep(&[owned("1", &made)], true, true).await.objects().count(), 0);
 
-    // A state with this instance that lacks one object, as a killed update leaves it.
+    // A state with this instance that lacks one object, as after a killed update.
     let role = "shop-notice--scheduler--eu-central-1";
     let rest: Vec<Name> = made.iter().filter(|(_, id)| id != role).cloned().collect();
     let found = fake.sweep(&[owned("1", &rest)], true, true).await;
@@ -287,7 +287,7 @@ async fn what_a_given_state_has_is_left_alone() {
     assert_eq!(found.objects().count(), 2, "{found:?}");
     assert_eq!(fake.cloud().deleted, ["shop-notice--scheduler--eu-central-1:scheduler", role]);
 
-    // The same record under another instance is not that state's.
+    // A state with the same record but another instance does not own the objects.
     let found = fake.sweep(&[owned("2", &rest)], false, false).await;
     assert_eq!(object(&found, &logs::LOG_GROUP, LOG_GROUP).why, Why::UnknownInstance("1".to_owned()));
 }
@@ -324,7 +324,7 @@ async fn what_holds_data_stays_with_all_that_belongs_to_it() {
     assert_eq!(object(&found, &sqs::QUEUE, QUEUE).fate, Fate::Stays(Reason::Holds("something".to_owned())));
     assert_eq!(object(&found, &logs::LOG_GROUP, LOG_GROUP).fate, Fate::Stays(Reason::Anchor));
     assert_eq!(object(&found, &lambda::FUNCTION, "shop-notice").fate, Fate::Removed);
-    // Among what stays is the policy of the queue, and each setting of the bucket.
+    // The policy of the queue and every setting of the bucket stay as well.
     let left: BTreeSet<Name> = fake.cloud().objects.keys().cloned().collect();
     let policy = ("sqs_queue_policy".to_owned(), QUEUE.to_owned());
     let queue = ("sqs_queue".to_owned(), QUEUE.to_owned());
@@ -346,16 +346,16 @@ async fn a_composite_that_may_be_worked_on_is_not_touched() {
         fake.make(INBOX, "2");
         fake.tag(LOG_GROUP, STATUS, &format!("creating/{held}/host:1"));
         if unlisted {
-            // Made since the log groups were listed.
+            // Created after the log groups were listed.
             fake.cloud().unlisted.insert(LOG_GROUP.to_owned());
         }
         let found = fake.sweep(&[], true, false).await;
         let at_work = Fate::Stays(Reason::AtWork("host:1".to_owned()));
         assert_eq!(object(&found, &lambda::FUNCTION, "shop-notice").fate, at_work);
-        assert_eq!(fake.cloud().objects.len(), made.len(), "the bucket went");
+        assert_eq!(fake.cloud().objects.len(), made.len(), "the bucket was not deleted");
         assert_eq!(report(true, found).exit_code(false), 1);
 
-        // Dead for long.
+        // The lease ended two hours ago.
         fake.tag(LOG_GROUP, STATUS, &format!("creating/{}/host:1", held - 7200));
         fake.cloud().unlisted.clear();
         fake.sweep(&[], true, false).await;
@@ -381,7 +381,7 @@ async fn what_cannot_be_known_is_not_removed() {
 
 #[tokio::test]
 async fn a_failure_is_told_and_holds_back_no_more_than_it_must() {
-    // Nothing is removed while some kind cannot be listed.
+    // Nothing is removed if a kind cannot be listed.
     let fake = Fake::default();
     let notice = fake.make(NOTICE, "1");
     let inbox = fake.make(INBOX, "2");
@@ -392,7 +392,7 @@ async fn a_failure_is_told_and_holds_back_no_more_than_it_must() {
     assert_eq!(fake.cloud().objects.len(), notice.len() + inbox.len());
     assert_eq!(report(true, found).exit_code(false), 1);
 
-    // A delete that fails holds back what it needs, and no other composite.
+    // After a failed delete, the objects that it needs stay. Other composites are deleted.
     fake.cloud().refused = BTreeSet::from(["delete shop-notice".to_owned()]);
     let found = fake.sweep(&[], true, false).await;
     assert_eq!(object(&found, &lambda::FUNCTION, "shop-notice").fate, Fate::Left);
@@ -402,7 +402,7 @@ async fn a_failure_is_told_and_holds_back_no_more_than_it_must() {
     assert_eq!(of.iter().map(|composite| &*composite.owner).collect::<Vec<_>>(), [NOTICE]);
     assert_eq!(report(true, found).exit_code(false), 1);
 
-    // Nobody knows whose an object is that cannot be looked at; the others are.
+    // An object that cannot be read has no known owner and stays. All other objects are deleted.
     let left = fake.cloud().objects.len();
     fake.cloud().refused = BTreeSet::from(["observe shop-other".to_owned()]);
     fake.put(&s3::BUCKET, Observed { id: "shop-other".to_owned(), ..Observed::default() });
