@@ -1,4 +1,4 @@
-//! Dependencies point one way.
+//! The architecture: dependencies between crates, and the policy of a deployment compared with the drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use tandem_model::kinds;
 use tandem_tests::environment::root;
 
-/// What each crate of ours may depend on, of ours.
+/// The crates of the workspace, each with the crates of the workspace that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("tandem-model-derive", &[]),
     ("tandem-model", &["tandem-model-derive"]),
@@ -31,7 +31,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .expect("cargo metadata");
     let metadata: Json = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
-    let text = |value: &Json| value.as_str().expect("a text").to_owned();
+    let text = |value: &Json| value.as_str().expect("a string").to_owned();
     let entries = packages.iter().map(|package| {
         let names = package["dependencies"]
             .as_array()
@@ -61,19 +61,19 @@ fn each_crate_knows_only_its_own_world() {
     for (name, needed) in dependencies() {
         let knows = |prefix: &str| needed.iter().find(|needed| needed.starts_with(prefix)).cloned();
         if name != "tfplugin" {
-            assert_eq!(knows("tonic"), None, "only tfplugin knows tonic, not {name}");
-            assert_eq!(knows("prost"), None, "only tfplugin knows prost, not {name}");
+            assert_eq!(knows("tonic"), None, "{name} depends on tonic, but only tfplugin may");
+            assert_eq!(knows("prost"), None, "{name} depends on prost, but only tfplugin may");
         }
         if !["terraform-provider-tandem", "tandem-crash", "tandem-tests"].contains(&name.as_str()) {
-            assert_eq!(knows("aws-"), None, "only the provider knows AWS, not {name}");
+            assert_eq!(knows("aws-"), None, "{name} depends on an AWS crate, but only the provider may");
         }
         if name.starts_with("tandem-model") {
-            assert_eq!(knows("tokio"), None, "the model is pure");
+            assert_eq!(knows("tokio"), None, "the model depends on tokio, but it must do no I/O");
         }
     }
 }
 
-/// The actions of calls that IAM names another way.
+/// The IAM actions of calls whose actions have other names.
 const ACTIONS: &[(&str, &[&str])] = &[
     ("apigatewayv2:CreateApi", &["apigateway:POST"]),
     ("apigatewayv2:CreateAuthorizer", &["apigateway:POST"]),
@@ -117,8 +117,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
 ];
 
-/// Actions that AWS asks for behind the calls of drivers: roles that are given to services, keys that services
-/// use, logs that they deliver, and what the container engine does with the registry.
+/// Actions that AWS requires in addition to the calls of drivers: for roles and KMS keys of services, log
+/// delivery, and the registry access of the container engine.
 const BEHIND: &[&str] = &[
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
@@ -138,7 +138,7 @@ const BEHIND: &[&str] = &[
     "logs:UpdateLogDelivery",
 ];
 
-/// The calls that the text of a driver names.
+/// The calls that the source of a driver names.
 fn calls(text: &str) -> BTreeSet<String> {
     let quoted = text.split('"').skip(1).step_by(2).filter(|quoted| {
         let named = quoted.split_once(':').is_some_and(|(service, call)| {
@@ -146,14 +146,14 @@ fn calls(text: &str) -> BTreeSet<String> {
                 && call.starts_with(|c: char| c.is_ascii_uppercase())
                 && call.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
-        // Conditions of policies are no calls.
+        // Condition keys of policies are not calls.
         named && *quoted != "lambda:InvokeFunction" && !quoted.starts_with("aws:")
     });
     let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
     quoted.map(ToOwned::to_owned).chain(by_name.map(|(call, _)| format!("ec2:{call}"))).collect()
 }
 
-/// The text of a driver without its listings, and these.
+/// Splits the source of a driver into the part without `list` methods and the `list` methods.
 fn parted(text: &str) -> (String, String) {
     let mut parts = text.split("    async fn list(");
     let (mut rest, mut listings) = (parts.next().unwrap_or_default().to_owned(), String::new());
@@ -165,10 +165,10 @@ fn parted(text: &str) -> (String, String) {
     (rest, listings)
 }
 
-/// Services that tell tags with the object, under its own action.
+/// Services that return tags together with the object, under the action that reads the object.
 const TELL_TAGS: [&str; 4] = ["apigatewayv2", "ec2", "ecs", "iam"];
 
-/// An action of one kind does not stand for that of another: what tells whose an object is must be in its own.
+/// Each kind needs its own action to read tags, since an application may use one kind only.
 #[test]
 fn whoever_deploys_may_read_the_tags_of_every_kind() {
     let reads = |action: &str| {
@@ -186,7 +186,7 @@ fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     let (mut called, mut called_to_list) = (BTreeSet::new(), BTreeSet::new());
     for file in std::fs::read_dir(root().join("provider/src/aws")).expect("drivers") {
         let path = file.expect("a driver").path();
-        // What the caller is needs no right to ask, and what errors mean is no call.
+        // failure.rs makes no calls, and sts:GetCallerIdentity in clients.rs needs no permission.
         if path.ends_with("failure.rs") || path.ends_with("clients.rs") {
             continue;
         }
@@ -197,7 +197,7 @@ fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     assert!(called.len() > 100, "{called:?}");
     let tagged = kinds::ALL.iter().filter(|kind| kind.tags).count();
     assert_eq!(called_to_list.len(), tagged, "every kind with tags can be listed: {called_to_list:?}");
-    // A deployment makes no list of everything, and needs no right to it: that is for sweeps.
+    // Only a sweep lists all objects: a deployment needs no permission for that.
     for (called, to_sweep) in [(&called, false), (&called_to_list, true)] {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
         for call in called {

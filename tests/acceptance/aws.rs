@@ -1,5 +1,5 @@
-//! AWS as tests see it: objects by kind and id, through the provider's own drivers, and a listing of
-//! everything that asks nobody's tags.
+//! Access to AWS for tests: objects by kind and id through the provider's own drivers, and a listing of the
+//! whole account. The listing does not depend on tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +50,7 @@ impl Aws {
         self.drivers.driver(kinds::find(kind).expect("a kind"))
     }
 
-    /// Tries a call as long as its failure passes.
+    /// Repeats a call while its failure is a passing one, up to 100 times.
     fn settle<T, F: Future<Output = Result<T, Failure>>>(&self, call: impl Fn() -> F) -> Result<T, Failure> {
         self.wait(async {
             for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! Bad input: a diagnostic at the exact attribute, as early as it can be known, and nothing made.
+//! Bad input: the diagnostic names the exact attribute, comes as early as possible, and no object is created.
 
 use serde_json::{Value as Json, json};
 use tandem_model::composites;
@@ -36,11 +36,11 @@ fn bad_input_is_found_at_validate() {
             json!({ "code": { "bootstrap": "bootstrap", "image_uri": "x" } }),
             vec!["`bootstrap` and `image_uri` are given together"],
         ),
-        (json!({ "on": two_filters }), vec!["Overlaps with `on[0]`", "TDM020", "S3 refuses"]),
+        (json!({ "on": two_filters }), vec!["Overlaps with `on[0]`", "TDM020", "S3 rejects"]),
         (json!({ "name": "a".repeat(70) }), vec!["is 70 characters long", "TDM004"]),
-        (json!({ "name": "My Function" }), vec!["holds 'M'"]),
+        (json!({ "name": "My Function" }), vec!["contains 'M'"]),
         (json!({ "on": [{ "schedule": "cron(0 12 * * MON *)" }] }), vec!["one of them must be `?`"]),
-        (json!({ "on": [{ "schedule": "rate(1 minutes)" }] }), vec!["must say `rate(1 minute)`"]),
+        (json!({ "on": [{ "schedule": "rate(1 minutes)" }] }), vec!["must be `rate(1 minute)`"]),
         (
             json!({ "on": [{ "schedule": "rate(1 hour)", "timezone": "Europe/Berln" }] }),
             vec!["did you mean \"Europe/Berlin\"?"],
@@ -51,7 +51,7 @@ fn bad_input_is_found_at_validate() {
         ),
         (json!({ "on": [{ "bucket": "inbox", "sufix": ".mp4" }] }), vec!["Did you mean \"suffix\"?"]),
         (json!({ "memory_size": 64 }), vec!["64 is not between 128 and 10240"]),
-        (json!({ "memory_size": 128.5 }), vec!["whole number"]),
+        (json!({ "memory_size": 128.5 }), vec!["an integer"]),
         (json!({ "environment": { "AWS_REGION": "x" } }), vec!["Lambda sets `AWS_REGION` itself"]),
         (json!({ "timeouts": { "create": "soon" } }), vec!["Not a duration"]),
         (json!({ "kms_key_arn": "key" }), vec!["is not an ARN"]),
@@ -71,8 +71,8 @@ fn a_queue_that_hides_messages_too_briefly_is_found_at_plan() {
     stage.aws.create("sqs_queue", &json!({ "name": "brief", "visibility_timeout_seconds": 10 }));
     let arn = format!("arn:aws:sqs:eu-central-1:{}:brief", stage.account.id);
     stage.configure_with(function(&json!({ "on": [{ "queue": arn }] })));
-    let parts = ["hides a message for 10 s", "may work on it for 30 s", "180 s"];
-    // The same apply could raise the queue's: at plan it is a warning, at apply nothing is made.
+    let parts = ["visibility timeout of 10 s", "`timeout` of 30 s", "180 s"];
+    // The same apply may raise the queue's timeout: the plan only warns, and the apply creates nothing.
     stage.terraform.plan().expect_success().expect_text(&parts);
     let before = stage.aws.everything();
     stage.terraform.apply().expect_failure(&parts);
@@ -98,7 +98,7 @@ fn reserved_tags_and_a_queue_given_twice_are_refused() {
     validate(function(&json!({ "tags": { "tandem:instance": "x" } })))
         .expect_failure(&["is reserved", "TDM014"]);
     let queue = json!({ "queue": "arn:aws:sqs:eu-central-1:123456789012:jobs" });
-    validate(function(&json!({ "on": [queue, queue] }))).expect_failure(&["`on[0]` is on the same queue"]);
+    validate(function(&json!({ "on": [queue, queue] }))).expect_failure(&["`on[0]` has the same `queue`"]);
 }
 
 fn provider(extra: &Json) -> Run {
@@ -128,11 +128,12 @@ fn bad_provider_configuration_is_named() {
         .expect_failure(&["There is no service `lamda`"]);
     provider(&json!({ "account_id": "12" })).expect_failure(&["12 digits"]);
     provider(&json!({ "account_id": "999999999999" })).expect_failure(&["Credentials of another account"]);
-    provider(&json!({ "access_key": "x" })).expect_failure(&["Half of a credential"]);
+    provider(&json!({ "access_key": "x" }))
+        .expect_failure(&["Only one of `access_key` and `secret_key` is set"]);
     provider(&json!({ "default_tags": { "aws:x": "y" } })).expect_failure(&["is reserved"]);
-    provider(&json!({ "project": "My Project" })).expect_failure(&["holds 'M'"]);
+    provider(&json!({ "project": "My Project" })).expect_failure(&["contains 'M'"]);
     provider(&json!({ "max_retries": 0, "endpoint": "http://127.0.0.1:1" }))
-        .expect_failure(&["AWS does not know who is asking"]);
+        .expect_failure(&["No valid AWS credentials, or AWS is unreachable"]);
     provider(&json!({ "region": "eu-central-1", "max_retries": 2 })).expect_success();
 }
 
@@ -143,7 +144,7 @@ fn missing_credentials_are_said_plainly() {
     stage.terraform.set("AWS_ACCESS_KEY_ID", "");
     stage.terraform.set("AWS_SECRET_ACCESS_KEY", "");
     stage.terraform.plan().expect_failure(&[
-        "AWS does not know who is asking",
+        "No valid AWS credentials, or AWS is unreachable",
         "no credentials were found",
         "AWS_PROFILE",
     ]);
@@ -160,7 +161,7 @@ fn an_object_of_somebody_else_is_named_and_not_touched() {
     let before = stage.aws.everything();
     stage.terraform.apply().expect_failure(&[
         "`/aws/lambda/test-notice` exists already",
-        "not made by Tandem",
+        "not created by Tandem",
         "is not touched",
     ]);
     assert_eq!(stage.aws.everything(), before);
@@ -173,7 +174,7 @@ fn a_provider_configured_by_what_is_made_works() {
     let stage = Stage::new(On::MiniStack);
     let configuration = json!({
         "terraform": { "required_providers": { "tandem": { "source": "tandem/tandem" } } },
-        // Known only once `terraform_data` is made.
+        // Unknown until `terraform_data` is created.
         "provider": { "tandem": { "project": "test", "region": "${terraform_data.region.output}" } },
         "resource": {
             "terraform_data": { "region": { "input": "eu-central-1" } },
@@ -193,10 +194,10 @@ fn another_account_is_refused() {
     stage.terraform.apply().expect_success();
     let other: String = stage.account.id.chars().rev().collect();
     stage.terraform.set("AWS_ACCESS_KEY_ID", &other);
-    stage.terraform.plan().expect_failure(&["Another account than the recorded one", &stage.account.id]);
+    stage.terraform.plan().expect_failure(&["configured for another account", &stage.account.id]);
 }
 
-/// What the pages of the documentation show is no bad input.
+/// The examples on the documentation pages are valid input.
 #[test]
 fn examples_of_the_documentation_are_valid() {
     let folder = root().join("examples/resources");

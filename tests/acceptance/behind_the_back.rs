@@ -1,4 +1,4 @@
-//! Changes and deletes behind Terraform's back: named one by one, and repaired by one apply.
+//! Changes and deletes outside Terraform: a plan names each of them, and one apply repairs all.
 
 use std::collections::BTreeMap;
 
@@ -112,12 +112,12 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
     }
 }
 
-/// Fields that cannot be changed behind the back of an object that stays the same.
+/// Returns true for a field that cannot change while the object stays the same.
 fn identifies(kind: &str, field: &str) -> bool {
     let kind = kinds::find(kind).expect("a kind");
     let in_id = kind.id.is_some_and(|template| template.contains(&format!("{{{field}}}")));
-    // An event source mapping is another one when it is made again; a function's package type goes
-    // with its code, and whether a topic keeps an order with its name.
+    // An event source mapping that is created again has another id. A function's package type depends on
+    // its code, and the type of a topic (FIFO or standard) on its name.
     in_id
         || kind.id.is_none() && kind.field(field).is_some_and(|field| field.role != Role::Mutable)
         || ["package_type", "fifo_topic", "protocol"].contains(&field)
@@ -166,13 +166,13 @@ impl Target {
         kinds::find(&self.kind).expect("a kind").field(&self.field).map(|field| field.role)
     }
 
-    /// Whether another field, or what hangs on the object, changes with it.
+    /// Returns true if no other field and no dependent object changes together with this field.
     fn stands_alone(&self) -> bool {
         let with_others = [
             "architectures",
             "source_code_hash",
             "active_revisions",
-            // A stream without encryption has no key, and one that grows by itself no number of shards.
+            // A stream without encryption has no key, and an on-demand stream has no number of shards.
             "encryption_type",
             "stream_mode",
         ];
@@ -180,13 +180,13 @@ impl Target {
     }
 }
 
-/// Every field that can be changed behind an object's back.
+/// Every field that can be changed outside Terraform.
 fn targets(stage: &Stage, fixture: &Fixture, on: On) -> Vec<Target> {
     let state = stage.terraform.resource(&fixture.address());
     let mut targets = Vec::new();
     for (key, line) in state["components"].as_object().expect("components") {
         let entry = &state["record"][key];
-        let text = |name: &str| entry[name].as_str().expect("a text").to_owned();
+        let text = |name: &str| entry[name].as_str().expect("a string").to_owned();
         let (kind, id) = (text("kind"), text("id"));
         let data = kinds::find(&kind).expect("a kind").data;
         for (field, value) in canonical::parse_line(line.as_str().expect("a line")) {
@@ -194,7 +194,7 @@ fn targets(stage: &Stage, fixture: &Fixture, on: On) -> Vec<Target> {
             let skipped = identifies(&kind, &target.field)
                 || on == On::Moto && moto_cannot_judge(key, &target.field)
                 || NOT_KEPT.contains(&(on, &kind, &target.field))
-                // Mending it would lose data, and is refused.
+                // A repair would lose data, so the provider refuses it.
                 || data && target.role() == Some(Role::Immutable);
             targets.extend((!skipped).then_some(target));
         }
@@ -236,7 +236,7 @@ fn register_again(stage: &Stage, family: &str, tags: &Tags) {
     };
     let described = call("DescribeTaskDefinition", &json!({ "taskDefinition": family }));
     let mut definition = described["taskDefinition"].clone();
-    // What AWS adds by itself.
+    // Fields that AWS adds by itself.
     let added =
         ["taskDefinitionArn", "revision", "status", "compatibilities", "requiresAttributes", "registeredAt"];
     let members = definition.as_object_mut().expect("a definition");
@@ -247,9 +247,9 @@ fn register_again(stage: &Stage, family: &str, tags: &Tags) {
     call("RegisterTaskDefinition", &definition);
 }
 
-/// One field of each object at a time; what changes with others, by itself.
+/// Rounds with one field of each object. A field that changes together with others has its own round.
 fn rounds(targets: Vec<Target>, on: On) -> Vec<Vec<Target>> {
-    // moto drops a queue's policy when it is given another attribute.
+    // moto drops a queue's policy when another attribute is set.
     let apart = |target: &Target| on == On::Moto && target.kind == "sqs_queue";
     let (together, alone): (Vec<_>, Vec<_>) =
         targets.into_iter().partition(|target| target.stands_alone() && !apart(target));
@@ -321,7 +321,7 @@ fn objects_are_made_again(on: On) {
         let record = state["record"].as_object().expect("the record");
         let is_anchor = |key: &str| record[key]["anchor"] == true;
         for key in record.keys() {
-            // Ids of some change when they are made again.
+            // Some objects get another id when they are created again.
             let entry = stage.terraform.resource(&fixture.address())["record"][key].clone();
             let (kind, id) = (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));
             stage.aws.delete(kind, id);
@@ -332,9 +332,9 @@ fn objects_are_made_again(on: On) {
                 || !drift.is_empty()
                     && key.starts_with("s3_bucket_server_side")
                     && drift.iter().all(|line| line.contains(key.as_str()));
-            // Where those are what is wanted, nothing has changed.
+            // If those defaults equal the wanted settings, nothing has changed.
             let same = key.starts_with("s3_bucket_server_side") && run.text.contains("No changes");
-            // With a bucket or topic everything of it is gone, and so is the composite.
+            // With a bucket or topic, all objects in it are gone, and so is the composite.
             let gone = run.text.contains(&format!("{} will be created", fixture.address()));
             assert!(named || same || (gone && is_anchor(key)), "{key} is not named: {drift:?}\n{}", run.text);
         }

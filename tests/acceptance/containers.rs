@@ -1,4 +1,4 @@
-//! What is particular to containers: images, networks, and what is wrong with them.
+//! Container tasks: images, networks and their errors.
 
 use serde_json::{Value as Json, json};
 
@@ -27,25 +27,30 @@ fn bad_input_is_found_before_anything_is_made() {
     for (resources, parts) in [
         (
             task(&json!({ "build": null })),
-            vec!["one of `image` and `build` is needed", "neither is given", "TDM005"],
+            vec!["one of `image` and `build` is required", "neither is set", "TDM005"],
         ),
-        (task(&json!({ "image": "busybox" })), vec!["both are given"]),
+        (task(&json!({ "image": "busybox" })), vec!["both are set"]),
         (task(&json!({ "build": { "context": "nothing" } })), vec!["`nothing` does not exist", "TDM015"]),
-        (task(&json!({ "build": { "context": "empty" } })), vec!["`empty` holds no `Dockerfile`"]),
+        (task(&json!({ "build": { "context": "empty" } })), vec!["`empty` does not contain `Dockerfile`"]),
         (
             task(&json!({ "cpu": 256, "memory": 4096 })),
-            vec!["no tasks of 256 CPU units with 4096 MiB", "`memory = 2048`", "`cpu = 512`", "TDM016"],
+            vec![
+                "does not offer `memory = 4096` with `cpu = 256`",
+                "`memory = 2048`",
+                "`cpu = 512`",
+                "TDM016",
+            ],
         ),
         (task(&json!({ "cpu": 300 })), vec!["300 is not one of 256, 512"]),
-        (task(&json!({ "secrets": { "A": "plain" } })), vec!["the ARN of a secret nor of a parameter"]),
+        (task(&json!({ "secrets": { "A": "plain" } })), vec!["is not the ARN of a Secrets Manager secret"]),
         (
             task(
                 &json!({ "secrets": { "A": "arn:aws:ssm:eu-central-1:1:parameter/a" }, "environment": { "A": "x" } }),
             ),
             vec!["in `environment` as well as in `secrets`"],
         ),
-        (task(&json!({ "bucket_access": [{ "bucket": "inbox" }] })), vec!["`read` nor `write` is given"]),
-        (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["There is no subnet `subnet-0`"]),
+        (task(&json!({ "bucket_access": [{ "bucket": "inbox" }] })), vec!["`read` nor `write` is set"]),
+        (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["Subnet `subnet-0` does not exist"]),
         (
             thumbnailer(&json!({ "video_suffixes": [".mp4", ""] })),
             vec!["could count as a video of prefix", "TDM022", "Let neither of"],
@@ -72,8 +77,8 @@ fn a_build_that_fails_shows_the_step_and_the_engines_last_lines() {
     stage.terraform.write("context/Dockerfile", "FROM scratch\nCOPY hello /hello\nCOPY nothing /nothing\n");
     stage.configure_with(task(&json!({})));
     stage.terraform.apply().expect_failure(&[
-        "`context` could not be built, at `Step 3/4 : COPY nothing /nothing`",
-        "The engine's last lines:",
+        "the build of `context` failed, at `Step 3/4 : COPY nothing /nothing`",
+        "The last lines of its output:",
         "Step 2/4 : COPY hello /hello",
     ]);
     stage.terraform.destroy().expect_success();
@@ -90,12 +95,12 @@ fn without_an_engine_it_is_said_how_to_get_one() {
 
 #[test]
 fn a_registry_that_refuses_is_said_with_what_it_needs() {
-    // Its host says another account, which has no such repository.
+    // The host of the registry contains another account, which has no such repository.
     let elsewhere = format!("999999999999.dkr.ecr.{REGION}.amazonaws.com");
     let proxy = Proxy::start(ministack(), &elsewhere, |_, _, _| true);
     let stage = Stage::at(&proxy.endpoint);
     stage.configure_with(task(&json!({})));
-    stage.terraform.apply().expect_failure(&["the registry did not take", "ecr:InitiateLayerUpload"]);
+    stage.terraform.apply().expect_failure(&["the push of `", "ecr:InitiateLayerUpload"]);
     stage.terraform.destroy().expect_success();
 }
 
@@ -106,7 +111,7 @@ fn an_unchanged_context_is_not_built_again_and_a_changed_one_changes_the_task_on
     stage.configure_with(task(&json!({})));
     stage.terraform.apply().expect_success();
     let first = stage.terraform.resource("tandem_container_task.it");
-    // What is ignored does not count.
+    // Ignored files do not count.
     stage.terraform.write("context/.dockerignore", "notes\n");
     stage.terraform.apply().expect_success();
     let second = stage.terraform.resource("tandem_container_task.it");
@@ -144,7 +149,7 @@ fn a_given_image_takes_the_place_of_a_built_one() {
     assert!(!stage.aws.everything().iter().any(|item| item.starts_with("repository ")));
     let definition = stage.aws.observe("ecs_task_definition", "test-render").expect("a task definition");
     assert_eq!(definition.settings["cpu_architecture"], "arm64");
-    // The image is in ECR: it may be pulled, and nothing else.
+    // The image is in ECR: the policy allows a pull of it and nothing else.
     let policy = state["iam_policies"]["iam_role_policy.execution"].as_str().expect("a policy");
     assert!(policy.contains(":repository/own\"") && policy.contains("ecr:BatchGetImage"), "{policy}");
     stage.terraform.destroy().expect_success();
@@ -208,8 +213,8 @@ fn a_bucket_of_ones_own_keeps_what_others_put_there() {
     assert_eq!((stage.aws.everything(), stage.aws.notifications(&bucket)), before);
 }
 
-/// Each build ends in an image that is its own: what another takes away as it ends would be the last
-/// layer of this one, too.
+/// Each build must end in an image of its own. Otherwise a build that ends would remove the last layer of
+/// another one.
 #[test]
 fn one_context_is_built_by_many_at_once() {
     let stage = Stage::new(On::MiniStack);

@@ -1,5 +1,6 @@
-//! The AWS in memory that the crash matrix runs against, judged by both emulators: the same calls of the
-//! drivers on the same objects, alive and gone, must be answered alike. Where they are not, a list says why.
+//! Compares AWS in memory, which the crash matrix uses, with both emulators. The same driver calls on the
+//! same objects, existing and deleted, must have the same results. A list gives the reason for each
+//! difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,10 +25,10 @@ use crate::stage::{On, Stage};
 /// An object of a composite: its key, kind and id.
 type Object = (String, &'static Kind, String);
 
-/// What came of each probe of each kind.
+/// The results of each probe of each kind.
 type Answers = BTreeMap<String, BTreeSet<String>>;
 
-/// How a call ended: whether it succeeded, else the error's code.
+/// The result of a call: success, or the code and class of the error.
 fn ended<T>(result: &Result<T, Failure>) -> String {
     match result {
         Ok(_) => "succeeds".to_owned(),
@@ -36,7 +37,7 @@ fn ended<T>(result: &Result<T, Failure>) -> String {
     }
 }
 
-/// Tries a call until its failure does not pass any more; six times more at the most.
+/// Repeats a call while its failure is a passing one, up to six times.
 async fn settled<T, F: Future<Output = Result<T, Failure>>>(call: impl Fn() -> F) -> Result<T, Failure> {
     let mut result = call().await;
     for _ in 0..6 {
@@ -51,7 +52,7 @@ async fn settled<T, F: Future<Output = Result<T, Failure>>>(call: impl Fn() -> F
     result
 }
 
-/// Settings with which the object could be made again.
+/// Settings that would create the object again.
 fn remade(kind: &Kind, observed: &Observed, code: &str) -> Settings {
     let mut settings = observed.settings.clone();
     if kind.fields.iter().any(|field| field.name == "source" && field.form == Form::Recipe) {
@@ -60,12 +61,12 @@ fn remade(kind: &Kind, observed: &Observed, code: &str) -> Settings {
     settings
 }
 
-/// Whether nothing but AWS is asked to make one.
+/// Returns true if calls to AWS are enough to create an object of this kind.
 fn is_made_by_a_call(kind: &Kind) -> bool {
     kind.name != "ecr_image"
 }
 
-/// Asks about every object while it exists, and again when it is gone; `destroy` is in between.
+/// Probes every object while it exists, and again after a `destroy`.
 struct Probe<'a> {
     drivers: &'a dyn Drivers,
     /// The path of the functions' code.
@@ -128,7 +129,7 @@ impl Probe<'_> {
                 let updated = driver.update(id, &[field.name], &settings).await;
                 self.note(kind, "gone, updated", ended(&updated));
             }
-            // What hangs on something that is gone, too, cannot be made.
+            // An object whose parent is gone, too, cannot be created.
             if is_made_by_a_call(kind) && kind.fields.iter().any(|field| field.role == Role::Parent) {
                 let made = driver.create(&settings, &Tags::new()).await;
                 self.note(kind, "made without its parent", ended(&made));
@@ -144,7 +145,8 @@ fn objects<'a>(entries: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> Ve
         .collect()
 }
 
-/// Texts that differ between two places for good: account, names with hashes of it, hosts, digests.
+/// Replaces texts that always differ between two accounts: account ids, names with their hashes, hosts and
+/// digests.
 fn normal(
     settings: &BTreeMap<String, Settings>,
     account: &str,
@@ -160,7 +162,7 @@ fn normal(
             text = text.replace(bucket.as_str(), "BUCKET");
         }
         let text = without_ids(&text.replace(account, "ACCOUNT").replace(ACCOUNT, "ACCOUNT"));
-        // An image: the host of its registry, and the digest of what was pushed.
+        // An image: the host of its registry and the digest of its content.
         match text.split_once("@sha256:") {
             Some((image, _)) => format!("image {}", image.split_once('/').map_or(image, |(_, name)| name)),
             None => text,
@@ -169,7 +171,7 @@ fn normal(
     settings
         .iter()
         .map(|(key, settings)| {
-            // Functions have other code, images are made of other files, and AWS names APIs and their parts.
+            // Code and build contexts differ, and AWS chooses the ids of APIs and their parts.
             let other = ["source_code_hash", "tag", "api_id", "target"];
             let fields = settings.iter().filter(|(field, _)| !other.contains(&field.as_str()));
             let fields = fields.map(|(field, value)| (field.clone(), normal(value)));
@@ -178,7 +180,7 @@ fn normal(
         .collect()
 }
 
-/// A key without an account, and without the hash at the end of an image's.
+/// A key without the account, and without the hash at the end of an image's key.
 fn normal_key(key: &str, account: &str) -> String {
     let key = key.replace(account, "ACCOUNT");
     match key.rsplit_once('_') {
@@ -187,7 +189,7 @@ fn normal_key(key: &str, account: &str) -> String {
     }
 }
 
-/// A text without what follows the beginning of an id that AWS chose.
+/// A text in which ids that AWS chose are shortened to their prefix.
 fn without_ids(text: &str) -> String {
     let mut text = text.to_owned();
     for start in ["sg-", "vpc-", "subnet-", "execute-api:eu-central-1:ACCOUNT:"] {
@@ -199,11 +201,11 @@ fn without_ids(text: &str) -> String {
         }
         text = normal;
     }
-    // How many there are is the emulator's, too.
+    // The number of subnets depends on the emulator, too.
     text.replace(",subnet-", "")
 }
 
-/// What both say of settings, kind by kind and field by field.
+/// Compares the settings of both sides, kind by kind and field by field.
 fn compare_settings(
     ours: &BTreeMap<String, BTreeMap<String, String>>,
     theirs: &BTreeMap<String, BTreeMap<String, String>>,
@@ -246,7 +248,7 @@ fn in_memory(fixture: &Fixture, inputs: &Json) -> (Answers, BTreeMap<String, Set
         };
         probe.alive(&objects).await;
         assert_eq!(scene.terraform.destroy(&process).await, End::Done);
-        // Until nothing that was deleted is seen any more.
+        // Waits until deleted objects are not visible any more.
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         probe.gone(&objects).await;
         (probe.answers, probe.settings)
@@ -278,7 +280,7 @@ fn judged_by(on: On, name: &str) {
     let listed: BTreeSet<String> = listed[name].as_object().expect("a list").keys().cloned().collect();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let full = std::env::var_os("TANDEM_FULL").is_some();
-    // What these two are made of, others have.
+    // Other composites contain the parts of these two.
     let others =
         |fixture: &Fixture| full || !["queues", "thumbnailer"].contains(&fixture.definition.type_name);
     for fixture in Fixture::all().into_iter().filter(others) {
@@ -308,7 +310,7 @@ fn judged_by(on: On, name: &str) {
         keys.difference(&listed).map(|key| format!("{key}: {}", found[key])).collect();
     assert!(surprises.is_empty(), "not listed in tests/fixtures/double.json:\n{}", surprises.join("\n"));
     let idle: Vec<&String> = listed.difference(&keys).collect();
-    assert!(idle.is_empty(), "listed, and alike: {idle:?}");
+    assert!(idle.is_empty(), "listed, but without a difference: {idle:?}");
 }
 
 #[test]

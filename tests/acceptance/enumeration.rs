@@ -1,4 +1,4 @@
-//! Every input of every composite is changed once, and AWS says what came of it.
+//! Changes every input of every composite once, and compares the result with AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use tandem_model::kinds;
 use crate::stage::{On, Stage, judged, moto_cannot_judge};
 use tandem_crash::fixture::{Fixture, set};
 
-/// Every input by its path, without the numbers of blocks; those that replace are marked.
+/// Every input by its path, without the indexes of blocks; `true` if a change of it replaces the composite.
 fn inputs(fields: &[Field], prefix: &str, found: &mut BTreeMap<String, bool>) {
     for field in fields {
         let path = format!("{prefix}{}", field.name);
@@ -65,7 +65,7 @@ fn lines(state: &Json) -> Lines {
         .collect()
 }
 
-/// The key of an image ends in a hash of what went into it.
+/// A key without the hash at the end of an image's key, which depends on the build.
 fn without_hash(key: &str) -> String {
     match key.rsplit_once('_') {
         Some((rest, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => {
@@ -75,7 +75,7 @@ fn without_hash(key: &str) -> String {
     }
 }
 
-/// Fields that differ, and objects that came (`+`) or went (`-`).
+/// Fields that differ, and objects that were added (`+`) or removed (`-`).
 fn difference(before: &Lines, after: &Lines) -> BTreeSet<String> {
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let mut found = BTreeSet::new();
@@ -141,7 +141,7 @@ fn changes_arrive(on: On) {
             let state = stage.terraform.resource(&fixture.address());
             let after = lines(&state);
             let mut expected: BTreeSet<String> = change.fields.iter().cloned().collect();
-            // With other inputs there are other objects.
+            // On moto the inputs differ, and so do the objects.
             let exists = |field: &str| before.keys().any(|key| field.starts_with(&format!("{key}.")));
             expected.retain(|field| on != On::Moto || field.starts_with(['+', '-']) || exists(field));
             assert_eq!(difference(&before, &after), expected, "change of {}:\n{}", change.input, run.text);

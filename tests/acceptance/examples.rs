@@ -1,4 +1,4 @@
-//! The examples, run: applied, driven with real input, and destroyed; with the generated module, and by hand.
+//! Runs the examples: apply, real input, destroy; with the generated module and with hand-written resources.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,7 @@ fn stage(example: &Example, configuration: &str) -> Stage {
     stage.terraform.set("TF_VAR_function_environment", &rekognition().environment().to_string());
     let folder = configuration.strip_suffix("main.tf").expect("a configuration");
     stage.terraform.enter(&format!("examples/{}/{folder}", example.name));
-    // The modules; the provider itself comes by an override.
+    // Installs the modules; the provider comes from an override.
     stage.terraform.run(&["get"]).expect_success();
     stage
 }
@@ -84,7 +84,7 @@ run! {
     video_thumbnailer "video-thumbnailer"
 }
 
-/// Builds the route counter's handler with another `handler.rs`, beside what the example's is built of.
+/// Builds the route counter's handler with another `handler.rs`, in a copy of the example's crate.
 fn other_counter(handler: &str, to: &Path) -> PathBuf {
     let handlers = to.join("handlers");
     let own = "examples/route-counter/handlers";
@@ -96,7 +96,7 @@ fn other_counter(handler: &str, to: &Path) -> PathBuf {
         let text = change(std::fs::read_to_string(&path).expect("a file"));
         std::fs::write(path, text).expect("a file");
     };
-    // Another name: what is built for the example stays.
+    // Another name, so that the example's own binary stays.
     let renamed = |text: String| text.replace("name = \"counter\"", "name = \"other-counter\"");
     write("counter/Cargo.toml", &renamed);
     write("Cargo.lock", &renamed);
@@ -108,7 +108,7 @@ fn other_counter(handler: &str, to: &Path) -> PathBuf {
     root().join("target/handlers/release/other-counter")
 }
 
-/// The driver sees what it must see: with get and put in place of one call, counts are lost.
+/// The example's driver detects an error: with get and put in place of one call, counts are lost.
 #[test]
 fn a_count_that_is_read_and_put_back_loses_some() {
     let example = Example::find("route-counter").expect("an example");

@@ -1,4 +1,4 @@
-//! Entries of others on a shared bucket are as before, whatever happens to ours.
+//! Foreign entries on a shared bucket stay the same when Tandem changes its own.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn filter(prefix: &str) -> NotificationConfigurationFilter {
     NotificationConfigurationFilter::builder().key(S3KeyFilter::builder().filter_rules(rule).build()).build()
 }
 
-/// Puts entries of these sorts on a bucket, as somebody else would.
+/// Puts foreign entries of these sorts on a bucket.
 pub(crate) fn put(stage: &Stage, bucket: &str, sorts: &[&str]) {
     let arn =
         |service: &str, rest: &str| format!("arn:aws:{service}:eu-central-1:{}:{rest}", stage.account.id);
@@ -75,7 +75,7 @@ fn foreign_entries_are_equal_before_and_after() {
         assert!(now["functions"].is_superset(&before["functions"]));
         assert_eq!(now["functions"].len(), before["functions"].len() + ours);
     };
-    // Two of ours, so that processes and resources take turns as well.
+    // Two own entries, so that the resources take turns as well.
     let two = |prefix: &str| json!({ "tandem_event_function": { "a": function("a", &bucket, prefix), "b": function("b", &bucket, "b/") } });
     stage.configure_with(two("a/"));
     stage.terraform.apply().expect_success();
@@ -97,7 +97,7 @@ fn an_entry_of_ours_that_is_overwritten_is_drift() {
     stage.aws.create("sqs_queue", &json!({ "name": "jobs" }));
     stage.configure_with(json!({ "tandem_event_function": { "a": function("a", &bucket, "a/") } }));
     stage.terraform.apply().expect_success();
-    // Somebody writes the whole document, without ours.
+    // Another owner overwrites the document, without Tandem's entry.
     put_foreign(&stage, &bucket);
     stage.terraform.plan().expect_success().expect_text(&["s3_bucket_notification.on_shared_", "is missing"]);
     stage.terraform.apply().expect_success();
@@ -115,7 +115,7 @@ fn a_foreign_entry_that_overlaps_is_named() {
     stage.configure_with(json!({ "tandem_event_function": { "a": function("a", &bucket, "q/deeper/") } }));
     stage.terraform.apply().expect_failure(&[
         "the notification `their-queue` of bucket",
-        "which is not ours",
+        "belongs to another owner",
         "terraform untaint",
     ]);
     stage.terraform.destroy().expect_success();
@@ -125,7 +125,7 @@ fn a_foreign_entry_that_overlaps_is_named() {
 #[test]
 fn two_processes_keep_each_others_entries() {
     let (one, proxy) = Stage::proxied(On::MiniStack, |at, _, call| {
-        // Long enough between read and write for the other to get in, if it could.
+        // Enough time between read and write for the other process, if there were no lock.
         if at == Phase::Before && call.contains("?notification") {
             std::thread::sleep(Duration::from_millis(500));
         }

@@ -1,9 +1,9 @@
-//! With policies enforced, a function may do exactly what its role says: each statement is needed,
-//! and nothing beyond them is allowed.
+//! With policies enforced, a function has exactly the permissions of its role: each statement is needed, and
+//! no other call is allowed.
 //!
-//! The emulator writes logs, reads queues and sends dead letters by itself, without a look at the
-//! function's role. So the function hands out the credentials that it runs with, and the calls that
-//! AWS's services make in its name are made with these.
+//! The emulator writes logs, reads queues and fills dead-letter queues itself, and does not check the
+//! function's role for that. So the function returns its credentials, and the test makes these calls with
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::proxy::Proxy;
 use crate::stage::{REGION, Stage};
 use tandem_crash::fixture::Fixture;
 
-/// A function in Python, which is on every machine that tests run on: it answers with its credentials.
+/// A function that returns its credentials. It is in Python, which every machine with tests has.
 const PROBE: &str = r#"
 import json, os, urllib.request
 base = "http://%s/2018-06-01/runtime/invocation/" % os.environ["AWS_LAMBDA_RUNTIME_API"]
@@ -33,7 +33,7 @@ while True:
     urllib.request.urlopen(base + request + "/response", answer)
 "#;
 
-/// A zip with the probe; only Python is sure to be there to make one.
+/// Writes a zip with the probe. Python makes it, since another zip program may be missing.
 fn write_probe(folder: &Path) {
     let python =
         Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3");
@@ -45,7 +45,7 @@ fn write_probe(folder: &Path) {
     assert!(made.success());
 }
 
-/// Calls that a statement is for, made as the function.
+/// Makes the calls that a statement allows, with the function's credentials.
 fn allowed(stage: &Stage, role: &Clients, sid: &str) -> Result<(), String> {
     let group = "/aws/lambda/test-probe";
     let text = |error: &dyn std::fmt::Debug| format!("{error:?}");
@@ -131,12 +131,15 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     };
     let role = clients(&over_tls.endpoint);
 
-    // Nothing beyond: another queue, another log group.
+    // No other call is allowed, e.g. on another queue or log group.
     stage.aws.create("cloudwatch_log_group", &json!({ "name": "/aws/lambda/other" }));
-    assert!(is_denied(&stage.aws.wait(send(&role, "jobs"))), "it may send to the queue that it reads");
-    assert!(is_denied(&stage.aws.wait(put_log(&role, "/aws/lambda/other", "x"))), "it may write to any log");
+    assert!(is_denied(&stage.aws.wait(send(&role, "jobs"))), "the role may send to the queue that it reads");
+    assert!(
+        is_denied(&stage.aws.wait(put_log(&role, "/aws/lambda/other", "x"))),
+        "the role may write to any log"
+    );
 
-    // Without TLS, even what the role may do is refused.
+    // Without TLS, even allowed calls are denied.
     let without_tls = clients(&emulator.endpoint);
     assert!(
         is_denied(&allowed(&stage, &without_tls, "SendMessages")),
@@ -150,8 +153,8 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     assert_eq!(statements.len(), 5);
     for statement in &statements {
         let sid = statement["Sid"].as_str().expect("a Sid");
-        // The emulator takes the cluster for what RunTask is asked on, and does not ask who may pass a
-        // role: what stands there is all that can be seen.
+        // The emulator checks RunTask against the cluster, and does not check iam:PassRole. So these two
+        // statements are compared only.
         let arn = |kind: &str| format!("arn:aws:ecs:{REGION}:{}:{kind}/render", stage.account.id);
         if sid == "RunTask" {
             assert_eq!(statement["Resource"], json!(format!("{}:*", arn("task-definition"))));
@@ -177,12 +180,12 @@ fn every_statement_is_needed_and_nothing_else_is_allowed() {
     stage.terraform.destroy().expect_success();
 }
 
-/// Services whose calls the emulator takes for calls on anything, or on names that AWS does not have.
+/// Services whose calls the emulator checks against `*`, or against names that AWS does not use.
 const COARSE: &[&str] =
     &["apigateway", "dynamodb", "ec2", "ecs", "events", "kinesis", "lambda", "scheduler", "sns", "states"];
 
-/// What `tandem policy` prints is enough to make, change and delete every composite, and another
-/// application's is not.
+/// The policy that `tandem policy` prints is enough to create, change and delete every composite. The policy
+/// of another application is not.
 #[test]
 fn the_policy_of_a_deployment_is_enough() {
     let log = tempfile::NamedTempFile::new().expect("a log");
@@ -192,9 +195,9 @@ fn the_policy_of_a_deployment_is_enough() {
     for fixture in Fixture::all() {
         let mut stage = Stage::at(&over_tls.endpoint);
         let mut inputs = stage.prepare(&fixture);
-        // Nothing is built here: a push takes the account from its address.
+        // No image is built: a push takes the account from its address.
         fixture.for_moto(&mut inputs, &stage.account.id);
-        // The emulator takes every role for one without a path, and knows no boundary.
+        // The emulator ignores the path of a role, and does not support permissions boundaries.
         for (name, value) in [("role_path", json!("/")), ("permissions_boundary", Json::Null)] {
             if let Some(input) = inputs.get_mut(name) {
                 *input = value;
@@ -208,7 +211,7 @@ fn the_policy_of_a_deployment_is_enough() {
         }] });
         let role = json!({ "name": "deployer", "path": "/", "assume_role_policy": trust });
         stage.aws.create("iam_role", &role);
-        // The names are the project's: another one's policy is none for this.
+        // Names start with the project: the policy of another project does not match them.
         let policy = |project: &str| {
             let context = Context {
                 project: Some(project.to_owned()),
@@ -235,7 +238,7 @@ fn the_policy_of_a_deployment_is_enough() {
         stage.terraform.set("AWS_SECRET_ACCESS_KEY", &taken.secret_access_key);
         stage.terraform.set("AWS_SESSION_TOKEN", &taken.session_token);
         let refused = stage.terraform.apply();
-        assert!(!refused.success && refused.text.contains("may not make this call"), "{}", refused.text);
+        assert!(!refused.success && refused.text.contains("not allowed to make"), "{}", refused.text);
 
         let own: Fields = own.as_object().expect("settings").clone().into_iter().collect();
         stage.aws.update("iam_role_policy", "deployer:deploy", "policy", &own).expect("the policy");
@@ -263,8 +266,8 @@ fn handle(account: &str) -> String {
     handle.to_string()
 }
 
-/// The emulator gives containers no credentials: the test takes the task's role as ECS would, and makes
-/// the container's calls with it.
+/// The emulator gives containers no credentials: the test assumes the task's role like ECS, and makes the
+/// container's calls with it.
 #[test]
 fn a_container_may_read_and_write_what_it_is_given_and_nothing_else() {
     let log = tempfile::NamedTempFile::new().expect("a log");
@@ -285,7 +288,7 @@ fn a_container_may_read_and_write_what_it_is_given_and_nothing_else() {
         stage.account.put_object(&bucket, key, b"x").expect("an upload");
     }
     let role = stage.terraform.output_of("tandem_container_task.it", "task_role_arn");
-    // ECS alone may take the role: the test lets itself in.
+    // Only ECS may assume the role: the test replaces the trust policy.
     let name = stage.terraform.output_of("tandem_container_task.it", "task_role_name");
     let mut open = stage.aws.observe("iam_role", &name).expect("the role").settings;
     let account = format!("arn:aws:iam::{}:root", stage.account.id);

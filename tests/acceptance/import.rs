@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::stage::{On, Stage, judged};
 use tandem_crash::fixture::Fixture;
 
-/// Whether a value is as given; blocks may have more fields than were given.
+/// Returns true if a value equals the given one; blocks may have additional fields.
 fn holds(value: &Json, given: &Json) -> bool {
     match (value, given) {
         (Json::Object(value), Json::Object(given)) => {
@@ -33,9 +33,9 @@ fn after_an_import_nothing_is_changed_and_the_plan_is_empty_on_moto() {
     import_and_apply(On::Moto, false);
 }
 
-/// Loses the state and gets it back, by the command or by the block that a refused apply prints.
+/// Loses the state and restores it, with the command or with the block that a refused apply prints.
 fn import_and_apply(on: On, by_block: bool) {
-    // The block is the same for all; how it is printed, some show.
+    // All composites print the same block, so some of them are enough.
     for fixture in judged(if by_block { On::Moto } else { on }) {
         let (stage, proxy) = Stage::proxied(on, |_, _, _| true);
         let inputs = stage.prepare(&fixture);
@@ -64,7 +64,7 @@ fn import_and_apply(on: On, by_block: bool) {
         if by_block {
             continue;
         }
-        // What AWS can tell is read back into the inputs.
+        // Inputs that AWS returns are read back.
         let mut recovered = 0;
         for (name, value) in inputs.as_object().expect("inputs") {
             let empty = imported[name].is_null() || imported[name].as_array().is_some_and(Vec::is_empty);
@@ -77,7 +77,7 @@ fn import_and_apply(on: On, by_block: bool) {
 
         stage.terraform.apply().expect_success();
         let mut after = proxy.mutating().split_off(calls);
-        // moto does not tell how a function logs: it is told again.
+        // moto does not return the logging settings of a function: they are set again.
         after.retain(|call| on != On::Moto || !call.contains("/configuration"));
         assert_eq!(after, [] as [String; 0], "{}", fixture.definition.type_name);
         stage.terraform.expect_empty_plan();

@@ -1,5 +1,5 @@
-//! Ctrl-C, and `timeouts`: no new step is started, what was made is in the state, and the printed instruction
-//! completes it.
+//! Ctrl-C and `timeouts`: no new step starts, the state contains the created objects, and the printed command
+//! completes the apply.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::stage::{On, Stage, judged};
 use tandem_crash::fixture::Fixture;
 use tandem_model::context::Context;
 
-/// What the provider logs when it hears a Stop.
-const STOP: &str = "asked to stop";
+/// A part of the provider's log line for a Stop.
+const STOP: &str = "received a Stop request";
 
-/// Composites whose objects are made in more than one step: what one call makes is whole once it is made.
+/// Composites with more than one object: a create of a single object cannot end halfway.
 fn of_several_steps() -> Vec<Fixture> {
     let mut fixtures = judged(On::Moto);
     fixtures.retain(|fixture| {
@@ -37,7 +37,7 @@ fn an_interrupted_create_is_completed_after_untaint() {
             let (terraform, done) = (terraform.clone(), done.clone());
             move |at: Phase, _: usize, _: &str| {
                 let process = terraform.load(Ordering::SeqCst);
-                // The first call makes the anchor: everything else still waits for it.
+                // The first call creates the anchor: all other calls still wait for it.
                 if at == Phase::Before && process != 0 && !done.swap(true, Ordering::SeqCst) {
                     let _ = Command::new("kill").args(["-INT", &process.to_string()]).status();
                     // The call stays in flight until Terraform's Stop has arrived.
@@ -60,7 +60,7 @@ fn an_interrupted_create_is_completed_after_untaint() {
         terraform.store(child.id(), Ordering::SeqCst);
         let output = child.wait_with_output().expect("terraform");
         terraform.store(0, Ordering::SeqCst);
-        assert!(done.load(Ordering::SeqCst), "it was never interrupted");
+        assert!(done.load(Ordering::SeqCst), "the apply was not interrupted");
         let run = tandem_tests::terraform::run(&output);
         let run = run.expect_failure(&[
             "The apply was interrupted",

@@ -1,6 +1,7 @@
-//! Under the real Terraform, on an emulator: provider or Terraform are killed or interrupted, and calls fail,
-//! at each mutating call of an operation or at some. What comes next ends with exactly one of everything,
-//! and a destroy leaves nothing. All faults at all calls are the crash matrix's, against AWS in memory.
+//! Faults under the real Terraform, on an emulator. At each mutating call of an operation, or at some of
+//! them, the provider or Terraform is killed or interrupted, or the call fails. The next apply ends with
+//! exactly one of everything, and a destroy leaves nothing. The crash matrix tests all faults at all calls,
+//! on AWS in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::stage::{On, Stage};
 use tandem_crash::fault::Fault;
 use tandem_crash::fixture::Fixture;
 
-/// Providers that a process started, by their parent.
+/// The provider processes that a parent process started.
 fn providers_of(parent: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(|entry| {
         let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
@@ -40,34 +41,34 @@ struct Case {
     number: usize,
 }
 
-/// What is disturbed, and what comes after it.
+/// The operation with the fault, and the operation after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scenario {
-    /// A create, and it again.
+    /// A create, then the same create.
     Create,
-    /// A create, and one of fewer objects.
+    /// A create, then one with fewer objects.
     CreateThenLess,
-    /// An update that adds objects, and then without them again.
+    /// An update that adds objects, then one that removes them.
     UpdateThenBack,
-    /// A destroy, and it again.
+    /// A destroy, then the same destroy.
     Delete,
 }
 
-/// How a case ended.
+/// The end of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// There is no such call.
+    /// The operation has fewer calls.
     NotReached,
     /// The same command again was enough.
     Converged,
-    /// What a message said was followed.
+    /// A command from a message was needed.
     Instructed,
 }
 
-/// How often a service refuses, where it does.
+/// Number of calls that a service refuses in a row.
 const REFUSALS: usize = 3;
 
-/// What the hook of a case shares with the test.
+/// The state that the hook of a case shares with the test.
 #[derive(Default)]
 struct Watched {
     armed: AtomicBool,
@@ -78,14 +79,14 @@ struct Watched {
     first: AtomicUsize,
     /// The number of the call that met the fault.
     met: AtomicUsize,
-    /// How many processes were killed.
+    /// The number of processes that were killed.
     killed: AtomicUsize,
-    /// How often a call of this name is still refused.
+    /// The number of refusals left, and the name of the call.
     refusing: Mutex<(usize, String)>,
 }
 
 impl Watched {
-    /// What becomes of a call.
+    /// Chooses the action for a call.
     fn act(&self, fault: Fault, number: usize, at: Phase, call: usize, name: &str) -> Act {
         if !self.armed.load(Ordering::SeqCst) {
             return Act::Pass;
@@ -103,7 +104,7 @@ impl Watched {
         let phase = if after { Phase::After } else { Phase::Before };
         let reached = call + 1 >= self.first.load(Ordering::SeqCst) + number;
         if at != phase || !reached || self.fired.swap(true, Ordering::SeqCst) {
-            // What a dead provider still has on the wire before its call arrives nowhere.
+            // Calls that a killed provider sent before its last call are lost, too.
             return if at == Phase::Before && dead && fault == Fault::KillBefore {
                 Act::Lose
             } else {
@@ -130,7 +131,7 @@ impl Watched {
             }
             Fault::StopTwice => {
                 signal(parent, "INT");
-                // Two at once are one to a process.
+                // A process receives two simultaneous signals as one.
                 std::thread::sleep(Duration::from_millis(300));
                 signal(parent, "INT");
                 Act::Pass
@@ -190,7 +191,7 @@ fn run(case: &Case) -> End {
     let name = format!("{type_name}, {:?}, {:?} at call {}", case.scenario, case.fault, case.number);
     if matches!(case.fault, Fault::KillBefore | Fault::KillAfter) {
         let killed = watched.killed.load(Ordering::SeqCst);
-        assert!(killed > 0 && !first.success, "{name}: nobody was killed\n{}", first.text);
+        assert!(killed > 0 && !first.success, "{name}: no process was killed\n{}", first.text);
     }
     if matches!(case.scenario, Scenario::CreateThenLess | Scenario::UpdateThenBack) {
         stage.configure(&case.fixture, &less);
@@ -212,7 +213,7 @@ fn run(case: &Case) -> End {
     }
     if !deletes {
         stage.terraform.expect_empty_plan();
-        // Exactly what an undisturbed create makes, and nothing twice.
+        // Exactly the objects of an undisturbed create, each of them once.
         let made = normal(&stage, &before);
         assert_eq!(made, undisturbed(type_name, case.scenario), "{name}:\n{}", said.join("\n-- then --\n"));
         let destroyed = stage.terraform.destroy();
@@ -222,7 +223,7 @@ fn run(case: &Case) -> End {
     end
 }
 
-/// Does what a message says, and nothing else; whether it said something to do beside applying again.
+/// Runs the command that a message prints; returns `false` if it only asks for another apply.
 fn follow(stage: &Stage, fixture: &Fixture, message: &str) -> bool {
     if message.contains("terraform state rm ADDRESS") {
         stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
@@ -239,7 +240,7 @@ fn follow(stage: &Stage, fixture: &Fixture, message: &str) -> bool {
     false
 }
 
-/// Inputs under which there are fewer objects.
+/// Inputs for fewer objects.
 fn less(fixture: &Fixture, inputs: &Json) -> Json {
     let mut less = inputs.clone();
     for name in fixture.more() {
@@ -248,7 +249,7 @@ fn less(fixture: &Fixture, inputs: &Json) -> Json {
     less
 }
 
-/// What a create that nobody disturbs makes.
+/// The objects that an undisturbed create makes.
 fn undisturbed(type_name: &str, scenario: Scenario) -> Vec<String> {
     static MADE: Mutex<BTreeMap<(String, bool), Vec<String>>> = Mutex::new(BTreeMap::new());
     let of_less = matches!(scenario, Scenario::CreateThenLess | Scenario::UpdateThenBack);
@@ -267,8 +268,8 @@ fn undisturbed(type_name: &str, scenario: Scenario) -> Vec<String> {
     entry.clone()
 }
 
-/// What an account has beyond `before`, without what differs between accounts: their ids, hashes of
-/// them, ports, and ids that AWS chooses.
+/// The objects of an account that are not in `before`. Removes the parts of their names that differ between
+/// accounts: account ids, hashes of them, ports, and ids that AWS chooses.
 fn normal(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
     let now = stage.aws.everything();
     let items = now.difference(before).map(|item| {
@@ -283,7 +284,7 @@ fn normal(stage: &Stage, before: &BTreeSet<String>) -> Vec<String> {
     items
 }
 
-/// Meets the first call, and each `every`th after it; with `TANDEM_FULL=1` each.
+/// Runs cases at the first call and at each `every`th call after it; with `TANDEM_FULL=1` at each call.
 fn killed_everywhere(type_name: &str, scenario: Scenario, fault: Fault, every: usize) {
     let every = if std::env::var_os("TANDEM_FULL").is_some() { 1 } else { every };
     let mut number = 1;
@@ -294,7 +295,7 @@ fn killed_everywhere(type_name: &str, scenario: Scenario, fault: Fault, every: u
     assert!(number > 5, "only {number} calls were reached");
 }
 
-// One test for each, so that they run beside each other.
+// Separate tests run in parallel.
 #[test]
 fn a_bucket_killed_before_each_call_converges() {
     killed_everywhere("bucket", Scenario::Create, Fault::KillBefore, 1);
@@ -335,7 +336,7 @@ fn a_container_task_killed_after_each_call_converges() {
     killed_everywhere("container_task", Scenario::Create, Fault::KillAfter, 4);
 }
 
-// What a thumbnailer is made of is killed at each call above.
+// The tests above cover the parts of a thumbnailer with more calls.
 #[test]
 fn a_thumbnailer_killed_before_some_calls_converges() {
     killed_everywhere("thumbnailer", Scenario::Create, Fault::KillBefore, 9);
@@ -356,7 +357,7 @@ fn a_thumbnailer_whose_delete_is_killed_after_some_calls_goes() {
     killed_everywhere("thumbnailer", Scenario::Delete, Fault::KillAfter, 15);
 }
 
-/// Seeded cases, of every fault and scenario; one of so many parts.
+/// Runs one part of the seeded cases: each fault in each scenario, at a random call.
 fn seeded(part: usize, parts: usize) {
     const FAULTS: [Fault; 11] = [
         Fault::KillBefore,
@@ -387,7 +388,7 @@ fn seeded(part: usize, parts: usize) {
     }
 }
 
-// In parts, so that they run beside each other.
+// Separate tests run in parallel.
 #[test]
 fn whatever_else_breaks_converges_1() {
     seeded(0, 3);

@@ -1,4 +1,4 @@
-//! The provider's configuration: several at once, and a role to work in.
+//! The provider's configuration: several aliases, and an assumed role.
 
 use serde_json::json;
 
@@ -61,7 +61,7 @@ fn an_assumed_role_is_where_the_work_is_done() {
 
     // Without the role it is another account: nothing is touched.
     configure(&stage, json!([{ "project": "test" }]), json!({ "it": { "name": "it" } }));
-    stage.terraform.plan().expect_failure(&["Another account than the recorded one", "Nothing was touched"]);
+    stage.terraform.plan().expect_failure(&["configured for another account", "Nothing was changed"]);
     let expected = json!([{ "project": "test", "account_id": there.account.id }]);
     configure(&stage, expected, json!({ "it": { "name": "it" } }));
     stage.terraform.plan().expect_failure(&[&there.account.id, &stage.account.id]);

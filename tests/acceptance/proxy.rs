@@ -1,4 +1,4 @@
-//! Between provider and emulator: counts calls that change something, and lets a test act on them.
+//! A proxy between provider and emulator: counts mutating calls, and lets a test act on them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,27 +18,27 @@ use tokio::net::TcpListener;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where a call stands.
+/// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// AWS has not seen it.
+    /// AWS has not received it.
     Before,
-    /// AWS has answered; the provider has not seen the answer.
+    /// AWS has responded; the provider has not received the response.
     After,
 }
 
-/// What becomes of a call, or of its answer.
+/// The action for a call or its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// It goes on.
+    /// Passes it on.
     Pass,
-    /// AWS does not see it, and an answer says so.
+    /// Keeps it from AWS and responds with HTTP status 502.
     Lose,
-    /// The connection is reset.
+    /// Resets the connection.
     Reset,
-    /// AWS does not see it, and it is refused as its service would.
+    /// Keeps it from AWS and responds with an error of its service.
     Refuse(Fault),
-    /// It goes on later.
+    /// Passes it on after a delay.
     Late(Duration),
 }
 
@@ -48,10 +48,10 @@ impl From<bool> for Act {
     }
 }
 
-/// Says what becomes of a call: its number among those that change something from 1, and its name.
+/// Chooses the action for a mutating call, by its number (from 1) and its name.
 type Hook = Arc<dyn Fn(Phase, usize, &str) -> Act + Send + Sync>;
 
-/// Is told of a call by name, and what it sends.
+/// Receives the name and the body of a mutating call.
 type Watch = Arc<dyn Fn(&str, &[u8]) + Send + Sync>;
 
 /// A running proxy.
@@ -61,18 +61,18 @@ pub(crate) struct Proxy {
     limit: Arc<Limit>,
 }
 
-/// How many calls a second each service takes.
+/// The limit of calls per second, for each service.
 #[derive(Default)]
 struct Limit {
     per_second: Mutex<Option<f64>>,
-    /// What is left of them, since when.
+    /// The calls left for each service, and the time of the last update.
     left: Mutex<BTreeMap<String, (f64, Instant)>>,
     calls: AtomicUsize,
     refused: AtomicUsize,
 }
 
 impl Limit {
-    /// Whether a call is one too many.
+    /// Returns true if a call exceeds the limit.
     fn refuses(&self, parts: &hyper::http::request::Parts) -> bool {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let Some(per_second) = *self.per_second.lock().unwrap_or_else(PoisonError::into_inner) else {
@@ -96,9 +96,9 @@ impl Limit {
 }
 
 impl Proxy {
-    /// Starts one. The hook is told of every mutating call: its number from 1, and its name.
+    /// Starts a proxy. The hook gets every mutating call: its number (from 1) and its name.
     ///
-    /// Requests to the registry carry no account: the host that they are made to says it.
+    /// Requests to the registry contain no account: the emulator takes it from the host `registry`.
     pub(crate) fn start<A: Into<Act>>(
         upstream: &str,
         registry: &str,
@@ -150,18 +150,18 @@ impl Proxy {
         Self { endpoint: format!("http://{address}"), mutating, limit }
     }
 
-    /// Starts one that is told of every call that changes something, with its body, and lets it pass.
+    /// Starts a proxy that passes all calls on, and gives each mutating call and its body to `watch`.
     pub(crate) fn watching(upstream: &str, watch: impl Fn(&str, &[u8]) + Send + Sync + 'static) -> Self {
         Self::with(upstream, "", |_, _, _| true, watch)
     }
 
-    /// Lets each service take so many calls a second from now on, and refuse the rest.
+    /// Limits the calls per second of each service from now on: the proxy refuses the rest.
     pub(crate) fn limit(&self, per_second: f64) {
         *self.limit.per_second.lock().unwrap_or_else(PoisonError::into_inner) = Some(per_second);
         self.limit.calls.store(0, Ordering::SeqCst);
     }
 
-    /// How many calls there were since, and how many of them were refused.
+    /// The number of calls since the limit was set, and the number of refused calls.
     pub(crate) fn limited(&self) -> (usize, usize) {
         (self.limit.calls.load(Ordering::SeqCst), self.limit.refused.load(Ordering::SeqCst))
     }
@@ -172,7 +172,7 @@ impl Proxy {
     }
 }
 
-/// How moto answers for a bucket without notifications, and how AWS does.
+/// The response of moto for a bucket without notifications; [`NO_NOTIFICATIONS`] is the response of AWS.
 const MOTO_NO_NOTIFICATIONS: &str =
     "<GetBucketNotificationResponse xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
 const NO_NOTIFICATIONS: &str =
@@ -212,7 +212,7 @@ async fn forward(
             return Ok(lost);
         }
     }
-    // As where TLS ends before AWS: a policy that refuses requests without it must see one.
+    // As if TLS ended before the emulator: policies that deny requests without TLS must allow this one.
     parts.headers.insert("x-forwarded-proto", hyper::header::HeaderValue::from_static("https"));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = format!("{upstream}{path}").parse::<Uri>().expect("an address");
@@ -245,7 +245,7 @@ fn reset() -> BoxError {
     std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
 }
 
-/// The refusal of a call, in its service's protocol.
+/// The error response to a call, in the protocol of its service.
 fn refused(parts: &hyper::http::request::Parts, body: &Bytes, fault: Fault) -> Response<Full<Bytes>> {
     let mut request = hyper::http::Request::builder().method(&parts.method).uri(&parts.uri);
     for (name, value) in &parts.headers {
@@ -255,7 +255,7 @@ fn refused(parts: &hyper::http::request::Parts, body: &Bytes, fault: Fault) -> R
     answer.expect("a fault that refuses").map(|body| Full::new(Bytes::from(body)))
 }
 
-/// The name of a call, in whichever of AWS's protocols it is made.
+/// The name of a call, in any of AWS's protocols.
 fn operation(parts: &hyper::http::request::Parts, body: &[u8]) -> String {
     if let Some(target) = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or(target).to_owned();

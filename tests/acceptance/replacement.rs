@@ -1,4 +1,4 @@
-//! Replacement is per object: the rest of the composite stays, and what depends on it is made again.
+//! Replacement is per object: the rest of the composite stays, and dependent objects are created again.
 
 use serde_json::json;
 

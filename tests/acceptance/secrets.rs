@@ -1,5 +1,5 @@
-//! Nothing secret is shown where it need not be: neither in what the provider computes, nor in its logs, nor
-//! to who lists processes.
+//! Secrets appear only where they were given: not in values that the provider computes, not in its logs, and
+//! not in the list of processes.
 
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ const ENVIRONMENT: &str = "sentinel-of-the-environment";
 const KEY: &str = "sentinel-of-the-secret-key";
 const TOKEN: &str = "sentinel-of-the-session-token";
 
-/// Every text in a value.
+/// Collects every string in a value.
 fn texts(value: &Json, found: &mut Vec<String>) {
     match value {
         Json::String(text) => found.push(text.clone()),
@@ -21,7 +21,7 @@ fn texts(value: &Json, found: &mut Vec<String>) {
     }
 }
 
-/// Command lines and environments of every process but this one and Terraform, which was given them.
+/// The command lines of all processes.
 fn process_list() -> String {
     let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(|entry| {
         let path = entry.ok()?.path();
@@ -73,7 +73,7 @@ fn secrets_stay_where_they_were_given() {
     let run = stage.terraform.run(&["apply", "-no-color", "-input=false", "plan"]).expect_success();
     for change in plan["resource_changes"].as_array().expect("changes") {
         let mut after = change["change"]["after"].clone();
-        // What the configuration says, the plan repeats.
+        // The plan repeats the configuration.
         after["environment"] = Json::Null;
         let mut found = Vec::new();
         texts(&after, &mut found);
@@ -86,11 +86,14 @@ fn secrets_stay_where_they_were_given() {
         let mut found = Vec::new();
         texts(&state, &mut found);
         assert!(!found.iter().any(|text| text.contains("sentinel")), "{found:?}");
-        assert!(found.iter().any(|text| text.contains("sha256:")), "a digest stands for it");
+        assert!(
+            found.iter().any(|text| text.contains("sha256:")),
+            "the state contains no digest of the environment"
+        );
     }
     stage.terraform.destroy().expect_success();
     let log = std::fs::read_to_string(&log).expect("a log");
-    assert!(log.contains("creating"), "the provider's own lines are in the log");
+    assert!(log.contains("creating"), "the provider's own lines are missing in the log");
     let told: Vec<&str> = log.lines().filter(|line| line.contains("sentinel")).collect();
     assert!(told.is_empty(), "{told:#?}");
     assert!(!run.text.contains("sentinel"), "{}", run.text);

@@ -1,4 +1,4 @@
-//! Where a test runs: an account of its own on an emulator that all tests share.
+//! The environment of a test: its own account on an emulator that all tests share.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ use tandem_crash::fixture::Fixture;
 
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// Which emulator.
+/// An emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     MiniStack,
@@ -48,7 +48,7 @@ pub(crate) fn for_containers(stage: &Stage) -> Json {
     stage.account.for_containers(&format!("http://{}:{port}", engine().gateway))
 }
 
-/// What containers are built on.
+/// The base image of containers.
 pub(crate) fn base_image() -> &'static str {
     engine().base_image().expect("the base image");
     Engine::BASE_IMAGE
@@ -71,7 +71,7 @@ fn end_with_this_process(emulator: Emulator) -> Emulator {
     emulator
 }
 
-/// Runs a command of the shell when this process is gone.
+/// Runs a shell command when this process is gone.
 fn watch(command: &str) {
     let me = std::process::id();
     let script = format!("while kill -0 {me} 2>/dev/null; do sleep 1; done; {command}");
@@ -91,7 +91,7 @@ pub(crate) struct Stage {
     pub(crate) account: Account,
     pub(crate) aws: Aws,
     pub(crate) terraform: Terraform,
-    /// Those that are this stage's alone.
+    /// Emulators that only this stage uses.
     emulators: Vec<Emulator>,
 }
 
@@ -116,8 +116,8 @@ impl Stage {
         }
     }
 
-    /// moto knows one account, and not the protocol that the SDK speaks to CloudWatch: each stage has
-    /// servers of its own, and alarms are a MiniStack's.
+    /// moto has one account, and does not support the protocol that the SDK uses for CloudWatch. So each
+    /// stage has servers of its own, and a MiniStack for alarms.
     fn on_moto<A: Into<Act>>(
         hook: impl Fn(Phase, usize, &str) -> A + Send + Sync + 'static,
     ) -> (Self, Proxy) {
@@ -189,7 +189,7 @@ impl Stage {
             "provider": { "tandem": { "project": "test" } },
             "resource": resources,
         });
-        // Pretty: Terraform shows the line at fault, and that must be the attribute's own.
+        // Pretty-printed: Terraform shows the line with the error, which must contain only its attribute.
         let text = serde_json::to_string_pretty(&configuration).expect("JSON");
         self.terraform.write("main.tf.json", text);
     }
@@ -204,7 +204,7 @@ impl Stage {
         self.terraform.write("import.tf", block.join("\n").replace(".NAME", ".it"));
     }
 
-    /// A fixture's inputs, with what must exist for them made.
+    /// Creates the objects that a fixture needs, and returns its inputs.
     pub(crate) fn prepare(&self, fixture: &Fixture) -> Json {
         let existing = fixture.existing(&self.account.id);
         for existing in &existing {
@@ -213,13 +213,13 @@ impl Stage {
         let mut inputs = fixture.inputs(&self.account.id);
         if self.is_moto() {
             fixture.for_moto(&mut inputs, &self.account.id);
-            // It does not tell how a function logs.
+            // moto does not return the logging settings of a function.
             inputs["ignore_drift"] = json!(moto_ignores().collect::<Vec<_>>());
         }
         inputs
     }
 
-    /// Whether this is a stage on moto.
+    /// Returns true for a stage on moto.
     pub(crate) fn is_moto(&self) -> bool {
         !self.emulators.is_empty()
     }
@@ -236,7 +236,7 @@ fn registry(account: &str) -> String {
     format!("{account}.dkr.ecr.{REGION}.amazonaws.com")
 }
 
-/// What images are built from.
+/// The build contexts of images.
 const CONTEXTS: [(&str, &str); 5] = [
     ("context/Dockerfile", DOCKERFILE),
     ("context/Other.Dockerfile", DOCKERFILE),
@@ -248,8 +248,8 @@ const CONTEXTS: [(&str, &str); 5] = [
 const DOCKERFILE: &str = "FROM scratch AS first\nARG GREETING\nLABEL greeting=$GREETING\nCOPY hello /hello\n\
     FROM first AS second\nLABEL second=1\n";
 
-/// What moto neither tells nor keeps: how a function logs, a change of its architecture with its code,
-/// and a second PutFunctionEventInvokeConfig.
+/// Fields that moto does not return or store: logging settings of functions, architecture changes together
+/// with code, and a second PutFunctionEventInvokeConfig.
 fn moto_ignores() -> impl Iterator<Item = String> {
     let fields = [
         ("lambda_function", "log_*"),
@@ -261,8 +261,8 @@ fn moto_ignores() -> impl Iterator<Item = String> {
     fields.into_iter().flat_map(move |(kind, field)| roles.map(|role| format!("{kind}.{role}.{field}")))
 }
 
-/// Fixtures of the composites that long tests take: without `TANDEM_FULL=1` those are left out whose parts are
-/// judged in others, on moto more than on MiniStack.
+/// Fixtures for long tests. Without `TANDEM_FULL=1` they omit composites whose parts other composites cover;
+/// on moto they omit more than on MiniStack.
 pub(crate) fn judged(on: On) -> Vec<Fixture> {
     let left_out: &[&str] = match (std::env::var_os("TANDEM_FULL"), on) {
         (Some(_), _) => &[],
@@ -274,7 +274,7 @@ pub(crate) fn judged(on: On) -> Vec<Fixture> {
     fixtures
 }
 
-/// Whether moto cannot judge a field of an object.
+/// Returns true if moto cannot check a field of an object.
 pub(crate) fn moto_cannot_judge(key: &str, field: &str) -> bool {
     let full = format!("{key}.{field}");
     moto_ignores().any(|pattern| full.starts_with(pattern.trim_end_matches('*')))

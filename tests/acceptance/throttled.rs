@@ -4,9 +4,9 @@ use serde_json::{Map, json};
 
 use crate::stage::{On, Stage};
 
-/// How many composites.
+/// The number of composites.
 const COMPOSITES: usize = 100;
-/// How many calls a second each service takes.
+/// The calls per second that each service allows.
 const LIMIT: f64 = 20.0;
 
 #[test]
@@ -29,7 +29,7 @@ fn a_hundred_composites_are_made_with_few_wasted_calls() {
         stage.terraform.run(&[&[command], &parallel[..]].concat()).expect_success();
         let (calls, refused) = proxy.limited();
         println!("{command}: {refused} of {calls} calls were refused so far");
-        assert!(refused > 0, "the account never said that there were too many calls");
+        assert!(refused > 0, "no call was throttled");
         assert!(refused * 10 < calls, "{refused} of {calls} calls were wasted");
     }
     assert_eq!(stage.aws.everything(), before);

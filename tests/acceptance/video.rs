@@ -1,7 +1,7 @@
-//! The example `video-thumbnailer`, run: real functions, real containers, real pictures.
+//! Runs the example `video-thumbnailer`: real functions, real containers, real pictures.
 //!
-//! The emulator lacks three things that AWS does, and each test says what stands in for it: it gives
-//! tasks no credentials, publishes no event when a task ends, and starts a second task for one token.
+//! The emulator differs from AWS. It gives tasks no credentials, publishes no event when a task ends, and
+//! starts a second task for the same token. Each test documents its replacement.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ fn stage(configuration: &str) -> Stage {
     stage.terraform.set("TF_VAR_task_environment", &variables.to_string());
     let folder = configuration.strip_suffix("main.tf").expect("a configuration");
     stage.terraform.enter(&format!("examples/video-thumbnailer/{folder}"));
-    // The modules; the provider itself comes by an override.
+    // Installs the modules; the provider comes from an override.
     stage.terraform.run(&["get"]).expect_success();
     stage
 }
@@ -107,7 +107,7 @@ fn ended_task(stage: &Stage, cluster: &str) -> Json {
     })
 }
 
-/// Whether the rule takes the event that ECS publishes for a task.
+/// The event that ECS publishes for a task, if the rule matches it.
 fn rule_takes(stage: &Stage, rule: &str, task: &Json) -> Option<Json> {
     let call = |name: &str, body: &Json| {
         stage.account.json("events", &format!("AWSEvents.{name}"), body).expect("an answer")
@@ -122,8 +122,8 @@ fn rule_takes(stage: &Stage, rule: &str, task: &Json) -> Option<Json> {
     (tested["Result"] == true).then_some(event)
 }
 
-/// The emulator publishes no event when a task ends: the event is built from what it tells of the task,
-/// judged by the rule that is stored, and sent to the target that is stored.
+/// The emulator publishes no event when a task ends. So the test builds the event from the description of the
+/// task, matches it with the stored rule, and sends it to the stored target.
 #[test]
 fn a_broken_video_ends_in_the_dead_letters_and_raises_the_alarm() {
     let stage = stage("main.tf");
@@ -135,19 +135,19 @@ fn a_broken_video_ends_in_the_dead_letters_and_raises_the_alarm() {
     stage.account.put_object(&bucket, "broken.mp4", b"not a video").expect("an upload");
     let failed = ended_task(&stage, cluster);
     assert_eq!(failed["containers"][0]["exitCode"], 1, "{failed}");
-    let event = rule_takes(&stage, rule, &failed).expect("the rule takes the event of a task that failed");
+    let event = rule_takes(&stage, rule, &failed).expect("the rule does not match a task that failed");
 
     let mut fine = failed.clone();
     fine["containers"][0]["exitCode"] = json!(0);
     fine["stopCode"] = json!("EssentialContainerExited");
-    assert_eq!(rule_takes(&stage, rule, &fine), None, "a task that did its work is no failure");
+    assert_eq!(rule_takes(&stage, rule, &fine), None, "the rule matches a task that succeeded");
     let mut never_started = fine.clone();
     never_started["containers"][0].as_object_mut().expect("a container").remove("exitCode");
     never_started["stopCode"] = json!("TaskFailedToStart");
     assert!(rule_takes(&stage, rule, &never_started).is_some());
     let mut foreign = failed.clone();
     foreign["taskDefinitionArn"] = json!("arn:aws:ecs:eu-central-1:123456789012:task-definition/other:1");
-    assert_eq!(rule_takes(&stage, rule, &foreign), None, "a task of others is none of ours");
+    assert_eq!(rule_takes(&stage, rule, &foreign), None, "the rule matches a foreign task");
 
     let targets = stage.account.json("events", "AWSEvents.ListTargetsByRule", &json!({ "Rule": rule }));
     let arn = targets.expect("targets")["Targets"][0]["Arn"].as_str().expect("a target").to_owned();
@@ -160,7 +160,7 @@ fn a_broken_video_ends_in_the_dead_letters_and_raises_the_alarm() {
     let lines = stage.account.log_messages("/aws/ecs/video-thumbnailer-videos--task").expect("lines");
     assert!(lines.iter().any(|line| line.contains("broken.mp4") && line.contains("ffmpeg")), "{lines:?}");
 
-    // The emulator measures no queue: the alarm is given the number that AWS would give it.
+    // The emulator publishes no metrics of queues: the test puts the number that AWS would publish.
     let waiting = format!(
         "Action=PutMetricData&Version=2010-08-01&Namespace=AWS/SQS\
          &MetricData.member.1.MetricName=ApproximateNumberOfMessagesVisible&MetricData.member.1.Value=1\
@@ -177,7 +177,7 @@ fn a_broken_video_ends_in_the_dead_letters_and_raises_the_alarm() {
     stage.terraform.destroy().expect_success();
 }
 
-/// The emulator starts a task for every call; AWS starts one for one token. So the tokens are compared.
+/// The emulator starts a task for every call; AWS starts one per token. So the test compares the tokens.
 #[test]
 fn one_event_delivered_twice_asks_for_one_task() {
     let tokens: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -1,4 +1,4 @@
-//! Workflows, run: what steps give each other, through the kinds of steps that no example has.
+//! Runs workflows: the data that steps pass to each other, with the types of steps that no example has.
 
 use serde_json::{Value as Json, json};
 use tandem_tests::environment::copy;
@@ -6,10 +6,10 @@ use tandem_tests::examples::wait;
 
 use crate::stage::{On, Stage, base_image};
 
-/// A function that answers `{"text": "x"}` with `{"text": "f1(x)"}`, and fails without a text.
+/// A function that answers `{"text": "x"}` with `{"text": "f1(x)"}`, and fails without `text`.
 const FUNCTION: &str = "examples/function-chaining/handlers/target/lambda/f1";
 
-/// A workflow of these steps with what they use, applied.
+/// Applies a workflow of these steps, with the resources that they use.
 fn applied(ty: &str, steps: &Json) -> Stage {
     let stage = Stage::new(On::MiniStack);
     copy(&[FUNCTION], stage.terraform.path())
@@ -37,7 +37,7 @@ fn attribute(stage: &Stage, address: &str, name: &str) -> String {
     stage.terraform.output_of(address, name)
 }
 
-/// The ARN of an execution that began with this input.
+/// Starts an execution with this input, and returns its ARN.
 fn start(stage: &Stage, input: &Json) -> String {
     let body = json!({
         "stateMachineArn": attribute(stage, "tandem_workflow.it", "arn"), "input": input.to_string(),
@@ -45,7 +45,7 @@ fn start(stage: &Stage, input: &Json) -> String {
     states(stage, "StartExecution", &body)["executionArn"].as_str().expect("its ARN").to_owned()
 }
 
-/// Waits for the end of an execution; its output, if it succeeded.
+/// Waits for an execution to succeed, and returns its output.
 fn output(stage: &Stage, execution: &str) -> Json {
     let ended = wait("the end of the execution", || {
         let told = states(stage, "DescribeExecution", &json!({ "executionArn": execution }));
@@ -56,7 +56,7 @@ fn output(stage: &Stage, execution: &str) -> Json {
     serde_json::from_str(ended["output"].as_str().expect("an output")).expect("JSON")
 }
 
-/// Takes so many questions from the queue of callbacks, and answers them.
+/// Takes `count` questions from the queue of callbacks, and answers them.
 fn answer(stage: &Stage, count: usize, answer: impl Fn(&Json) -> Json) {
     let queue = attribute(stage, "tandem_queue.questions", "url");
     for _ in 0..count {
@@ -66,7 +66,7 @@ fn answer(stage: &Stage, count: usize, answer: impl Fn(&Json) -> Json) {
             Ok(Some(found["Messages"][0].clone()).filter(Json::is_object))
         });
         let message = message.unwrap_or_else(|error| panic!("{error}"));
-        let question: Json = serde_json::from_str(message["Body"].as_str().expect("a text")).expect("JSON");
+        let question: Json = serde_json::from_str(message["Body"].as_str().expect("a string")).expect("JSON");
         let output = answer(&question["input"]).to_string();
         states(stage, "SendTaskSuccess", &json!({ "taskToken": question["token"], "output": output }));
         let body = json!({ "QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"] });
@@ -88,9 +88,9 @@ fn steps_give_their_results_through_maps_branches_choices_and_callbacks() {
         &json!([
             { "name": "begin", "choice": [{ "when": "{% $states.input.go %}", "next": "pause" }],
               "otherwise": "stay" },
-            { "name": "stay", "fail": "nobody wanted it" },
+            { "name": "stay", "fail": "not wanted" },
             { "name": "pause", "wait": 1 },
-            // One item alone is a list, too, though JSONata's filter gives none.
+            // A single item must become a list, although JSONata's filter returns it without one.
             { "name": "each", "map": { "items": "{% $states.input.list[$ != 'b'] %}" } },
             { "name": "ask", "within": "each", "callback": questions },
             { "name": "work", "within": "each", "function": f1 },
@@ -134,13 +134,13 @@ fn a_manifest_is_gone_over_by_executions_of_their_own() {
     stage.account.put_object(&bucket, "lists/all.json", list.to_string().as_bytes()).expect("an object");
     let execution = start(&stage, &json!({ "key": "lists/all.json" }));
     let mut shown = output(&stage, &execution);
-    // In whichever order they ended.
+    // The executions end in any order.
     shown.as_array_mut().expect("a list").sort_by_key(|item| item["n"].as_u64());
     assert_eq!(shown, list);
     left_clean(&stage);
 }
 
-/// An express execution publishes no event when it fails: its definition tells the dead letters.
+/// An express execution publishes no event when it fails: its definition sends the dead letter itself.
 #[test]
 fn an_express_execution_that_fails_tells_the_dead_letters() {
     let step = json!({

@@ -1,5 +1,5 @@
-//! Stands in for hashicorp/aws: serves its real schema and makes nothing. What AWS would choose (ids and
-//! ARNs) is made up from the names, so that a whole configuration can be planned and applied offline.
+//! A stand-in for hashicorp/aws: it serves the real schema and creates nothing. It derives computed values
+//! (ids and ARNs) from names, so that Terraform can plan and apply a whole configuration offline.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn attribute_type(attribute: &Json) -> Type {
 }
 
 fn block(json: &Json) -> Block {
-    // What the package says no type of is left out.
+    // Attributes without a type in the package are omitted.
     let typed = |attribute: &Json| !attribute.to_string().contains("\"?\"");
     let attributes = json["attributes"].as_object().into_iter().flatten();
     let attributes = attributes.filter(|(_, attribute)| typed(attribute)).map(|(name, attribute)| {
@@ -96,7 +96,7 @@ struct Made {
     schema: Schema,
 }
 
-/// Puts a value in the place of each null or unknown attribute that the provider gives.
+/// Sets a value for each null or unknown computed attribute.
 fn fill(block: &Block, value: &mut Value, chosen: &dyn Fn(&str, &Type) -> Value) {
     let Value::Map(entries) = value else { return };
     for attribute in &block.attributes {
@@ -118,7 +118,7 @@ fn fill(block: &Block, value: &mut Value, chosen: &dyn Fn(&str, &Type) -> Value)
 }
 
 impl Made {
-    /// What AWS would choose.
+    /// Returns the value that AWS would assign to an attribute.
     fn choose(&self, value: &Value, attribute: &str, ty: &Type) -> Value {
         let kind = self.name.strip_prefix("aws_").and_then(kinds::find);
         let settings = value.as_map().into_iter().flatten();
@@ -200,7 +200,7 @@ impl DataSource for Found {
         let mut found = config;
         fill(&self.schema.block, &mut found, &|attribute, _| match (self.name.as_str(), attribute) {
             (_, "account_id") => Value::string(ACCOUNT),
-            (_, "region") => Value::string(REGION),
+            (_, "region") | ("aws_region", "id") => Value::string(REGION),
             (_, "partition") => Value::string("aws"),
             ("aws_vpc", "id") => Value::string("vpc-default"),
             ("aws_subnet", "vpc_id") => Value::string("vpc-of-the-subnet"),

@@ -1,4 +1,4 @@
-//! Native modules under checkov: what it finds is a decision with a reason, or one that an input turns.
+//! checkov on native modules: each finding is a decision with a reason, or disappears if an input is set.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,23 +11,26 @@ use tandem_tests::environment::{Packages, root};
 
 use crate::project::{examples, generate, read};
 
-/// What no spec turns, and why.
+/// Checks that fail for every spec, and the reason.
 const DECISIONS: &[(&str, &str)] = &[
-    ("CKV_AWS_18", "access logs of a bucket need another bucket, which is the account's matter"),
-    ("CKV_AWS_21", "versions multiply what uploads cost; what is lost here can be made again"),
-    ("CKV_AWS_50", "tracing is behind a feature of the handlers, and costs at each call"),
-    ("CKV_AWS_65", "container insights cost more than the tasks that they watch"),
-    ("CKV_AWS_115", "a limit of one function takes from what all others of the account share"),
-    ("CKV_AWS_116", "asynchronous failures go to an on-failure destination, which knows more than a DLQ"),
-    ("CKV_AWS_117", "a function without a VPC has no way into one, and starts faster"),
-    ("CKV_AWS_144", "a copy in another region is the account's matter"),
-    ("CKV_AWS_272", "signed code needs a signer, which is the account's matter"),
-    ("CKV_AWS_382", "a task fetches its image and calls AWS over the internet; nothing comes in"),
-    ("CKV2_AWS_5", "tasks are started by functions, which name the group; no resource does"),
-    ("CKV2_AWS_62", "who hears of a bucket is in another module, or nobody is meant to"),
+    ("CKV_AWS_18", "access logs need another bucket, which the account must provide"),
+    ("CKV_AWS_21", "versioning multiplies the cost of uploads; lost objects can be created again"),
+    ("CKV_AWS_50", "tracing is an optional feature of handlers, and costs money per call"),
+    ("CKV_AWS_65", "container insights cost more than the monitored tasks"),
+    ("CKV_AWS_115", "reserved concurrency of one function reduces the shared limit of the account"),
+    (
+        "CKV_AWS_116",
+        "asynchronous failures go to an on-failure destination, whose messages contain the error",
+    ),
+    ("CKV_AWS_117", "a function without a VPC cannot reach private networks, and starts faster"),
+    ("CKV_AWS_144", "cross-region replication needs a bucket that the account must provide"),
+    ("CKV_AWS_272", "code signing needs a signing profile, which the account must provide"),
+    ("CKV_AWS_382", "a task pulls its image and calls AWS over the internet; no inbound traffic is allowed"),
+    ("CKV2_AWS_5", "functions start tasks and pass the security group at run time; no resource refers to it"),
+    ("CKV2_AWS_62", "the listeners of a bucket are in another module, or there are none"),
 ];
 
-/// What is not found once an input is given.
+/// Checks that pass if an input is set, and that input.
 const BY_INPUT: &[(&str, &str)] = &[
     ("CKV_AWS_119", "kms_key_arn"),
     ("CKV_AWS_136", "kms_key_arn"),
@@ -41,7 +44,7 @@ const BY_INPUT: &[(&str, &str)] = &[
     ("CKV_AWS_338", "log_retention_days"),
 ];
 
-/// The ids of checks that fail.
+/// Runs checkov. Returns the ids of the checks that fail.
 fn scan(modules: &Path) -> BTreeSet<String> {
     let mut checkov = Command::new(Packages::Checkov.program("checkov"));
     checkov.args(["--directory", "modules", "--skip-path", "examples", "--framework", "terraform"]);
@@ -63,7 +66,7 @@ fn checkov_finds_nothing_but_what_was_decided() {
     let work = tempfile::tempdir().expect("a folder");
     let spec = root().join("tests/data/specs/hardened.yaml");
     generate(&read(&spec), &spec, work.path(), Flavor::Native, Some(Part::Modules));
-    assert_eq!(scan(work.path()), decided, "with every input given that a spec can give");
+    assert_eq!(scan(work.path()), decided, "with every security input of a spec set");
     let by_input = BY_INPUT.iter().map(|(id, _)| (*id).to_owned());
     let known: BTreeSet<String> = by_input.chain(decided).collect();
     for (name, _) in examples() {

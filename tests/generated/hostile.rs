@@ -1,4 +1,4 @@
-//! No text of a spec becomes code.
+//! No string of a spec becomes code.
 
 use serde_json::{Value as Json, json};
 use tandem::module::Flavor;
@@ -8,7 +8,7 @@ use tandem::spec;
 
 use crate::project::{generate, terraform};
 
-/// Pieces that mean something to Terraform, YAML, Markdown or Rust.
+/// Strings with a special meaning in Terraform, YAML, Markdown or Rust.
 const PIECES: &[&str] = &[
     "${",
     "%{",
@@ -62,13 +62,13 @@ const PIECES: &[&str] = &[
     "",
 ];
 
-/// Three thousand and more texts: every piece, every pair, and longer ones.
+/// More than three thousand strings: every piece, every pair, and longer ones.
 fn texts() -> Vec<String> {
     let mut texts: Vec<String> = PIECES.iter().map(ToString::to_string).collect();
     for one in PIECES {
         texts.extend(PIECES.iter().map(|two| format!("{one}{two}")));
     }
-    // A linear congruential generator: the same texts on every run.
+    // A linear congruential generator: the same strings on every run.
     let mut state = 1_u64;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -90,7 +90,7 @@ fn texts_come_back_from_terraform_as_they_were() {
         .enumerate()
         .map(|(index, text)| (format!("t{index:04}"), text.as_str().into()))
         .collect();
-    // As keys, too.
+    // The strings are also keys of a map.
     let keys: serde_json::Map<String, Json> =
         texts.iter().map(|text| (format!("k{text}"), "x".into())).collect();
     let spec_text =
@@ -103,7 +103,7 @@ fn texts_come_back_from_terraform_as_they_were() {
     generate(&app, &path, folder.path(), Flavor::Native, Some(Part::Modules));
     for (entry, given) in [("b", tags), ("c", keys)] {
         let module = folder.path().join("modules").join(entry);
-        // The variables alone: what they hold is what everything else refers to.
+        // Only the variables: all other files refer to them.
         let work = tempfile::tempdir().expect("a folder");
         std::fs::copy(module.join("variables.tf"), work.path().join("variables.tf")).expect("a copy");
         std::fs::write(work.path().join("out.tf"), "output \"tags\" {\n  value = var.tags\n}\n")
@@ -112,7 +112,7 @@ fn texts_come_back_from_terraform_as_they_were() {
         let run = terraform(work.path(), &["output", "-json", "tags"]).expect_success();
         let back: Json = serde_json::from_str(run.text.lines().next().expect("a line")).expect("JSON");
         for (key, text) in &given {
-            // Terraform normalises texts to NFC, and nothing else.
+            // Terraform normalizes strings to NFC, and changes nothing else.
             assert_eq!(back.get(key), Some(text), "{key:?}");
         }
     }

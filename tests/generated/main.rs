@@ -1,5 +1,5 @@
-//! What `tandem` generates, judged by the real Terraform: composite modules with the provider, native ones
-//! with a stand-in for hashicorp/aws.
+//! Tests of generated modules under the real Terraform: composite modules with the provider, native ones with
+//! a stand-in for hashicorp/aws.
 
 mod checkov;
 mod hostile;

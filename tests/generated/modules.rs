@@ -30,7 +30,7 @@ fn modules_and_handlers_of_the_examples_are_current() {
     }
 }
 
-/// Every folder with a configuration.
+/// Finds every folder with a configuration.
 fn configurations(folder: &Path, found: &mut Vec<PathBuf>) {
     if folder.join("main.tf").exists() {
         found.push(folder.to_owned());

@@ -1,5 +1,5 @@
-//! The judge of native modules is judged: each attribute of each generated resource is dropped and altered,
-//! and every such mutant must be caught, by Terraform or by the comparison with the graph.
+//! Mutation tests of the checks on native modules: each attribute of each generated resource is dropped and
+//! altered. Terraform, or the comparison with the graph, must detect every such mutant.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,17 +13,17 @@ use tandem::spec::App;
 use crate::native::{all_differences, apply, configuration, write_zip};
 use crate::project::{copy, generate, read, specs, terraform};
 
-/// Mutants that may live, by the end of their path, and why.
+/// Mutants that may survive, by the end of their path, and the reason.
 const SURVIVORS: &[(&str, &str)] = &[
-    ("depends_on", "order; nothing in the state says it, and the stand-in has no order"),
-    ("egress.description", "for people"),
+    ("depends_on", "it sets the order; the state does not show it, and the stand-in has no order"),
+    ("egress.description", "a description without effect"),
     (
         "source_code_hash dropped",
-        "AWS computes it; without it Terraform sees no new code under the same name",
+        "AWS computes it; without it Terraform does not detect new code in the same file",
     ),
 ];
 
-/// How many mutants of each spec are tried, from all over it; all of them with `TANDEM_FULL` set.
+/// Number of mutants per spec, spread evenly over it; with `TANDEM_FULL` set all mutants run.
 const SAMPLE: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ enum Change {
     Altered,
 }
 
-/// Every attribute of the resources of a file, by its position in a walk through it.
+/// Collects every attribute of the resources in a file, in the order of a walk through it.
 fn attributes(body: &Body, path: &str, found: &mut Vec<String>) {
     for structure in body {
         match structure {
@@ -55,7 +55,7 @@ fn attributes(body: &Body, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Changes the attribute of that number in the same walk.
+/// Changes the attribute with that number in the same walk.
 fn mutate(body: &mut Body, top: bool, number: &mut usize, change: Change) -> bool {
     let mut drop = None;
     for (index, mut structure) in body.iter_mut().enumerate() {
@@ -124,7 +124,7 @@ fn mutants(modules: &Path) -> Vec<Mutant> {
     mutants
 }
 
-/// Whether a mutant lives: nobody sees that the module is wrong.
+/// Returns true if a mutant survives: no check detects the change.
 fn lives(root: &Path, modules: &Path, app: &App, zip: &Path, mutant: &Mutant) -> bool {
     let path = modules.join(&mutant.file);
     let before = std::fs::read_to_string(&path).expect("a file");
@@ -136,7 +136,7 @@ fn lives(root: &Path, modules: &Path, app: &App, zip: &Path, mutant: &Mutant) ->
     std::fs::write(&path, before).expect("written");
     match state {
         Err(_) => false,
-        // What is not there at all is looked for in vain, which is a panic.
+        // The comparison panics if a resource is missing; that counts as detected.
         Ok(state) => {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| all_differences(app, &state, zip)))
                 .is_ok_and(|differences| differences.is_empty())
@@ -155,7 +155,7 @@ fn every_mutant_of_a_native_module_is_caught() {
         let modules = work.path().join(&name);
         generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));
         let all = mutants(&modules);
-        // Dropped and altered take turns: an odd step reaches both.
+        // Dropped and altered mutants alternate: an odd step selects both.
         let step = if full { 1 } else { (all.len() / SAMPLE) | 1 };
         let chosen: Vec<Mutant> = all.into_iter().skip(offset % step).step_by(step).collect();
         let next = Mutex::new(chosen.into_iter());
@@ -189,5 +189,5 @@ fn every_mutant_of_a_native_module_is_caught() {
         });
     }
     let alive = alive.into_inner().expect("the list");
-    assert!(alive.is_empty(), "{} mutants live:\n{}", alive.len(), alive.join("\n"));
+    assert!(alive.is_empty(), "{} mutants survive:\n{}", alive.len(), alive.join("\n"));
 }

@@ -1,6 +1,6 @@
-//! Native modules make what the graph says: every attribute, applied by the real Terraform with the stand-in
-//! for hashicorp/aws, is compared with the graph. Where hashicorp/aws keeps a field is written down here
-//! again, apart from what prints it.
+//! Native modules create the objects of the graph. The real Terraform applies them with a stand-in for
+//! hashicorp/aws, and each attribute is compared with the graph. The place of each field in hashicorp/aws is
+//! listed here a second time, independent of the generator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use tandem_model::value::Value;
 
 use crate::project::{ACCOUNT, generate, read, specs, terraform};
 
-/// Where hashicorp/aws has a field: kind, field, pointer into the attributes. What is not here is an
-/// attribute of the field's name.
+/// Places of fields in hashicorp/aws: kind, field, pointer into the attributes. A field that is not listed is
+/// an attribute of the same name.
 const PLACES: &[(&str, &str, &str)] = &[
     ("s3_bucket_ownership_controls", "object_ownership", "/rule/0/object_ownership"),
     (
@@ -120,8 +120,8 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("sfn_state_machine", "kms_key_id", "/encryption_configuration/0/kms_key_id"),
 ];
 
-/// What the module says beside a field, where the graph has that, and where it has not: kind, field, pointer
-/// into the attributes, and the two values.
+/// Attributes that depend on the presence of a field: kind, field, pointer into the attributes, the value
+/// with the field, and the value without it.
 const BESIDE: &[(&str, &str, &str, &str, &str)] = &[
     ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/enabled", "true", "null"),
     ("dynamodb_table", "stream_view_type", "/stream_enabled", "true", "null"),
@@ -143,7 +143,7 @@ const BESIDE: &[(&str, &str, &str, &str, &str)] = &[
     ),
 ];
 
-/// What the module says beside the graph: constants of Fargate, and what the engine does by itself.
+/// Attributes of the module that the graph does not have: constants of Fargate, and settings of the drivers.
 const CONSTANTS: &[(&str, &str, &str)] = &[
     ("ecs_task_definition", "/network_mode", "\"awsvpc\""),
     ("ecs_task_definition", "/requires_compatibilities", "[\"FARGATE\"]"),
@@ -171,23 +171,23 @@ const CONSTANTS: &[(&str, &str, &str)] = &[
     ("security_group", "/egress/0/to_port", "0"),
 ];
 
-/// Fields that hashicorp/aws has no form for.
+/// Fields without a counterpart in hashicorp/aws.
 const ABSENT: &[(&str, &str)] = &[
-    // How the engine makes the zip; its hash is compared.
+    // The source of the zip. The hash of the zip is compared.
     ("lambda_function", "source"),
-    // A matter of how the engine updates.
+    // Used only by the driver, for updates.
     ("ecs_task_definition", "active_revisions"),
-    // Nothing comes in: the module has no rule, and Terraform takes away those that others add.
+    // No inbound traffic: the module has no rule, and Terraform removes rules of other owners.
     ("security_group", "ingress"),
 ];
 
-/// The application's state: attributes of every resource, by module and address in it.
+/// State of the application: attributes of every resource, by module and by address in it.
 pub(crate) type State = BTreeMap<(String, String), Json>;
 
 fn resources(module: &Json, name: &str, state: &mut State) {
     for resource in module["resources"].as_array().into_iter().flatten() {
         let mut values = resource["values"].clone();
-        // What AWS takes as JSON text is compared as JSON.
+        // JSON documents are compared as JSON, not as strings.
         for (name, value) in values.as_object_mut().into_iter().flatten() {
             if let (true, Some(text)) = (
                 name.contains("polic") || name.contains("definition") || name == "event_pattern",
@@ -217,7 +217,7 @@ struct Made<'a> {
     graph: &'a Graph,
     state: &'a State,
     context: Context,
-    /// What other entries give, by variable.
+    /// Values from other entries, by variable.
     given: BTreeMap<String, Json>,
     /// The code of every function.
     zip: &'a Path,
@@ -226,7 +226,7 @@ struct Made<'a> {
 impl Made<'_> {
     fn attributes(&self, key: &Key) -> &Json {
         let address = (self.entry.replace('-', "_"), format!("aws_{key}"));
-        self.state.get(&address).unwrap_or_else(|| panic!("{address:?} is not there"))
+        self.state.get(&address).unwrap_or_else(|| panic!("{address:?} is missing"))
     }
 }
 
@@ -262,7 +262,7 @@ impl Scope for Made<'_> {
     }
 }
 
-/// As both sides may write it: sets in order, numbers and texts alike, no nulls and no empty lists.
+/// Normalizes a value for the comparison: sorted lists, numbers as strings, no nulls, no empty collections.
 fn plain(value: &Json) -> Json {
     match value {
         Json::Array(items) => {
@@ -286,7 +286,7 @@ fn plain(value: &Json) -> Json {
     }
 }
 
-/// A list of names and values as a map, as the graph has it.
+/// Converts a list of names and values to a map, as in the graph.
 fn as_map(pairs: &Json) -> Json {
     let Some(pairs) = pairs.as_array() else { return pairs.clone() };
     let value =
@@ -298,7 +298,7 @@ fn as_map(pairs: &Json) -> Json {
         .into()
 }
 
-/// The documents of notifications of the bucket that an object is about.
+/// Returns the notification documents of an object's bucket.
 fn documents<'a>(made: &'a Made<'_>, object: &Object) -> Vec<&'a Json> {
     let bucket = object.fields.get("bucket").and_then(|bucket| bucket.evaluate(made));
     let all =
@@ -308,18 +308,18 @@ fn documents<'a>(made: &'a Made<'_>, object: &Object) -> Vec<&'a Json> {
         .collect()
 }
 
-/// What runs the tasks of a schedule, by the graph's word for it.
+/// Returns the capacity provider strategy for a value of `capacity`.
 fn strategies(capacity: &str) -> Json {
     let providers: &[&str] = match capacity {
         "fargate" => &["FARGATE"],
         "fargate_spot" => &["FARGATE_SPOT"],
         "mixed" => &["FARGATE", "FARGATE_SPOT"],
-        other => panic!("{other} is no capacity"),
+        other => panic!("unknown capacity {other}"),
     };
     providers.iter().map(|provider| json!({ "capacity_provider": provider, "weight": 1 })).collect()
 }
 
-/// The type that a table says of one of its keys.
+/// Returns the type of a key attribute of a table.
 fn type_of_key(table: &Json, key: &str) -> Json {
     let mut attributes = table["attribute"].as_array().into_iter().flatten();
     attributes
@@ -327,7 +327,7 @@ fn type_of_key(table: &Json, key: &str) -> Json {
         .map_or(Json::Null, |attribute| attribute["type"].clone())
 }
 
-/// What differs between an object and the resource that was made of it.
+/// Returns the differences between an object and its resource.
 fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     let kind = object.kind.name;
     let mut wrong = Vec::new();
@@ -345,14 +345,14 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         let documents = documents(made, object).into_iter();
         let mut entries = documents.filter_map(|document| document["lambda_function"].as_array()).flatten();
         let found = entries.find(|entry| entry["id"] == value("id"));
-        let Some(found) = found else { return vec![format!("{} is not there", object.key)] };
+        let Some(found) = found else { return vec![format!("{} is missing", object.key)] };
         for name in ["lambda_function_arn", "events", "filter_prefix", "filter_suffix"] {
             compare(name, &value(name), &found[name]);
         }
         return wrong;
     }
     if kind == "s3_bucket_eventbridge" {
-        // One document: a second would replace the first.
+        // Exactly one document: a second one would replace the first.
         let documents = documents(made, object).into_iter();
         let found: Vec<bool> = documents.map(|document| document["eventbridge"] == true).collect();
         compare("eventbridge", &json!([true]), &json!(found));
@@ -366,7 +366,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         let expected = match object.fields.get(field.name) {
             None => continue,
             Some(expr) => {
-                expr.evaluate(made).unwrap_or_else(|| panic!("{} {} is not known", object.key, field.name))
+                expr.evaluate(made).unwrap_or_else(|| panic!("{} {} is unknown", object.key, field.name))
             }
         };
         if (kind, field.name) == ("ecs_cluster", "capacity_providers") {
@@ -399,9 +399,9 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         }
         if kind == "ecs_task_definition" && ["environment", "secrets"].contains(&field.name) {
             found = as_map(&found);
-            // ECS takes nothing but texts.
+            // ECS accepts only strings.
             let text = found.as_object().is_none_or(|found| found.values().all(Json::is_string));
-            compare("all texts", &true.into(), &text.into());
+            compare("all strings", &true.into(), &text.into());
         }
         if field.name == "cpu_architecture" {
             found = found.as_str().unwrap_or_default().to_lowercase().into();
@@ -432,10 +432,11 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     wrong
 }
 
-/// The inputs of an entry, and what variables in them stand for.
+/// Returns the inputs of an entry, and the values of variables in them.
 ///
-/// What names an object that the module does not make is a variable there, and the names of resources come
-/// from it: a variable with its value here, too. Tags and environments are given by who calls the module.
+/// In a module, the name of an object that it does not create is a variable, and the addresses of resources
+/// follow from it. Such inputs are variables with a value here too. The caller of the module sets tags and
+/// environments.
 fn inputs(app: &App, entry: &Entry) -> (Value, BTreeMap<String, Json>) {
     let sources = ["queue", "stream", "table", "topic"];
     let given = given_names(app, entry);
@@ -451,7 +452,7 @@ fn inputs(app: &App, entry: &Entry) -> (Value, BTreeMap<String, Json>) {
     (inputs, values.collect())
 }
 
-/// The variables that who calls the module of an entry gives, of those that it has.
+/// Returns the variables that the caller of an entry's module sets.
 fn given_names(app: &App, entry: &Entry) -> BTreeSet<String> {
     let all = native::variables(app, entry).expect("variables").into_iter().map(|variable| variable.name);
     all.filter(|name| name == "tags" || name.ends_with("environment")).collect()
@@ -461,13 +462,13 @@ fn given_map() -> Json {
     json!({ "GIVEN": "with the call" })
 }
 
-/// What is expected of an entry.
+/// Returns the expected graph of an entry.
 fn expansion(app: &App, entry: &Entry, context: &Context) -> Graph {
     let expansion = entry.definition.expand(&inputs(app, entry).0, context);
     expansion.graph.unwrap_or_else(|| panic!("{}: {:?}", entry.name, expansion.findings))
 }
 
-/// What other entries give to one.
+/// Returns the values that an entry gets from other entries.
 fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap<String, Json> {
     let value = |target: &Target| {
         let other = app.entries.iter().find(|other| other.name == target.entry).expect("the entry");
@@ -487,7 +488,7 @@ fn given(app: &App, entry: &Entry, context: &Context, state: &State) -> BTreeMap
     wired.chain(inputs(app, entry).1).collect()
 }
 
-/// A configuration that calls the module of the whole.
+/// Returns a configuration that calls the module of the application.
 pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
     let mut call = json!({ "source": modules });
     for entry in &app.entries {
@@ -502,7 +503,7 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
                 _ => None,
             };
         }
-        // Terraform keeps this name for itself.
+        // Terraform reserves this name.
         let name =
             if entry.name == "count" { "count__inputs".to_owned() } else { entry.name.replace('-', "_") };
         call[name] = inputs.into();
@@ -510,7 +511,7 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
     json!({ "module": { "app": call } })
 }
 
-/// Applies a configuration to a state of its own, and gives that; the error is Terraform's.
+/// Applies a configuration to a separate state file. Returns the state; the error is Terraform's output.
 pub(crate) fn apply(work: &Path, state: &str) -> Result<State, String> {
     let state = format!("-state={state}");
     let run = terraform(work, &["apply", "-auto-approve", "-no-color", "-input=false", &state]);
@@ -552,7 +553,7 @@ pub(crate) fn all_differences(app: &App, state: &State, zip: &Path) -> Vec<Strin
     wrong
 }
 
-/// Writes something that may pass as a function's code.
+/// Writes a zip that Lambda would accept as the code of a function.
 pub(crate) fn write_zip(folder: &Path) -> PathBuf {
     let mut binary = vec![0x7f, b'E', b'L', b'F', 2, 1, 1];
     binary.resize(64, 0);

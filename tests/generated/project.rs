@@ -15,13 +15,13 @@ use tandem_model::composites;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::{Run, provider_binary, run};
 
-/// The account that the stand-in for hashicorp/aws says to be in.
+/// The account id that the stand-in for hashicorp/aws returns.
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 pub(crate) const FLAVORS: [(Flavor, &str); 2] =
     [(Flavor::Composite, "composite"), (Flavor::Native, "native")];
 
-/// The specs of the examples: name and path.
+/// Returns name and path of the spec of each example.
 pub(crate) fn examples() -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root().join("examples")).expect("examples") {
@@ -36,8 +36,8 @@ pub(crate) fn examples() -> Vec<(String, PathBuf)> {
     found
 }
 
-/// The specs that modules are judged by: those of the examples, one of each composite's fixture, in which
-/// every input is given that can be, and one with what these do not have.
+/// Returns the specs of the module tests: those of the examples, one for the fixture of each composite, which
+/// sets every possible input, and one for the remaining cases.
 pub(crate) fn specs(work: &Path) -> Vec<(String, PathBuf)> {
     let mut specs = examples();
     specs.push(("mixed".to_owned(), root().join("tests/data/specs/mixed.yaml")));
@@ -48,7 +48,7 @@ pub(crate) fn specs(work: &Path) -> Vec<(String, PathBuf)> {
         let mut inputs = fixture["inputs"].clone();
         let name = inputs.as_object_mut().and_then(|inputs| inputs.remove("name")).expect("a name");
         let section = spec::section(definition);
-        let spec = json!({ "app": "test", section: { name.as_str().expect("a text"): inputs } });
+        let spec = json!({ "app": "test", section: { name.as_str().expect("a string"): inputs } });
         let path = work.join(format!("{}.json", definition.type_name));
         std::fs::write(&path, spec.to_string()).expect("written");
         specs.push((definition.type_name.to_owned(), path));
@@ -56,7 +56,7 @@ pub(crate) fn specs(work: &Path) -> Vec<(String, PathBuf)> {
     specs
 }
 
-/// Reads a spec that has nothing wrong with it.
+/// Reads a spec without errors.
 pub(crate) fn read(path: &Path) -> App {
     let source = Source { path: path.to_owned(), text: std::fs::read_to_string(path).expect("a spec") };
     let (app, diagnostics) = spec::read(&source);
@@ -64,7 +64,7 @@ pub(crate) fn read(path: &Path) -> App {
     app.unwrap_or_else(|| panic!("{}:\n{}", path.display(), shown.join("\n")))
 }
 
-/// What a generation would change, and what is wrong.
+/// Returns the changes that a generation would write, and its diagnostics.
 pub(crate) fn pending(
     app: &App,
     spec: &Path,
@@ -87,7 +87,7 @@ pub(crate) fn generate(app: &App, spec: &Path, out: &Path, flavor: Flavor, only:
     output::write(out, &changes).expect("written");
 }
 
-/// A mirror with both providers, so that `terraform init` works as it does for a user.
+/// Creates a mirror with both providers: `terraform init` then works as it does for a user.
 fn configuration() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {

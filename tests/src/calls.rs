@@ -1,4 +1,4 @@
-//! The few calls to AWS that the demo makes by itself, as plain HTTP: an emulator reads the account
+//! The calls to AWS that the demo and tests make themselves, as plain HTTP. An emulator reads the account
 //! from the access key, and checks no signature.
 
 use std::collections::BTreeSet;
@@ -8,13 +8,13 @@ use serde_json::{Value as Json, json};
 /// An account on an emulator.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The emulator.
+    /// The address of the emulator.
     pub endpoint: String,
-    /// Its 12 digits.
+    /// The id of the account: 12 digits.
     pub id: String,
     /// The region.
     pub region: String,
-    /// The emulator that alarms are on.
+    /// The address of the emulator with the alarms.
     pub alarms: String,
 }
 
@@ -73,7 +73,7 @@ impl Account {
         self.json("states", &format!("AWSStepFunctions.{call}"), body)
     }
 
-    /// A call of a service that speaks the query protocol.
+    /// A call of a service with the query protocol.
     pub fn query(&self, service: &str, body: &str) -> Result<String> {
         let endpoint = if service == "monitoring" { &self.alarms } else { &self.endpoint };
         let mut answer = ureq::post(endpoint)
@@ -83,7 +83,7 @@ impl Account {
         Ok(answer.body_mut().read_to_string()?)
     }
 
-    /// A call of a service that speaks JSON.
+    /// A call of a service with a JSON protocol.
     pub fn json(&self, service: &str, target: &str, body: &Json) -> Result<Json> {
         let mut answer = ureq::post(&self.endpoint)
             .header("authorization", self.authorization(service))
@@ -93,8 +93,8 @@ impl Account {
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
-    /// What an HTTP API answers to a GET. The emulator has APIs below a path of its own, since their names are
-    /// not known to any resolver.
+    /// The response of an HTTP API to a GET. The emulator serves APIs under a path, since no resolver has
+    /// their host names.
     pub fn http_api(&self, url: &str, path: &str) -> Result<String> {
         let host = url.split_once("://").map_or(url, |(_, host)| host);
         let id = host.split('.').next().unwrap_or_default();
@@ -116,12 +116,12 @@ impl Account {
         Ok(answer.body_mut().read_to_string()?)
     }
 
-    /// What a service that speaks REST answers to a GET.
+    /// The response of a service with a REST protocol to a GET.
     pub fn get_json(&self, service: &str, path: &str) -> Result<Json> {
         Ok(serde_json::from_str(&self.get(service, path)?)?)
     }
 
-    /// Everything in the account, of every kind that Tandem makes and that stands by itself.
+    /// Every object in the account, of the independent kinds that Tandem creates.
     pub fn everything(&self) -> Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
         let mut add = |kind: &str, names: Vec<String>| {
@@ -155,7 +155,7 @@ impl Account {
             &json!({ "clusters": clusters["clusterArns"] }),
         )?;
         let mut clusters = described["clusters"].clone();
-        // One that was deleted stays visible for a while.
+        // A deleted cluster stays visible for a while.
         if let Some(clusters) = clusters.as_array_mut() {
             clusters.retain(|cluster| cluster["status"] != "INACTIVE");
         }
@@ -178,7 +178,7 @@ impl Account {
         add("schedule", names(&schedules["Schedules"], "Name"));
         let tables = self.json("dynamodb", "DynamoDB_20120810.ListTables", &json!({}))?;
         add("table", texts(&tables["TableNames"]));
-        // moto lists ten when it is not told how many.
+        // Without a limit, moto lists ten streams.
         let streams = self.json("kinesis", "Kinesis_20131202.ListStreams", &json!({ "Limit": 1000 }))?;
         add("stream", texts(&streams["StreamNames"]));
         let topics = self.query("sns", "Action=ListTopics&Version=2010-03-31")?;

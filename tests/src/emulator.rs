@@ -15,32 +15,32 @@ use crate::environment::Packages;
 #[derive(Debug)]
 pub struct Emulator {
     process: Child,
-    /// Where it unpacks the code of functions, which it leaves there when it is ended.
+    /// The folder with the unpacked code of functions, which the emulator leaves when it is ended.
     scratch: TempDir,
     /// Its address: `http://127.0.0.1:PORT`.
     pub endpoint: String,
 }
 
-/// How an emulator runs.
+/// The settings of an emulator.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Whether the policies of identities are enforced (MiniStack only).
+    /// True to enforce the policies of identities (MiniStack only).
     pub enforce_iam: bool,
     /// The container engine that runs tasks (MiniStack only): a `DOCKER_HOST`.
     pub engine: Option<String>,
-    /// The account of requests that say none, such as those to the registry (MiniStack only).
+    /// The account of requests that contain none, e.g. those to the registry (MiniStack only).
     pub account: Option<String>,
 }
 
 impl Emulator {
-    /// Starts MiniStack; its log goes to a file, and what it unpacks into a folder beside it.
+    /// Starts MiniStack; its log goes to a file, and unpacked code to a folder beside the log.
     pub fn ministack(log: &Path, settings: &Settings) -> io::Result<Self> {
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(Packages::MiniStack.program("ministack"));
         command
             .env("GATEWAY_PORT", port.to_string())
-            // Functions reach AWS through what MiniStack's own environment says.
+            // Functions get the endpoint of AWS from MiniStack's own environment.
             .env("AWS_ENDPOINT_URL", &endpoint)
             .env("BIND_HOST", "127.0.0.1")
             .env("IOT_MTLS_ENABLED", "0")
@@ -54,7 +54,7 @@ impl Emulator {
         Self::start(command, endpoint, log, "/_ministack/health")
     }
 
-    /// Starts moto's server; its log goes to a file, and what it unpacks into a folder beside it.
+    /// Starts moto's server; its log goes to a file, and unpacked code to a folder beside the log.
     pub fn moto(log: &Path) -> io::Result<Self> {
         let port = free_port()?;
         let endpoint = format!("http://127.0.0.1:{port}");
@@ -68,7 +68,7 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// A command of the shell that ends it, for where it is not dropped.
+    /// A shell command that ends the emulator, for emulators that are never dropped.
     pub fn end_command(&self) -> String {
         let id = self.process.id();
         let gone = format!("timeout 10 sh -c 'while kill -0 {id}; do sleep 0.1; done'");
@@ -77,7 +77,7 @@ impl Emulator {
 
     fn start(mut command: Command, endpoint: String, log: &Path, health: &str) -> io::Result<Self> {
         let log_file = File::create(log)?;
-        // An emulator hands its environment on to functions: nothing of the developer's own.
+        // An emulator passes its environment on to functions: remove the developer's own variables.
         let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
         for (name, _) in std::env::vars_os() {
             let kept = ["PATH", "HOME", "LANG"].iter().any(|kept| name == *kept);
@@ -114,7 +114,7 @@ impl Drop for Emulator {
     }
 }
 
-/// A command of the shell that removes a folder.
+/// A shell command that removes a folder.
 pub fn remove_command(folder: &Path) -> String {
     format!("rm -rf '{}'", folder.display().to_string().replace('\'', r"'\''"))
 }

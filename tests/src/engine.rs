@@ -1,4 +1,4 @@
-//! A container engine: the one that runs, or a private Docker that is started and ended.
+//! A container engine: the running one, or a private Docker that is started and ended.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::environment::private;
 use crate::ffmpeg;
 
-/// Debian's packages that make an engine, unpacked into the private folder.
+/// Debian's packages of an engine, unpacked into the private folder.
 const PACKAGES: [&str; 4] = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"];
 
 /// A running engine.
@@ -23,7 +23,7 @@ pub struct Engine {
     pub host: String,
     /// The address of this machine that containers reach.
     pub gateway: String,
-    /// Held, together with others, for as long as the private one is used.
+    /// A shared lock, held while the private engine is used.
     usage: Option<File>,
 }
 
@@ -31,7 +31,7 @@ fn folder() -> PathBuf {
     private().join("engine")
 }
 
-/// The socket of an engine that is not ours, and runs.
+/// The socket of a running engine other than the private one.
 fn running() -> Option<PathBuf> {
     let set = std::env::var("DOCKER_HOST").ok();
     let set = set.as_deref().and_then(|host| host.strip_prefix("unix://")).map(PathBuf::from);
@@ -43,7 +43,7 @@ fn socket() -> PathBuf {
     folder().join("docker.sock")
 }
 
-/// Shared by those who use the private engine: the last one ends it.
+/// The lock that all users of the private engine share: the last one ends it.
 fn usage() -> PathBuf {
     folder().join("usage.lock")
 }
@@ -53,7 +53,7 @@ fn process_file() -> PathBuf {
 }
 
 impl Engine {
-    /// Whether one runs already, or can be started without an install.
+    /// Returns true if an engine runs already, or can be started without an install.
     pub fn installed() -> bool {
         running().is_some() || folder().join("root/usr/sbin/dockerd").exists()
     }
@@ -83,7 +83,7 @@ impl Engine {
         fs::remove_dir_all(&packages).map_err(|error| error.to_string())
     }
 
-    /// The engine that runs, or a private one, of which there is one at a time; its log goes to a file.
+    /// Returns the running engine, or starts the private one, which exists once; its log goes to a file.
     pub fn start(log: &Path) -> io::Result<Self> {
         if let Some(socket) = running() {
             return Self::at(&socket, None);
@@ -106,7 +106,7 @@ impl Engine {
             "exec-root": state.join("exec"),
             "pidfile": process_file(),
             "hosts": [format!("unix://{}", socket.display())],
-            // Containers reach this machine and nothing else: no rules of a firewall are touched.
+            // Containers reach this machine and nothing else: no firewall rules are changed.
             "iptables": false,
             "ip6tables": false,
             "ip-masq": false,
@@ -152,16 +152,16 @@ impl Engine {
         Ok(Self { host: format!("unix://{}", socket.display()), gateway, usage })
     }
 
-    /// What containers are built on where no registry is reached.
+    /// The base image of containers, for machines that reach no registry.
     pub const BASE_IMAGE: &str = "tandem-base:7.0.2-tmp";
 
-    /// Makes the base image, of a static ffmpeg and an empty `/tmp`, unless it is there. (On AWS a
-    /// volume is mounted there; the emulator mounts none.)
+    /// Creates the base image of a static ffmpeg and an empty `/tmp`, unless it exists. (On AWS a volume is
+    /// mounted at `/tmp`; the emulator mounts none.)
     pub fn base_image(&self) -> io::Result<()> {
         self.image(Self::BASE_IMAGE, &[("/ffmpeg", &ffmpeg::binary())])
     }
 
-    /// Makes an image of files, unless it is there.
+    /// Creates an image of files, unless it exists.
     fn image(&self, name: &str, files: &[(&str, &Path)]) -> io::Result<()> {
         let socket = PathBuf::from(self.host.trim_start_matches("unix://"));
         if get(&socket, &format!("/images/{name}/json")).is_ok() {
@@ -186,16 +186,16 @@ impl Engine {
         request(&socket, "POST", &path, &archive).map(|_| ())
     }
 
-    /// A command of the shell that ends the private engine when nobody uses it any more.
+    /// A shell command that ends the private engine when no process uses it any more.
     pub fn end_command() -> String {
         let (usage, process) = (usage(), process_file());
-        // The lock is held until it is gone: whoever wants it next starts it anew.
+        // The lock is held until the engine has ended: the next user starts it again.
         format!("flock -n -x '{}' sh -c '{END}' \"$(cat '{}')\"", usage.display(), process.display())
     }
 }
 
-/// A command of the shell that ends the process `$0`, and waits for it. A zombie has ended, too: whoever
-/// started the engine may be waiting for this very command.
+/// A shell command that ends the process `$0`, and waits for it. A zombie has ended, too: the process that
+/// started the engine may be waiting for this command.
 const END: &str =
     r#"kill $0 && while grep -qs "^State:[[:space:]]*[^ZX[:space:]]" /proc/$0/status; do sleep 0.1; done"#;
 
@@ -212,7 +212,7 @@ fn get(socket: &Path, path: &str) -> io::Result<String> {
     request(socket, "GET", path, &[])
 }
 
-/// A request to the engine; its answer must say that it succeeded.
+/// Sends a request to the engine; an error unless the response reports success.
 fn request(socket: &Path, method: &str, path: &str, body: &[u8]) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(120)))?;
@@ -234,8 +234,8 @@ fn request(socket: &Path, method: &str, path: &str, body: &[u8]) -> io::Result<S
     }
 }
 
-/// Lets containers reach what listens on loopback, at the same port of `gateway`: where MiniStack says
-/// it is to the containers that it starts.
+/// Forwards a port of `gateway` to the same port on loopback, so that containers reach the emulator.
+/// MiniStack gives this address to the containers that it starts.
 pub fn let_containers_reach(endpoint: &str, gateway: &str) -> io::Result<String> {
     let upstream = endpoint.trim_start_matches("http://").to_owned();
     let port = upstream.rsplit(':').next().and_then(|port| port.parse().ok());
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn the_end_does_not_wait_for_whoever_started_the_process() {
         let mut process = Command::new("sleep").arg("1000").spawn().expect("sleep");
-        // Nobody asks for its status meanwhile: it stays as a zombie.
+        // No process reads its status meanwhile: it stays as a zombie.
         let end = Command::new("timeout").args(["20", "sh", "-c", END, &process.id().to_string()]).status();
         assert!(end.expect("timeout").success());
         process.wait().expect("its status");

@@ -1,15 +1,15 @@
-//! The private folder with everything that is not the project's own, and how it gets there.
+//! The private folder with third-party programs, and their installation.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The top of the project.
+/// The root folder of the project.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Copies files and whole folders of the project, by their paths from its top on, to the same places
-/// below another folder.
+/// Copies files and whole folders of the project to the same places below another folder. The paths are
+/// relative to the root folder.
 pub fn copy(paths: &[&str], to: &Path) -> std::io::Result<()> {
     for path in paths {
         copy_one(&root().join(path), &to.join(path))
@@ -30,7 +30,7 @@ fn copy_one(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What the example `video-thumbnailer` needs to be applied, once it is built.
+/// The files that an apply of the example `video-thumbnailer` needs, once it is built.
 pub const VIDEO_THUMBNAILER: &[&str] = &[
     "examples/video-thumbnailer/main.tf",
     "examples/video-thumbnailer/parts/main.tf",
@@ -46,12 +46,12 @@ pub fn private() -> PathBuf {
     root().join(".tandem")
 }
 
-/// Python packages, pinned: emulators, and what has a binary in its package.
+/// Pinned Python packages: emulators, and packages with a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packages {
-    /// The embedded default.
+    /// The emulator that most tests use.
     MiniStack,
-    /// The second opinion.
+    /// The second emulator.
     Moto,
     /// A static ffmpeg.
     Ffmpeg,
@@ -80,14 +80,14 @@ impl Packages {
     /// A program of these packages.
     ///
     /// # Panics
-    /// When they are not installed: the message says how to.
+    /// If they are not installed. The message contains the command that installs them.
     pub fn program(self, name: &str) -> PathBuf {
         let program = self.folder().join("bin").join(name);
         assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
         program
     }
 
-    /// Whether the packages are installed as pinned.
+    /// Returns true if the packages are installed as pinned.
     pub fn installed(self) -> bool {
         let pinned = std::fs::read(self.requirements()).unwrap_or_default();
         std::fs::read(self.folder().join("requirements.txt")).is_ok_and(|installed| installed == pinned)

@@ -1,4 +1,4 @@
-//! A static ffmpeg: for the base image of containers, and to make and look at pictures with.
+//! A static ffmpeg: for the base image of containers, and to create and read pictures.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub const SECONDS: [(&str, [u8; 3]); 6] = [
 /// The binary.
 ///
 /// # Panics
-/// When it is not installed: the message says how to.
+/// If it is not installed. The message contains the command that installs it.
 pub fn binary() -> PathBuf {
     let python = Packages::Ffmpeg.program("python3");
     let library = python.ancestors().nth(2).expect("the environment's folder").join("lib");
@@ -60,7 +60,7 @@ fn digit(digit: usize) -> String {
     boxes.collect::<Vec<_>>().join(",")
 }
 
-/// Makes a video of which each second has another colour and number.
+/// Creates a video in which each second has another colour and number.
 pub fn sample(path: &Path) -> io::Result<()> {
     let mut command = Command::new(binary());
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]);

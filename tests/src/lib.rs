@@ -1,4 +1,5 @@
-//! What acceptance tests and the demo start: emulators of AWS, and the real Terraform.
+//! Programs that acceptance tests and the demo start: emulators of AWS, a container engine, the real
+//! Terraform.
 
 pub mod calls;
 pub mod cargo;

@@ -1,4 +1,4 @@
-//! Amazon Rekognition, as far as the example `content-moderation` asks it: a server on loopback that knows
+//! A double of Amazon Rekognition for the example `content-moderation`: a server on loopback that recognizes
 //! three images by their Base64.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,16 +11,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 
-/// An image, and what Rekognition says of it.
+/// An image, and the result of Rekognition for it.
 #[derive(Debug)]
 pub struct Image {
     /// The name of its file.
     pub name: &'static str,
-    /// How sure, in percent, Rekognition is of [`LABEL`]; `None` when it sees nothing.
+    /// The confidence in [`LABEL`], in percent; `None` without a label.
     pub confidence: Option<f64>,
 }
 
-/// An image with nothing to see.
+/// An image without a label.
 pub static CLEAN: Image = Image { name: "clean.png", confidence: None };
 
 /// An image just below the threshold.
@@ -29,7 +29,7 @@ pub static DOUBTFUL: Image = Image { name: "doubtful.png", confidence: Some(79.7
 /// An image that is to be blocked.
 pub static BLOCKED: Image = Image { name: "blocked.png", confidence: Some(99.5) };
 
-/// The one label that there is.
+/// The only label.
 pub const LABEL: &str = "Graphic Violence";
 
 /// A PNG of one pixel.
@@ -38,7 +38,8 @@ const PIXEL: &[u8] =
     :~\x9bU\x00\x00\x00\x0aIDATx\xdach\x00\x00\x00\x82\x00\x81\xdaE\x08;\x00\x00\x00\x00IEND\xaeB`\x82";
 
 impl Image {
-    /// What its file holds. Nobody looks at what follows the end of a PNG, so that it tells images apart.
+    /// The content of its file. Bytes after the end of a PNG are ignored, so the name there identifies the
+    /// image.
     pub fn bytes(&self) -> Vec<u8> {
         [PIXEL, self.name.as_bytes()].concat()
     }
@@ -63,7 +64,7 @@ pub fn start() -> io::Result<Rekognition> {
             if seen.load(Ordering::SeqCst) {
                 break;
             }
-            // Whoever has gone away needs no answer.
+            // A client that has disconnected needs no response.
             std::thread::spawn(move || answer(&stream).is_ok());
         }
     });
@@ -85,7 +86,7 @@ impl Rekognition {
 impl Drop for Rekognition {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
-        // It waits for a call: this is one.
+        // The server waits for a connection: this one ends it.
         let _ = TcpStream::connect(self.address);
         if let Some(server) = self.server.take() {
             let _ = server.join();
@@ -97,7 +98,7 @@ impl Drop for Rekognition {
 fn answer(mut stream: &TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
-    // An empty line ends the head, and has nothing but its two characters of a line break.
+    // An empty line ends the head: it has only the two characters of a line break.
     while reader.read_line(&mut head)? > 2 {}
     let head = head.to_ascii_lowercase();
     let header =
@@ -118,7 +119,8 @@ fn answer(mut stream: &TcpStream) -> io::Result<()> {
 
 /// The status and the body of an answer.
 fn reply(target: &str, asked: &Json) -> (&'static str, Json) {
-    let refused = |kind: &str| ("400 Bad Request", json!({ "__type": kind, "Message": "not known here" }));
+    let refused =
+        |kind: &str| ("400 Bad Request", json!({ "__type": kind, "Message": "not supported by the double" }));
     if target != "rekognitionservice.detectmoderationlabels" {
         return refused("UnknownOperationException");
     }
@@ -126,7 +128,7 @@ fn reply(target: &str, asked: &Json) -> (&'static str, Json) {
     let known =
         [&CLEAN, &DOUBTFUL, &BLOCKED].into_iter().find(|image| *bytes == BASE64.encode(image.bytes()));
     let Some(image) = known else { return refused("InvalidImageFormatException") };
-    // As on AWS: who names no minimum means half.
+    // As on AWS, the default minimum is 50 percent.
     let minimum = asked["MinConfidence"].as_f64().unwrap_or(50.0);
     let sure = image.confidence.filter(|confidence| *confidence >= minimum);
     let label =

@@ -12,15 +12,15 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Terraform {
     folder: TempDir,
-    /// Where the configuration is, from the folder on.
+    /// The path of the configuration, relative to the folder.
     inside: PathBuf,
     environment: BTreeMap<String, String>,
 }
 
-/// What a run of Terraform left.
+/// The result of a run of Terraform.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Whether it succeeded.
+    /// True if it succeeded.
     pub success: bool,
     /// Everything it printed.
     pub text: String,
@@ -30,11 +30,11 @@ impl Run {
     /// Fails the test unless the run succeeded.
     #[track_caller]
     pub fn expect_success(self) -> Self {
-        assert!(self.success, "terraform failed:\n{}\nall of it:\n{}", self.errors(), self.text);
+        assert!(self.success, "terraform failed:\n{}\ncomplete output:\n{}", self.errors(), self.text);
         self
     }
 
-    /// What went wrong, without the plan before it: a log that is cut short shows this first.
+    /// The errors, without the plan before them, so that a truncated log shows them first.
     fn errors(&self) -> &str {
         self.text.find("Error: ").map_or("", |start| &self.text[start..])
     }
@@ -66,7 +66,7 @@ fn plain(text: &str) -> String {
 /// The provider that was built for tests.
 ///
 /// # Panics
-/// When there is none: the message says how to build it.
+/// If it is missing. The message contains the command that builds it.
 pub fn provider_binary() -> PathBuf {
     let me = std::env::current_exe().expect("the path of this program");
     // A test is `target/debug/deps/NAME-HASH`, xtask is `target/debug/xtask`.
@@ -101,7 +101,7 @@ impl Terraform {
         self.folder.path()
     }
 
-    /// Works in a folder inside from now on.
+    /// Runs Terraform in a subfolder from now on.
     pub fn enter(&mut self, inside: &str) {
         self.inside = PathBuf::from(inside);
     }
@@ -120,12 +120,12 @@ impl Terraform {
         outputs.map(|(name, output)| (name, output["value"].clone())).collect()
     }
 
-    /// A text among the attributes of a resource.
+    /// A string attribute of a resource.
     pub fn output_of(&self, address: &str, name: &str) -> String {
         self.resource(address)[name].as_str().unwrap_or_else(|| panic!("{address} has no {name}")).to_owned()
     }
 
-    /// Sets a variable of the environment for the runs to come.
+    /// Sets an environment variable for later runs.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
@@ -199,7 +199,7 @@ impl Terraform {
     }
 }
 
-/// What a finished process left.
+/// The result of a finished process.
 pub fn run(output: &Output) -> Run {
     let text = [&output.stdout[..], &output.stderr]
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned())

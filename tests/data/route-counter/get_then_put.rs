@@ -1,4 +1,4 @@
-//! The count as it is often written, and wrong: of two requests at once one is lost.
+//! A common but wrong way to count: of two concurrent requests one is lost.
 
 use lambda_runtime::Error;
 use serde_json::json;

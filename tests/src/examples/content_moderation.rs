@@ -1,4 +1,4 @@
-//! Images are looked at before anybody sees them.
+//! Images are moderated by Rekognition.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::rekognition::{BLOCKED, CLEAN, DOUBTFUL, Image, LABEL};
 
 pub(super) const EXAMPLE: Example = Example {
     name: "content-moderation",
-    title: "Images are approved or quarantined: a function that asks Rekognition, a queue and a table",
+    title: "Images are approved or quarantined: a function that calls Rekognition, a queue and a table",
     container: None,
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// The clean image once more: in a folder, and with a name that is unusual.
+/// Key for a second upload of the clean image: in a folder, with a space, `+` and a non-ASCII character.
 const AGAIN: &str = "a folder/my cat+ü.png";
 
-/// Uploads images, and looks at every place where something of them may be.
+/// Uploads images, and checks the bucket, the table, the queue and the log.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let (account, bucket) = (applied.account, applied.output("bucket")?);
     let images = [&CLEAN, &DOUBTFUL, &BLOCKED].map(|image| (image.name, image));
@@ -30,7 +30,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     for (name, _) in images {
         taken_in(applied, bucket, name)?;
     }
-    // What an approved or blocked image had set off, if it had, would have come before this one.
+    // If an approved or blocked image triggered the function, that invocation came before this one.
     upload(account, bucket, AGAIN, &CLEAN)?;
     taken_in(applied, bucket, AGAIN)?;
 
@@ -45,12 +45,12 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     expect("the number of verdicts", verdicts, images.len() + 1)?;
     let said = |image: &Image| match image.confidence {
         Some(confidence) => format!("{LABEL}, {confidence} %"),
-        None => "nothing to see".to_owned(),
+        None => "no label".to_owned(),
     };
     Ok(vec![
         format!("{} ({}): approved", CLEAN.name, said(&CLEAN)),
-        format!("{} ({}): approved, with what was found in the table", DOUBTFUL.name, said(&DOUBTFUL)),
-        format!("{} ({}): in quarantine, with a tag; one message waits", BLOCKED.name, said(&BLOCKED)),
+        format!("{} ({}): approved, with its labels in the table", DOUBTFUL.name, said(&DOUBTFUL)),
+        format!("{} ({}): in quarantine, with a tag; one message in the queue", BLOCKED.name, said(&BLOCKED)),
     ])
 }
 
@@ -58,7 +58,7 @@ fn upload(account: &Account, bucket: &str, name: &str, image: &Image) -> Result<
     account.put_object(bucket, &format!("incoming/{name}"), &image.bytes())
 }
 
-/// Waits until an image is where it belongs: the last thing that happens to it is that it leaves `incoming/`.
+/// Waits until an image has left `incoming/`, which is the last step of the function.
 fn taken_in(applied: &Applied<'_>, bucket: &str, name: &str) -> Result<()> {
     let waited = wait(&format!("a verdict on {name}"), || {
         let left = applied.account.get_object(bucket, &format!("incoming/{name}"))?;
@@ -70,7 +70,7 @@ fn taken_in(applied: &Applied<'_>, bucket: &str, name: &str) -> Result<()> {
     })
 }
 
-/// Every object, with its content and its tags.
+/// Checks every object, with its content and its tags.
 fn objects(account: &Account, bucket: &str) -> Result<()> {
     let again = format!("approved/{AGAIN}");
     let expected = [
@@ -80,10 +80,10 @@ fn objects(account: &Account, bucket: &str) -> Result<()> {
         ("quarantine/blocked.png", &BLOCKED, "<Key>moderation</Key><Value>blocked</Value>"),
     ];
     let listed = s3(account, &format!("{bucket}?list-type=2"))?;
-    expect("what is in the bucket", texts(&listed, "Key"), expected.map(|(key, ..)| key).to_vec())?;
+    expect("the list of keys in the bucket", texts(&listed, "Key"), expected.map(|(key, ..)| key).to_vec())?;
     for (key, image, tags) in expected {
         let content = account.get_object(bucket, key)?.unwrap_or_default();
-        expect(&format!("whether {key} is as it was uploaded"), content == image.bytes(), true)?;
+        expect(&format!("equality of {key} with the upload"), content == image.bytes(), true)?;
         let path = key.replace(' ', "%20").replace('+', "%2B").replace('ü', "%C3%BC");
         let tagging = s3(account, &format!("{bucket}/{path}?tagging"))?;
         expect(&format!("the tags of {key}"), texts(&tagging, "Tag").concat(), tags.to_owned())?;
@@ -91,7 +91,7 @@ fn objects(account: &Account, bucket: &str) -> Result<()> {
     Ok(())
 }
 
-/// One item of each image, with what was found in it.
+/// Checks that the table has one item per image, with its labels.
 fn results(account: &Account, table: &str) -> Result<()> {
     let body = json!({ "TableName": table, "ConsistentRead": true });
     let found = account.json("dynamodb", "DynamoDB_20120810.Scan", &body)?;
@@ -120,10 +120,10 @@ fn results(account: &Account, table: &str) -> Result<()> {
         .into_iter()
         .map(|(name, image, verdict)| (format!("incoming/{name}"), (verdict.into(), labels(image))))
         .collect();
-    expect("what the table holds", found, expected)
+    expect("the content of the table", found, expected)
 }
 
-/// The one message for people.
+/// Checks that the queue has one message for a review.
 fn review(account: &Account, queue: &str) -> Result<()> {
     let body = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
     let counted = account.json("sqs", "AmazonSQS.GetQueueAttributes", &body)?;
@@ -134,10 +134,10 @@ fn review(account: &Account, queue: &str) -> Result<()> {
     let message: Json = serde_json::from_str(messages.first().ok_or("the queue has no message")?)?;
     let told = [&message["image"], &message["verdict"], &message["moved_to"]];
     let expected = ["incoming/blocked.png", "blocked", "quarantine/blocked.png"].map(Json::from);
-    expect("what the message says", told, expected.each_ref())
+    expect("the content of the message", told, expected.each_ref())
 }
 
-/// What S3 answers to a GET.
+/// Sends a GET request to S3. Returns the body.
 fn s3(account: &Account, path: &str) -> Result<String> {
     let scope = format!("{}/20200101/{}/s3/aws4_request", account.id, account.region);
     let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
@@ -145,7 +145,7 @@ fn s3(account: &Account, path: &str) -> Result<String> {
     Ok(request.call()?.body_mut().read_to_string()?)
 }
 
-/// What stands in each element of that name.
+/// Returns the text of each element with that name.
 fn texts<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     let (start, end) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(start.as_str()).skip(1);

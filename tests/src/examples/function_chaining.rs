@@ -1,4 +1,4 @@
-//! Four functions, one after the other; the third fails for a while, or for good.
+//! Four functions in sequence. The third one fails for a while, or permanently.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,30 +8,30 @@ use super::{Applied, Example, Result, expect, wait};
 
 pub(super) const EXAMPLE: Example = Example {
     name: "function-chaining",
-    title: "Four functions, one after the other: what fails is tried again, then caught",
+    title: "Four functions in sequence: a workflow retries failures, then catches them",
     container: None,
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// What goes in, what comes out, and what the third function is given.
+/// The input, the output, and the input of the third function.
 const TEXT: &str = "x";
 const OUTPUT: &str = "f4(f3(f2(f1(x))))";
 const HALFWAY: &str = "f2(f1(x))";
 
-/// What the third function says while it fails.
+/// The error of the third function.
 const ERROR: &str = "not yet";
 
-/// How long it fails: it is tried again after one second and after three, for the emulator adds no jitter.
+/// How long it fails. The retries come after one and three seconds, because the emulator adds no jitter.
 const A_WHILE: Duration = Duration::from_millis(2500);
 
-/// A time that does not come, in seconds.
+/// A Unix time in the far future: the year 2100.
 const NEVER: u64 = 4_102_444_800;
 
-/// Runs the chain to its end, through a failure that passes, and into one that does not.
+/// Runs the chain three times: without a failure, with a temporary one, and with a permanent one.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
-    // Alone: the functions are warm for what is about times.
+    // First alone: it warms up the functions, and the next execution depends on their timing.
     let well = Execution::start(applied, &json!({ "text": TEXT }))?;
     well.expect_output(applied)?;
     let tried = well.history(applied)?;
@@ -43,57 +43,59 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let lost = Execution::start(applied, &json!({ "text": TEXT, "ready": NEVER }))?;
     late.expect_output(applied)?;
     let tried = late.history(applied)?;
-    expect("the steps of what was late", tried.steps, names(&["f1", "f2", "f3", "f4"]))?;
+    expect("the steps of the late execution", tried.steps, names(&["f1", "f2", "f3", "f4"]))?;
     let failures = tried.failed.len();
     if !(1..=2).contains(&failures) || tried.failed.iter().any(|step| step != "f3") {
-        return Err(format!("f3 should have failed once or twice, and these did: {:?}", tried.failed).into());
+        return Err(
+            format!("f3 should fail once or twice, but these steps failed: {:?}", tried.failed).into()
+        );
     }
     let cause = expect_caught(applied, &lost)?;
     expect_dead_letter(applied, &lost, &cause)?;
     Ok(vec![
         format!("{TEXT:?} went through the chain: {OUTPUT:?}"),
-        format!("f3 failed {failures} times, was tried again, and the chain went on: {OUTPUT:?}"),
-        format!("f3 failed for good: the dead letters say {ERROR:?}, and what it was given, {HALFWAY:?}"),
+        format!("f3 failed {failures} times, was retried, and the chain continued: {OUTPUT:?}"),
+        format!("f3 failed permanently: the DLQ has its error {ERROR:?} and its input {HALFWAY:?}"),
     ])
 }
 
-/// Wants the error of the third function caught, with what it was given; the cause of the end.
+/// Checks that the error of the third function was caught, with its input. Returns the cause of the failure.
 fn expect_caught(applied: &Applied<'_>, lost: &Execution) -> Result<String> {
     let ended = lost.end(applied)?;
-    expect("the status of what failed for good", ended["status"].as_str(), Some("FAILED"))?;
+    expect("the status of the failed execution", ended["status"].as_str(), Some("FAILED"))?;
     let tried = lost.history(applied)?;
-    expect("the steps of what failed for good", tried.steps, names(&["f1", "f2", "f3", "give-up"]))?;
+    expect("the steps of the failed execution", tried.steps, names(&["f1", "f2", "f3", "give-up"]))?;
     expect("the steps that failed", tried.failed, names(&["f3", "f3", "f3"]))?;
-    // The catcher ends the workflow with the whole of what it got.
-    let cause = ended["cause"].as_str().ok_or("what failed for good has no cause")?;
+    // The step `give-up` ends the workflow with its whole input as the cause.
+    let cause = ended["cause"].as_str().ok_or("the failed execution has no cause")?;
     let caught: Json = serde_json::from_str(cause)?;
-    expect("the input that was caught", &caught["input"], &json!({ "text": HALFWAY, "ready": NEVER }))?;
+    expect("the caught input", &caught["input"], &json!({ "text": HALFWAY, "ready": NEVER }))?;
     if caught["error"].as_str().is_none_or(str::is_empty) {
-        return Err(format!("the error that was caught has no name: {caught}").into());
+        return Err(format!("the caught error has no name: {caught}").into());
     }
     let error: Json = serde_json::from_str(caught["cause"].as_str().unwrap_or_default())?;
-    expect("the cause that was caught", error["errorMessage"].as_str(), Some(ERROR))?;
+    expect("the caught cause", error["errorMessage"].as_str(), Some(ERROR))?;
     Ok(cause.to_owned())
 }
 
-/// Wants the one execution that failed, and nothing else, in the dead letters.
+/// Checks that the dead-letter queue has the failed execution and nothing else.
 fn expect_dead_letter(applied: &Applied<'_>, lost: &Execution, cause: &str) -> Result<()> {
-    let dead = wait("the execution that failed in the dead letters", || {
+    let dead = wait("the failed execution in the dead-letter queue", || {
         let dead = applied.account.messages(applied.output("dead_letters")?)?;
         Ok((!dead.is_empty()).then_some(dead))
     })?;
-    expect("the number of dead letters", dead.len(), 1)?;
+    expect("the number of messages in the dead-letter queue", dead.len(), 1)?;
     let event: Json = serde_json::from_str(&dead[0])?;
     let detail = &event["detail"];
-    expect("the execution in the dead letters", detail["executionArn"].as_str(), Some(&*lost.arn))?;
-    expect("its cause there", detail["cause"].as_str(), Some(cause))
+    expect("the execution in the dead-letter queue", detail["executionArn"].as_str(), Some(&*lost.arn))?;
+    expect("its cause in the dead-letter queue", detail["cause"].as_str(), Some(cause))
 }
 
 struct Execution {
     arn: String,
 }
 
-/// The steps of an execution: those that it came to, and each that failed as often as it did.
+/// The steps that an execution entered, and the failed ones, once per failure.
 struct History {
     steps: Vec<String>,
     failed: Vec<String>,
@@ -107,7 +109,7 @@ impl Execution {
         Ok(Self { arn: arn.to_owned() })
     }
 
-    /// What is told of it when it has ended.
+    /// Waits for the end of the execution. Returns its description.
     fn end(&self, applied: &Applied<'_>) -> Result<Json> {
         wait("the end of an execution", || {
             let told = applied.account.states("DescribeExecution", &json!({ "executionArn": self.arn }))?;

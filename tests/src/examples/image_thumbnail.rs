@@ -1,4 +1,4 @@
-//! Pictures in, thumbnails out, in one bucket.
+//! Images and their thumbnails, in one bucket.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::ffmpeg;
 
 pub(super) const EXAMPLE: Example = Example {
     name: "image-thumbnail",
-    title: "Pictures get thumbnails in two sizes: one bucket, one function, no loop",
+    title: "Images get thumbnails in two sizes: one bucket, one function, no loop",
     container: None,
     ffmpeg: true,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// A picture to upload.
+/// An image to upload.
 struct Sample {
     name: &'static str,
     format: &'static str,
     /// Width and height of its pixels.
     pixels: (u32, u32),
-    /// Whether the camera was held on its side.
+    /// True if EXIF says that the camera was turned by a quarter.
     turned: bool,
     /// Width and height of each thumbnail.
     thumbnails: [(u32, u32); SIZES.len()],
@@ -47,7 +47,7 @@ const SAMPLES: [Sample; 3] = [
         turned: true,
         thumbnails: [(96, 128), (384, 512)],
     },
-    // Nothing is made larger.
+    // Thumbnails are never enlarged.
     Sample {
         name: "icon.png",
         format: "PNG",
@@ -57,17 +57,17 @@ const SAMPLES: [Sample; 3] = [
     },
 ];
 
-/// What is not all there.
+/// Key of a truncated image.
 const BROKEN: &str = "uploads/broken.png";
-/// How often it is tried: once, and again as often as functions do by default.
+/// Number of tries: one, and the default two retries of a function.
 const TRIES: usize = 3;
 
-/// Uploads pictures and a broken one, looks at every thumbnail, and wants nothing more to have happened.
+/// Uploads images and a broken one. Checks every thumbnail, and that nothing else happened.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let (account, bucket) = (applied.account, applied.output("bucket")?);
     std::fs::create_dir_all(applied.folder)?;
     let samples = SAMPLES.iter().map(|sample| make(applied.folder, sample)).collect::<Result<Vec<_>>>()?;
-    // The first of all: whatever it blocks does not come. It begins as a picture does, and ends too soon.
+    // The broken image comes first: a blocked image would not arrive. It is the first half of a valid image.
     let whole = std::fs::read(&samples[0])?;
     account.put_object(bucket, BROKEN, &whole[..whole.len() / 2])?;
     for (sample, path) in SAMPLES.iter().zip(&samples) {
@@ -82,17 +82,17 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
         said.extend(thumbnails(applied, bucket, sample, path)?);
     }
     said.push(dead_letter(applied)?);
-    // What a thumbnail set off, if it did, came before the last try with the broken picture.
+    // If a thumbnail triggered the function, that invocation came before the last try with the broken image.
     let invocations = wait("the log of every invocation", || {
         let invocations = invocations(applied)?;
         Ok((invocations >= SAMPLES.len() + TRIES).then_some(invocations))
     })?;
     expect("the number of invocations", invocations, SAMPLES.len() + TRIES)?;
-    expect("what is in the bucket", keys(applied, bucket)?, expected_keys())?;
+    expect("the list of keys in the bucket", keys(applied, bucket)?, expected_keys())?;
     Ok(said)
 }
 
-/// Waits for the thumbnails of a picture, and looks at them.
+/// Waits for the thumbnails of an image, and checks them.
 fn thumbnails(applied: &Applied<'_>, bucket: &str, sample: &Sample, original: &Path) -> Result<Vec<String>> {
     let wanted = impression(original, sample.turned)?;
     let mut said = Vec::new();
@@ -101,35 +101,39 @@ fn thumbnails(applied: &Applied<'_>, bucket: &str, sample: &Sample, original: &P
         let thumbnail = wait(&key, || applied.account.get_object(bucket, &key));
         let thumbnail = thumbnail.map_err(|error| format!("{error}\n{}", log(applied).join("\n")))?;
         let path = applied.keep(&format!("{size} {}", file_name(sample)), &thumbnail)?;
-        expect(&format!("what {key} is"), format_and_size(&thumbnail), Some((sample.format, width, height)))?;
+        expect(
+            &format!("format and size of {key}"),
+            format_and_size(&thumbnail),
+            Some((sample.format, width, height)),
+        )?;
         let found = impression(&path, false)?;
-        // Two ways to make a picture smaller differ by a little.
+        // Two scaling algorithms give slightly different pixels.
         let alike = found.iter().zip(&wanted).all(|(found, wanted)| found.abs_diff(*wanted) < 40);
-        expect(&format!("whether {} shows what was uploaded", path.display()), alike, true)?;
+        expect(&format!("similarity of {} to the uploaded image", path.display()), alike, true)?;
         said.push(format!("{key}: {width}x{height}, {}", path.display()));
     }
     Ok(said)
 }
 
-/// Waits for the broken picture among the dead letters; what they say of it.
+/// Waits for the event of the broken image in the dead-letter queue. Returns a line about it.
 fn dead_letter(applied: &Applied<'_>) -> Result<String> {
     let queue = applied.output("dead_letters")?;
-    let letters = wait("the broken picture among the dead letters", || {
+    let letters = wait("the broken image in the dead-letter queue", || {
         let letters = applied.account.messages(queue)?;
         Ok((!letters.is_empty()).then_some(letters))
     })?;
-    expect("the number of dead letters", letters.len(), 1)?;
+    expect("the number of messages in the dead-letter queue", letters.len(), 1)?;
     let letter: Json = serde_json::from_str(&letters[0])?;
     let key = &letter["requestPayload"]["Records"][0]["s3"]["object"]["key"];
-    expect("the picture that the dead letter is about", key.as_str(), Some(BROKEN))?;
+    expect("the key in the message of the dead-letter queue", key.as_str(), Some(BROKEN))?;
     let why = letter["responsePayload"]["errorMessage"].as_str().unwrap_or_default();
     if why.is_empty() {
-        return Err(format!("the dead letter does not say what went wrong: {letter}").into());
+        return Err(format!("the message in the dead-letter queue has no error: {letter}").into());
     }
-    Ok(format!("{BROKEN}: tried {TRIES} times, then in the dead letters ({why})"))
+    Ok(format!("{BROKEN}: tried {TRIES} times, then in the dead-letter queue ({why})"))
 }
 
-/// How often the function was invoked, as the lines say with which each log begins.
+/// Number of invocations of the function: each one logs a line with START.
 fn invocations(applied: &Applied<'_>) -> Result<usize> {
     let lines = applied.account.log_messages(applied.output("log_group")?)?;
     Ok(lines.iter().filter(|line| line.starts_with("START RequestId")).count())
@@ -140,16 +144,16 @@ fn log(applied: &Applied<'_>) -> Vec<String> {
     lines.unwrap_or_default()
 }
 
-/// The key of every object of a bucket.
+/// Returns the key of every object in a bucket.
 fn keys(applied: &Applied<'_>, bucket: &str) -> Result<BTreeSet<String>> {
-    // Without a key, the list of all objects is what there is to get.
+    // A GET without a key lists the bucket.
     let list = applied.account.get_object(bucket, "")?.ok_or("there is no bucket")?;
     let list = String::from_utf8(list)?;
     let keys = list.split("<Key>").skip(1).filter_map(|part| Some(part.split_once("</Key>")?.0.to_owned()));
     Ok(keys.collect())
 }
 
-/// What was uploaded, and the thumbnails of what is whole.
+/// Returns the keys of the uploads, and of the thumbnails of valid images.
 fn expected_keys() -> BTreeSet<String> {
     let mut keys = BTreeSet::from([BROKEN.to_owned()]);
     for sample in &SAMPLES {
@@ -163,7 +167,7 @@ fn file_name(sample: &Sample) -> &str {
     sample.name.rsplit('/').next().unwrap_or(sample.name)
 }
 
-/// Makes a picture; its path.
+/// Makes an image. Returns its path.
 fn make(folder: &Path, sample: &Sample) -> Result<PathBuf> {
     let path = folder.join(file_name(sample));
     let source = format!("testsrc=size={}x{}", sample.pixels.0, sample.pixels.1);
@@ -171,9 +175,9 @@ fn make(folder: &Path, sample: &Sample) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A picture in 8 x 8 shades of grey; `turned` by a quarter to the right first.
+/// Scales an image to 8 x 8 shades of grey. `turned` rotates it by a quarter to the right first.
 fn impression(picture: &Path, turned: bool) -> Result<Vec<u8>> {
-    let input = picture.to_str().ok_or("a path that is no text")?;
+    let input = picture.to_str().ok_or("the path is not UTF-8")?;
     let turn = if turned { "transpose=clock," } else { "" };
     let filter = format!("{turn}scale=8:8:flags=area,format=gray");
     let shades = run_ffmpeg(&["-i", input, "-vf", &filter, "-f", "rawvideo"], Path::new("-"))?;
@@ -181,7 +185,7 @@ fn impression(picture: &Path, turned: bool) -> Result<Vec<u8>> {
     Ok(shades)
 }
 
-/// Runs ffmpeg; what it writes to standard output.
+/// Runs ffmpeg. Returns its standard output.
 fn run_ffmpeg(arguments: &[&str], output: &Path) -> Result<Vec<u8>> {
     let mut command = Command::new(ffmpeg::binary());
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]).args(arguments).arg(output);
@@ -192,8 +196,8 @@ fn run_ffmpeg(arguments: &[&str], output: &Path) -> Result<Vec<u8>> {
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&ended.stderr).trim()).into())
 }
 
-/// Notes in a JPEG that whoever looks at it must turn it by a quarter to the right, as cameras do that are
-/// held on their side: Exif's orientation 6, in the first segment.
+/// Sets EXIF orientation 6 in the first segment of a JPEG: a viewer rotates it by a quarter to the right.
+/// Cameras write this if they are turned.
 fn turn(jpeg: &mut Vec<u8>) {
     let header: &[u8] = b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01";
     let tag: &[u8] = &[0x01, 0x12, 0x00, 0x03, 0x00, 0x00, 0x00, 0x01, 0x00, 0x06, 0x00, 0x00];
@@ -201,7 +205,7 @@ fn turn(jpeg: &mut Vec<u8>) {
     jpeg.splice(2..2, [header, tag, end].concat());
 }
 
-/// Format, width and height of a picture.
+/// Returns format, width and height of an image.
 fn format_and_size(picture: &[u8]) -> Option<(&'static str, u32, u32)> {
     if picture.starts_with(b"\x89PNG\r\n\x1a\n") {
         let number = |at: usize| Some(u32::from_be_bytes(picture.get(at..at + 4)?.try_into().ok()?));

@@ -1,5 +1,5 @@
-//! The examples: what each takes, and how real input is driven through it once it is applied. The demo shows
-//! what comes of it, and the acceptance tests want it right.
+//! The examples, and a driver for each that sends real input through it after the apply. The demo prints the
+//! results, and the acceptance tests check them.
 
 mod content_moderation;
 mod function_chaining;
@@ -25,15 +25,15 @@ use crate::environment::{copy, root};
 pub struct Example {
     /// The name of its folder.
     pub name: &'static str,
-    /// What it is about, in one line.
+    /// One-line description, as `cargo xtask demo --list` prints it.
     pub title: &'static str,
-    /// The program of its container, when it has one: it is built from the folder `container`.
+    /// The program of its container, if it has one, built from the folder `container`.
     pub container: Option<&'static str>,
-    /// Whether its driver makes videos or pictures, or looks at them.
+    /// True if its driver needs ffmpeg to make or inspect videos or images.
     pub ffmpeg: bool,
-    /// Its configurations, each from its folder on: with the generated module, and by hand.
+    /// Paths of its configurations in its folder: one calls the generated module, others use resources.
     pub configurations: &'static [&'static str],
-    /// Drives input through it, judges what comes of it, and says so in lines for people.
+    /// Sends input through the applied example and checks the results. Returns lines for the user.
     pub drive: fn(&Applied<'_>) -> Result<Vec<String>>,
 }
 
@@ -51,31 +51,31 @@ pub static ALL: &[Example] = &[
     video_thumbnailer::EXAMPLE,
 ];
 
-/// What went wrong, in words.
+/// A result with an error message for the user.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// An example that was applied.
+/// An applied example.
 pub struct Applied<'a> {
-    /// Where.
+    /// The account that it is applied in.
     pub account: &'a Account,
     /// The outputs of its configuration: name and value.
     pub outputs: Json,
-    /// Where pictures and the like are to be put for people to look at.
+    /// Folder for result files, e.g. images, that the user can open.
     pub folder: &'a Path,
 }
 
 impl Applied<'_> {
-    /// An output that is a text.
+    /// Returns an output that is a string.
     pub fn output(&self, name: &str) -> Result<&str> {
         self.outputs[name].as_str().ok_or_else(|| format!("there is no output `{name}`").into())
     }
 
-    /// An entry of an output that is a map of texts.
+    /// Returns an entry of an output that is a map of strings.
     pub fn entry(&self, output: &str, name: &str) -> Result<&str> {
         self.outputs[output][name].as_str().ok_or_else(|| format!("`{output}` has no `{name}`").into())
     }
 
-    /// The line of a log group that holds a text.
+    /// Waits for a line of a log group that contains `text`, and returns it.
     pub fn log_line(&self, group: &str, text: &str) -> Result<String> {
         wait(&format!("a line with {text:?} in {group}"), || {
             let messages = self.account.log_messages(group)?;
@@ -83,7 +83,7 @@ impl Applied<'_> {
         })
     }
 
-    /// Puts a file where people may look at it; its path.
+    /// Writes a result file. Returns its path.
     pub fn keep(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
         std::fs::create_dir_all(self.folder)?;
         let path = self.folder.join(name);
@@ -93,12 +93,12 @@ impl Applied<'_> {
 }
 
 impl Example {
-    /// The example of that name.
+    /// Returns the example with that name.
     pub fn find(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|example| example.name == name)
     }
 
-    /// Copies what it takes to apply it to the same places below another folder: it must have been built.
+    /// Copies the files of an apply to the same paths below another folder. The example must be built.
     pub fn copy(&self, to: &Path) -> std::io::Result<()> {
         let own = format!("examples/{}", self.name);
         let mut files: Vec<String> =
@@ -118,10 +118,10 @@ impl Example {
 /// The platform of containers in demo and tests.
 pub const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// How long it may take until what was asked for comes: on a busy machine, with all tests at once.
+/// Timeout of [`wait`]: enough for a busy machine that runs all tests in parallel.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Asks again and again until there is an answer.
+/// Polls until there is an answer. Fails after [`PATIENCE`].
 pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
     loop {
@@ -137,9 +137,5 @@ pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result
 
 /// Fails unless two values are equal.
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<()> {
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(format!("{what} is {found:?}, and should be {wanted:?}").into())
-    }
+    if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?}, expected {wanted:?}").into()) }
 }

@@ -1,4 +1,4 @@
-//! A picture in tiles, each traced by a container, and put together by another.
+//! An image in tiles: a container renders each one, and another container merges them.
 
 use std::process::Command;
 
@@ -9,18 +9,18 @@ use crate::environment::root;
 
 pub(super) const EXAMPLE: Example = Example {
     name: "ray-tracing",
-    title: "A picture is traced in sixteen tiles at once: a workflow with a distributed map, and containers",
+    title: "An image is rendered in sixteen parallel tiles: a workflow with a distributed map and containers",
     container: Some("trace"),
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// What the container's program cuts the picture into, and which tile the spec lets fail at first.
+/// Number of tiles of the container's program, and the tile whose first try fails in the spec.
 const TILES: usize = 16;
 const FAILS: usize = 5;
 
-/// Has the picture made, and compares it with what the same program traces in one go.
+/// Runs the workflow, and compares its image with one that the same program renders in one run.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let (bucket, workflow) = (applied.output("bucket")?, applied.output("workflow")?);
     let started = applied.account.states("StartExecution", &json!({ "stateMachineArn": workflow }))?;
@@ -48,42 +48,42 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     }
     let at_once = at_once(&records);
     if at_once < 4 {
-        return Err(format!("no more than {at_once} containers were alive at one time").into());
+        return Err(format!("no more than {at_once} containers ran at the same time").into());
     }
 
     let failed = Record::read(applied, bucket, &format!("tiles/{FAILS:02}.failed.json"))?;
-    let failed = failed.ok_or_else(|| format!("nothing tells that tile {FAILS} failed"))?;
+    let failed = failed.ok_or_else(|| format!("no record of a failure of tile {FAILS}"))?;
     let again = &records[FAILS];
     if tasks.contains(&failed.task.as_str()) || failed.ended > again.began {
-        return Err(format!("tile {FAILS} failed as {failed:?}, and was then traced as {again:?}").into());
+        return Err(format!("tile {FAILS} failed in {failed:?}, and was rendered in {again:?}").into());
     }
     let wanted: Vec<usize> = (0..TILES).map(|tile| if tile == FAILS { 2 } else { 1 }).collect();
-    expect("how often each tile was tried", tries(applied, execution)?, wanted)?;
+    expect("the number of tries of each tile", tries(applied, execution)?, wanted)?;
 
     let picture = applied.account.get_object(bucket, "picture.png")?.ok_or("there is no picture.png")?;
     let path = applied.keep("picture.png", &picture)?;
     if picture != whole {
-        return Err(format!("{} is not what is traced in one go", path.display()).into());
+        return Err(format!("{} differs from the image rendered in one run", path.display()).into());
     }
     Ok(vec![
-        format!("{TILES} tiles by {TILES} containers, {at_once} of them at one time"),
-        format!("tile {FAILS} failed at first, and was tried again"),
-        format!("{} is the same as traced in one go, byte for byte", path.display()),
+        format!("{TILES} tiles by {TILES} containers, {at_once} of them at the same time"),
+        format!("tile {FAILS} failed in its first try, and was retried"),
+        format!("{} has the same bytes as the image rendered in one run", path.display()),
     ])
 }
 
-/// What a container tells of a tile.
+/// The record that a container writes for a tile.
 #[derive(Debug)]
 struct Record {
     /// The ARN of its task.
     task: String,
-    /// When, in milliseconds.
+    /// Start and end, in milliseconds since 1970.
     began: u64,
     ended: u64,
 }
 
 impl Record {
-    /// A record, if it is there.
+    /// Reads a record, if it exists.
     fn read(applied: &Applied<'_>, bucket: &str, key: &str) -> Result<Option<Self>> {
         let Some(found) = applied.account.get_object(bucket, key)? else { return Ok(None) };
         let found: Json = serde_json::from_slice(&found)?;
@@ -95,7 +95,7 @@ impl Record {
     }
 }
 
-/// The records of all tiles, in their order; fewer, if the execution ends without them.
+/// Waits for the records of all tiles, in order. Returns fewer if the execution ends without them.
 fn records(applied: &Applied<'_>, bucket: &str, execution: &str) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     wait("the last tile", || {
@@ -108,13 +108,13 @@ fn records(applied: &Applied<'_>, bucket: &str, execution: &str) -> Result<Vec<R
     Ok(records)
 }
 
-/// How many were alive at one time, at most.
+/// Returns the largest number of containers that ran at the same time.
 fn at_once(records: &[Record]) -> usize {
     let alive = |at: u64| records.iter().filter(|record| record.began <= at && at < record.ended).count();
     records.iter().map(|record| alive(record.began)).max().unwrap_or_default()
 }
 
-/// How often each tile was tried, by what the executions of the map tell.
+/// Returns the number of tries of each tile, from the history of the map's executions.
 fn tries(applied: &Applied<'_>, execution: &str) -> Result<Vec<usize>> {
     let maps = applied.account.states("ListMapRuns", &json!({ "executionArn": execution }))?;
     let maps = maps["mapRuns"].as_array().cloned().unwrap_or_default();
@@ -139,7 +139,7 @@ fn tries(applied: &Applied<'_>, execution: &str) -> Result<Vec<usize>> {
     Ok(tries)
 }
 
-/// The picture, traced in one go by the same program, outside of any container.
+/// Renders the image in one run with the same program, outside of a container.
 fn whole(applied: &Applied<'_>) -> Result<Vec<u8>> {
     let program = root().join("examples/ray-tracing/container/target").join(STATIC_TARGET);
     let path = applied.keep("whole.png", &[])?;

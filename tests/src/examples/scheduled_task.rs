@@ -1,4 +1,4 @@
-//! A container that the clock starts at night sums up what was sold.
+//! A scheduled container sums up the sales of a day.
 
 use serde_json::{Value as Json, json};
 
@@ -6,19 +6,19 @@ use super::{Applied, Example, Result, expect, wait};
 
 pub(super) const EXAMPLE: Example = Example {
     name: "scheduled-task",
-    title: "A container that the clock starts at night writes a report into a bucket",
+    title: "A schedule starts a container every night, which writes a report to a bucket",
     container: Some("write-report"),
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// Three at night in Berlin, when the clocks went from two to three.
+/// Three o'clock in Berlin, on the night when daylight saving time begins.
 const DUE: &str = "2026-03-29T01:00:00Z";
 
 const SALES: &str = "product,pieces\napples,3\npears,2\napples,4\n";
 
-/// Has the task run as the clock would start it: in a night without sales, and in one with some.
+/// Runs the task like the scheduler, for a night without `sales.csv` and for one with it.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let (account, bucket) = (applied.account, applied.output("bucket")?);
     let schedule = schedule(applied)?;
@@ -46,12 +46,12 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let path = applied.keep("report.json", report.to_string().as_bytes())?;
     Ok(vec![
         format!("a night without sales.csv: the task exits with {failed}, and there is no report"),
-        format!("a night with sales: {key} says {report}"),
+        format!("a night with sales: {key} is {report}"),
         format!("report: {}", path.display()),
     ])
 }
 
-/// The one schedule of the account, as it is stored.
+/// Returns the only schedule of the account, as it is stored.
 fn schedule(applied: &Applied<'_>) -> Result<Json> {
     let listed = applied.account.get_json("scheduler", "/schedules")?;
     let listed = listed["Schedules"].as_array().cloned().unwrap_or_default();
@@ -61,13 +61,13 @@ fn schedule(applied: &Applied<'_>) -> Result<Json> {
     applied.account.get_json("scheduler", &path)
 }
 
-/// Runs the target of the schedule to its end; the exit code.
+/// Runs the target of the schedule to its end. Returns the exit code.
 ///
-/// The emulator starts no tasks: this is the call that AWS makes, out of what is stored and nothing else.
+/// The emulator starts no tasks. This is the call that AWS makes, with values of the stored schedule only.
 fn run(applied: &Applied<'_>, target: &Json) -> Result<i64> {
     let parameters = &target["EcsParameters"];
     let network = &parameters["NetworkConfiguration"]["awsvpcConfiguration"];
-    // AWS puts the time in the place of this, too.
+    // AWS substitutes this placeholder too.
     let input = target["Input"].as_str().unwrap_or_default().replace("<aws.scheduler.scheduled-time>", DUE);
     let body = json!({
         "cluster": target["Arn"],

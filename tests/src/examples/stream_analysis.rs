@@ -1,9 +1,9 @@
 //! Hashtags of posts are counted.
 //!
-//! MiniStack hands records of a stream to a function in batches, and goes on after each, whatever the function
-//! answers: it looks at no `batchItemFailures` of streams, halves and repeats nothing, and has no dead letters
-//! for them. What was not handled of a batch is lost. [`Lambda`] stands in for that part of AWS: it gives the
-//! function what it did not handle again, as the event source mapping says that is stored there.
+//! MiniStack delivers records of a stream in batches, and ignores the response of the function. It does not
+//! read `batchItemFailures`, does not bisect or retry, and has no dead-letter queue for streams. The rest of
+//! a failed batch is lost. [`Lambda`] replaces that part of AWS: it delivers unhandled records again, with
+//! the settings of the stored event source mapping.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,36 +15,36 @@ use super::{Applied, Example, Result, expect, wait};
 
 pub(super) const EXAMPLE: Example = Example {
     name: "stream-analysis",
-    title: "Hashtags of posts are counted: a stream, a function, a table; and a record that is no post",
+    title: "Hashtags of posts are counted, an invalid record is skipped: a stream, a function and a table",
     container: None,
     ffmpeg: false,
     configurations: &["main.tf", "resources/main.tf"],
     drive,
 };
 
-/// How many posts there are, and how many of them come before the poison.
+/// Number of posts, and number of posts before the invalid record.
 const POSTS: usize = 60;
 const BEFORE: usize = 30;
-/// How many write them: posts of one keep their order.
+/// Number of partition keys. Posts with the same key stay in order.
 const WRITERS: usize = 7;
 
-/// What is no post, however often it is tried.
+/// A record that is not a post: invalid JSON.
 const POISON: &str = "{\"text\": \"#poison";
 
-/// Hashtags as people write them, and as they are counted.
+/// Hashtags as users write them, and as the table counts them.
 const HASHTAGS: [(&str, &str); 4] =
     [("#Rust", "rust"), ("#RUST", "rust"), ("#Überall", "überall"), ("#snake_case", "snake_case")];
 
 /// A record of the stream.
 struct Record {
     data: String,
-    /// A hashtag of its own; the poison has none.
+    /// A hashtag that only this record has; empty for the invalid record.
     own: String,
-    /// All its hashtags, as they are counted.
+    /// All its hashtags, as the table counts them.
     hashtags: BTreeSet<String>,
 }
 
-/// Where a record is in the stream.
+/// Position of a record in the stream.
 struct Place {
     shard: String,
     number: String,
@@ -60,7 +60,7 @@ impl Record {
         Self { data: json!({ "text": text }).to_string(), own, hashtags }
     }
 
-    /// One with nothing but its own hashtag: when that is counted, all of it is.
+    /// A post with only its own hashtag: if that is counted, the whole post is.
     fn late(number: usize) -> Self {
         let own = format!("late{number}");
         let data = json!({ "text": format!("#{own}") }).to_string();
@@ -72,18 +72,18 @@ impl Record {
     }
 }
 
-/// Puts posts and a poison into the stream, and wants every post counted once, and the poison in the dead
-/// letters.
+/// Writes posts and an invalid record to the stream. Checks that every post is counted once, and that the
+/// dead-letter queue has the position of the invalid record.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let mut records: Vec<Record> = (0..POSTS).map(Record::post).collect();
     records.insert(BEFORE, Record::poison());
     let mut places = put(applied, &records)?;
-    wait("the count of the last post before the poison", || {
+    wait("the count of the last post before the invalid record", || {
         Ok(counts(applied)?.contains_key(&records[BEFORE - 1].own).then_some(()))
     })?;
     let mut asked = 0;
-    wait("the count of a post after the poison", || {
-        // MiniStack loses one that comes into the batch of the poison: another one follows soon.
+    wait("the count of a post after the invalid record", || {
+        // MiniStack loses a post in the batch of the invalid record, so another post follows.
         if asked % 20 == 0 {
             let late = Record::late(records.len());
             places.extend(put(applied, std::slice::from_ref(&late))?);
@@ -94,7 +94,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
         Ok(records.last().is_some_and(|last| counted.contains_key(&last.own)).then_some(()))
     })?;
 
-    // The last one is counted: MiniStack is through, and what is not counted now never will be.
+    // The last post is counted, so MiniStack is done: a post that is not counted now never will be.
     let counted = counts(applied)?;
     let is_lost = |record: &Record| !counted.contains_key(&record.own);
     let first = records.iter().position(is_lost);
@@ -105,17 +105,17 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let lambda = Lambda::of(applied, &poison.shard)?;
     lambda.deliver(&stored(applied, poison, lost)?)?;
 
-    expect("what the table counts", counts(applied)?, expected(&records))?;
+    expect("the counts in the table", counts(applied)?, expected(&records))?;
     dead_letter(applied, poison)?;
     let (posts, hashtags) = (records.len() - 1, expected(&records).len());
     Ok(vec![
-        format!("{posts} posts of {WRITERS} writers, and in the middle a record that is none"),
-        format!("every post is counted once, those after it too: {hashtags} hashtags in the table"),
-        format!("the dead letters tell of one record, {} in {}", poison.number, poison.shard),
+        format!("{posts} posts with {WRITERS} partition keys, and an invalid record among them"),
+        format!("every post is counted once, also those after it: {hashtags} hashtags in the table"),
+        format!("the dead-letter queue has one record, {} in {}", poison.number, poison.shard),
     ])
 }
 
-/// Puts records into the stream; where they are.
+/// Writes records to the stream. Returns their positions.
 fn put(applied: &Applied<'_>, records: &[Record]) -> Result<Vec<Place>> {
     let entries = records.iter().enumerate().map(|(index, record)| {
         let writer = format!("writer {}", index % WRITERS);
@@ -123,14 +123,14 @@ fn put(applied: &Applied<'_>, records: &[Record]) -> Result<Vec<Place>> {
     });
     let body = json!({ "StreamName": applied.output("stream")?, "Records": entries.collect::<Vec<_>>() });
     let answer = applied.account.json("kinesis", "Kinesis_20131202.PutRecords", &body)?;
-    expect("the number of records that the stream refused", answer["FailedRecordCount"].as_u64(), Some(0))?;
-    let places = answer["Records"].as_array().ok_or("PutRecords does not say where records are")?;
+    expect("the number of rejected records", answer["FailedRecordCount"].as_u64(), Some(0))?;
+    let places = answer["Records"].as_array().ok_or("PutRecords returned no positions")?;
     let text = |place: &Json, field: &str| place[field].as_str().unwrap_or_default().to_owned();
     let place = |place: &Json| Place { shard: text(place, "ShardId"), number: text(place, "SequenceNumber") };
     Ok(places.iter().map(place).collect())
 }
 
-/// Records as they are stored, from a place on.
+/// Reads `count` stored records, from a position on.
 fn stored(applied: &Applied<'_>, from: &Place, count: usize) -> Result<Vec<Json>> {
     let body = json!({
         "StreamName": applied.output("stream")?, "ShardId": from.shard,
@@ -140,24 +140,24 @@ fn stored(applied: &Applied<'_>, from: &Place, count: usize) -> Result<Vec<Json>
     let body = json!({ "ShardIterator": at["ShardIterator"], "Limit": count });
     let found = applied.account.json("kinesis", "Kinesis_20131202.GetRecords", &body)?;
     let records = found["Records"].as_array().cloned().unwrap_or_default();
-    expect("the number of records that are stored", records.len(), count)?;
+    expect("the number of stored records", records.len(), count)?;
     Ok(records)
 }
 
-/// What the table holds.
+/// Returns the counts in the table, by hashtag.
 fn counts(applied: &Applied<'_>) -> Result<BTreeMap<String, usize>> {
     let body = json!({ "TableName": applied.output("table")?, "ConsistentRead": true });
     let found = applied.account.json("dynamodb", "DynamoDB_20120810.Scan", &body)?;
-    let items = found["Items"].as_array().ok_or("the table gives no items")?;
+    let items = found["Items"].as_array().ok_or("Scan returned no items")?;
     let count = |item: &Json| -> Result<(String, usize)> {
-        let hashtag = item["hashtag"]["S"].as_str().ok_or("an item without a hashtag")?;
+        let hashtag = item["hashtag"]["S"].as_str().ok_or("an item has no hashtag")?;
         let posts = item["posts"]["N"].as_str().ok_or_else(|| format!("no count of {hashtag:?}"))?;
         Ok((hashtag.to_owned(), posts.parse()?))
     };
     items.iter().map(count).collect()
 }
 
-/// What it should hold.
+/// Returns the counts that the table should have.
 fn expected(records: &[Record]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for hashtag in records.iter().flat_map(|record| &record.hashtags) {
@@ -166,27 +166,31 @@ fn expected(records: &[Record]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Wants one dead letter that says where the poison is, and finds the poison there: a dead letter of a stream
-/// does not hold the record.
+/// Checks that the dead-letter queue has one message with the position of the invalid record. The message
+/// does not contain the record, so this reads the record at that position.
 fn dead_letter(applied: &Applied<'_>, poison: &Place) -> Result<()> {
     let letters = applied.account.messages(applied.output("dead_letters")?)?;
-    expect("the number of dead letters", letters.len(), 1)?;
+    expect("the number of messages in the dead-letter queue", letters.len(), 1)?;
     let letter: Json = serde_json::from_str(&letters[0])?;
     let batch = &letter["KinesisBatchInfo"];
     let told = ["shardId", "startSequenceNumber", "endSequenceNumber"];
     let told = told.map(|field| batch[field].as_str().unwrap_or_default().to_owned());
     let place = [&poison.shard, &poison.number, &poison.number].map(ToOwned::to_owned);
-    expect("where the dead letter says that the poison is", &told, &place)?;
+    expect("the position in the message of the dead-letter queue", &told, &place)?;
     let [shard, number, _] = told;
     let found = stored(applied, &Place { shard, number }, 1)?;
-    expect("what is there", found[0]["Data"].as_str(), Some(BASE64.encode(POISON.as_bytes()).as_str()))
+    expect(
+        "the record at that position",
+        found[0]["Data"].as_str(),
+        Some(BASE64.encode(POISON.as_bytes()).as_str()),
+    )
 }
 
-/// What Lambda does with the rest of a batch that the function did not handle.
+/// The retries of Lambda for the unhandled records of a batch.
 struct Lambda<'a> {
     applied: &'a Applied<'a>,
     function: &'a str,
-    /// The role that the function has, and that Lambda takes on for what it does here.
+    /// The role of the function, which Lambda assumes to send to the dead-letter queue.
     role: String,
     /// The event source mapping.
     mapping: Json,
@@ -206,33 +210,33 @@ impl<'a> Lambda<'a> {
             applied,
             function,
             role: configuration["Role"].as_str().ok_or("the function has no role")?.to_owned(),
-            mapping: mapping.ok_or("the function has other than one event source mapping")?,
+            mapping: mapping.ok_or("the function does not have exactly one event source mapping")?,
             shard,
         })
     }
 
-    /// Gives the function records until it has handled them, or they are given up.
+    /// Delivers records until the function has handled them, or the retries are used up.
     fn deliver(&self, records: &[Json]) -> Result<()> {
         let halves = self.mapping["BisectBatchOnFunctionError"] == true;
         let retries = self.mapping["MaximumRetryAttempts"].as_u64();
-        for _ in 0..=retries.ok_or("what fails is tried again without end")? {
+        for _ in 0..=retries.ok_or("the number of retries is not limited")? {
             match self.first_that_failed(records)? {
                 None => return Ok(()),
                 Some(0) if halves && records.len() > 1 => {
-                    // Which is no retry.
+                    // Bisecting does not count as a retry.
                     let (first, second) = records.split_at(records.len() / 2);
                     self.deliver(first)?;
                     return self.deliver(second);
                 }
                 Some(0) => {}
-                // What is before it was handled.
+                // The records before it were handled.
                 Some(at) => return self.deliver(&records[at..]),
             }
         }
         self.give_up(records)
     }
 
-    /// Gives the function records; the first of them that it did not handle.
+    /// Delivers records. Returns the index of the first one that the function did not handle.
     fn first_that_failed(&self, records: &[Json]) -> Result<Option<usize>> {
         let account = self.applied.account;
         let scope = format!("{}/20200101/{}/lambda/aws4_request", account.id, account.region);
@@ -249,18 +253,18 @@ impl<'a> Lambda<'a> {
         let text = answer.body_mut().read_to_string()?;
         let answer: Json = serde_json::from_str(&text)?;
         let failures = answer["batchItemFailures"].as_array();
-        let failures = failures.ok_or_else(|| format!("the function does not say what failed: {text}"))?;
+        let failures = failures.ok_or_else(|| format!("the response has no `batchItemFailures`: {text}"))?;
         let failed = |record: &Json| {
             failures.iter().any(|failure| failure["itemIdentifier"] == record["SequenceNumber"])
         };
         let first = records.iter().position(failed);
         if first.is_none() && !failures.is_empty() {
-            return Err(format!("what failed was not asked for: {text}").into());
+            return Err(format!("the response reports a record that was not delivered: {text}").into());
         }
         Ok(first)
     }
 
-    /// A record as a function gets it.
+    /// Converts a record to the format of a Lambda event.
     fn event(&self, record: &Json) -> Json {
         let number = record["SequenceNumber"].as_str().unwrap_or_default();
         json!({
@@ -275,18 +279,18 @@ impl<'a> Lambda<'a> {
         })
     }
 
-    /// Tells the dead letters of the mapping where records are.
+    /// Sends the position of records to the dead-letter queue of the mapping.
     fn give_up(&self, records: &[Json]) -> Result<()> {
         let account = self.applied.account;
         let queue = self.mapping["DestinationConfig"]["OnFailure"]["Destination"].as_str();
-        let queue = queue.ok_or("what fails goes nowhere")?;
+        let queue = queue.ok_or("the mapping has no on-failure destination")?;
         let may = format!(
             "Action=SimulatePrincipalPolicy&Version=2010-05-08&PolicySourceArn={}\
              &ActionNames.member.1=sqs:SendMessage&ResourceArns.member.1={queue}",
             self.role
         );
         let decision = account.query("iam", &may)?;
-        expect(&format!("whether the role may send to {queue}"), decision.contains(">allowed<"), true)?;
+        expect(&format!("permission of the role to send to {queue}"), decision.contains(">allowed<"), true)?;
         let number = |record: Option<&Json>| record.map(|record| record["SequenceNumber"].clone());
         let letter = json!({
             "requestContext": {
@@ -301,6 +305,9 @@ impl<'a> Lambda<'a> {
         });
         let name = queue.rsplit(':').next();
         let found = account.json("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name }))?;
-        account.send_message(found["QueueUrl"].as_str().ok_or("there is no such queue")?, &letter.to_string())
+        account.send_message(
+            found["QueueUrl"].as_str().ok_or("GetQueueUrl returned no URL")?,
+            &letter.to_string(),
+        )
     }
 }

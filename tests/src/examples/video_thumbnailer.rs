@@ -14,11 +14,11 @@ pub(super) const EXAMPLE: Example = Example {
     drive,
 };
 
-/// The name says when the thumbnail is taken.
+/// The name contains the position of the frame: 3 seconds.
 const VIDEO: &str = "cat_00-03.mp4";
 const SECOND: usize = 3;
 
-/// Uploads a video of which each second has another colour and number, and looks at the thumbnail.
+/// Uploads a video whose seconds differ in color and number, and checks the thumbnail.
 fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let bucket = applied.output("bucket")?;
     std::fs::create_dir_all(applied.folder)?;
@@ -30,12 +30,12 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
         .map_err(|error| format!("{error}{}", logs(applied)))?;
     let kept = applied.keep(&format!("{VIDEO}.jpg"), &picture)?;
     expect("the second that the thumbnail shows", ffmpeg::second_shown(&kept)?, Some(SECOND))?;
-    let size = ffmpeg::size(&picture).ok_or("the thumbnail is no JPEG")?;
+    let size = ffmpeg::size(&picture).ok_or("the thumbnail is not a JPEG")?;
     expect("the size of the thumbnail", size, (640, 360))?;
     if let Some(workflow) = applied.outputs["workflow"].as_str() {
         succeeded(applied, workflow)?;
     }
-    // Without a launcher there is no other log than the container's.
+    // Without a launcher, only the container has a log.
     applied.entry("log_groups", "container")?;
     let mut said = Vec::new();
     for (who, text) in [("launcher", VIDEO), ("container", VIDEO), ("on_thumbnail", key.as_str())] {
@@ -47,7 +47,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     Ok(said)
 }
 
-/// Waits for the end of the one execution of a workflow.
+/// Waits for the end of all executions of a workflow, and checks that there is one, which succeeded.
 fn succeeded(applied: &Applied<'_>, workflow: &str) -> Result<()> {
     let body = json!({ "stateMachineArn": workflow });
     let ends = wait("the end of the workflow", || {
@@ -57,10 +57,10 @@ fn succeeded(applied: &Applied<'_>, workflow: &str) -> Result<()> {
         let ends: Vec<_> = ends.collect();
         Ok((!ends.is_empty() && ends.iter().all(|status| status != "RUNNING")).then_some(ends))
     })?;
-    expect("how its executions ended", ends, vec![json!("SUCCEEDED")])
+    expect("the status of its executions", ends, vec![json!("SUCCEEDED")])
 }
 
-/// Everything that was logged.
+/// Returns all log lines of the example.
 fn logs(applied: &Applied<'_>) -> String {
     let groups = applied.outputs["log_groups"].as_object().into_iter().flatten();
     let log = |(who, group): (&String, &serde_json::Value)| {
