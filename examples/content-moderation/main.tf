@@ -12,12 +12,12 @@ provider "tandem" {
 }
 
 variable "function_environment" {
-  description = "Variables for the function, such as MINIMUM_CONFIDENCE, or those that reach a double of Rekognition."
+  description = "Environment variables of the function, e.g. MINIMUM_CONFIDENCE or the endpoint of a test double of Rekognition."
   type        = map(string)
   default     = {}
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source   = "../../modules/content-moderation/composite"
   moderate = { environment = var.function_environment }
@@ -29,16 +29,16 @@ output "bucket" {
 }
 
 output "table" {
-  description = "What was found in each image."
+  description = "Table with the labels of each image."
   value       = module.app.results.table_name
 }
 
 output "queue" {
-  description = "URL of the queue with the images that wait for people."
+  description = "URL of the queue of images that wait for a review."
   value       = module.app.review.url
 }
 
 output "log_group" {
-  description = "The function writes each verdict here."
+  description = "Log group with the verdicts of the function."
   value       = module.app.moderate.log_group_name
 }

@@ -11,22 +11,22 @@ provider "tandem" {
   project = "image-thumbnail"
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/image-thumbnail/composite"
 }
 
 output "bucket" {
-  description = "Upload pictures here, below uploads/; thumbnails come below thumbs/."
+  description = "Bucket for images in uploads/. Their thumbnails are in thumbs/."
   value       = module.app.pictures.bucket
 }
 
 output "dead_letters" {
-  description = "URL of the queue with the pictures that could not be read."
+  description = "URL of the dead-letter queue with the events of unreadable images."
   value       = module.app.thumbnail.dead_letter_queue_url
 }
 
 output "log_group" {
-  description = "The function notes each picture here."
+  description = "Log group with a line for each image."
   value       = module.app.thumbnail.log_group_name
 }

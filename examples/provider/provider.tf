@@ -6,7 +6,7 @@ terraform {
   }
 }
 
-# Region and credentials come from the usual places of AWS.
+# Region and credentials come from the usual AWS settings, e.g. AWS_REGION and AWS_PROFILE.
 provider "tandem" {
   project = "shop-prod"
 

@@ -11,22 +11,22 @@ provider "tandem" {
   project = "queues"
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/queues/composite"
 }
 
 output "queue_urls" {
-  description = "Send messages here."
+  description = "URLs of the queues, by name."
   value       = module.app.work.queue_urls
 }
 
 output "dead_letter_queue_urls" {
-  description = "What nobody could handle ends here."
+  description = "URLs of the dead-letter queues, by name of the queue."
   value       = module.app.work.dead_letter_queue_urls
 }
 
 output "log_group" {
-  description = "The consumer writes what it was given here."
+  description = "Log group with a line for each message that the consumer received."
   value       = module.app.work.consumer_log_group_name
 }

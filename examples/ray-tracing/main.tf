@@ -12,18 +12,18 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain CA certificates."
   type        = string
   default     = "gcr.io/distroless/static-debian12"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/ray-tracing/composite"
   trace = {
@@ -33,11 +33,11 @@ module "app" {
 }
 
 output "bucket" {
-  description = "Tiles and picture land here."
+  description = "Bucket with the tiles and the image."
   value       = module.app.pictures.bucket
 }
 
 output "workflow" {
-  description = "Each execution makes the picture."
+  description = "ARN of the workflow. Each execution renders the image."
   value       = module.app.render.arn
 }

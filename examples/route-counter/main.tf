@@ -11,17 +11,17 @@ provider "tandem" {
   project = "route-counter"
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/route-counter/composite"
 }
 
 output "url" {
-  description = "Whatever is asked for here is counted."
+  description = "URL of the API. It counts requests to every path."
   value       = module.app.counter.url
 }
 
 output "table" {
-  description = "The counts, by route."
+  description = "Table with one count per route."
   value       = module.app.routes.table_name
 }

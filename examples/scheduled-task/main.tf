@@ -12,18 +12,18 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain CA certificates."
   type        = string
   default     = "gcr.io/distroless/static-debian12"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/scheduled-task/composite"
   report = {
@@ -33,21 +33,21 @@ module "app" {
 }
 
 output "bucket" {
-  description = "Sales lie here, as `sales.csv`, and reports below `reports/`."
+  description = "Bucket with `sales.csv`, and with the reports in `reports/`."
   value       = module.app.shop.bucket
 }
 
 output "log_group" {
-  description = "The container writes here which report it wrote, or why it did not."
+  description = "Log group with the key of each report, or the reason of a failure."
   value       = module.app.report.log_group_name
 }
 
 output "dead_letters" {
-  description = "URL of the queue with the reasons of tasks that failed, and with starts that did."
+  description = "URL of the dead-letter queue with failed tasks and failed starts."
   value       = module.app.report.dead_letter_queue_url
 }
 
 output "launch_command" {
-  description = "Starts the task now."
+  description = "Shell command that starts the task now."
   value       = module.app.report.launch_command
 }

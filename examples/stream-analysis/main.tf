@@ -11,27 +11,27 @@ provider "tandem" {
   project = "stream-analysis"
 }
 
-# The module that `tandem generate` makes of tandem.yaml.
+# The module that `tandem generate` writes for tandem.yaml.
 module "app" {
   source = "../../modules/stream-analysis/composite"
 }
 
 output "stream" {
-  description = "Posts go here, each as JSON with its `text`."
+  description = "Name of the stream. Each record is a post: JSON with a `text`."
   value       = module.app.posts.stream_name
 }
 
 output "table" {
-  description = "How many posts have a hashtag, by hashtag."
+  description = "Table with the number of posts per hashtag."
   value       = module.app.counts.table_name
 }
 
 output "function" {
-  description = "Name of the function that counts."
+  description = "Name of the counting function."
   value       = module.app.analysis.function_name
 }
 
 output "dead_letters" {
-  description = "URL of the queue that tells of records which are no posts."
+  description = "URL of the dead-letter queue for records that are not posts."
   value       = module.app.analysis.dead_letter_queue_url
 }

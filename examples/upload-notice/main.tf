@@ -11,13 +11,13 @@ provider "tandem" {
   project = "upload-notice"
 }
 
-# A private bucket. Its name in AWS is made of project, name and a hash of account and region.
+# A private bucket. Its name in AWS consists of the project, the name and a hash of account and region.
 resource "tandem_bucket" "inbox" {
   name          = "inbox"
   force_destroy = true
 }
 
-# A function that is told of every video that lands in the bucket.
+# A function that runs for every video uploaded to the bucket.
 resource "tandem_event_function" "notice" {
   name = "notice"
 
@@ -32,11 +32,11 @@ resource "tandem_event_function" "notice" {
 }
 
 output "bucket" {
-  description = "Upload videos here."
+  description = "Bucket for the videos."
   value       = tandem_bucket.inbox.bucket
 }
 
 output "log_group" {
-  description = "The function writes its notes here."
+  description = "Log group of the function."
   value       = tandem_event_function.notice.log_group_name
 }

@@ -12,19 +12,19 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with a static /ffmpeg and the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain a static /ffmpeg and CA certificates."
   type        = string
   default     = "mwader/static-ffmpeg:7.1"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
 
-# The module that `tandem generate` makes of tandem.yaml. A video lands in the bucket, the launcher starts
-# the container, the thumbnail lands in the bucket, and the second function hears of it.
+# The module that `tandem generate` writes for tandem.yaml. An uploaded video triggers the launcher, which
+# starts the container. The thumbnail that the container uploads triggers the second function.
 module "app" {
   source = "../../modules/video-thumbnailer/composite"
   videos = {
@@ -34,12 +34,12 @@ module "app" {
 }
 
 output "bucket" {
-  description = "Upload videos here."
+  description = "Bucket for the videos."
   value       = module.app.videos.bucket_name
 }
 
 output "log_groups" {
-  description = "Where launcher, container and second function write."
+  description = "Log groups of the launcher, the container and the second function."
   value = {
     launcher     = module.app.videos.launcher_log_group_name
     container    = module.app.videos.task_log_group_name
@@ -48,6 +48,6 @@ output "log_groups" {
 }
 
 output "task_dead_letters" {
-  description = "URL of the queue with the reasons of containers that failed."
+  description = "URL of the dead-letter queue with the reasons of failed containers."
   value       = module.app.videos.task_dead_letter_queue_url
 }

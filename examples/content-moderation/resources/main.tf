@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -14,7 +14,7 @@ provider "tandem" {
 }
 
 variable "function_environment" {
-  description = "Variables for the function, such as MINIMUM_CONFIDENCE, or those that reach a double of Rekognition."
+  description = "Environment variables of the function, e.g. MINIMUM_CONFIDENCE or the endpoint of a test double of Rekognition."
   type        = map(string)
   default     = {}
 }
@@ -77,16 +77,16 @@ output "bucket" {
 }
 
 output "table" {
-  description = "What was found in each image."
+  description = "Table with the labels of each image."
   value       = tandem_table.results.table_name
 }
 
 output "queue" {
-  description = "URL of the queue with the images that wait for people."
+  description = "URL of the queue of images that wait for a review."
   value       = tandem_queue.review.url
 }
 
 output "log_group" {
-  description = "The function writes each verdict here."
+  description = "Log group with the verdicts of the function."
   value       = tandem_event_function.moderate.log_group_name
 }

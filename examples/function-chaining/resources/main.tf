@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -56,11 +56,11 @@ resource "tandem_workflow" "chain" {
 }
 
 output "workflow" {
-  description = "ARN of the workflow: start it with a `text`, and a time `ready` until which f3 fails."
+  description = "ARN of the workflow. Its input has a `text`, and optionally `ready`, a Unix time until which f3 fails."
   value       = tandem_workflow.chain.arn
 }
 
 output "dead_letters" {
-  description = "URL of the queue with executions that failed."
+  description = "URL of the dead-letter queue with the failed executions."
   value       = tandem_workflow.chain.dead_letter_queue_url
 }

@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -50,16 +50,16 @@ resource "tandem_event_function" "thumbnail" {
 }
 
 output "bucket" {
-  description = "Upload pictures here, below uploads/; thumbnails come below thumbs/."
+  description = "Bucket for images in uploads/. Their thumbnails are in thumbs/."
   value       = tandem_bucket.pictures.bucket
 }
 
 output "dead_letters" {
-  description = "URL of the queue with the pictures that could not be read."
+  description = "URL of the dead-letter queue with the events of unreadable images."
   value       = tandem_event_function.thumbnail.dead_letter_queue_url
 }
 
 output "log_group" {
-  description = "The function notes each picture here."
+  description = "Log group with a line for each image."
   value       = tandem_event_function.thumbnail.log_group_name
 }

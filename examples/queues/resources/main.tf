@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -54,16 +54,16 @@ resource "tandem_queues" "work" {
 }
 
 output "queue_urls" {
-  description = "Send messages here."
+  description = "URLs of the queues, by name."
   value       = tandem_queues.work.queue_urls
 }
 
 output "dead_letter_queue_urls" {
-  description = "What nobody could handle ends here."
+  description = "URLs of the dead-letter queues, by name of the queue."
   value       = tandem_queues.work.dead_letter_queue_urls
 }
 
 output "log_group" {
-  description = "The consumer writes what it was given here."
+  description = "Log group with a line for each message that the consumer received."
   value       = tandem_queues.work.consumer_log_group_name
 }

@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -14,13 +14,13 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain CA certificates."
   type        = string
   default     = "gcr.io/distroless/static-debian12"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
@@ -79,11 +79,11 @@ resource "tandem_workflow" "render" {
 }
 
 output "bucket" {
-  description = "Tiles and picture land here."
+  description = "Bucket with the tiles and the image."
   value       = tandem_bucket.pictures.bucket
 }
 
 output "workflow" {
-  description = "Each execution makes the picture."
+  description = "ARN of the workflow. Each execution renders the image."
   value       = tandem_workflow.render.arn
 }

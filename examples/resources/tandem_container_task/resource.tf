@@ -3,7 +3,7 @@ resource "tandem_container_task" "ffmpeg" {
   cpu    = 1024
   memory = 2048
 
-  # Built when what goes into it changes, and pushed to a repository of its own.
+  # Built when its context changes, and pushed to a repository of its own.
   build {
     context = "${path.module}/container"
     args    = { BASE = "mwader/static-ffmpeg:7.1" }
@@ -20,7 +20,7 @@ resource "tandem_container_task" "ffmpeg" {
   }
 }
 
-# A function that may start it, and nothing else.
+# A function that may start this task and no other.
 resource "tandem_event_function" "launcher" {
   name     = "launcher"
   launches = [tandem_container_task.ffmpeg.launch]

@@ -9,20 +9,20 @@ resource "tandem_event_function" "notice" {
     bootstrap = "${path.module}/handlers/target/lambda/notice/bootstrap"
   }
 
-  # Videos that land in the bucket.
+  # Uploads of videos.
   on {
     bucket = tandem_bucket.inbox.bucket
     prefix = "uploads/"
     suffix = ".mp4"
   }
 
-  # Every working day at eight.
+  # Monday to Friday at 08:00.
   on {
     schedule = "cron(0 8 ? * MON-FRI *)"
     timezone = "Europe/Berlin"
   }
 
-  # Requests over HTTPS, with a token.
+  # HTTPS requests with a JWT.
   on {
     http         = "api"
     auth         = "jwt"

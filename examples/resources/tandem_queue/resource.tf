@@ -1,7 +1,7 @@
 resource "tandem_queue" "jobs" {
   name = "jobs"
 
-  # Six times the timeout of the function that reads it.
+  # Six times the timeout of the function that reads the queue.
   visibility_timeout = 360
   max_receive_count  = 3
 }

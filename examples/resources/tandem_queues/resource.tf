@@ -10,7 +10,7 @@ resource "tandem_queues" "orders" {
     fifo = true
   }
 
-  # Whoever misses a message of this one misses nothing.
+  # No dead-letter queue: a lost message of this queue does no harm.
   queue {
     name         = "viewed"
     dead_letters = false

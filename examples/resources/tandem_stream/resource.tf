@@ -9,7 +9,7 @@ resource "tandem_event_function" "analysis" {
     bootstrap = "${path.module}/handlers/target/lambda/analysis/bootstrap"
   }
 
-  # A record that cannot be handled goes to the dead letters after four tries, and holds up no other.
+  # A record that fails four times goes to the dead-letter queue and does not block other records.
   on {
     stream         = tandem_stream.posts.arn
     retry_attempts = 3

@@ -2,7 +2,7 @@ resource "tandem_topic" "orders" {
   name = "orders"
 }
 
-# Only what is worth more than 100 comes into this queue.
+# This queue receives only orders with an amount over 100.
 resource "tandem_queue" "large" {
   name = "large"
 

@@ -41,7 +41,7 @@ resource "tandem_workflow" "picture" {
   }
 }
 
-# Large orders wait for an answer: whoever has the message answers with its token.
+# Large orders wait for an approval: the receiver of the message answers with its task token.
 resource "tandem_queue" "approvals" {
   name = "approvals"
 }
@@ -74,6 +74,6 @@ resource "tandem_workflow" "order" {
 
   step {
     name = "refused"
-    fail = "Nobody approved."
+    fail = "No approval was given."
   }
 }

@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -37,11 +37,11 @@ resource "tandem_event_function" "counter" {
 }
 
 output "url" {
-  description = "Whatever is asked for here is counted."
+  description = "URL of the API. It counts requests to every path."
   value       = tandem_event_function.counter.url
 }
 
 output "table" {
-  description = "The counts, by route."
+  description = "Table with one count per route."
   value       = tandem_table.routes.table_name
 }

@@ -1,4 +1,4 @@
-# The same by hand, out of resources.
+# The same application, written with resources.
 
 terraform {
   required_version = ">= 1.11"
@@ -41,21 +41,21 @@ resource "tandem_event_function" "analysis" {
 }
 
 output "stream" {
-  description = "Posts go here, each as JSON with its `text`."
+  description = "Name of the stream. Each record is a post: JSON with a `text`."
   value       = tandem_stream.posts.stream_name
 }
 
 output "table" {
-  description = "How many posts have a hashtag, by hashtag."
+  description = "Table with the number of posts per hashtag."
   value       = tandem_table.counts.table_name
 }
 
 output "function" {
-  description = "Name of the function that counts."
+  description = "Name of the counting function."
   value       = tandem_event_function.analysis.function_name
 }
 
 output "dead_letters" {
-  description = "URL of the queue that tells of records which are no posts."
+  description = "URL of the dead-letter queue for records that are not posts."
   value       = tandem_event_function.analysis.dead_letter_queue_url
 }

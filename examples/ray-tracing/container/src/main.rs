@@ -1,4 +1,4 @@
-//! Traces a tile of the picture, or puts all tiles together.
+//! Renders one tile of the image, or merges all tiles.
 
 mod picture;
 mod png;
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use picture::{HEIGHT, TILES, WIDTH};
 
-/// What a step of the workflow asks for, in the environment.
+/// The work of one container, from its environment variables.
 #[derive(Debug, PartialEq, Eq)]
 enum Job {
-    /// To trace a tile, unless it is the one that has to fail when it is tried first.
+    /// Renders a tile. With `fail_once` the first try fails.
     Tile { number: u32, fail_once: bool },
-    /// To put all tiles together.
+    /// Merges all tiles.
     Merge,
 }
 
@@ -32,7 +32,7 @@ impl Job {
                 return Ok(None);
             };
             let number = text.parse::<u32>().ok().filter(|number| *number < TILES);
-            number.map(Some).ok_or_else(|| format!("{name} is {text:?}, and no tile"))
+            number.map(Some).ok_or_else(|| format!("{name} is {text:?}, expected the number of a tile"))
         };
         match number("TILE")? {
             Some(tile) => {
@@ -45,7 +45,7 @@ impl Job {
     }
 }
 
-/// The bucket with tiles and picture.
+/// The bucket with the tiles and the image.
 struct Bucket {
     client: Client,
     name: String,
@@ -55,13 +55,13 @@ impl Bucket {
     async fn from_environment() -> Result<Self, String> {
         let names = std::env::var("TANDEM_RESOURCES").map_err(|_| "TANDEM_RESOURCES is not set")?;
         let names: Vec<String> = serde_json::from_str(&names)
-            .map_err(|error| format!("TANDEM_RESOURCES cannot be read: {error}"))?;
-        let name = names.into_iter().next().ok_or("TANDEM_RESOURCES names no bucket")?;
+            .map_err(|error| format!("TANDEM_RESOURCES is not a JSON list of strings: {error}"))?;
+        let name = names.into_iter().next().ok_or("TANDEM_RESOURCES contains no bucket")?;
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
         let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-        // An endpoint of one's own rarely answers to a host name per bucket.
+        // A custom endpoint, e.g. an emulator, rarely resolves a host name per bucket.
         let own = shared.endpoint_url().is_some();
         let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(own).build();
         Ok(Self { client: Client::from_conf(config), name })
@@ -70,11 +70,11 @@ impl Bucket {
     async fn put(&self, key: &str, kind: &str, content: Vec<u8>) -> Result<(), String> {
         let call = self.client.put_object().bucket(&self.name).key(key).content_type(kind);
         let put = call.body(content.into()).send().await;
-        put.map_err(|error| format!("{key} cannot be put: {}", DisplayErrorContext(error)))?;
+        put.map_err(|error| format!("cannot put {key}: {}", DisplayErrorContext(error)))?;
         Ok(())
     }
 
-    /// Puts an object unless there is one; whether there was none.
+    /// Puts an object if the key does not exist. Returns false if it exists.
     async fn put_first(&self, key: &str, content: Vec<u8>) -> Result<bool, String> {
         let call = self.client.put_object().bucket(&self.name).key(key).if_none_match("*");
         match call.body(content.into()).send().await {
@@ -82,20 +82,20 @@ impl Bucket {
             Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 412) => {
                 Ok(false)
             }
-            Err(error) => Err(format!("{key} cannot be put: {}", DisplayErrorContext(error))),
+            Err(error) => Err(format!("cannot put {key}: {}", DisplayErrorContext(error))),
         }
     }
 
     async fn get(&self, key: &str) -> Result<Vec<u8>, String> {
         let got = self.client.get_object().bucket(&self.name).key(key).send().await;
         let got =
-            got.map_err(|error| format!("{key} cannot be got: {}", DisplayErrorContext(error)))?;
+            got.map_err(|error| format!("cannot get {key}: {}", DisplayErrorContext(error)))?;
         let content = got.body.collect().await;
-        Ok(content.map_err(|error| format!("{key} cannot be got: {error}"))?.to_vec())
+        Ok(content.map_err(|error| format!("cannot get {key}: {error}"))?.to_vec())
     }
 }
 
-/// The ARN of the task that this is a container of; the name of the machine where nobody tells.
+/// Returns the ARN of this container's task. Without an ECS metadata endpoint it is the host name.
 fn task() -> Result<String, String> {
     let Ok(address) = std::env::var("ECS_CONTAINER_METADATA_URI_V4") else {
         let name = std::fs::read_to_string("/etc/hostname");
@@ -105,10 +105,10 @@ fn task() -> Result<String, String> {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let told: Value = serde_json::from_str(body).map_err(|error| format!("{address}: {error}"))?;
     let task = told["TaskARN"].as_str().map(ToOwned::to_owned);
-    task.ok_or_else(|| format!("{address} tells no task: {body}"))
+    task.ok_or_else(|| format!("{address} returned no TaskARN: {body}"))
 }
 
-/// What is answered at an address without TLS.
+/// Sends a GET request without TLS. Returns the response, with its headers.
 fn get(address: &str) -> std::io::Result<String> {
     let address = address.strip_prefix("http://").unwrap_or(address);
     let (host, path) = address.split_once('/').unwrap_or((address, ""));
@@ -117,7 +117,7 @@ fn get(address: &str) -> std::io::Result<String> {
     } else {
         TcpStream::connect((host, 80))?
     };
-    // Of the old version: its answers come in one piece, and end with the connection.
+    // HTTP/1.0: the response is not chunked, and ends with the connection.
     write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -172,7 +172,7 @@ async fn run() -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The picture in one go, into a file: what comes of the tiles is compared with it.
+/// Renders the whole image into a file, to compare it with the merged tiles.
 fn whole(file: &str) -> Result<ExitCode, String> {
     let png = png::encode(WIDTH, HEIGHT, &picture::whole());
     std::fs::write(file, png).map_err(|error| format!("{file}: {error}"))?;
@@ -186,7 +186,7 @@ async fn main() -> ExitCode {
     let done = match arguments[..] {
         ["whole", file] => whole(file),
         [] => run().await,
-        _ => Err("call it as `trace whole FILE`, or with TILE or MERGE set".to_owned()),
+        _ => Err("run `trace whole FILE`, or set TILE or MERGE".to_owned()),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{}", json!({ "level": "ERROR", "message": error }));
@@ -213,6 +213,6 @@ mod tests {
         assert_eq!(fails("6"), Ok(Job::Tile { number: 6, fail_once: false }));
         assert_eq!(job(&[("MERGE", "yes")]), Ok(Job::Merge));
         assert_eq!(job(&[]), Err("neither TILE nor MERGE is set".to_owned()));
-        assert_eq!(job(&[("TILE", "16")]), Err("TILE is \"16\", and no tile".to_owned()));
+        assert_eq!(job(&[("TILE", "16")]), Err("TILE is \"16\", expected the number of a tile".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
-//! The picture: what there is to see, and what a ray sees of it.
+//! The ray tracer, and the scene that it renders.
 //!
-//! Nothing is used but what IEEE 754 rounds in one way (sums, products, quotients, square roots),
-//! so that every machine makes the same bytes of it, whole or in tiles.
+//! It uses only operations that IEEE 754 rounds exactly: sums, products, quotients and square roots.
+//! Every machine therefore renders the same bytes, whole or in tiles.
 
 use std::ops::{Add, Mul, Range, Sub};
 use std::thread;
@@ -13,9 +13,9 @@ pub const TILES: u32 = ACROSS * DOWN;
 const ACROSS: u32 = 4;
 const DOWN: u32 = 4;
 
-/// Rays through each pixel, across and down.
+/// Rays through each pixel, per axis.
 const SAMPLES: u32 = 3;
-/// Rays to the lamp, across and down: it is a square, so that shadows are soft.
+/// Rays to the lamp, per axis. The lamp is a square, for soft shadows.
 const SHADOWS: u32 = 6;
 const BOUNCES: u32 = 5;
 
@@ -60,7 +60,7 @@ impl Vector {
         self * (1.0 / self.dot(self).sqrt())
     }
 
-    /// This much of another, and the rest of this.
+    /// Interpolates: `much` of the other vector, and the rest of this one.
     fn mixed(self, other: Self, much: f64) -> Self {
         self * (1.0 - much) + other * much
     }
@@ -68,7 +68,7 @@ impl Vector {
 
 const EYE: Vector = Vector(0.0, 1.9, -6.6);
 const LOOKED_AT: Vector = Vector(0.0, 0.75, 0.0);
-/// How much of the scene fits into the height of the picture, at a distance of 1.
+/// Height of the visible part of the scene at a distance of 1.
 const VIEW: f64 = 0.66;
 const LAMP: Vector = Vector(-5.0, 8.0, -5.0);
 const LAMP_SIZE: f64 = 2.5;
@@ -80,17 +80,17 @@ struct Sphere {
     centre: Vector,
     radius: f64,
     colour: Vector,
-    /// How much of the light is reflected as by a mirror.
+    /// Share of the light that is reflected, from 0 to 1.
     mirror: f64,
 }
 
-/// Where a ray ends.
+/// The point where a ray ends.
 struct Surface {
     distance: f64,
     normal: Vector,
     colour: Vector,
     mirror: f64,
-    /// How much the lamp shines in it.
+    /// Strength of the lamp's highlight.
     gloss: f64,
 }
 
@@ -101,27 +101,27 @@ struct Scene {
     up: Vector,
 }
 
-/// The pixels of a part of the picture: row by row, three bytes each.
+/// Renders a part of the image: row by row, three bytes per pixel.
 fn part(columns: Range<u32>, rows: Range<u32>) -> Vec<u8> {
     let scene = Scene::new();
     let pixels = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
     pixels.flat_map(|(x, y)| scene.pixel(x, y)).collect()
 }
 
-/// The pixels of a tile.
+/// Renders a tile.
 pub fn tile(number: u32) -> Vec<u8> {
     let (columns, rows) = area(number);
     part(columns, rows)
 }
 
-/// The columns and rows of a tile.
+/// Columns and rows of a tile.
 fn area(number: u32) -> (Range<u32>, Range<u32>) {
     let (width, height) = (WIDTH / ACROSS, HEIGHT / DOWN);
     let (left, top) = (number % ACROSS * width, number / ACROSS * height);
     (left..left + width, top..top + height)
 }
 
-/// The pixels of the picture, in one go.
+/// Renders the whole image.
 pub fn whole() -> Vec<u8> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let rows = HEIGHT.div_ceil(u32::try_from(threads).unwrap_or(HEIGHT));
@@ -133,15 +133,15 @@ pub fn whole() -> Vec<u8> {
     })
 }
 
-/// The pixels of the picture, from those of its tiles.
+/// Merges the pixels of all tiles.
 pub fn assemble(tiles: &[Vec<u8>]) -> Result<Vec<u8>, String> {
     let row = (WIDTH / ACROSS * 3) as usize;
     let size = row * (HEIGHT / DOWN) as usize;
     if tiles.len() != TILES as usize {
-        return Err(format!("there are {} tiles, and not {TILES}", tiles.len()));
+        return Err(format!("there are {} tiles, expected {TILES}", tiles.len()));
     }
     if let Some(number) = tiles.iter().position(|tile| tile.len() != size) {
-        return Err(format!("tile {number} has {} bytes, and not {size}", tiles[number].len()));
+        return Err(format!("tile {number} has {} bytes, expected {size}", tiles[number].len()));
     }
     let mut pixels = Vec::with_capacity(size * tiles.len());
     for across in tiles.chunks(ACROSS as usize) {
@@ -161,7 +161,7 @@ impl Scene {
             sphere(Vector(2.8, 0.8, 1.3), 0.8, Vector(0.90, 0.60, 0.20), 0.40),
             sphere(Vector(1.1, 0.7, 3.2), 0.7, Vector(0.10, 0.40, 0.25), 0.15),
         ];
-        // A ring around the first: turned by a sixteenth from one to the next.
+        // A ring of sixteen spheres around the first: each is rotated by a sixteenth turn.
         let (cosine, sine) = (0.923_879_532_511_286_7, 0.382_683_432_365_089_8);
         let (mut x, mut z) = (1.75, 0.0);
         for number in 0..16 {
@@ -183,11 +183,11 @@ impl Scene {
             sum = sum + self.colour(EYE, along.unit(), shift, BOUNCES);
         }
         let mean = sum * (1.0 / f64::from(SAMPLES * SAMPLES));
-        // The eye sees roots of light.
+        // Gamma correction with an exponent of 1/2.
         [mean.0, mean.1, mean.2].map(|light| (light.clamp(0.0, 1.0).sqrt() * 255.0 + 0.5) as u8)
     }
 
-    /// The light from a direction; each ray through a pixel sees other points of the lamp.
+    /// Returns the light from a direction. Each ray of a pixel samples other points of the lamp.
     fn colour(&self, from: Vector, along: Vector, shift: (f64, f64), bounces: u32) -> Vector {
         let Some(surface) = self.surface(from, along) else {
             return sky(along);
@@ -203,7 +203,7 @@ impl Scene {
         colour = colour + Vector(1.0, 0.98, 0.92) * (gloss * lit * power(halfway, 7));
 
         let seen = -normal.dot(along);
-        // Whatever is looked at from the side is a better mirror.
+        // Fresnel effect: at a flat angle a surface reflects more.
         let aside = (1.0 - seen).max(0.0);
         let share = mirror + (1.0 - mirror) * gloss * 0.5 * (power(aside, 2) * aside);
         if bounces > 0 && share > 0.02 {
@@ -214,7 +214,7 @@ impl Scene {
         colour.mixed(HORIZON, haze)
     }
 
-    /// What a ray meets first.
+    /// Returns the first surface that a ray hits.
     fn surface(&self, from: Vector, along: Vector) -> Option<Surface> {
         let mut nearest: Option<(f64, &Sphere)> = None;
         for sphere in &self.spheres {
@@ -247,11 +247,11 @@ impl Scene {
         Some(Surface { distance, normal, colour, mirror, gloss: 0.7 })
     }
 
-    /// How much of the lamp is seen from a point.
+    /// Share of the lamp that is visible from a point.
     fn lit(&self, from: Vector, shift: (f64, f64)) -> f64 {
         let mut seen = 0;
         for (across, down) in grid(SHADOWS) {
-            // Within the grid, each ray through a pixel takes another place.
+            // Each ray of a pixel takes another position within the cell of the grid.
             let place =
                 |at: f64, shift: f64| (at + (shift - 0.5) / f64::from(SHADOWS) - 0.5) * LAMP_SIZE;
             let to_lamp = LAMP + Vector(place(across, shift.0), 0.0, place(down, shift.1)) - from;
@@ -269,7 +269,7 @@ impl Scene {
     }
 }
 
-/// The middles of the squares of a grid over the unit square.
+/// Centres of the cells of a grid over the unit square.
 fn grid(size: u32) -> impl Iterator<Item = (f64, f64)> {
     let middle = move |number: u32| (f64::from(number) + 0.5) / f64::from(size);
     (0..size * size).map(move |number| (middle(number % size), middle(number / size)))
@@ -281,12 +281,12 @@ fn sky(along: Vector) -> Vector {
     colour + Vector(1.0, 0.85, 0.6) * (0.5 * power(sun, 5))
 }
 
-/// A number times itself, so many times over: to the power of 2, 4, 8 …
+/// Squares a number `times` times: its power of 2, 4, 8 and so on.
 fn power(number: f64, times: u32) -> f64 {
     (0..times).fold(number, |power, _| power * power)
 }
 
-/// A colour of the rainbow, from 0 to 1.
+/// A colour of the rainbow, for a hue from 0 to 1.
 fn rainbow(hue: f64) -> Vector {
     let band = |middle: f64| {
         let away = (hue * 6.0 - middle).abs();
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn tiles_must_fit() {
         let error = assemble(&vec![vec![0; 3]; TILES as usize]).unwrap_err();
-        assert_eq!(error, "tile 0 has 3 bytes, and not 28800");
-        assert_eq!(assemble(&[]).unwrap_err(), "there are 0 tiles, and not 16");
+        assert_eq!(error, "tile 0 has 3 bytes, expected 28800");
+        assert_eq!(assemble(&[]).unwrap_err(), "there are 0 tiles, expected 16");
     }
 }

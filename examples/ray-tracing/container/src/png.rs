@@ -1,9 +1,9 @@
-//! A PNG, without compression: it takes no library, and each machine writes the same bytes.
+//! Writes a PNG without compression: it needs no library, and every machine writes the same bytes.
 
-/// Writes a picture; of each pixel there are red, green and blue.
+/// Encodes an image. Each pixel has three bytes: red, green and blue.
 pub fn encode(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    // Eight bits, colours, and nothing special.
+    // Bit depth 8, RGB, default compression, default filter, no interlacing.
     header.extend([8, 2, 0, 0, 0]);
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, content) in
@@ -17,12 +17,12 @@ pub fn encode(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     png
 }
 
-/// Rows, none of them filtered.
+/// Prefixes each row with filter type 0: no filter.
 fn rows(width: u32, pixels: &[u8]) -> Vec<u8> {
     pixels.chunks(width as usize * 3).flat_map(|row| [&[0][..], row].concat()).collect()
 }
 
-/// Content as zlib stores it.
+/// Wraps content in a zlib stream of stored blocks.
 fn stored(content: &[u8]) -> Vec<u8> {
     let mut stored = vec![0x78, 0x01];
     let mut blocks = content.chunks(usize::from(u16::MAX)).peekable();
@@ -67,7 +67,7 @@ mod tests {
         let pixels = vec![7; 200 * 150 * 3];
         let png = encode(200, 150, &pixels);
         assert_eq!(&png[12..24], b"IHDR\0\0\0\xc8\0\0\0\x96");
-        // Two blocks, of which the second is the last.
+        // Two stored blocks; the second one is the last.
         let length = 150 * (200 * 3 + 1);
         assert_eq!(png.len(), 8 + 25 + 12 + 12 + 2 + 5 + 5 + length + 4);
         assert_eq!(&png[43..48], [0, 0xff, 0xff, 0, 0]);

@@ -1,4 +1,4 @@
-//! Sums up what was sold, product by product, and puts the report beside it.
+//! Sums up the sales of each product, and writes a report to the same bucket.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,7 +11,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::json;
 
-/// Where the sales are: a header, then a product and a number in each line.
+/// Key of the sales. After a header, each line has a product and a number of pieces.
 const SALES: &str = "sales.csv";
 
 fn sum(sales: &str) -> Result<BTreeMap<&str, u64>, String> {
@@ -21,7 +21,7 @@ fn sum(sales: &str) -> Result<BTreeMap<&str, u64>, String> {
             .split_once(',')
             .and_then(|(product, pieces)| Some((product, pieces.trim().parse::<u32>().ok()?)));
         let (product, pieces) = parts.ok_or_else(|| {
-            format!("line {} of {SALES} is not a product and a number: {line:?}", index + 1)
+            format!("line {} of {SALES} is {line:?}, expected `product,number`", index + 1)
         })?;
         *sold.entry(product).or_default() += u64::from(pieces);
     }
@@ -33,33 +33,33 @@ async fn client() -> Client {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
     let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-    // An endpoint of one's own rarely answers to a host name per bucket.
+    // A custom endpoint, e.g. an emulator, rarely resolves a host name per bucket.
     let own = shared.endpoint_url().is_some();
     Client::from_conf(aws_sdk_s3::config::Builder::from(&shared).force_path_style(own).build())
 }
 
-/// Writes the report; its key.
+/// Writes the report. Returns its key.
 async fn report() -> Result<String, String> {
     let resources = env::var("TANDEM_RESOURCES").map_err(|_| "TANDEM_RESOURCES is not set")?;
     let buckets: Vec<String> = serde_json::from_str(&resources)
-        .map_err(|error| format!("TANDEM_RESOURCES cannot be read: {error}"))?;
-    let bucket = buckets.first().ok_or("TANDEM_RESOURCES names no bucket")?;
-    // Whoever starts the task by hand says no time.
+        .map_err(|error| format!("TANDEM_RESOURCES is not a JSON list of strings: {error}"))?;
+    let bucket = buckets.first().ok_or("TANDEM_RESOURCES contains no bucket")?;
+    // Only the schedule sets DUE, not a start by hand.
     let due = env::var("DUE").unwrap_or_else(|_| "now".to_owned());
     let s3 = client().await;
     let object = s3.get_object().bucket(bucket).key(SALES).send().await;
     let object = object
-        .map_err(|error| format!("{SALES} cannot be fetched: {}", DisplayErrorContext(&error)))?;
+        .map_err(|error| format!("cannot get {SALES}: {}", DisplayErrorContext(&error)))?;
     let sales = object.body.collect().await;
-    let sales = sales.map_err(|error| format!("{SALES} cannot be fetched: {error}"))?.to_vec();
-    let sales = String::from_utf8(sales).map_err(|error| format!("{SALES} is no text: {error}"))?;
+    let sales = sales.map_err(|error| format!("cannot get {SALES}: {error}"))?.to_vec();
+    let sales = String::from_utf8(sales).map_err(|error| format!("{SALES} is not UTF-8: {error}"))?;
     let report = json!({ "due": due, "sold": sum(&sales)? }).to_string();
     let key = format!("reports/{due}.json");
     let put = s3.put_object().bucket(bucket).key(&key).content_type("application/json");
     put.body(ByteStream::from(report.into_bytes()))
         .send()
         .await
-        .map_err(|error| format!("{key} cannot be stored: {}", DisplayErrorContext(&error)))?;
+        .map_err(|error| format!("cannot put {key}: {}", DisplayErrorContext(&error)))?;
     Ok(key)
 }
 

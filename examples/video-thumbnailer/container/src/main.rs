@@ -1,4 +1,4 @@
-//! Makes a thumbnail of one video: fetches it, runs ffmpeg, stores the picture.
+//! Makes a thumbnail of one video: downloads it, runs ffmpeg, uploads the thumbnail.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use serde_json::json;
 use tokio::process::Command;
 
-/// What the thumbnailer and the launcher say, in the environment.
+/// Settings of the thumbnailer and values from the launcher, from environment variables.
 struct Job {
     bucket: String,
     key: String,
@@ -39,7 +39,7 @@ impl Job {
         })
     }
 
-    /// Where in the video the thumbnail is taken: minutes and seconds of the key, or the default.
+    /// Position of the frame in the video: minutes and seconds from the key, or the default.
     fn timestamp(&self) -> String {
         match self.pattern.captures(&self.key) {
             Some(found) => format!("{}:{}", &found[1], &found[2]),
@@ -47,8 +47,8 @@ impl Job {
         }
     }
 
-    /// Where the thumbnail goes. The whole of the video's name stays in it, so that `a.mp4` and
-    /// `a.mov` do not meet.
+    /// Key of the thumbnail. It contains the full name of the video, so that the thumbnails of `a.mp4`
+    /// and `a.mov` do not collide.
     fn output(&self) -> String {
         let name = self.key.strip_prefix(&self.input_prefix).unwrap_or(&self.key);
         format!("{}{name}.jpg", self.output_prefix)
@@ -60,7 +60,7 @@ async fn client() -> Client {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
     let shared = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-    // An endpoint of one's own rarely answers to a host name per bucket.
+    // A custom endpoint, e.g. an emulator, rarely resolves a host name per bucket.
     let own = shared.endpoint_url().is_some();
     Client::from_conf(aws_sdk_s3::config::Builder::from(&shared).force_path_style(own).build())
 }
@@ -69,11 +69,11 @@ async fn make(job: &Job) -> Result<String, String> {
     let (video, picture) = (Path::new("/tmp/video"), Path::new("/tmp/thumbnail.jpg"));
     let s3 = client().await;
     let object = s3.get_object().bucket(&job.bucket).key(&job.key).send().await;
-    let object = object.map_err(|error| format!("cannot be fetched: {}", DisplayErrorContext(&error)))?;
-    let scratch = |error: std::io::Error| format!("/tmp cannot be written: {error}");
+    let object = object.map_err(|error| format!("cannot get the video: {}", DisplayErrorContext(&error)))?;
+    let scratch = |error: std::io::Error| format!("cannot write to /tmp: {error}");
     let mut file = tokio::fs::File::create(video).await.map_err(scratch)?;
     let mut body = object.body.into_async_read();
-    tokio::io::copy(&mut body, &mut file).await.map_err(|error| format!("cannot be fetched: {error}"))?;
+    tokio::io::copy(&mut body, &mut file).await.map_err(|error| format!("cannot get the video: {error}"))?;
     file.sync_all().await.map_err(scratch)?;
 
     let timestamp = job.timestamp();
@@ -90,7 +90,7 @@ async fn make(job: &Job) -> Result<String, String> {
         return Err(format!("ffmpeg ended with {}: {}", ffmpeg.status, said.trim()));
     }
     if !picture.exists() {
-        return Err(format!("has no frame at {timestamp}"));
+        return Err(format!("the video has no frame at {timestamp}"));
     }
     let output = job.output();
     let body = ByteStream::from_path(picture).await.map_err(|error| error.to_string())?;
@@ -98,7 +98,7 @@ async fn make(job: &Job) -> Result<String, String> {
     stored
         .send()
         .await
-        .map_err(|error| format!("the thumbnail cannot be stored: {}", DisplayErrorContext(&error)))?;
+        .map_err(|error| format!("cannot put the thumbnail: {}", DisplayErrorContext(&error)))?;
     Ok(output)
 }
 

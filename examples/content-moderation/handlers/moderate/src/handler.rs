@@ -1,4 +1,4 @@
-//! What the function `moderate` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `moderate`. This file is yours: tandem checks it but never overwrites it.
 
 use aws_sdk_rekognition::Client;
 use aws_sdk_rekognition::error::DisplayErrorContext;
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::Context;
 use crate::event::Object;
 
-/// An image landed below `incoming/`.
+/// Handles an image uploaded to `incoming/`.
 pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
     let known = context.results.get(&[("image", &object.key)]).await?;
     // S3 may deliver an event twice.
     if known.is_none_or(|known| known["token"] != object.token) {
         judge(&object, context).await?;
     }
-    // Last, so that whatever failed before is tried again with the image still there.
+    // Last: if an earlier step fails, a retry still finds the image.
     context.uploads.delete(&object.key).await
 }
 
@@ -37,7 +37,7 @@ async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
         "moved_to": to,
         "token": object.token,
     });
-    // What was judged, and not what may be there by now.
+    // Upload the moderated bytes. A copy could be of a newer object with the same key.
     let kind = if image.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" };
     context.uploads.put(&to, image, kind).await?;
     if blocked {
@@ -48,11 +48,11 @@ async fn judge(object: &Object, context: &Context) -> Result<(), Error> {
     context.results.put(&result).await
 }
 
-/// What Rekognition sees in an image.
+/// Returns the moderation labels of an image.
 async fn labels(image: Vec<u8>, minimum: f32, context: &Context) -> Result<Vec<ModerationLabel>, Error> {
     let rekognition = Client::new(&context.config);
     let image = Image::builder().bytes(Blob::new(image)).build();
-    // Rekognition tells of nothing that it is less than half sure of, unless it is asked to.
+    // The default of Rekognition is 50 %: it returns less certain labels only on request.
     let call = rekognition.detect_moderation_labels().image(image);
     let found = call.min_confidence(minimum.min(50.0)).send().await;
     let found = found.map_err(|error| DisplayErrorContext(error).to_string())?;
@@ -63,11 +63,11 @@ fn plain(label: &ModerationLabel) -> Value {
     json!({ "name": label.name(), "confidence": label.confidence() })
 }
 
-/// How sure, in percent, Rekognition must be of a label that blocks an image.
+/// Confidence, in percent, from which a label blocks an image.
 fn minimum_confidence() -> Result<f32, Error> {
     let text = std::env::var("MINIMUM_CONFIDENCE").unwrap_or_else(|_| "80".to_owned());
     match text.parse::<f32>() {
         Ok(minimum) if (0.0..=100.0).contains(&minimum) => Ok(minimum),
-        _ => Err(format!("MINIMUM_CONFIDENCE is {text:?}, and should be a percentage").into()),
+        _ => Err(format!("MINIMUM_CONFIDENCE is {text:?}: set a number from 0 to 100").into()),
     }
 }

@@ -1,10 +1,10 @@
-//! What the function `f4` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `f4`. This file is yours: tandem checks it but never overwrites it.
 
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 
-/// What it returns is what the workflow does.
+/// Returns the output of the workflow.
 pub async fn on_invoke(payload: Value, _context: &crate::Context) -> Result<Value, Error> {
-    let text = payload.as_str().ok_or("there is no text")?;
+    let text = payload.as_str().ok_or("the payload is not a string")?;
     Ok(json!(format!("f4({text})")))
 }

@@ -1,4 +1,4 @@
-//! What the function `thumbnail` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `thumbnail`. This file is yours: tandem checks it but never overwrites it.
 
 use std::io::Cursor;
 
@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::Context;
 use crate::event::Object;
 
-/// The longest edges of thumbnails, in pixels.
+/// Longest edge of each thumbnail, in pixels.
 const SIZES: [u32; 2] = [128, 512];
 
-/// A picture landed below `uploads/`.
+/// Handles an image uploaded to `uploads/`.
 pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
-    let name = object.key.strip_prefix("uploads/").ok_or("this is no upload")?;
+    let name = object.key.strip_prefix("uploads/").ok_or("the key does not begin with `uploads/`")?;
     let (picture, format) = decode(&context.pictures.get(&object.key).await?)?;
     let longest = picture.width().max(picture.height());
     for size in SIZES {
@@ -28,10 +28,10 @@ pub async fn on_object(object: Object, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// A picture upright: cameras note how they were held, and thumbnails do not.
+/// Decodes an image and rotates it upright: cameras store the orientation in EXIF, thumbnails have no EXIF.
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, ImageFormat), Error> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    let format = reader.format().ok_or("this is no picture")?;
+    let format = reader.format().ok_or("the format of the image is unknown")?;
     let mut decoder = reader.into_decoder()?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;

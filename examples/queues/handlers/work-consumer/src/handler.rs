@@ -1,4 +1,4 @@
-//! What the function `work-consumer` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `work-consumer`. This file is yours: tandem checks it but never overwrites it.
 
 use lambda_runtime::Error;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Context;
 use crate::event::Message;
 
-/// A message came out of one of the queues. An error gives it out again, and it alone.
+/// Handles a message of one of the queues. After an error SQS delivers this message again, and no other.
 pub async fn on_message(message: Message, _context: &Context) -> Result<(), Error> {
     let body: Value = serde_json::from_str(&message.body)?;
     let queue = message.record.event_source_arn;

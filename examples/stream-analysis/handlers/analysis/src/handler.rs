@@ -1,4 +1,4 @@
-//! What the function `analysis` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `analysis`. This file is yours: tandem checks it but never overwrites it.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use serde_json::Value;
 use crate::Context;
 use crate::event::Record;
 
-/// A post came out of the stream. An error brings it again, and all after it.
+/// Handles a record of the stream. After an error Lambda delivers this record and all later ones again.
 pub async fn on_record(record: Record, context: &Context) -> Result<(), Error> {
     let post: Value = serde_json::from_slice(&record.data)?;
-    let text = post["text"].as_str().ok_or("a post without a text")?;
+    let text = post["text"].as_str().ok_or("the post has no `text`")?;
     for hashtag in hashtags(text) {
         context.counts.add(&[("hashtag", &hashtag)], "posts", 1).await?;
     }
     Ok(())
 }
 
-/// The hashtags of a text, each of them once.
+/// Returns the distinct hashtags of a post.
 fn hashtags(text: &str) -> BTreeSet<String> {
     let text = text.to_lowercase();
     let within = |c: &char| c.is_alphanumeric() || *c == '_';

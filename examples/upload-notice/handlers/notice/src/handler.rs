@@ -1,4 +1,4 @@
-//! What the function `notice` does. This file is yours: tandem reads it, and never writes over it.
+//! Handler of the function `notice`. This file is yours: tandem checks it but never overwrites it.
 
 use lambda_runtime::Error;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::Context;
 use crate::event::Object;
 
-/// Something happened to an object of the bucket.
+/// Handles an event of an object in the bucket.
 pub async fn on_object(object: Object, _context: &Context) -> Result<(), Error> {
     println!("{}", json!({ "message": object.event, "bucket": object.bucket, "key": object.key, "size": object.size }));
     Ok(())
