@@ -1,11 +1,12 @@
 //! `tandem`: from one spec to Terraform modules and Rust Lambda handlers.
 //!
-//! [`spec`] reads a `tandem.yaml` and checks it with the model's own checks; [`module`] and [`handlers`]
-//! say what it becomes; [`project`] plans the files, and [`output`] writes them.
+//! [`spec`] reads a `tandem.yaml` and checks it with the checks of the model. [`module`] and [`handlers`]
+//! generate the contents of files, [`project`] plans all files, and [`output`] writes them.
 
 mod arn;
 pub mod diagnostic;
 mod documents;
+pub mod explain;
 pub mod graph;
 pub mod handlers;
 pub mod hcl;
@@ -13,6 +14,7 @@ pub mod module;
 pub mod native;
 pub mod output;
 pub mod project;
+mod readme;
 pub mod schema;
 pub mod source;
 pub mod spec;

@@ -6,26 +6,26 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 use tandem::diagnostic::{Color, Diagnostic};
 use tandem::project::Part;
-use tandem::source::Source;
+use tandem::source::{self, Source};
 
-/// From one spec to Terraform modules and Rust Lambda handlers.
+/// Generate Terraform modules and Rust Lambda handlers from one spec.
 #[derive(Debug, Parser)]
 #[command(
     version,
     max_term_width = 100,
     after_help = "\
 Examples:
-  tandem init --example video-thumbnailer   a spec to start from
-  tandem check                              all that is wrong with it, at once
-  tandem generate                           modules in terraform/, handlers in handlers/
-  tandem build                              handlers for Lambda
+  tandem init --example video-thumbnailer   write a project to start from
+  tandem check                              report every fault of the spec
+  tandem generate                           write modules to terraform/, handlers to handlers/
+  tandem build                              build the handlers for Lambda
   cd terraform/examples/complete && terraform init && terraform apply
 
-Exit codes: 0, well; 1, something is wrong with the spec or what was generated; 2, with the call or a file."
+Exit codes: 0 success; 1 faults in the spec or in generated files; 2 wrong usage, or a file error."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,49 +34,51 @@ struct Cli {
     global: Global,
 }
 
-/// Options of every command.
+/// Options of all commands.
 #[derive(Debug, Args)]
 struct Global {
-    /// The spec
+    /// Path of the spec
     #[arg(long, short = 'f', global = true, default_value = "tandem.yaml", value_name = "FILE")]
     file: PathBuf,
-    /// When to colour
+    /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t)]
     color: Color,
-    /// Print nothing but what is wrong
+    /// Print findings and results only
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// How findings are printed, or the picture of `graph`
+    /// Format of findings, or of the picture of `graph`
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
 }
 
-/// How findings are printed, or a picture.
+/// The format of findings or of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For people, on standard error
+    /// Findings as text on standard error
     #[default]
     Text,
-    /// For programs: findings as one document on standard output
+    /// Findings as one JSON document on standard output
     Json,
-    /// A picture for Markdown, as `graph` draws it without a format
+    /// Picture for Markdown; the default of `graph`
     Mermaid,
-    /// A picture for Graphviz
+    /// Picture for Graphviz
     Dot,
-    /// A picture as an image
+    /// Picture as an image
     Svg,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a spec to start from
-    #[command(after_help = "Example:\n  tandem init --example video-thumbnailer")]
+    /// Write a project to start from
+    #[command(
+        after_help = "Examples:\n  tandem init\n  tandem init --example video-thumbnailer   with a container"
+    )]
     Init {
-        /// Which
+        /// Example to copy
         #[arg(long, value_enum, default_value_t)]
         example: commands::init::Example,
     },
-    /// Say all that is wrong with the spec
+    /// Report every fault of the spec
     #[command(
         after_help = "Examples:\n  tandem check\n  tandem check --format json | jq '.findings[].message'"
     )]
@@ -85,8 +87,8 @@ enum Command {
     #[command(after_help = "\
 Examples:
   tandem generate
-  tandem generate --check                        for CI: fails when files are out of date
-  tandem generate --only modules --out infra/app into an existing repository")]
+  tandem generate --check                        in CI: fail if a file is out of date
+  tandem generate --only modules --out infra/app modules for an existing repository")]
     Generate(commands::generate::Options),
     /// Add a function to the spec, and its handler
     #[command(
@@ -98,62 +100,62 @@ Examples:
         after_help = "Example:\n  tandem build\n\nPuts `bootstrap` and `bootstrap.zip` of each handler into handlers/target/lambda/NAME/. The same binary gives the same zip."
     )]
     Build(commands::build::Options),
-    /// Draw the application
+    /// Draw the application as Mermaid, Graphviz or SVG
     #[command(
         after_help = "Examples:\n  tandem graph\n  tandem graph --format svg > app.svg\n  tandem graph --format dot | dot -Tpng > app.png"
     )]
     Graph,
-    /// Print the IAM policy that whoever deploys the spec needs
+    /// Print the IAM policy that a deployment of the spec needs
     #[command(after_help = "\
 Examples:
   tandem policy --account 123456789012 --region eu-central-1 > deploy.json
-  tandem policy | jq -c . | wc -c     IAM takes 6,144 characters in one managed policy
+  tandem policy | jq -c . | wc -c     a managed policy of IAM has at most 6,144 characters
 
-It is for modules of the flavour composite: it names every call that the provider makes, on the objects of
-this spec alone where IAM can tell them apart. hashicorp/aws, behind modules of the flavour native, reads
-more of each object than it sets.")]
+The policy is for modules of the flavor composite. It allows every call of the provider, and restricts it to
+the objects of this spec where IAM supports that. Native modules need more: hashicorp/aws reads more of
+each object than it sets.")]
     Policy(commands::policy::Options),
     /// Print the JSON Schema of specs
     #[command(
-        after_help = "Example:\n  tandem schema > tandem.schema.json\n\nThen begin the spec with: # yaml-language-server: $schema=tandem.schema.json"
+        after_help = "Example:\n  tandem schema > tandem.schema.json\n\nThen start the spec with: # yaml-language-server: $schema=tandem.schema.json"
     )]
     Schema,
-    /// Templates of what is generated
+    /// Manage the templates of generated files
     Templates {
         #[command(subcommand)]
         command: Templates,
     },
-    /// Tell more about the code of a finding
+    /// Explain the code of a finding, with a wrong and a right example
     #[command(after_help = "Example:\n  tandem explain TDM022")]
     Explain {
-        /// The code; all of them without it
+        /// Code, e.g. `TDM022`; without it, the list of all codes
         code: Option<String>,
     },
-    /// Print completions for a shell
+    /// Print a completion script for a shell
     #[command(after_help = "Example:\n  tandem completions bash > /etc/bash_completion.d/tandem")]
     Completions {
-        /// The shell
+        /// Name of the shell
         shell: clap_complete::Shell,
     },
 }
 
 #[derive(Debug, Subcommand)]
 enum Templates {
-    /// Write the built-in templates, to change them and give them to `generate --templates`
+    /// Write the built-in templates to a folder; pass your version with `generate --templates`
     #[command(after_help = "Example:\n  tandem templates export my-templates")]
     Export {
-        /// The folder
+        /// Folder to write to
         #[arg(default_value = "templates")]
         folder: PathBuf,
     },
 }
 
-/// How a command ends.
+/// The failure of a command.
 #[derive(Debug)]
 enum Failure {
     /// Findings were printed.
     Findings,
-    /// The call or a file is wrong.
+    /// Wrong usage, or a file error.
     Usage(String),
 }
 
@@ -167,17 +169,18 @@ type Outcome = Result<(), Failure>;
 
 impl Global {
     fn source(&self) -> Result<Source, Failure> {
-        match std::fs::read_to_string(&self.file) {
-            Ok(text) => Ok(Source { path: self.file.clone(), text }),
+        let path = self.file.display();
+        match std::fs::read(&self.file).map(source::decode) {
+            Ok(Ok(text)) => Ok(Source { path: self.file.clone(), text }),
+            Ok(Err(message)) => Err(Failure::Usage(format!("cannot read {path}: {message}"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::Usage(format!(
-                "there is no {}; `tandem init` writes one, `--file` names another",
-                self.file.display()
+                "there is no {path}. Run `tandem init` to write one, or pass `--file` with another path"
             ))),
-            Err(error) => Err(Failure::Usage(format!("{} cannot be read: {error}", self.file.display()))),
+            Err(error) => Err(Failure::Usage(format!("cannot read {path}: {error}"))),
         }
     }
 
-    /// Prints findings; an error among them ends the command.
+    /// Prints findings. If one is an error, the command fails.
     fn report(&self, source: &Source, diagnostics: &[Diagnostic]) -> Outcome {
         if self.format == Format::Json {
             let findings: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.to_json(source)).collect();
@@ -197,14 +200,14 @@ impl Global {
         if diagnostics.iter().any(Diagnostic::is_error) { Err(Failure::Findings) } else { Ok(()) }
     }
 
-    /// Says what was done.
+    /// Prints progress.
     fn say(&self, text: &str) {
         if !self.quiet && self.format != Format::Json {
             note(text);
         }
     }
 
-    /// Prints a result; a reader that has seen enough is no error.
+    /// Prints a result. A closed pipe (`tandem graph | head -1`) is not an error.
     #[allow(clippy::unused_self, reason = "every command prints through its options")]
     fn print(&self, text: &str) -> Outcome {
         match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -216,17 +219,42 @@ impl Global {
     }
 }
 
-/// A line on standard error; nobody there to read it is no error.
+/// Prints a line on standard error. A closed standard error is not an error.
 fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// The command line. The options of all commands appear in `tandem --help` only.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    let global: Vec<clap::Id> =
+        command.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id().clone()).collect();
+    without(command, &global, true)
+}
+
+fn without(command: clap::Command, hidden: &[clap::Id], top: bool) -> clap::Command {
+    let command = command.mut_subcommands(|command| without(command, hidden, false));
+    if top {
+        return command;
+    }
+    let command = command.mut_args(|arg| if hidden.contains(arg.get_id()) { arg.hide(true) } else { arg });
+    let note = "Options of all commands (--file, --format, --quiet, --color): see `tandem --help`";
+    match command.get_after_help().map(ToString::to_string) {
+        Some(help) => command.after_help(format!("{help}\n\n{note}")),
+        None => command.after_help(note),
+    }
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let global = &cli.global;
     let picture = matches!(global.format, Format::Mermaid | Format::Dot | Format::Svg);
     if picture && !matches!(cli.command, Command::Graph) {
-        note("error: only `graph` draws pictures; give `--format text` or `json`");
+        note("error: only `graph` draws pictures. Pass `--format text` or `--format json`");
         return ExitCode::from(2);
     }
     let outcome = match &cli.command {

@@ -1,16 +1,16 @@
-//! The JSON Schema of a spec: what editors complete and check with.
+//! The JSON Schema of a spec, for completion and validation in editors.
 
 use serde_json::{Map, Value as Json, json};
 use tandem_model::composites;
 use tandem_model::input::{Body, Field, Rule, Shape};
 
-use crate::spec::{body_fields, is_code, section};
+use crate::spec::{IGNORED, body_fields, is_code, section};
 
-/// The schema of `tandem.yaml`.
+/// Returns the JSON Schema of `tandem.yaml`.
 pub fn schema() -> Json {
     let name = json!({
         "type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "maxLength": tandem_model::names::MAX_NAME,
-        "description": "Name of the application: the first part of every name in AWS.",
+        "description": "Name of the application. Every name in AWS begins with it.",
     });
     let mut properties = Map::from_iter([("app".to_owned(), name)]);
     for definition in composites::ALL {
@@ -34,6 +34,9 @@ pub fn schema() -> Json {
         "type": "object",
         "required": ["app"],
         "additionalProperties": false,
+        "patternProperties": {
+            (format!("^{IGNORED}")): { "description": "Ignored: a place for YAML anchors." },
+        },
         "properties": properties,
     })
 }
@@ -41,7 +44,7 @@ pub fn schema() -> Json {
 fn block(fields: &[Field]) -> Json {
     let properties: Map<String, Json> =
         fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
-    // Code that is not given is a handler in Rust.
+    // An entry without code gets a Rust handler.
     let required: Vec<&str> = fields
         .iter()
         .filter(|field| field.required && field.default.is_none() && !is_code(field))
@@ -62,7 +65,7 @@ fn body(body: &Body) -> Json {
 fn property(field: &Field) -> Json {
     let mut property = match &field.shape {
         Shape::Block(inner) => body(inner),
-        // One block stands for a list of one.
+        // A single block is accepted as a list of one block.
         Shape::Blocks(inner) => {
             let one = body(inner);
             json!({ "anyOf": [{ "type": "array", "items": one.clone() }, one] })
@@ -99,7 +102,7 @@ fn ruled(mut schema: Json, rule: Option<Rule>) -> Json {
         }
         Some(Rule::OneOfNumbers(allowed)) => schema["enum"] = allowed.into(),
         Some(Rule::OneOf(allowed)) => schema["enum"] = allowed.into(),
-        Some(Rule::Check(..)) | None => {}
+        Some(Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     schema
 }

@@ -1,4 +1,4 @@
-//! The text of a spec, and what it says with the place of everything.
+//! YAML with positions: the text of a spec, parsed into nodes that know their place.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,37 +10,37 @@ use tandem_model::value::Value;
 
 use crate::diagnostic::Diagnostic;
 
-/// A range of bytes of the text.
+/// A range of bytes in the text.
 pub type Span = Range<usize>;
 
 /// A file as it was read.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where it was read.
+    /// Path as the user gave it.
     pub path: PathBuf,
-    /// What it holds.
+    /// Content.
     pub text: String,
 }
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it stands.
+    /// Place in the text.
     pub span: Span,
-    /// What it is.
+    /// Value.
     pub kind: Kind,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// Nothing.
+    /// Null, or no value.
     Null,
     /// `true` or `false`.
     Bool(bool),
     /// A number, as its decimal text.
     Number(String),
-    /// A text.
+    /// A string.
     Text(String),
     /// A list.
     List(Vec<Node>),
@@ -51,11 +51,11 @@ pub enum Kind {
 /// An entry of a map.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// The key.
+    /// Key.
     pub key: String,
-    /// Where the key stands.
+    /// Place of the key.
     pub key_span: Span,
-    /// The value.
+    /// Value.
     pub value: Node,
 }
 
@@ -68,7 +68,7 @@ impl Node {
         }
     }
 
-    /// The entries of a map; none when it is something else.
+    /// The entries of a map; empty for every other value.
     pub fn pairs(&self) -> &[Pair] {
         match &self.kind {
             Kind::Map(pairs) => pairs,
@@ -76,7 +76,7 @@ impl Node {
         }
     }
 
-    /// As a value of the model.
+    /// The value of the model without positions.
     pub fn to_value(&self) -> Value {
         match &self.kind {
             Kind::Null => Value::Null,
@@ -90,7 +90,7 @@ impl Node {
         }
     }
 
-    /// Where the key stands that a path ends with.
+    /// The place of the key at the end of a path.
     pub fn locate_key(&self, path: &Path) -> Option<Span> {
         let (last, before) = path.0.split_last()?;
         let (Step::Field(key) | Step::Key(key)) = last else { return None };
@@ -106,8 +106,8 @@ impl Node {
         Some(node.get(key)?.key_span.clone())
     }
 
-    /// Where a path leads; as far as it goes. A path that ends at a missing field gives the key that the
-    /// field is missing under.
+    /// The place of the value at the end of a path. If a field of the path is missing, the place of the last
+    /// key that exists.
     pub fn locate(&self, path: &Path, own_key: &Span) -> Span {
         let mut node = self;
         let mut at = own_key.clone();
@@ -123,28 +123,28 @@ impl Node {
                     at = item.span.clone();
                     node = item;
                 }
-                // One block stands for a list of one.
+                // A single block is a list of one.
                 (Step::Index(0), _) => {}
                 _ => return at,
             }
         }
         match node.kind {
-            // A long map or list is shown by its key.
+            // A map or list may be long: its key is the better place.
             Kind::Map(_) | Kind::List(_) | Kind::Null => at,
             _ => node.span.clone(),
         }
     }
 }
 
-/// Deeper than any spec.
+/// Nesting limit; a spec needs about six levels.
 const MAX_DEPTH: usize = 64;
 
-/// More values than any spec has: an alias may stand for many.
+/// Limit on values after aliases are expanded, against documents that grow exponentially.
 const MAX_NODES: usize = 1_000_000;
 
-/// Reads YAML, and with it JSON.
+/// Parses YAML 1.2 (JSON included) with merge keys (`<<`).
 pub fn parse(text: &str) -> Result<Node, Diagnostic> {
-    // The parser counts characters.
+    // Positions of the parser are in characters, spans in bytes.
     let mut offsets: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
     offsets.push(text.len());
     let mut reader =
@@ -175,11 +175,12 @@ impl<'a> Reader<'a> {
             }
             Some(Err(error)) => {
                 let at = self.byte(error.marker().index());
-                Err(syntax(
-                    at..at,
-                    format!("this is not YAML: {}", error.info()),
-                    "Mend the text at this place.",
-                ))
+                let help = if error.info().contains("tab") {
+                    "Indent with spaces in place of the tab."
+                } else {
+                    "Fix the YAML here. Put a value that contains `{`, `[`, `#` or `: ` in quotes."
+                };
+                Err(syntax(at..at, format!("this is not valid YAML: {}", error.info()), help))
             }
             None => Ok((Event::StreamEnd, 0..0)),
         }
@@ -195,7 +196,11 @@ impl<'a> Reader<'a> {
                 (Event::DocumentStart(_), span) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(syntax(span, "a second document begins", "A spec is one document."));
+                        return Err(syntax(
+                            span,
+                            "a second document starts here",
+                            "Remove it: a spec is one document.",
+                        ));
                     }
                 }
                 (event, span) => root = self.node(event, span, 0)?,
@@ -208,8 +213,8 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH || self.nodes > MAX_NODES {
             return Err(syntax(
                 span,
-                "too much is nested here",
-                "A spec is flat: sections, entries, inputs.",
+                "the document is nested too deeply, or aliases make it too large",
+                "Write a spec as sections, entries and inputs.",
             ));
         }
         let (kind, anchor, start) = match event {
@@ -217,8 +222,8 @@ impl<'a> Reader<'a> {
                 let Some(mut node) = self.anchors.get(&anchor).cloned() else {
                     return Err(syntax(
                         span,
-                        "an alias stands inside of what it names",
-                        "Write the value out.",
+                        "an alias refers to a value that contains it",
+                        "Write out the value in place of the alias.",
                     ));
                 };
                 self.nodes += count(&node);
@@ -228,7 +233,11 @@ impl<'a> Reader<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == "str")) {
-                    return Err(syntax(span, format!("the tag `{tag}` has no meaning here"), "Remove it."));
+                    return Err(syntax(
+                        span,
+                        format!("the YAML tag `{tag}` is not supported"),
+                        "Remove the tag.",
+                    ));
                 }
                 (if plain { resolve(&text) } else { Kind::Text(text.into_owned()) }, anchor, span)
             }
@@ -243,29 +252,49 @@ impl<'a> Reader<'a> {
             }
             Event::MappingStart(anchor, _) => {
                 let mut pairs: Vec<Pair> = Vec::new();
+                let mut merged: Vec<Pair> = Vec::new();
                 loop {
                     let (event, key_span) = match self.next()? {
-                        (Event::MappingEnd, end) => break (Kind::Map(pairs), anchor, span.start..end.end),
+                        (Event::MappingEnd, end) => {
+                            // Keys of the map itself win over merged ones, wherever `<<` stands.
+                            for pair in merged {
+                                if pairs.iter().all(|own| own.key != pair.key) {
+                                    pairs.push(pair);
+                                }
+                            }
+                            break (Kind::Map(pairs), anchor, span.start..end.end);
+                        }
                         key => key,
                     };
-                    let key = match event {
-                        Event::Scalar(text, ..) => text.into_owned(),
-                        _ => return Err(syntax(key_span, "a key is not a text", "Give a plain name.")),
+                    let (key, quoted) = match event {
+                        Event::Scalar(text, style, ..) => (text.into_owned(), style != ScalarStyle::Plain),
+                        _ => {
+                            return Err(syntax(
+                                key_span,
+                                "a key is not a string",
+                                "Write a plain name as the key.",
+                            ));
+                        }
                     };
+                    let (event, span) = self.next()?;
+                    if key == MERGE && !quoted {
+                        let value = self.node(event, span, depth + 1)?;
+                        merged.extend(sources(value, &key_span)?);
+                        continue;
+                    }
                     if pairs.iter().any(|pair| pair.key == key) {
                         return Err(Diagnostic::error(
                             Code::DuplicateName,
                             key_span,
-                            format!("`{key}` is given twice"),
-                            "Keep one of the two.",
+                            format!("the key `{key}` occurs twice in one map"),
+                            "Remove one of the two.",
                         ));
                     }
-                    let (event, span) = self.next()?;
                     let value = self.node(event, span, depth + 1)?;
                     pairs.push(Pair { key, key_span, value });
                 }
             }
-            _ => return Err(syntax(span, "a value is missing here", "Give one.")),
+            _ => return Err(syntax(span, "a value is missing here", "Add a value.")),
         };
         let node = Node { span: start, kind };
         if anchor > 0 {
@@ -273,6 +302,53 @@ impl<'a> Reader<'a> {
         }
         Ok(node)
     }
+}
+
+/// The key of a merge: the maps in its value are copied into the map around it.
+const MERGE: &str = "<<";
+
+/// The entries that a merge copies: those of one map, or of a list of maps, of which earlier ones win.
+fn sources(value: Node, key: &Span) -> Result<Vec<Pair>, Diagnostic> {
+    let wrong = || {
+        syntax(
+            key.clone(),
+            "a merge key `<<` has a value that is not a map",
+            "Refer to a map, or a list of maps: `<<: *defaults`.",
+        )
+    };
+    match value.kind {
+        Kind::Map(pairs) => Ok(pairs),
+        Kind::List(items) => {
+            let mut pairs = Vec::new();
+            for item in items {
+                let Kind::Map(more) = item.kind else { return Err(wrong()) };
+                pairs.extend(more);
+            }
+            Ok(pairs)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// Decodes a file. The error names the encoding and one thing to do.
+pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
+    let utf16 = matches!(bytes.get(..2), Some([0xFF, 0xFE] | [0xFE, 0xFF]));
+    if utf16 {
+        return Err(
+            "it is encoded as UTF-16. Save it as UTF-8 (in PowerShell: `Out-File -Encoding utf8`)".to_owned()
+        );
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..valid];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        format!(
+            "it is not UTF-8: byte 0x{:02X} at line {line}, column {column}. Save it as UTF-8",
+            error.as_bytes()[valid]
+        )
+    })
 }
 
 fn count(node: &Node) -> usize {
@@ -283,7 +359,7 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// What a plain scalar means in the core schema of YAML 1.2.
+/// The value of a plain scalar in the core schema of YAML 1.2.
 fn resolve(text: &str) -> Kind {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
@@ -291,7 +367,7 @@ fn resolve(text: &str) -> Kind {
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         _ => {}
     }
-    // Without a sign, which the schema knows for decimals alone.
+    // Without a sign: the schema allows one for decimals only.
     if let Some(digits) = text.strip_prefix("0x")
         && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         && let Ok(value) = i64::from_str_radix(digits, 16)
@@ -345,6 +421,28 @@ mod tests {
             parse("{\"a\": [1, {\"b\": null}]}").unwrap().to_value().get("a"),
             &Value::List(vec![Value::Number("1".into()), Value::map([("b", Value::Null)]),])
         );
+    }
+
+    #[test]
+    fn merge_keys_copy_maps() {
+        let text = "a: &a { x: 1, y: 1 }\nb: &b { y: 2, z: 2 }\nc: { y: 3, <<: *a }\n\
+                    d: { <<: [*b, *a], w: 4 }\ne: { \"<<\": 5 }\n";
+        let root = parse(text).unwrap().to_value();
+        let number = |text: &str| Value::Number(text.into());
+        let c = Value::map([("x", number("1")), ("y", number("3"))]);
+        let d = Value::map([("w", number("4")), ("x", number("1")), ("y", number("2")), ("z", number("2"))]);
+        assert_eq!(root.get("c"), &c);
+        assert_eq!(root.get("d"), &d);
+        assert_eq!(root.get("e"), &Value::map([("<<", number("5"))]));
+        assert!(parse("a: { <<: 1 }").is_err());
+    }
+
+    #[test]
+    fn encodings_are_named() {
+        assert_eq!(decode(b"app: a".to_vec()).as_deref(), Ok("app: a"));
+        assert!(decode(vec![0xFF, 0xFE, b'a', 0]).unwrap_err().contains("UTF-16"));
+        let error = decode(b"app: a\nx: not\xEFce".to_vec()).unwrap_err();
+        assert!(error.contains("0xEF at line 2, column 7"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A spec: an application, and the composites that it is made of.
+//! The spec, `tandem.yaml`: an application and its composites.
 
 mod across;
 
@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use tandem_model::composite::Definition;
 use tandem_model::composites;
 use tandem_model::context::Context;
-use tandem_model::finding::{Code, Path, Severity, Step, suggest};
+use tandem_model::finding::{Code, Path, Severity, Step};
 use tandem_model::graph::Graph;
 use tandem_model::input::{Body, Field, Shape, Source as Facts, union};
 use tandem_model::names;
+use tandem_model::suggest::suggest;
 use tandem_model::value::Value;
 
 use crate::diagnostic::{Diagnostic, Place};
@@ -19,38 +20,38 @@ use crate::source::{Kind, Node, Pair, Source, Span, parse};
 /// An application.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Its name: the project, first part of every name in AWS.
+    /// Name of the application. It is the project, and the first part of every name in AWS.
     pub name: String,
-    /// Its composites, in the order of the spec.
+    /// Composites in the order of the spec.
     pub entries: Vec<Entry>,
 }
 
 /// One composite of an application.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its name.
+    /// Name of the entry.
     pub name: String,
-    /// Where that stands in the spec.
+    /// Place of the name in the spec.
     pub span: Span,
-    /// Which composite.
+    /// Composite of the entry.
     pub definition: &'static Definition,
-    /// Its inputs. Where a field refers to another entry, a [`Value::Reference`] names the variable that
-    /// takes its output.
+    /// Inputs. A field that refers to another entry is a [`Value::Reference`] to the variable for that
+    /// entry's output.
     pub inputs: Value,
-    /// The outputs of other entries that it takes, by variable.
+    /// Outputs of other entries that this entry uses, by variable.
     pub references: BTreeMap<String, Target>,
-    /// The functions whose code is written in Rust beside the spec: path of the block, name of the handler.
+    /// Functions with a Rust handler next to the spec: path of the block, name of the handler.
     pub handlers: BTreeMap<Path, String>,
-    /// What it expands to.
+    /// Graph of AWS objects.
     pub graph: Graph,
 }
 
 /// An output of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The name of the entry.
+    /// Name of the entry.
     pub entry: String,
-    /// Its output.
+    /// Name of the output.
     pub output: &'static str,
 }
 
@@ -60,13 +61,12 @@ pub fn section(definition: &Definition) -> String {
     definition.section.map_or_else(|| format!("{last}s"), ToOwned::to_owned)
 }
 
-/// Where `tandem build` puts the code of a handler, from the folder of the handlers on.
+/// The path of a built handler, relative to the folder of the handlers.
 pub fn bootstrap(handler: &str) -> String {
     format!("target/lambda/{handler}/bootstrap")
 }
 
-/// Reads a spec and checks it with all that the model knows. The application is there unless something
-/// is wrong; warnings come with it.
+/// Reads a spec and runs every check of the model. The application is `None` if a diagnostic is an error.
 pub fn read(source: &Source) -> (Option<App>, Vec<Diagnostic>) {
     let mut reader = Reader { diagnostics: Vec::new(), names: BTreeMap::new() };
     let app = match parse(&source.text) {
@@ -87,11 +87,30 @@ pub fn read(source: &Source) -> (Option<App>, Vec<Diagnostic>) {
 
 struct Reader {
     diagnostics: Vec<Diagnostic>,
-    /// Every entry of the spec, by name.
+    /// All entries of the spec by name.
     names: BTreeMap<String, &'static Definition>,
 }
 
 const APP: &str = "app";
+
+/// Prefix of a top-level key that the generator ignores: a place for YAML anchors.
+pub const IGNORED: &str = "x-";
+
+/// Words of other tools for a section, each with the section that holds the same.
+const SECTION_TERMS: &[(&[&str], &str)] = &[
+    (&["function", "lambda", "lambdas", "handlers", "event_functions"], "functions"),
+    (&["container", "containers", "task", "container_tasks", "jobs", "ecs", "fargate"], "tasks"),
+    (&["sqs", "queue"], "queues"),
+    (&["sns", "topic"], "topics"),
+    (&["dynamodb", "table", "databases"], "tables"),
+    (&["kinesis", "stream"], "streams"),
+    (&["s3", "bucket", "storage"], "buckets"),
+    (&["state_machines", "step_functions", "stepfunctions", "workflow", "sfn"], "workflows"),
+];
+
+/// Arguments that every resource has in a Terraform configuration, and no entry of a spec.
+const TERRAFORM_ONLY: &[&str] =
+    &["count", "depends_on", "for_each", "ignore_drift", "lifecycle", "provider", "timeouts"];
 
 impl Reader {
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -100,13 +119,19 @@ impl Reader {
 
     fn app(&mut self, root: &Node) -> Option<App> {
         let Kind::Map(pairs) = &root.kind else {
-            let help = "Begin with `app: NAME` and a section such as `functions:`; `tandem init` writes one.";
-            self.error(Code::Syntax, root.span.clone(), "a spec is a map", help);
+            let found = root.to_value().describe();
+            let help = "Start with `app: NAME` and a section, e.g. `functions:`, or run `tandem init`.";
+            self.error(
+                Code::Syntax,
+                root.span.clone(),
+                format!("expected a map of sections, found {found}"),
+                help,
+            );
             return None;
         };
         let name = self.name(root, pairs);
         let mut found: Vec<(&'static Definition, &Pair)> = Vec::new();
-        for pair in pairs.iter().filter(|pair| pair.key != APP) {
+        for pair in pairs.iter().filter(|pair| pair.key != APP && !pair.key.starts_with(IGNORED)) {
             let definition = composites::ALL.iter().find(|definition| section(definition) == pair.key);
             match (definition, &pair.value.kind) {
                 (Some(definition), Kind::Map(entries)) => {
@@ -114,18 +139,26 @@ impl Reader {
                 }
                 (Some(_), Kind::Null) => {}
                 (Some(_), _) => {
-                    let help = format!("Give a name to each entry:\n{}:\n  some-name:\n    …", pair.key);
-                    let message = format!("`{}` is a map from names to inputs", pair.key);
+                    let help = format!("Write a name for each entry:\n{}:\n  some-name:\n    …", pair.key);
+                    let found = pair.value.to_value().describe();
+                    let message =
+                        format!("`{}`: expected a map from names to inputs, found {found}", pair.key);
                     self.error(Code::WrongType, pair.key_span.clone(), message, help);
                 }
                 (None, _) => {
                     let sections: Vec<String> = composites::ALL.iter().map(section).collect();
                     let known = sections.iter().map(String::as_str).chain([APP]);
-                    let help = match suggest(&pair.key, known) {
-                        Some(near) => format!("Did you mean `{near}`?"),
-                        None => format!("Known here: {APP}, {}.", sections.join(", ")),
+                    let word = pair.key.to_lowercase().replace('-', "_");
+                    let meant = SECTION_TERMS.iter().find(|(words, _)| words.contains(&word.as_str()));
+                    let near = meant.map(|(_, section)| *section).or_else(|| suggest(&pair.key, known));
+                    let help = match near {
+                        Some(near) => format!("Did you mean `{near}`? Rename `{}`, or remove it.", pair.key),
+                        None => format!(
+                            "Use one of: {APP}, {}. A section that starts with `{IGNORED}` is ignored.",
+                            sections.join(", ")
+                        ),
                     };
-                    let message = format!("there is no section `{}`", pair.key);
+                    let message = format!("`{}` is not a section", pair.key);
                     self.error(Code::UnknownInput, pair.key_span.clone(), message, help);
                 }
             }
@@ -137,20 +170,20 @@ impl Reader {
                     Code::OutOfRange,
                     pair.key_span.clone(),
                     message,
-                    "Names become names of modules, crates and AWS objects.",
+                    "Rename the entry, e.g. `order-intake`: modules, crates and AWS objects get this name.",
                 );
             }
             if let Some(other) = folded.insert(pair.key.replace('-', "_").to_lowercase(), &pair.key) {
                 let message = if *other == pair.key {
-                    format!("the name `{other}` is given twice")
+                    format!("two entries have the name `{other}`")
                 } else {
-                    format!("the names `{other}` and `{}` are too alike", pair.key)
+                    format!("the names `{other}` and `{}` become the same identifier", pair.key)
                 };
                 self.error(
                     Code::DuplicateName,
                     pair.key_span.clone(),
                     message,
-                    "Give each entry a name of its own, also across sections.",
+                    "Rename one of them. Names are unique across all sections.",
                 );
             }
             self.names.entry(pair.key.clone()).or_insert(definition);
@@ -169,7 +202,7 @@ impl Reader {
                 Code::Missing,
                 at,
                 "`app` is required",
-                "Begin with `app: NAME`: the first part of every name in AWS.",
+                "Add `app: NAME` as the first line, e.g. `app: shop`: every name in AWS starts with it.",
             );
             return None;
         };
@@ -180,8 +213,8 @@ impl Reader {
                 self.error(
                     Code::WrongType,
                     pair.key_span.clone(),
-                    format!("expected a text, found {found}"),
-                    "Give `app` a name such as `my-app`.",
+                    format!("app: expected a string, found {found}"),
+                    "Set `app` to a name in quotes, e.g. `\"my-app\"`.",
                 );
                 return None;
             }
@@ -192,8 +225,8 @@ impl Reader {
                 self.error(
                     Code::OutOfRange,
                     pair.value.span.clone(),
-                    message,
-                    "Give `app` a name such as `my-app`.",
+                    format!("app: {message}"),
+                    "Set `app` to a name such as `my-app`.",
                 );
                 None
             }
@@ -210,7 +243,7 @@ impl Reader {
                     Code::WrongType,
                     pair.key_span.clone(),
                     message,
-                    "Give a map; `{}` when there is nothing to say.",
+                    "Write a map of inputs, or `{}` for none.",
                 );
                 return None;
             }
@@ -220,8 +253,8 @@ impl Reader {
             self.error(
                 Code::UnknownInput,
                 name.key_span.clone(),
-                "the name is given already",
-                format!("It is `{}`; remove `name`.", pair.key),
+                format!("name: the entry already has the name `{}`", pair.key),
+                format!("Remove `name`: the key `{}` is the name.", pair.key),
             );
         }
         let mut entry = Entry {
@@ -238,23 +271,33 @@ impl Reader {
             inputs.insert("name".to_owned(), Value::String(pair.key.clone()));
         }
         let expansion = definition.expand(&inputs, context);
-        // What is wrong with the name is said at the entry.
+        // A fault of the name was reported at the entry.
         for finding in expansion.findings.0.into_iter().filter(|finding| finding.path != Path::field("name"))
         {
             let mut span = pair.value.locate(&finding.path, &pair.key_span);
+            let (mut message, mut help) = (finding.message, finding.help);
             if finding.code == Code::UnknownInput {
                 span = pair.value.locate_key(&finding.path).unwrap_or(span);
+                if let [Step::Field(name)] = &finding.path.0[..] {
+                    message = format!("`{name}` is not an input of `{}`", section(definition));
+                    if TERRAFORM_ONLY.contains(&name.as_str()) {
+                        help =
+                            format!("Remove `{name}`: only a resource in a Terraform configuration has it.");
+                    }
+                    // An entry has its name already.
+                    help = help.replacen("Use one of: name, ", "Use one of: ", 1);
+                }
             }
             self.diagnostics.push(Diagnostic {
                 code: finding.code,
                 severity: finding.severity,
                 place: Place::Spec(span),
-                message: if finding.path.0.is_empty() {
-                    finding.message
+                message: if finding.path.0.is_empty() || finding.code == Code::UnknownInput {
+                    message
                 } else {
-                    format!("{}: {}", finding.path, finding.message)
+                    format!("{}: {message}", finding.path)
                 },
-                help: finding.help,
+                help,
             });
         }
         entry.inputs = inputs;
@@ -262,8 +305,8 @@ impl Reader {
         Some(entry)
     }
 
-    /// Puts references in the place of names of entries, lists in the place of single blocks, and the
-    /// handler's own code where none is given.
+    /// Replaces names of entries by references and single blocks by lists, and adds the path of the built
+    /// handler where a function has no `code`.
     fn resolve(&mut self, value: &mut Value, fields: &[Field], at: &Path, pair: &Pair, entry: &mut Entry) {
         let Value::Map(inputs) = value else { return };
         for field in fields {
@@ -290,6 +333,19 @@ impl Reader {
                         }
                     }
                     one => self.refer(one, reference, &at, pair, entry),
+                }
+            }
+            if let (Shape::Map(_), Value::Map(entries)) = (&field.shape, &*value) {
+                for key in entries.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key) {
+                    let at = at.join(Step::Key(key.clone()));
+                    let span =
+                        pair.value.locate_key(&at).unwrap_or_else(|| pair.value.locate(&at, &pair.key_span));
+                    self.error(
+                        Code::WrongType,
+                        span,
+                        format!("{at}: expected a string, found nothing"),
+                        format!("Set `{key}` to \"\" for an empty string, or remove it."),
+                    );
                 }
             }
             match (&field.shape, value) {
@@ -329,32 +385,37 @@ impl Reader {
             }
             Some(other) => {
                 let message = format!(
-                    "`{name}` is one of the {}, and not of the {}",
+                    "{at}: `{name}` is an entry of `{}`; expected an entry of `{}`",
                     section(other),
                     plural(reference.composite)
                 );
-                self.error(Code::UnknownReference, span(), message, "Name an entry of that section.");
+                let help = format!("Set it to the name of an entry of `{}`.", plural(reference.composite));
+                self.error(Code::UnknownReference, span(), message, help);
+                *value = Value::Unknown;
             }
             None => {
                 let section = plural(reference.composite);
                 let candidates =
                     self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
                 let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
-                // A bucket may well exist already; what else exists is named by its ARN, or the handle of a task.
+                // The name of an existing bucket is valid. Every other existing object is given as an ARN, and a
+                // task by its `launch` handle.
                 let given = name.starts_with("arn:") || name.trim_start().starts_with('{');
                 let must = reference != tandem_model::input::Reference::BUCKET && !given;
                 if !must && near.is_none() {
                     return;
                 }
-                let message = format!("there is no `{name}` among the {section}");
+                let message = format!("{at}: there is no `{name}` in `{section}`");
                 let help = match near {
-                    Some(near) => format!("Did you mean `{near}`?"),
-                    None => format!("Add it to the {section}, or name one that is there."),
+                    Some(near) => format!(
+                        "Did you mean `{near}`? Replace `{name}` with it, or add `{name}` to `{section}`."
+                    ),
+                    None => format!("Add `{name}` to `{section}`, or use the name of an existing entry."),
                 };
                 let diagnostic = Diagnostic::error(Code::UnknownReference, span(), message, help);
                 self.diagnostics.push(if must { diagnostic } else { diagnostic.as_warning() });
                 if must {
-                    // What it would have been is not the text that stands there.
+                    // The string is not a value that later checks could use.
                     *value = Value::Unknown;
                 }
             }
@@ -366,7 +427,7 @@ fn plural(type_name: &str) -> String {
     Definition::find(type_name).map(section).unwrap_or_default()
 }
 
-/// The fields of a block, whatever its shape.
+/// The fields of a block; of a block with variants, the fields of all variants.
 pub fn body_fields(body: &Body) -> Vec<Field> {
     match body {
         Body::Fields(fields) => fields.clone(),
@@ -374,13 +435,13 @@ pub fn body_fields(body: &Body) -> Vec<Field> {
     }
 }
 
-/// Whether a field holds the code of a function.
+/// True if the field holds the code of a function.
 pub fn is_code(field: &Field) -> bool {
     let Shape::Block(Body::Choice(variants)) = &field.shape else { return false };
     variants.iter().any(|variant| matches!(variant.discriminator().source, Some(Facts::Code(_))))
 }
 
-/// The name of the handler of the function whose inputs stand at that path.
+/// The name of the handler of the function whose block has that path.
 fn handler_name(entry: &str, block: &Path) -> String {
     let steps = block.0.iter().map(|step| match step {
         Step::Field(name) | Step::Key(name) => name.replace('_', "-"),
@@ -389,7 +450,7 @@ fn handler_name(entry: &str, block: &Path) -> String {
     std::iter::once(entry.to_owned()).chain(steps).collect::<Vec<_>>().join("-")
 }
 
-/// How many of the diagnostics are errors, and how many are not.
+/// The number of errors and the number of warnings.
 pub fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     (errors, diagnostics.len() - errors)

@@ -1,4 +1,4 @@
-//! The command line: what it prints, and how it ends.
+//! The command line: its output and exit codes.
 
 mod common;
 
@@ -47,7 +47,7 @@ fn diagnostics_name_the_place_and_the_way_out() {
     write(at, "tandem.yaml", "app: shop\nfunctions:\n  notice:\n    memroy_size: 128\n    timeout: 0\n");
     let run = tandem(at, &["check", "--color", "never"]).expect(1);
     for part in [
-        "error[TDM003]: memroy_size: there is no input `memroy_size`",
+        "error[TDM003]: `memroy_size` is not an input of `functions`",
         "tandem.yaml:4:5",
         "memroy_size: 128",
         "memory_size",
@@ -66,7 +66,7 @@ fn diagnostics_name_the_place_and_the_way_out() {
         "{findings}"
     );
     assert!(run.stderr.is_empty(), "{}", run.stderr);
-    // Nothing is written while something is wrong.
+    // `generate` writes nothing if the spec has an error.
     tandem(at, &["generate"]).expect(1);
     assert!(!at.join("terraform").exists());
 }
@@ -119,7 +119,7 @@ fn the_video_thumbnailer_takes_at_most_fifteen_lines() {
     assert!(lines <= 15, "{lines} lines");
 }
 
-/// Lines of a file of an example that are neither blank nor comments, without those that begin like this.
+/// Counts the lines of an example's file, without blank lines, comments, and lines that begin with `not`.
 fn lines(path: &str, not: &str) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -130,7 +130,7 @@ fn lines(path: &str, not: &str) -> usize {
     lines.count()
 }
 
-/// What README promises: spec, and the user's part of each handler.
+/// The limits that the README states, for the spec and for the user's part of each handler.
 #[test]
 fn examples_take_no_more_lines_than_is_promised() {
     for (path, not, most) in [
@@ -164,7 +164,7 @@ fn the_schema_takes_what_the_tool_takes() {
     assert!(found.is_empty(), "{found:?}");
 }
 
-/// Properties that do not say what they mean.
+/// Finds properties without a description.
 fn undescribed(at: &str, schema: &Json, found: &mut Vec<String>) {
     match schema {
         Json::Object(entries) => {
@@ -193,20 +193,20 @@ fn templates_can_be_taken_out_changed_and_used() {
     write(at, "mine/terraform.tf.hbs", "# Ours.\n{{body}}");
     tandem(at, &["generate", "--templates", "mine"]).expect(0);
     assert!(read(at, "terraform/main.tf").starts_with("# Ours.\n"));
-    // They are remembered.
+    // The folder of templates is stored in the manifest.
     tandem(at, &["generate", "--check"]).expect(0);
-    // What they give is checked.
+    // The output of templates is checked.
     write(at, "mine/terraform.tf.hbs", "{{body}} }");
     assert!(tandem(at, &["generate"]).expect(1).stderr.contains("TDM044"));
     write(at, "mine/terraform.tf.hbs", "{{nothing}}");
     assert!(tandem(at, &["generate"]).expect(1).stderr.contains("TDM044"));
 }
 
-/// Specs whose entries do not go together, each with what must be said of it.
+/// Specs with conflicting entries, each with a part of the expected message.
 const APART: [(&str, &str); 5] = [
     (
         "tables: { orders: { key: id } }\nfunctions: { f: { on: { table: orders } } }",
-        "`f` takes the `stream_arn` of `orders`, which has none",
+        "Set `stream` of `orders`, e.g. `stream: KEYS_ONLY`",
     ),
     (
         "buckets: { uploads: {} }\nfunctions: { f: {} }\n\
@@ -219,9 +219,9 @@ const APART: [(&str, &str); 5] = [
     ),
     (
         "queues: { q: { visibility_timeout: 60 } }\nfunctions: { f: { timeout: 300, on: { queue: q } } }",
-        "`f` reads `q`: the queue hides a message for 60 s",
+        "`f` reads `q`: the queue has a `visibility_timeout` of 60 s",
     ),
-    ("functions: { f: { on: { queue: jobs } } }", "there is no `jobs` among the queues"),
+    ("functions: { f: { on: { queue: jobs } } }", "on[0].queue: there is no `jobs` in `queues`"),
 ];
 
 #[test]
@@ -234,7 +234,7 @@ fn entries_must_go_together() {
     }
 }
 
-/// The output of one entry may be called as another entry is.
+/// The variable of a reference must not collide with one for another entry, e.g. `orders-stream`.
 #[test]
 fn every_reference_has_a_variable_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -266,7 +266,7 @@ impl Reader {
                     Code::Missing,
                     reader.path.clone(),
                     format!("`{name}` is required"),
-                    format!("Set `{name}`: {}", lower_first(field.doc.lines().next().unwrap_or_default())),
+                    format!("Set `{name}`: {}", lower_first(first_sentence(field.doc))),
                 );
                 return None;
             }
@@ -382,7 +382,8 @@ impl Reader {
             _ => None,
         };
         let near = near.map_or_else(String::new, |near| format!("Did you mean `{near}`? "));
-        let help = format!("{near}Set `{}` to {expected}.", field.name);
+        let unit = field.unit.map_or_else(String::new, |unit| format!(" ({})", unit.plural()));
+        let help = format!("{near}Set `{}` to {expected}{unit}.", field.name);
         self.findings.error(code, self.path.clone(), message, help);
         false
     }
@@ -403,6 +404,15 @@ fn example(fields: &[Field], first: Option<&str>) -> String {
         format!("{}: {value}", field.name)
     });
     format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+}
+
+/// The first sentence of a documentation.
+fn first_sentence(doc: &str) -> &str {
+    let line = doc.lines().next().unwrap_or_default();
+    let mut ends = line.match_indices(". ").map(|(at, _)| at);
+    // `e.g. ` ends no sentence.
+    ends.find(|at| !line[..*at].ends_with("e.g") && !line[..*at].ends_with("i.e"))
+        .map_or(line, |at| &line[..=at])
 }
 
 fn lower_first(text: &str) -> String {

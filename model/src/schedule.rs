@@ -6,7 +6,7 @@ use crate::input::Rule;
 impl Rule {
     /// A schedule expression.
     pub const SCHEDULE: Self =
-        Self::Coded(Code::Schedule, "`rate(5 minutes)` or `cron(0 12 * * ? *)`, for example", check);
+        Self::Coded(Code::Schedule, "an expression such as `rate(5 minutes)` or `cron(0 12 * * ? *)`", check);
     /// The name of a time zone.
     pub const TIME_ZONE: Self =
         Self::Coded(Code::Schedule, "a time zone, e.g. `Europe/Berlin` or `UTC`", check_timezone);

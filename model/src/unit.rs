@@ -42,7 +42,7 @@ impl Unit {
             Self::Days => "days",
             Self::Mebibytes => "MB",
             Self::Gibibytes => "GiB",
-            Self::CpuUnits => "CPU units (1,024 are one vCPU)",
+            Self::CpuUnits => "CPU units",
         }
     }
 

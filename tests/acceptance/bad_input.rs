@@ -71,7 +71,7 @@ fn a_queue_that_hides_messages_too_briefly_is_found_at_plan() {
     stage.aws.create("sqs_queue", &json!({ "name": "brief", "visibility_timeout_seconds": 10 }));
     let arn = format!("arn:aws:sqs:eu-central-1:{}:brief", stage.account.id);
     stage.configure_with(function(&json!({ "on": [{ "queue": arn }] })));
-    let parts = ["visibility timeout of 10 s", "`timeout` of 30 s", "180 s"];
+    let parts = ["`visibility_timeout` of 10 s", "`timeout` of 30 s", "180 s"];
     // The same apply may raise the queue's timeout: the plan only warns, and the apply creates nothing.
     stage.terraform.plan().expect_success().expect_text(&parts);
     let before = stage.aws.everything();

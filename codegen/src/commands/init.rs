@@ -2,35 +2,82 @@
 
 use crate::{Failure, Global, Outcome};
 
-/// A spec to start from.
+/// An example to start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Example {
-    /// A function that hears of uploads
+    /// An upload triggers a function
     #[default]
     UploadNotice,
-    /// Videos in, thumbnails out: functions and a container
+    /// Thumbnails of videos: functions and a container
     VideoThumbnailer,
 }
 
+/// A file of an example: its path next to the spec, and its content.
+macro_rules! file {
+    ($example:literal, $path:literal) => {
+        ($path, include_str!(concat!("../../../examples/", $example, "/", $path)))
+    };
+}
+
 impl Example {
-    fn text(self) -> &'static str {
+    /// The spec.
+    fn spec(self) -> &'static str {
         match self {
             Self::UploadNotice => include_str!("../../../examples/upload-notice/tandem.yaml"),
             Self::VideoThumbnailer => include_str!("../../../examples/video-thumbnailer/tandem.yaml"),
         }
     }
+
+    /// Files that the spec refers to. Handlers are not among them: `tandem generate` writes those.
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::UploadNotice => &[],
+            Self::VideoThumbnailer => &[
+                file!("video-thumbnailer", "container/.cargo/config.toml"),
+                file!("video-thumbnailer", "container/.dockerignore"),
+                file!("video-thumbnailer", "container/Cargo.lock"),
+                file!("video-thumbnailer", "container/Cargo.toml"),
+                file!("video-thumbnailer", "container/Dockerfile"),
+                file!("video-thumbnailer", "container/src/main.rs"),
+            ],
+        }
+    }
+
+    /// The commands from here to a running application.
+    fn next(self) -> &'static [&'static str] {
+        match self {
+            Self::UploadNotice => &["tandem generate", "tandem build", APPLY],
+            Self::VideoThumbnailer => {
+                &["tandem generate", "tandem build", "(cd container && cargo build --release)", APPLY]
+            }
+        }
+    }
 }
 
+const APPLY: &str = "cd terraform/examples/complete && terraform init && terraform apply";
+
 pub(crate) fn run(global: &Global, example: Example) -> Outcome {
-    let path = &global.file;
-    if path.exists() {
-        return Err(Failure::Usage(format!("{} is there already; `--file` names another", path.display())));
+    let spec = &global.file;
+    let folder = spec.parent().unwrap_or(std::path::Path::new(""));
+    let files = example.files().iter().map(|(path, text)| (folder.join(path), *text));
+    let files: Vec<_> = std::iter::once((spec.clone(), example.spec())).chain(files).collect();
+    // All or nothing: half an example would be worse than none.
+    if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "{path} already exists. Run `tandem init` in an empty folder, or pass `--file` with another path"
+        )));
     }
-    std::fs::write(path, example.text())
-        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-    global.say(&format!("wrote {}; next: `tandem check`, `tandem generate`", path.display()));
-    if example == Example::VideoThumbnailer {
-        global.say("it builds a container from the folder `container`, which needs a Dockerfile");
+    for (path, text) in &files {
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        written
+            .and_then(|()| std::fs::write(path, text))
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
+        global.say(&format!("wrote {}", path.display()));
+    }
+    global.say("next:");
+    for command in example.next() {
+        global.say(&format!("  {command}"));
     }
     Ok(())
 }

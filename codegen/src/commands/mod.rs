@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands.
 
 pub(crate) mod add;
 pub(crate) mod build;
@@ -14,17 +14,18 @@ use tandem::source::Source;
 use tandem::spec::{self, App};
 use tandem::templates::BUILT_IN;
 use tandem_model::expr::Expr;
-use tandem_model::finding::{Code, suggest};
+use tandem_model::finding::Code;
+use tandem_model::suggest::suggest;
 
 use crate::{Failure, Format, Global, Outcome};
 
-/// The application, once its findings are printed.
+/// Reads the application and prints the findings.
 fn app(global: &Global) -> Result<(Source, App), Failure> {
     let source = global.source()?;
     let (app, diagnostics) = spec::read(&source);
     match app {
         Some(app) => {
-            // Programs get findings from `check`; here they would stand in the way of the result.
+            // With JSON, standard output is for the result of the command; `check` prints findings.
             if global.format != crate::Format::Json {
                 global.report(&source, &diagnostics)?;
             }
@@ -49,7 +50,8 @@ pub(crate) fn check(global: &Global) -> Outcome {
     Ok(())
 }
 
-/// Warnings of what the spec names and is not there yet, beside the handlers, which `tandem build` makes.
+/// Warnings about files that the spec names and that do not exist yet. Handlers are not among them:
+/// `tandem build` creates them.
 fn absent_files(app: &App, folder: &Path) -> Vec<Diagnostic> {
     let mut absent = Vec::new();
     for entry in &app.entries {
@@ -69,8 +71,8 @@ fn absent_files(app: &App, folder: &Path) -> Vec<Diagnostic> {
                 _ => continue,
             };
             if !folder.join(path).exists() {
-                let message = format!("there is no `{path}` beside the spec yet");
-                let help = "Terraform needs it at the first apply.";
+                let message = format!("`{path}` does not exist next to the spec");
+                let help = "Create it before the first apply.";
                 absent.push(Diagnostic::error(code, entry.span.clone(), message, help).as_warning());
             }
         }
@@ -84,7 +86,9 @@ pub(crate) fn graph(global: &Global) -> Outcome {
         Format::Dot => Picture::Dot,
         Format::Svg => Picture::Svg,
         Format::Json => {
-            return Err(Failure::Usage("a picture is `mermaid`, `dot` or `svg`".to_owned()));
+            return Err(Failure::Usage(
+                "`json` is not a format of pictures. Pass `--format mermaid`, `dot` or `svg`".to_owned(),
+            ));
         }
     };
     let (_, app) = app(global)?;
@@ -95,10 +99,7 @@ pub(crate) fn export(global: &Global, folder: &Path) -> Outcome {
     for (name, text) in BUILT_IN {
         let path = folder.join(format!("{name}.hbs"));
         if path.exists() {
-            return Err(Failure::Usage(format!(
-                "{} is there already; choose another folder",
-                path.display()
-            )));
+            return Err(Failure::Usage(format!("{} already exists. Pass another folder", path.display())));
         }
         let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         written
@@ -106,7 +107,7 @@ pub(crate) fn export(global: &Global, folder: &Path) -> Outcome {
             .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
     }
     global.say(&format!(
-        "{} templates in {folder}: `tandem generate --templates {folder}` uses them",
+        "wrote {} templates to {folder}; next: `tandem generate --templates {folder}`",
         BUILT_IN.len(),
         folder = folder.display()
     ));
@@ -122,12 +123,12 @@ pub(crate) fn explain(global: &Global, code: Option<&str>) -> Outcome {
     };
     let upper = wanted.to_uppercase();
     if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == upper) {
-        return global.print(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation()));
+        return global.print(&tandem::explain::text(*code));
     }
     let near = suggest(&upper, Code::ALL.iter().map(|code| code.as_str()));
     let help = near.map_or_else(
-        || "`tandem explain` lists them".to_owned(),
-        |near| format!("did you mean {near}? `tandem explain` lists all"),
+        || "Run `tandem explain` for the list".to_owned(),
+        |near| format!("Did you mean {near}? Run `tandem explain` for the list"),
     );
-    Err(Failure::Usage(format!("there is no code `{wanted}`; {help}")))
+    Err(Failure::Usage(format!("there is no code `{wanted}`. {help}")))
 }

@@ -1,20 +1,23 @@
-//! What is wrong between the entries of a spec, which each of them alone does not show.
+//! Checks across the entries of a spec.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use tandem_model::checks::filters;
 use tandem_model::checks::visibility::too_short;
+use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
 use tandem_model::graph::Object;
+use tandem_model::input::{Rule, Shape};
+use tandem_model::value::Value;
 
 use super::{Entry, Reader, Target};
 use crate::documents::statements;
 use crate::handlers;
 
 impl Reader {
-    /// Checks the entries against each other.
+    /// Runs all checks across entries.
     pub(super) fn across(&mut self, entries: &[Entry]) {
         self.handlers(entries);
         self.cycles(entries);
@@ -25,7 +28,7 @@ impl Reader {
         self.visibility(entries);
     }
 
-    /// An entry may lack an output that others take, such as the stream of a table without one.
+    /// An entry uses an output that is null, e.g. the stream of a table without `stream`.
     fn outputs(&mut self, entries: &[Entry]) {
         for entry in entries {
             for target in entry.references.values() {
@@ -33,19 +36,26 @@ impl Reader {
                 if other.graph.outputs.get(target.output) != Some(&Expr::Literal(Json::Null)) {
                     continue;
                 }
-                let doc = other.definition.outputs.iter().find(|output| output.name == target.output);
-                let doc = doc.map_or("", |output| output.doc);
                 let message = format!(
-                    "`{}` takes the `{}` of `{}`, which has none",
+                    "`{}` uses `{}` of `{}`, but that output is null",
                     entry.name, target.output, other.name
                 );
-                let help = format!("The output is: {} Give `{}` what makes it.", doc, other.name);
+                let help = match creates(other, target.output) {
+                    Some((input, value)) => {
+                        format!("Set `{input}` of `{}`, e.g. `{input}: {value}`.", other.name)
+                    }
+                    None => {
+                        let doc = other.definition.outputs.iter().find(|output| output.name == target.output);
+                        let doc = doc.map_or("", |output| output.doc);
+                        format!("Change `{}` so that it has the output. {doc}", other.name)
+                    }
+                };
                 self.error(Code::Missing, entry.span.clone(), message, help);
             }
         }
     }
 
-    /// A rule of EventBridge on objects of a bucket hears nothing of one that does not tell EventBridge.
+    /// An EventBridge rule on the objects of a bucket needs a bucket that sends events to EventBridge.
     fn tellers(&mut self, entries: &[Entry]) {
         for entry in entries {
             let mut deaf = BTreeSet::new();
@@ -61,7 +71,7 @@ impl Reader {
                     let bucket = other.definition.type_name == "bucket";
                     if bucket && !other.graph.objects().iter().any(tells) && deaf.insert(&other.name) {
                         let message = format!(
-                            "`{}` starts on objects of `{}`, which does not tell EventBridge of them",
+                            "`{}` starts on objects of bucket `{}`, but the bucket sends no events to EventBridge",
                             entry.name, other.name
                         );
                         let help = format!("Set `event_bridge: true` on `{}`.", other.name);
@@ -72,7 +82,7 @@ impl Reader {
         }
     }
 
-    /// A queue hides a message for as long as the function of another entry may work on it.
+    /// The visibility timeout of a queue covers the timeout of a function of another entry.
     fn visibility(&mut self, entries: &[Entry]) {
         for entry in entries {
             for mapping in entry.graph.objects().iter().filter(|object| object.kind.name == MAPPING) {
@@ -99,15 +109,15 @@ impl Reader {
         }
     }
 
-    /// Handlers become crates: two may not share a name, and cargo has a folder of its own beside them.
+    /// Handlers become crates: their names are unique, and `target` belongs to cargo.
     fn handlers(&mut self, entries: &[Entry]) {
         let mut seen = BTreeSet::new();
         for entry in entries {
             for handler in entry.handlers.values() {
                 let message = if handler == "target" {
-                    "cargo keeps what it builds in `target`, beside the handlers".to_owned()
+                    "the handler would have the name `target`, which cargo uses for its output".to_owned()
                 } else if !seen.insert(handler) {
-                    format!("two functions would have the handler `{handler}`")
+                    format!("two functions have a handler with the name `{handler}`")
                 } else {
                     continue;
                 };
@@ -117,8 +127,11 @@ impl Reader {
                 self.error(
                     Code::Mixed,
                     entry.span.clone(),
-                    "`partial_batch_response` is not the same on all queues of this function",
-                    "Give it one value, or make two functions.",
+                    format!(
+                        "the triggers of `{}` have different values of `partial_batch_response`",
+                        entry.name
+                    ),
+                    "Set `partial_batch_response` to one value on all of them, or write two functions.",
                 );
             }
         }
@@ -141,13 +154,13 @@ impl Reader {
                 }
             }
             if reached.contains(entry.name.as_str()) {
-                let message = format!("`{}` refers back to itself", entry.name);
-                self.error(Code::Cycle, entry.span.clone(), message, "Take one of the references out.");
+                let message = format!("the references of `{}` lead back to itself", entry.name);
+                self.error(Code::Cycle, entry.span.clone(), message, "Remove one of the references.");
             }
         }
     }
 
-    /// Triggers of different entries on one bucket: the model sees those of one entry.
+    /// Triggers of different entries on one bucket. The model checks the triggers of a single entry.
     fn filters(&mut self, entries: &[Entry]) {
         let mut triggers: Vec<(&Entry, Trigger)> = Vec::new();
         for entry in entries {
@@ -163,11 +176,11 @@ impl Reader {
                 });
                 if let Some((other, earlier)) = clash {
                     let message = format!(
-                        "a trigger overlaps with one of `{}`: one object could match prefix {:?} and suffix {:?} as \
-                         well as prefix {:?} and suffix {:?}, and S3 refuses that",
-                        other.name, earlier.prefix, earlier.suffix, later.prefix, later.suffix
+                        "a trigger of `{}` overlaps with one of `{}`: one object could match prefix {:?} and suffix \
+                         {:?} as well as prefix {:?} and suffix {:?}, which S3 rejects",
+                        entry.name, other.name, later.prefix, later.suffix, earlier.prefix, earlier.suffix
                     );
-                    let help = "Make the prefixes or the suffixes differ.";
+                    let help = "Change `prefix` or `suffix` of one trigger so that no object matches both.";
                     self.error(Code::OverlappingFilters, entry.span.clone(), message, help);
                 }
                 triggers.push((entry, later));
@@ -175,8 +188,7 @@ impl Reader {
         }
     }
 
-    /// What a trigger sets off must not write what sets it off again: functions, and the tasks that they
-    /// launch.
+    /// A function, or a task that it launches, must not write objects that trigger the function again.
     fn loops(&mut self, entries: &[Entry]) {
         for entry in entries {
             let launched = entry.references.values().filter(|target| target.output == "launch");
@@ -192,12 +204,12 @@ impl Reader {
                     });
                     if let Some((_, prefix)) = again {
                         let message = format!(
-                            "`{}` may write below {prefix:?} into the bucket that sets it off, and each object \
-                             there does so again, without an end",
-                            writer.name
+                            "`{}` writes objects with prefix {prefix:?} to bucket `{}`, and each of them triggers `{}` \
+                             again: an endless loop",
+                            writer.name, trigger.bucket.0, entry.name
                         );
-                        let help = "Give the trigger a prefix or suffix that nothing written has, or write \
-                                    somewhere else.";
+                        let help = "Set `prefix` or `suffix` of the trigger so that it matches no written object, or \
+                                    write to another bucket.";
                         self.error(Code::Loop, entry.span.clone(), message, help);
                     }
                 }
@@ -206,15 +218,40 @@ impl Reader {
     }
 }
 
-/// What has messages or records read, and handed to a function.
+/// The kind through which Lambda polls queues and streams.
 const MAPPING: &str = "lambda_event_source_mapping";
 
-/// The entry that a target is of.
+/// The entry of a target.
 fn find<'a>(entries: &'a [Entry], target: &Target) -> Option<&'a Entry> {
     entries.iter().find(|other| other.name == target.entry)
 }
 
-/// The variables that an expression takes.
+/// An input, and an example of its value, that gives an entry an output. Found by trying each optional input
+/// that has a known set of values.
+fn creates(entry: &Entry, output: &str) -> Option<(&'static str, String)> {
+    let context = Context { project: Some("example".to_owned()), ..Context::default() };
+    (entry.definition.fields)().into_iter().find_map(|field| {
+        let value = match (&field.shape, field.rule) {
+            _ if field.required || !entry.inputs.get(field.name).is_null() => return None,
+            (Shape::String, Some(Rule::OneOf([value, ..]))) => Value::String((*value).to_owned()),
+            (Shape::Bool, _) => Value::Bool(true),
+            _ => return None,
+        };
+        let mut inputs = entry.inputs.clone();
+        if let Value::Map(inputs) = &mut inputs {
+            inputs.insert(field.name.to_owned(), value.clone());
+        }
+        let graph = entry.definition.expand(&inputs, &context).graph?;
+        let exists = graph.outputs.get(output).is_some_and(|value| *value != Expr::Literal(Json::Null));
+        let shown = match value {
+            Value::String(text) => text,
+            _ => "true".to_owned(),
+        };
+        exists.then_some((field.name, shown))
+    })
+}
+
+/// The variables in an expression.
 fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
     match expr {
         Expr::Input(variable) => found.push(variable),
@@ -224,7 +261,7 @@ fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
     }
 }
 
-/// A number among the settings of an object.
+/// A numeric setting of an object.
 fn number(object: Option<&Object>, field: &str) -> Option<i64> {
     match object?.fields.get(field)? {
         Expr::Literal(value) => value.as_i64(),
@@ -232,17 +269,17 @@ fn number(object: Option<&Object>, field: &str) -> Option<i64> {
     }
 }
 
-/// A bucket, by its name or the entry and output that give it.
+/// A bucket: its name, or an entry and the output with its name.
 type Bucket = (String, &'static str);
 
-/// The bucket that an expression names, as itself or in an ARN.
+/// The bucket that an expression names, directly or in an ARN.
 fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
     match expr {
         Expr::Input(variable) => {
             let target = entry.references.get(variable)?;
             Some((target.entry.clone(), target.output))
         }
-        // The text before a name that is not known ends in a colon, and names nothing.
+        // Before an unknown name, the literal ends in a colon and contains no name.
         Expr::Literal(name) => {
             let name = name.as_str()?.rsplit(':').next().filter(|name| !name.is_empty())?;
             Some((name.to_owned(), ""))
@@ -257,7 +294,7 @@ fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
     }
 }
 
-/// Where the roles of an entry may write: buckets, and prefixes of keys.
+/// The buckets and key prefixes that the roles of an entry may write.
 fn writes(entry: &Entry) -> Vec<(Bucket, String)> {
     let all = entry.graph.policies().flat_map(|(_, policy)| statements(policy));
     let puts = all.filter(|statement| statement.names("s3:PutObject"));

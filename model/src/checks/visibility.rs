@@ -7,12 +7,12 @@ use crate::scalar::Scalar;
 /// Message and help, if the visibility timeout is shorter than the function's timeout. Both are in seconds.
 pub fn too_short(visibility: i64, timeout: i64) -> Option<(String, String)> {
     let message = format!(
-        "the queue has a visibility timeout of {visibility} s, but the function has a `timeout` of {timeout} \
-         s: Lambda rejects this, because SQS would deliver messages again while they are processed"
+        "the queue has a `visibility_timeout` of {visibility} s, but the function has a `timeout` of {timeout} s. \
+         Lambda rejects this: SQS would deliver messages again while they are processed"
     );
     let help = format!(
-        "Set the queue's visibility timeout to {} s (six times the function's `timeout`), or lower \
-         `timeout` to {visibility} s or less.",
+        "Set `visibility_timeout` of the queue to {} (six times the `timeout` of the function), or lower \
+         `timeout` to {visibility} or less.",
         timeout.saturating_mul(6)
     );
     (visibility < timeout).then_some((message, help))
