@@ -1,13 +1,13 @@
-//! ARNs that stand in specs.
+//! ARNs in specs.
 
-/// The service of an ARN, and the name that it ends with.
+/// Returns the service and the resource name of an ARN, e.g. `sqs` and `jobs`.
 pub(crate) fn parse(text: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let ["arn", _, service, _, _, rest] = parts[..] else { return None };
     let name = match service {
         // `BUCKET/KEY`
         "s3" => rest.split('/').next(),
-        // `table/NAME`, `function:NAME`, or the name alone.
+        // `table/NAME`, `function:NAME` or `NAME`.
         _ => rest.split([':', '/']).nth(1),
     };
     Some((service, name.unwrap_or(rest)))

@@ -1,11 +1,11 @@
-//! What documents in graphs hold: the statements of a policy, and the entries of a map in JSON text.
+//! Reads documents in graphs: the statements of a policy, and the entries of a map in JSON text.
 
 use tandem_model::expr::Expr;
 
-/// What a statement of a policy says of one thing.
+/// A statement of a policy, limited to one of its resources.
 pub(crate) struct Statement<'a> {
     actions: &'a [Expr],
-    /// The thing.
+    /// The resource, e.g. an ARN.
     pub(crate) resource: &'a Expr,
 }
 
@@ -19,12 +19,12 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// Whether it names an action.
+    /// True if the statement contains an action.
     pub(crate) fn names(&self, action: &str) -> bool {
         self.actions.contains(&Expr::from(action))
     }
 
-    /// The ARN of the bucket and what the keys begin with, where it is about objects.
+    /// The ARN of the bucket and the key prefix, if the resource is the objects of a bucket.
     pub(crate) fn objects(&self) -> Option<(&'a Expr, &'a str)> {
         let Expr::Concat(parts) = self.resource else { return None };
         let [bucket, Expr::Literal(keys)] = &parts[..] else { return None };
@@ -32,7 +32,7 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// What the statements of a policy say that list their actions, as those of roles do.
+/// The statements of a policy, one for each resource. Statements without a list of actions are skipped.
 pub(crate) fn statements(policy: &Expr) -> impl Iterator<Item = Statement<'_>> {
     let all = match policy {
         Expr::Map(policy) => policy.get("Statement"),
@@ -45,7 +45,7 @@ pub(crate) fn statements(policy: &Expr) -> impl Iterator<Item = Statement<'_>> {
     all.iter().flat_map(Statement::of)
 }
 
-/// An entry of a map that stands there as JSON text.
+/// The entry of a map that is encoded as JSON text.
 pub(crate) fn entry<'a>(text: &'a Expr, name: &str) -> Option<&'a Expr> {
     let Expr::Json(map) = text else { return None };
     let Expr::Map(entries) = &**map else { return None };

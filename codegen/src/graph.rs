@@ -1,9 +1,11 @@
-//! A picture of an application: its entries, what is in them, and what leads where.
+//! A diagram of an application: its entries, their objects, and the data flow between them.
 
 mod edges;
 mod formats;
 mod svg;
 mod things;
+
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 use tandem_model::expr::Expr;
@@ -14,7 +16,7 @@ use self::edges::Wire;
 use self::things::{Scope, Thing, text};
 use crate::spec::App;
 
-/// How a picture is written.
+/// The format of a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// For Markdown
@@ -25,7 +27,7 @@ pub enum Format {
     Svg,
 }
 
-/// Kinds of objects that do or hold something, with the shape that they are drawn in.
+/// Kinds of objects that are drawn, with their shape.
 const NODES: &[(&str, Shape)] = &[
     ("apigatewayv2_api", Shape::Event),
     ("cloudwatch_event_rule", Shape::Event),
@@ -41,7 +43,7 @@ const NODES: &[(&str, Shape)] = &[
     ("sqs_queue", Shape::Store),
 ];
 
-/// Roles of the objects that an entry is called after.
+/// Roles of main objects. The first of them in an entry has the entry's name as its label.
 const MAIN: &[&str] = &["function", "main", "task", "workflow"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +56,13 @@ enum Shape {
 }
 
 impl Shape {
-    /// The shape of an object; none where it is not drawn.
+    /// The shape of an object; none if it is not drawn.
     fn of(object: &Object) -> Option<Self> {
         NODES.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, shape)| *shape)
     }
 }
 
+#[derive(Clone)]
 struct Node {
     id: String,
     label: String,
@@ -67,7 +70,7 @@ struct Node {
     shape: Shape,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Edge {
     from: String,
     to: String,
@@ -78,9 +81,11 @@ struct Edge {
 struct Picture {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    /// Positions of edges, by the ids of their two nodes.
+    between: HashMap<(String, String), Vec<usize>>,
 }
 
-/// Draws an application.
+/// Draws an application in a format.
 pub fn draw(app: &App, format: Format) -> String {
     let picture = Picture::of(app);
     match format {
@@ -90,11 +95,73 @@ pub fn draw(app: &App, format: Format) -> String {
     }
 }
 
+/// Nodes and edges of an entry, as positions in the lists of its diagram.
+#[derive(Default)]
+struct Own {
+    nodes: Vec<usize>,
+    edges: Vec<usize>,
+}
+
+/// The diagram of an application, for its README and for those of its entries.
+pub(crate) struct Diagram {
+    picture: Picture,
+    /// Positions of nodes, by id.
+    nodes: HashMap<String, usize>,
+    entries: HashMap<String, Own>,
+}
+
+/// GitHub refuses to render a longer Mermaid text, or one with more edges.
+const MOST_TEXT: usize = 50_000;
+const MOST_EDGES: usize = 500;
+
+impl Diagram {
+    pub(crate) fn of(app: &App) -> Self {
+        let picture = Picture::of(app);
+        let mut entries: HashMap<String, Own> = HashMap::new();
+        let mut nodes = HashMap::new();
+        for (index, node) in picture.nodes.iter().enumerate() {
+            entries.entry(node.group.clone()).or_default().nodes.push(index);
+            nodes.insert(node.id.clone(), index);
+        }
+        for (index, edge) in picture.edges.iter().enumerate() {
+            let ends = [&edge.from, &edge.to].into_iter().filter_map(|id| nodes.get(id));
+            let groups: BTreeSet<&String> = ends.map(|node| &picture.nodes[*node].group).collect();
+            for group in groups {
+                entries.entry(group.clone()).or_default().edges.push(index);
+            }
+        }
+        Self { picture, nodes, entries }
+    }
+
+    /// The application as Mermaid text. `None` if it is too large to be rendered, or has no edge.
+    pub(crate) fn whole(&self) -> Option<String> {
+        rendered(&self.picture)
+    }
+
+    /// One entry, and the nodes that its edges connect it to, as Mermaid text. `None` as in [`Self::whole`].
+    pub(crate) fn around(&self, entry: &str) -> Option<String> {
+        let own = self.entries.get(entry)?;
+        let edges: Vec<Edge> = own.edges.iter().map(|index| self.picture.edges[*index].clone()).collect();
+        let ends = edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+        let mut nodes: BTreeSet<usize> = ends.filter_map(|id| self.nodes.get(id).copied()).collect();
+        nodes.extend(&own.nodes);
+        let nodes = nodes.into_iter().map(|index| self.picture.nodes[index].clone()).collect();
+        rendered(&Picture { nodes, edges, ..Picture::default() })
+    }
+}
+
+fn rendered(picture: &Picture) -> Option<String> {
+    if picture.edges.is_empty() || picture.edges.len() > MOST_EDGES {
+        return None;
+    }
+    Some(picture.mermaid()).filter(|text| text.len() <= MOST_TEXT)
+}
+
 fn id(entry: &str, key: &Key) -> String {
     format!("{entry}_{}", key.as_str()).replace(['-', '.'], "_")
 }
 
-/// The events that a pattern is about: where they come from, and what they are called.
+/// A label for an event pattern: its sources and detail types.
 fn events(pattern: &Expr) -> String {
     let Expr::Literal(pattern) = pattern else { return "events".to_owned() };
     let lists = ["source", "detail-type"].into_iter().filter_map(|field| pattern[field].as_array());
@@ -112,7 +179,7 @@ impl Picture {
         for scope in &scopes {
             scope.wires().into_iter().for_each(|wire| picture.wire(wire));
         }
-        // Whoever is set off by something reads it; one arrow says both.
+        // A function reads the source of its trigger: the trigger's edge covers this read.
         for scope in &scopes {
             picture.further(scope.steps());
             picture.further(scope.uses());
@@ -138,7 +205,9 @@ impl Picture {
             }
             _ => {
                 let role = object.key.as_str().rsplit('.').next().unwrap_or_default();
-                let taken = self.nodes.iter().any(|node| node.group == entry && node.label == entry);
+                // The nodes of an entry are the last ones.
+                let mut own = self.nodes.iter().rev().take_while(|node| node.group == entry);
+                let taken = own.any(|node| node.label == entry);
                 if MAIN.contains(&role) && !taken { entry.to_owned() } else { role.replace('_', " ") }
             }
         }
@@ -146,26 +215,39 @@ impl Picture {
 
     fn wire(&mut self, wire: Wire<'_>) {
         let edge = Edge { from: self.node(wire.from), to: self.node(wire.to), label: wire.label };
-        if !self.edges.contains(&edge) {
-            self.edges.push(edge);
+        let known = self.between(&edge.from, &edge.to);
+        if !known.iter().any(|index| self.edges[*index] == edge) {
+            self.connect(edge);
         }
     }
 
-    /// Draws what is not drawn yet: one edge from a thing to another, with all that is said of it.
+    /// Positions of the edges from one node to another.
+    fn between(&self, from: &str, to: &str) -> &[usize] {
+        self.between.get(&(from.to_owned(), to.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    fn connect(&mut self, edge: Edge) {
+        let ends = (edge.from.clone(), edge.to.clone());
+        self.between.entry(ends).or_default().push(self.edges.len());
+        self.edges.push(edge);
+    }
+
+    /// Draws edges between nodes that no edge connects yet. Further edges between the same nodes extend the
+    /// label.
     fn further(&mut self, wires: Vec<Wire<'_>>) {
         let drawn = self.edges.len();
         for wire in wires {
             let (from, to) = (self.node(wire.from), self.node(wire.to));
-            let there = self.edges.iter().position(|edge| edge.from == from && edge.to == to);
+            let there = self.between(&from, &to).first().copied();
             match there {
-                None if from != to => self.edges.push(Edge { from, to, label: wire.label }),
+                None if from != to => self.connect(Edge { from, to, label: wire.label }),
                 Some(index) if index >= drawn => self.edges[index].say(&wire.label),
                 _ => {}
             }
         }
     }
 
-    /// The node of a thing; that of what others made comes with the first edge.
+    /// Returns the id of a node. The node of an existing resource is added with its first edge.
     fn node(&mut self, thing: Thing<'_>) -> String {
         let given = match thing {
             Thing::Made(entry, object) => return id(&entry.name, &object.key),
@@ -199,7 +281,7 @@ mod tests {
         Picture::of(&app.unwrap_or_else(|| panic!("{diagnostics:?}")))
     }
 
-    /// Edges with the labels of their nodes, sorted: those along which goes what failed, or all others.
+    /// Edges with the labels of their nodes, sorted. `failed` selects the edges to dead-letter queues.
     fn edges(text: &str, failed: bool) -> Vec<String> {
         let picture = picture(text);
         let label = |id: &str| {

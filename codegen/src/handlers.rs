@@ -1,4 +1,4 @@
-//! Rust handlers: what is generated around them, and how the user's part is read.
+//! Rust handlers: the files generated for each function, and the check of the user's `handler.rs`.
 
 mod resources;
 mod signatures;
@@ -17,56 +17,56 @@ use crate::diagnostic::Diagnostic;
 use crate::spec::{App, Entry, bootstrap};
 use crate::templates::{Error, Templates};
 
-/// A function whose code is written in Rust beside the spec.
+/// A function whose code is a Rust handler next to the spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// The name of its crate.
+    /// Name of its crate.
     pub name: String,
-    /// The types of events that reach it; without any it is called by hand.
+    /// Types of events that its triggers send. A function without triggers has [`Event::Invoke`].
     pub events: BTreeSet<Event>,
-    /// Types of events that none reach it of any more, and that its `handler.rs` still has a function for.
+    /// Types of events without a trigger for which `handler.rs` still has a function.
     pub kept: BTreeSet<Event>,
-    /// Whether it tells a queue or stream which messages or records of a batch failed.
+    /// True if it returns partial batch responses to queues and streams.
     pub partial: bool,
-    /// Whether it may start tasks.
+    /// True if it can start tasks.
     pub launches: bool,
-    /// What else it uses.
+    /// Other resources that it uses.
     pub resources: Vec<Resource>,
 }
 
-/// A type of events.
+/// A type of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    /// Something happened to an object of a bucket.
+    /// Events of objects in a bucket.
     Object,
     /// Messages of a queue.
     Message,
-    /// The clock.
+    /// Invocations by a schedule without an `input`.
     Schedule,
-    /// Requests over HTTPS.
+    /// HTTPS requests.
     Request,
     /// Records of a Kinesis stream.
     Record,
-    /// Changes of a table's items.
+    /// Changes of table items.
     Change,
     /// Messages of a topic.
     Notification,
-    /// Events of EventBridge.
+    /// EventBridge events.
     Bus,
-    /// A call by hand, by a workflow, another function, or a schedule that says with what.
+    /// Direct invocations: by the user, a workflow, another function, or a schedule with an `input`.
     Invoke,
 }
 
-/// What is known of a type of events.
+/// The constants of a type of event.
 struct Facts {
-    /// What templates call it.
+    /// Name of the flag in templates.
     flag: &'static str,
-    /// The function of `handler.rs` that gets them.
+    /// The function of `handler.rs` that handles these events.
     function: &'static str,
     /// Name and type of its first argument.
     argument: (&'static str, &'static str),
     returns: &'static str,
-    /// The feature of `aws_lambda_events` with the types of the record.
+    /// The feature of `aws_lambda_events` that contains the types of the record.
     feature: Option<&'static str>,
 }
 
@@ -84,7 +84,7 @@ impl Event {
         Event::Invoke,
     ];
 
-    /// What makes a function get such events: a kind of object, and its field that names the function.
+    /// Sources of events: the kind of object, the field that refers to the function, and the type of event.
     const SOURCES: &[(&'static str, &'static str, Event)] = &[
         ("s3_bucket_notification", "lambda_function_arn", Event::Object),
         ("lambda_event_source_mapping", "function_name", Event::Message),
@@ -121,12 +121,12 @@ impl Event {
         self.facts().flag
     }
 
-    /// The function of `handler.rs` that gets them.
+    /// The function of `handler.rs` that handles these events.
     pub fn function(self) -> &'static str {
         self.facts().function
     }
 
-    /// The type of its first argument.
+    /// The type of the function's first argument.
     fn argument(self) -> &'static str {
         self.facts().argument.1
     }
@@ -135,18 +135,18 @@ impl Event {
         self.facts().returns
     }
 
-    /// The feature of `aws_lambda_events` that it takes.
+    /// The feature of `aws_lambda_events` that the types need.
     pub(crate) fn feature(self) -> Option<&'static str> {
         self.facts().feature
     }
 
-    /// How the function is declared.
+    /// The signature of the function in `handler.rs`.
     fn signature(self) -> String {
         let Facts { function, argument: (name, argument), returns, .. } = self.facts();
         format!("pub async fn {function}({name}: {argument}, context: &Context) -> {returns}")
     }
 
-    /// The type of events that an object brings to a function of an entry, if it brings some.
+    /// The type of event that an object sends to a function of an entry; none if it sends no events to it.
     fn of(object: &Object, function: &Key, entry: &Entry, app: &App) -> Option<Self> {
         let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if key == function);
         let (.., event) = Self::SOURCES.iter().find(|(kind, field, _)| {
@@ -156,14 +156,14 @@ impl Event {
             Self::Message if object.fields.contains_key("starting_position") => {
                 if reads_table(object, entry, app) { Self::Change } else { Self::Record }
             }
-            // The function is given what the spec says, and no event around it.
+            // The function receives the `input` of the spec instead of an event.
             Self::Schedule if object.fields.contains_key("input") => Self::Invoke,
             event => *event,
         })
     }
 }
 
-/// Whether a mapping reads changes of a table, and no stream of Kinesis.
+/// True if an event source mapping reads a DynamoDB stream and not a Kinesis stream.
 fn reads_table(mapping: &Object, entry: &Entry, app: &App) -> bool {
     match mapping.fields.get("event_source_arn") {
         Some(Expr::Literal(arn)) => arn.as_str().and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb"),
@@ -177,7 +177,7 @@ fn reads_table(mapping: &Object, entry: &Entry, app: &App) -> bool {
     }
 }
 
-/// The functions of an application, as their edges say.
+/// The functions of an application, derived from the graphs of its entries.
 pub fn functions(app: &App) -> Vec<Function> {
     let mut functions = Vec::new();
     for entry in &app.entries {
@@ -221,7 +221,7 @@ fn function(name: &str, function: &Object, entry: &Entry, app: &App) -> Function
     }
 }
 
-/// A variable that an environment sets.
+/// The value of an environment variable.
 fn variable<'a>(environment: &'a Expr, name: &str) -> Option<&'a Expr> {
     match environment {
         Expr::Map(entries) => entries.get(name),
@@ -230,7 +230,7 @@ fn variable<'a>(environment: &'a Expr, name: &str) -> Option<&'a Expr> {
     }
 }
 
-/// Whether a function is to answer some of its queues and streams in part and others not.
+/// True if only some triggers of a function have `partial_batch_response`. A handler has one way to respond.
 pub(crate) fn answers_differ(entry: &Entry) -> bool {
     let mappings =
         entry.graph.objects().iter().filter(|object| object.kind.name == "lambda_event_source_mapping");
@@ -242,7 +242,7 @@ pub(crate) fn answers_differ(entry: &Entry) -> bool {
     !entry.handlers.is_empty() && answers.values().any(|answers| answers.len() > 1)
 }
 
-/// Whether a function tells a queue or stream what failed.
+/// True if an event source mapping expects partial batch responses.
 fn in_part(mapping: &Object) -> bool {
     matches!(mapping.fields.get("function_response_types"), Some(Expr::List(types)) if !types.is_empty())
 }
@@ -277,18 +277,18 @@ impl Function {
         data
     }
 
-    /// Whether types of such events are generated for it.
+    /// True if the types of these events are generated for the function.
     pub(crate) fn takes(&self, event: Event) -> bool {
         self.events.contains(&event) || self.kept.contains(&event)
     }
 
-    /// Whether it uses something of this kind.
+    /// True if the function uses a resource of this kind.
     pub(crate) fn uses(&self, kind: Kind) -> bool {
         self.resources.iter().any(|resource| resource.kind == kind)
     }
 
-    /// Looks which functions a `handler.rs` still has: the types that they take are generated on, so that it
-    /// compiles.
+    /// Finds functions of a `handler.rs` that have no trigger any more. The types of their events are still
+    /// generated, so that the file compiles.
     pub fn keep(&mut self, text: &str) {
         let Ok(file) = syn::parse_file(text) else { return };
         let kept = |event: &Event| {
@@ -297,7 +297,7 @@ impl Function {
         self.kept = Event::ALL.into_iter().filter(kept).collect();
     }
 
-    /// The files that are generated each time, from the crate's folder on.
+    /// The generated files, by their path in the folder of the crate.
     pub fn generated(&self, templates: &Templates) -> Result<BTreeMap<String, String>, Error> {
         let mut names = vec!["main", "event"];
         names.extend(self.launches.then_some("tasks"));
@@ -310,7 +310,7 @@ impl Function {
         names.into_iter().map(render).collect()
     }
 
-    /// The first `handler.rs`.
+    /// The initial `handler.rs`, with one function for each type of event.
     pub fn first_handler(&self, templates: &Templates) -> Result<String, Error> {
         let mut data = self.data();
         let functions: Result<Vec<String>, Error> =
@@ -337,7 +337,8 @@ impl Function {
         Ok(text.trim_end().to_owned())
     }
 
-    /// What a `handler.rs` lacks: the diagnostics, and the text with what is missing put in.
+    /// Checks a `handler.rs`. Returns the diagnostics and, if functions are missing, the text with these
+    /// added.
     pub fn read(
         &self,
         path: &str,
@@ -349,8 +350,11 @@ impl Function {
             Err(error) => {
                 let start = error.span().start();
                 let at = (path.to_owned(), start.line, start.column + 1);
-                let message = format!("this is not Rust: {error}");
-                return Ok((vec![Diagnostic::in_file(Code::Handler, at, message, "Mend it first.")], None));
+                let message = format!("this is not valid Rust: {error}");
+                return Ok((
+                    vec![Diagnostic::in_file(Code::Handler, at, message, "Fix the syntax error.")],
+                    None,
+                ));
             }
         };
         let mut diagnostics = Vec::new();
@@ -359,7 +363,7 @@ impl Function {
             let at = find(&file, *event).map(|function| function.sig.ident.span().start());
             let at = at.map_or((1, 1), |start| (start.line, start.column + 1));
             let message = format!("no trigger calls `{}` any more", event.function());
-            let help = "Remove it, or give the function its trigger back.";
+            let help = "Remove it, or add the trigger to the spec again.";
             let finding = Diagnostic::in_file(Code::Handler, (path.to_owned(), at.0, at.1), message, help);
             diagnostics.push(finding.as_warning());
         }
@@ -373,13 +377,13 @@ impl Function {
                         diagnostics.push(Diagnostic::in_file(Code::Handler, at, wrong, help));
                     }
                 }
-                // It may come from elsewhere; the compiler knows.
+                // It may be imported; the compiler checks it.
                 None if brings(&file, event.function()) => {}
                 None => {
                     let at = (path.to_owned(), text.lines().count().max(1), 1);
-                    let message = format!("`{}` is missing, and a trigger calls it", event.function());
+                    let message = format!("`{}` is missing, but a trigger calls it", event.function());
                     let help = format!(
-                        "Add `{} {{ … }}`, or run `tandem generate --fix`, which does.",
+                        "Add `{} {{ … }}`, or run `tandem generate --fix` to add it.",
                         event.signature()
                     );
                     diagnostics.push(Diagnostic::in_file(Code::Handler, at, message, help));
@@ -391,7 +395,7 @@ impl Function {
         Ok((diagnostics, fixed))
     }
 
-    /// A function to put at the end of a file: with full paths, whatever names that has in scope.
+    /// A function to append to a file. It uses full paths, because the names in scope are not known.
     fn insertion(&self, event: Event, templates: &Templates) -> Result<String, Error> {
         let mut body = self.body(event, templates)?;
         let argument = match event {
@@ -422,7 +426,7 @@ mod tests {
     const AROUND: &str = "app: a\nbuckets: { b: {} }\nqueues: { q: {} }\nstreams: { s: {} }\ntopics: { n: {} }\n\
                           tables: { t: { key: id, stream: KEYS_ONLY } }\n";
 
-    /// The function `f` of these functions.
+    /// Returns the function `f` of this section `functions`.
     fn read(functions: &str) -> Function {
         let text = format!("{AROUND}functions: {{ {functions} }}\n");
         let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text });

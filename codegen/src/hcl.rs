@@ -1,4 +1,4 @@
-//! Terraform's language, written from values: no text of a user can become code.
+//! Writes Terraform files from values. A user's string is always quoted and never becomes code.
 
 use serde_json::Value as Json;
 use tandem_model::value::Value;
@@ -6,21 +6,21 @@ use tandem_model::value::Value;
 /// An expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hcl {
-    /// Nothing.
+    /// `null`
     Null,
     /// `true` or `false`.
     Bool(bool),
     /// A number, as its decimal text.
     Number(String),
-    /// A text of anybody's.
+    /// A string, quoted when written.
     Text(String),
-    /// An expression of our own making, such as `var.x`.
+    /// A trusted expression, e.g. `var.x`. It is written as it is.
     Code(String),
-    /// Texts and expressions in a row, as one text.
+    /// Strings and expressions, concatenated to one string.
     Template(Vec<Hcl>),
-    /// A call of a function.
+    /// A function call.
     Call(&'static str, Vec<Hcl>),
-    /// The entry of a map, by its key.
+    /// A map's entry, by key.
     Entry(Box<Hcl>, Box<Hcl>),
     /// A list.
     List(Vec<Hcl>),
@@ -31,7 +31,7 @@ pub enum Hcl {
 /// The body of a file or block.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
-    /// What it holds, in order.
+    /// The items, in order.
     pub items: Vec<Item>,
 }
 
@@ -42,7 +42,7 @@ pub enum Item {
     Attribute(String, Hcl),
     /// A block with its labels.
     Block(String, Vec<String>, Body),
-    /// A comment of our own, of one line.
+    /// A trusted comment of one line.
     Comment(String),
 }
 
@@ -58,7 +58,7 @@ impl Body {
         self.items.push(Item::Block(name.to_owned(), labels, body));
     }
 
-    /// As text, formatted as `terraform fmt` does.
+    /// Renders the body in the format of `terraform fmt`.
     pub fn render(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, 0);
@@ -115,8 +115,8 @@ impl Body {
     }
 }
 
-/// Attributes, with their equals signs below each other where `terraform fmt` puts them so: a value of
-/// several lines stands by itself.
+/// Writes attributes and aligns their equals signs like `terraform fmt`. A value of several lines ends a
+/// group.
 fn write_aligned(out: &mut String, attributes: &[(String, &Hcl)], depth: usize) {
     let indent = "  ".repeat(depth);
     let values: Vec<String> = attributes.iter().map(|(_, value)| value.render(depth)).collect();
@@ -135,35 +135,35 @@ fn write_aligned(out: &mut String, attributes: &[(String, &Hcl)], depth: usize) 
     }
 }
 
-/// Terraform counts grapheme clusters; keys with combining characters are rare enough to be left to
-/// count as characters.
+/// The width of a key. Terraform counts grapheme clusters. Counting characters differs only for combining
+/// characters, which are rare in keys.
 fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Whether a text may stand as a key without quotes: after a brace, `for` would begin an expression.
+/// True if a string is a valid key without quotes. `for` is not: after a brace, it would begin an expression.
 fn is_key(text: &str) -> bool {
     is_identifier(text) && text != "for"
 }
 
-/// Whether a text may stand as a name.
+/// True if a string is a valid identifier.
 pub fn is_identifier(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl Hcl {
-    /// A text of anybody's.
+    /// A string, quoted when written.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// An expression of our own making.
+    /// A trusted expression, written as it is.
     pub fn code(code: impl Into<String>) -> Self {
         Self::Code(code.into())
     }
 
-    /// As text, in a line that is indented that deep.
+    /// Renders the expression at an indentation of `depth` levels.
     pub fn render(&self, depth: usize) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -209,7 +209,7 @@ impl Hcl {
         }
     }
 
-    /// Whether a text in it has such a piece.
+    /// True if a string in the expression contains `piece`.
     pub fn has(&self, piece: &str) -> bool {
         match self {
             Self::Text(text) => text.contains(piece),
@@ -222,7 +222,7 @@ impl Hcl {
         }
     }
 
-    /// The pieces of a template: texts next to each other in one, and all else as code.
+    /// Flattens a template into strings (`Ok`) and code (`Err`). Adjacent strings are joined.
     fn pieces(&self, depth: usize, pieces: &mut Vec<Result<String, String>>) {
         let text = match self {
             Self::Template(parts) => return parts.iter().for_each(|part| part.pieces(depth, pieces)),
@@ -242,7 +242,7 @@ fn render_template(parts: &[Hcl], depth: usize) -> String {
     let mut pieces = Vec::new();
     parts.iter().for_each(|part| part.pieces(depth, &mut pieces));
     if let [Err(code)] = &pieces[..] {
-        // Alone in a template, a number would stay one.
+        // A template with a single number would be a number and not a string.
         return format!("tostring({code})");
     }
     let mut out = String::from("\"");
@@ -264,8 +264,7 @@ fn render_template(parts: &[Hcl], depth: usize) -> String {
     out
 }
 
-/// A text in quotes. `$` and `%` before a brace would begin a template: such a sign is written twice, and
-/// what follows it is looked at by itself.
+/// Quotes and escapes a string. `${` and `%{` would begin a template, so their `$` or `%` is doubled.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     let mut rest = text.chars().peekable();
@@ -277,7 +276,7 @@ pub fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            // Line separators and byte order marks would change how an editor shows the file.
+            // Line separators and byte order marks change how editors display the file.
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
                 out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }

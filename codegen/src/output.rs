@@ -1,4 +1,4 @@
-//! What is written, and how: whole files or none, inside of one folder, and never over a user's work.
+//! Writes generated files: atomically, only inside the output folder, and never over a user's edits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -12,48 +12,48 @@ use crate::diagnostic::{Diagnostic, shown};
 use crate::module::Flavor;
 use crate::project::Part;
 
-/// The list of what was generated, by which stale files and edits are known.
+/// The file that lists the generated files. It shows which files are stale or edited.
 pub const MANIFEST: &str = "tandem.manifest.json";
 
-/// What a folder was generated with: what a later generation is not told is as it was.
+/// The options that a folder was generated with. They are the defaults of the next run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What the modules are made of.
+    /// Flavor of the modules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flavor: Option<Flavor>,
-    /// The one part that the folder holds.
+    /// The part that the folder contains; all parts if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<Part>,
-    /// The folder of templates, from the output folder on.
+    /// The folder of templates, relative to the output folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub templates: Option<String>,
 }
 
-/// The list of what was generated into a folder.
+/// The list of the files that were generated into a folder.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Manifest {
     #[serde(rename = "//")]
     about: String,
     version: u32,
-    /// What it was generated with.
+    /// The options of the last run.
     #[serde(flatten)]
     pub settings: Settings,
-    /// Every file and its SHA-256.
+    /// SHA-256 of every file, by path.
     pub files: BTreeMap<String, String>,
-    /// Files as they were before a generation that is going on, or was cut short.
+    /// SHA-256 of the files before a run that is in progress or was interrupted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     before: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    /// The manifest of a folder; `None` when nothing was generated into it.
+    /// Reads the manifest of a folder. Returns `None` if nothing was generated into it.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
         let path = folder.join(MANIFEST);
         match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
                 format!(
-                    "{} is damaged ({error}): take it from version control, or remove it together with what \
-                     was generated",
+                    "{} is damaged ({error}). Restore it from version control, or delete it together with the \
+                     generated files",
                     path.display()
                 )
             }),
@@ -62,7 +62,7 @@ impl Manifest {
         }
     }
 
-    /// Whether a file is one that was generated, and is as it was.
+    /// True if a file was generated and was not edited since.
     fn knows(&self, name: &str, now: &[u8]) -> bool {
         let now = Some(hash(now));
         self.files.get(name) == now.as_ref() || self.before.get(name) == now.as_ref()
@@ -77,18 +77,18 @@ impl Manifest {
     }
 }
 
-/// What is to be written below a folder.
+/// The files to write below a folder.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Files that are generated each time, by their path.
+    /// Generated files, by path.
     pub generated: BTreeMap<String, String>,
-    /// Files that belong to the user, and are to change to this.
+    /// New contents of files that belong to the user.
     pub extended: BTreeMap<PathBuf, String>,
-    /// The one folder that this generation is about: what was generated outside of it stays.
+    /// The folder that this run is limited to. Generated files outside of it are kept.
     pub within: Option<String>,
-    /// What it is generated with.
+    /// The options of this run.
     pub settings: Settings,
-    /// Folders of handlers that nothing calls any more; the user's part of them stays.
+    /// Folders of handlers that are no longer in the spec. The user's files in them are kept.
     pub orphans: Vec<PathBuf>,
 }
 
@@ -98,21 +98,21 @@ impl Plan {
     }
 }
 
-/// What a plan changes.
+/// The changes that a plan makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Files to write, with what they are to hold.
+    /// Files to write, with their contents.
     pub write: BTreeMap<PathBuf, String>,
-    /// Generated files that nothing needs any more.
+    /// Generated files that are no longer needed.
     pub remove: Vec<PathBuf>,
-    /// The manifest while files are written: it knows them as they were and as they will be.
+    /// The manifest while files are written. It lists the old and the new hash of each file.
     during: String,
-    /// Folders in which a run that was cut short may have left a file half written, under another name.
+    /// Folders in which an interrupted run may have left temporary files.
     littered: BTreeSet<PathBuf>,
 }
 
 impl Changes {
-    /// Whether there is nothing to do.
+    /// True if there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.write.is_empty() && self.remove.is_empty()
     }
@@ -122,13 +122,13 @@ fn hash(text: &[u8]) -> String {
     hex::encode(Sha256::digest(text))
 }
 
-/// Compares a plan with what is there. Generated files that were edited are diagnostics, unless they are
-/// to be overwritten.
+/// Compares a plan with the files in a folder. An edited generated file is a diagnostic unless `overwrite` is
+/// set. Returns an error if the manifest cannot be read.
 pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, Vec<Diagnostic>), String> {
     let old = Manifest::read(folder)?.unwrap_or_default();
     let mut changes = Changes::default();
     let mut diagnostics = Vec::new();
-    // As they are now, which need not be as either manifest says.
+    // The current hashes, which can differ from the old and the new manifest.
     let mut before = BTreeMap::new();
     let mut inside = Inside { folder, real: BTreeSet::new() };
     for (name, text) in &plan.generated {
@@ -181,7 +181,7 @@ pub fn compare(folder: &Path, plan: &Plan, overwrite: bool) -> Result<(Changes, 
     let left = old.files.iter().filter(|(name, _)| plan.leaves(name));
     let files = left.map(|(name, hash)| (name.clone(), hash.clone())).chain(files);
     let about =
-        "What tandem generated, with what, and the SHA-256 of each file. Keep it with them.".to_owned();
+        "Files generated by tandem, the options used, and each file's SHA-256. Commit this file.".to_owned();
     let new = Manifest {
         about,
         version: 1,
@@ -203,8 +203,8 @@ fn foreign(path: &Path) -> Diagnostic {
     Diagnostic::in_file(
         Code::Foreign,
         (shown(path), 1, 1),
-        "a file that tandem did not write is in the way",
-        "Move it away, or choose another folder with `--out`.",
+        "this file has the name of a generated file, but tandem did not generate it",
+        "Move the file, or pass another folder with `--out`.",
     )
 }
 
@@ -214,8 +214,8 @@ fn edit(path: &Path, now: &[u8], text: &str) -> Diagnostic {
     Diagnostic::in_file(
         Code::Edited,
         (shown(path), line, 1),
-        "this generated file was edited by hand",
-        "Move the edit to a file of your own, or give it up with `--overwrite`.",
+        "this generated file was edited by hand: generating it again would discard the edit",
+        "Move the edit to a file of your own, or pass `--overwrite` to discard it.",
     )
 }
 
@@ -223,15 +223,15 @@ fn outside(name: &str) -> Diagnostic {
     Diagnostic::in_file(
         Code::Outside,
         (name.to_owned(), 1, 1),
-        "this path leads out of the output folder, or through a symbolic link",
-        "Remove the link, or choose another folder with `--out`.",
+        "this path leaves the output folder or contains a symbolic link: tandem writes only into the folder",
+        "Remove the symbolic link, or pass another folder with `--out`.",
     )
 }
 
-/// Where the paths of a plan lead, when they stay inside of the folder.
+/// Resolves the paths of a plan and rejects those outside of the folder.
 struct Inside<'a> {
     folder: &'a Path,
-    /// Folders that are known to be none but what they seem.
+    /// Folders that were checked and are not symbolic links.
     real: BTreeSet<PathBuf>,
 }
 
@@ -260,7 +260,8 @@ impl Inside<'_> {
     }
 }
 
-/// Carries out changes: each file is whole at any moment, and a run that is cut short can be run again.
+/// Writes the changes. Each file has its old or its new content at any time. An interrupted run can be
+/// repeated.
 pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
     let last = folder.join(MANIFEST);
     let files: Vec<_> = changes.write.iter().filter(|(path, _)| **path != last).collect();
@@ -274,7 +275,7 @@ pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
     for path in &changes.remove {
         std::fs::remove_file(path)
             .map_err(|error| format!("{} cannot be removed: {error}", path.display()))?;
-        // Folders that are empty now go, too.
+        // `remove_dir` deletes only empty folders.
         for parent in path.ancestors().skip(1).take_while(|parent| *parent != folder) {
             if std::fs::remove_dir(parent).is_err() {
                 break;
@@ -294,10 +295,11 @@ pub fn write(folder: &Path, changes: &Changes) -> Result<(), String> {
     Ok(())
 }
 
-/// What names of files begin with that are not whole yet.
+/// Prefix of the names of temporary files.
 const TEMPORARY: &str = ".tandem-";
 
-/// Writes a file at once or not at all. Without a mode it keeps its own, or is readable as any file is.
+/// Writes a file atomically. `mode` sets its permissions. Without it, a file keeps its permissions, and a new
+/// file gets `0644`.
 pub fn put(path: &Path, content: &[u8], mode: Option<u32>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -367,7 +369,7 @@ mod tests {
         let at = folder.path();
         let first = plan(&[("a", "1"), ("b", "1"), ("c", "1")]);
         write(at, &compare(at, &first, false).unwrap().0).unwrap();
-        // Cut short after the first file; then the spec changes once more.
+        // The run is interrupted after the first file. Then the spec changes once more.
         let (changes, _) = compare(at, &plan(&[("a", "2"), ("b", "2")]), false).unwrap();
         put(&at.join(MANIFEST), changes.during.as_bytes(), None).unwrap();
         put(&at.join("a"), b"2", None).unwrap();

@@ -1,4 +1,4 @@
-//! Manifests of handlers: theirs are the user's own, so they are extended and never written anew.
+//! Cargo manifests of handlers. They belong to the user: tandem adds entries and keeps everything else.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use crate::handlers::{Event, Function, Kind, Resource};
 
-/// The workspace that handlers belong to.
+/// The Cargo workspace of handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
-    /// Its manifest.
+    /// Path of its manifest.
     pub manifest: PathBuf,
-    /// Whether it is there already.
+    /// True if the manifest exists.
     pub exists: bool,
 }
 
-/// The workspace around a folder of handlers, or one of its own.
+/// Finds the workspace that contains a folder of handlers. Without one, the folder becomes a workspace.
 pub fn find(handlers: &Path) -> Workspace {
     for folder in handlers.ancestors() {
         let manifest = folder.join("Cargo.toml");
@@ -34,15 +34,16 @@ pub fn find(handlers: &Path) -> Workspace {
     Workspace { manifest: handlers.join("Cargo.toml"), exists: false }
 }
 
-/// The manifest of a workspace with these crates as members, and without those that are gone; what else is
-/// there stays.
+/// Adds `members` to the manifest of a workspace and removes the crates in `gone`. Everything else is kept.
+/// `own` is true for a workspace that contains only handlers: it gets a release profile.
 pub fn extend_workspace(
     text: &str,
     members: &[String],
     gone: &[String],
     own: bool,
 ) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error| format!("is not a valid Cargo manifest: {error}"))?;
     if text.is_empty() {
         document["workspace"] = Item::Table(Table::new());
         document["workspace"]["resolver"] = value("3");
@@ -55,7 +56,7 @@ pub fn extend_workspace(
             listed.push(member.as_str());
         }
     }
-    // A pattern still names what is gone: its folder has no program any more.
+    // A pattern can still match a removed crate. Its folder has no crate any more, so it is excluded.
     let patterns: Vec<String> = listed.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect();
     let named: Vec<&String> =
         gone.iter().filter(|gone| patterns.iter().any(|pattern| covers(pattern, gone))).collect();
@@ -69,7 +70,7 @@ pub fn extend_workspace(
             }
         }
     }
-    // A cold start pays for every byte.
+    // A smaller binary has a shorter cold start.
     if own && document.get("profile").is_none() {
         let mut release = Table::new();
         release["opt-level"] = value("s");
@@ -85,16 +86,16 @@ pub fn extend_workspace(
     Ok(document.to_string())
 }
 
-/// A list of the workspace, made if it is not there.
+/// A list of the workspace. A missing list is created.
 fn list<'a>(document: &'a mut DocumentMut, name: &str) -> Result<&'a mut Array, String> {
     let listed = &mut document["workspace"][name];
     if listed.is_none() {
         *listed = value(Array::new());
     }
-    listed.as_array_mut().ok_or_else(|| format!("has `{name}` that are no list"))
+    listed.as_array_mut().ok_or_else(|| format!("has a `{name}` that is not a list"))
 }
 
-/// Whether a pattern of `members` names a folder.
+/// True if a pattern of `members` matches a folder.
 fn covers(pattern: &str, member: &str) -> bool {
     match pattern.strip_suffix("/*") {
         Some(folder) => member
@@ -105,7 +106,7 @@ fn covers(pattern: &str, member: &str) -> bool {
     }
 }
 
-/// What a handler needs: crate, version, features beside none, or all of its defaults.
+/// The dependencies of a handler: crate, version, features, and true to keep the default features.
 fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
     let typed = Event::ALL.into_iter().filter(|event| function.takes(*event));
     let mut events: Vec<&str> = typed.filter_map(Event::feature).collect();
@@ -141,10 +142,10 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
     needed
 }
 
-/// The name of the package of a new handler: the handler's, where cargo and rustc take it. No handler's name
-/// holds two hyphens in a row.
+/// The package name of a new handler: the handler's name, or a name with a suffix if Cargo rejects it. The
+/// suffix is unique, because no handler's name contains two hyphens in a row.
 fn package_name(handler: &str) -> String {
-    // Folders of cargo's own, and crates that every program or test has.
+    // Folders of Cargo, and crates that every program or test links.
     const TAKEN: &[&str] =
         &["alloc", "build", "core", "deps", "examples", "incremental", "proc-macro", "std", "test"];
     let resource = |kind| Resource { field: String::new(), name: String::new(), kind, index: 0 };
@@ -168,9 +169,10 @@ fn package_name(handler: &str) -> String {
     }
 }
 
-/// The manifest of a handler with all that it needs; what is there stays.
+/// Adds the missing dependencies and features to the manifest of a handler. Everything else is kept.
 pub fn extend_member(text: &str, function: &Function) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|error| format!("is not a manifest: {error}"))?;
+    let mut document: DocumentMut =
+        text.parse().map_err(|error| format!("is not a valid Cargo manifest: {error}"))?;
     if text.is_empty() {
         let mut package = Table::new();
         package["name"] = value(package_name(&function.name));
@@ -179,18 +181,19 @@ pub fn extend_member(text: &str, function: &Function) -> Result<String, String> 
         package["publish"] = value(false);
         document["package"] = Item::Table(package);
     }
-    // What `main.rs` asks for must be declared.
+    // `main.rs` has `cfg(feature = "tracing")`: Cargo warns about an undeclared feature.
     if document.get("features").is_none() {
         document["features"] = Item::Table(Table::new());
     }
-    let features = document["features"].as_table_like_mut().ok_or("has `features` that are no table")?;
+    let features = document["features"].as_table_like_mut().ok_or("has a `features` that is not a table")?;
     if features.get("tracing").is_none() {
         features.insert("tracing", value(Array::from_iter(["lambda_runtime/tracing"])));
     }
     if document.get("dependencies").is_none() {
         document["dependencies"] = Item::Table(Table::new());
     }
-    let table = document["dependencies"].as_table_like_mut().ok_or("has `dependencies` that are no table")?;
+    let table =
+        document["dependencies"].as_table_like_mut().ok_or("has a `dependencies` that is not a table")?;
     for (name, version, features, defaults) in dependencies(function) {
         match table.get_mut(name) {
             None => {
@@ -217,7 +220,7 @@ fn dependency(version: &str, features: &[&str], defaults: bool) -> Item {
     value(table)
 }
 
-/// Features that a dependency has not yet. One that is only a version gets a table.
+/// Adds missing features to a dependency. A dependency that is only a version becomes a table.
 fn add_features(there: &mut Item, features: &[&str]) {
     if features.is_empty() {
         return;
@@ -227,7 +230,7 @@ fn add_features(there: &mut Item, features: &[&str]) {
         return;
     }
     let Some(table) = there.as_table_like_mut() else { return };
-    // What the workspace says is the workspace's.
+    // A dependency of the workspace (`workspace = true`) gets the features here, not in the workspace.
     if table.get("features").is_none() {
         table.insert("features", value(Array::new()));
     }
@@ -274,7 +277,7 @@ mod tests {
         );
         let text = text.unwrap();
         assert_eq!(text, "[workspace]\nmembers = [\"a\", \"handlers/*\", \"b\"]\n");
-        // What is gone is no member any more, and is one again when it comes back.
+        // A removed crate is no longer a member. It becomes a member again if the spec contains it again.
         let gone = ["handlers/x".to_owned(), "b".to_owned()];
         let text = extend_workspace(&text, &["a".into()], &gone, false).unwrap();
         let expected = "[workspace]\nmembers = [\"a\", \"handlers/*\"]\nexclude = [\"handlers/x\"]\n";

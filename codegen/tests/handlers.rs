@@ -1,4 +1,4 @@
-//! Generated handlers, built and tested by cargo, and spoilt: their own tests must see it.
+//! Builds and tests generated handlers with cargo. Each mutant must fail the handlers' own tests.
 
 mod common;
 
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use common::{cargo, lock, read, tandem, write};
 
-/// Every which mutant is tried; all with `TANDEM_FULL=1`.
+/// Every nth mutant is tested. `TANDEM_FULL=1` tests all.
 const SAMPLE: usize = 4;
 
-/// What is taken out of which handler's file: text, replacement.
+/// Mutants: handler, file, text, replacement.
 const MUTANTS: &[(&str, &str, &str, &str)] = &[
     // Decoding.
     ("object", "event", ".replace('+', \" \")", ".replace('+', \"+\")"),
@@ -73,7 +73,7 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         ".client_token(client_token(token, &handle.name))",
         ".client_token(handle.name.as_str())",
     ),
-    // What functions use.
+    // Resources of functions.
     (
         "table-user",
         "resources",
@@ -93,7 +93,7 @@ fn handlers_build_without_warnings_and_their_tests_see_what_is_taken_out() {
     tandem(folder.path(), &["generate", "--only", "handlers"]).expect(0);
     let handlers = folder.path().join("handlers");
     lock(&handlers);
-    // What everybody's `cargo fmt` would change would count as an edit.
+    // If `cargo fmt` changed a generated file, the change would count as an edit.
     let mut format = std::process::Command::new(env!("CARGO"));
     let format: common::Run =
         format.args(["fmt", "--all", "--check"]).current_dir(&handlers).output().expect("cargo fmt").into();
@@ -101,7 +101,7 @@ fn handlers_build_without_warnings_and_their_tests_see_what_is_taken_out() {
     cargo(&handlers, &["test", "--workspace"]).expect(0);
     let full = std::env::var_os("TANDEM_FULL").is_some();
     if full {
-        // Another feature builds all that handlers depend on once more.
+        // Other features build all dependencies again.
         cargo(&handlers, &["check", "--workspace", "--all-features"]).expect(0);
     }
     for (number, (handler, file, text, replacement)) in MUTANTS.iter().enumerate() {
@@ -112,9 +112,9 @@ fn handlers_build_without_warnings_and_their_tests_see_what_is_taken_out() {
             continue;
         }
         write(&handlers, &name, &before.replace(text, replacement));
-        // A compiler that warns of what nobody uses any more sees it as well.
+        // A compiler warning about unused code also detects a mutant.
         let run = cargo(&handlers, &["test", "--workspace"]);
-        assert_ne!(run.code, Some(0), "nothing fails without `{text}` in {name}");
+        assert_ne!(run.code, Some(0), "no test fails without `{text}` in {name}");
         write(&handlers, &name, &before);
     }
 }

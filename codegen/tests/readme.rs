@@ -1,4 +1,4 @@
-//! What READMEs show of the tool and of the examples is what these are.
+//! The READMEs match the tool and the examples.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every example's name and folder.
+/// Name and folder of every example.
 fn examples() -> Vec<(String, PathBuf)> {
     let folders =
         std::fs::read_dir(root().join("examples")).expect("examples").map(|entry| entry.expect("one").path());
@@ -34,7 +34,7 @@ fn diagrams_of_examples_are_those_that_graph_makes() {
         let readme = text(&folder.join("README.md"));
         assert!(
             readme.contains(&format!("```mermaid\n{graph}```")),
-            "examples/{name}/README.md has another diagram than `tandem graph` makes:\n{graph}"
+            "the diagram in examples/{name}/README.md differs from `tandem graph`:\n{graph}"
         );
     }
 }
@@ -52,7 +52,7 @@ fn the_first_spec_in_readme_is_what_init_writes() {
 
 #[test]
 fn the_page_of_the_spec_is_true() {
-    let page = text(&root().join("docs/spec.md"));
+    let page = text(&root().join("docs/guides/spec.md"));
     let (_, rest) = page.split_once("```yaml\n").expect("a spec");
     let (spec, _) = rest.split_once("```").expect("its end");
     let folder = tempfile::tempdir().expect("a folder");
@@ -60,13 +60,13 @@ fn the_page_of_the_spec_is_true() {
     tandem(folder.path(), &["check"]).expect(0);
     for definition in tandem_model::composites::ALL {
         let row = format!(
-            "| `{}` | [`tandem_{name}`](resources/{name}.md) |",
+            "| `{}` | [`tandem_{name}`](../resources/{name}.md) |",
             tandem::spec::section(definition),
             name = definition.type_name
         );
         assert!(page.contains(&row), "no row {row}");
     }
-    // What `generate` writes of each handler is in the templates.
+    // The page shows the signature of every handler function in the templates.
     let mut signatures = 0;
     for template in std::fs::read_dir(root().join("codegen/templates/handler")).expect("templates") {
         let template = text(&template.expect("a template").path());
@@ -80,7 +80,7 @@ fn the_page_of_the_spec_is_true() {
     assert_eq!(signatures, 9);
 }
 
-/// Lines of a file that are neither blank nor comments.
+/// Counts the lines of a file that are neither blank nor comments.
 fn lines(path: &Path) -> usize {
     let text = text(path);
     let lines = text.lines().map(str::trim);

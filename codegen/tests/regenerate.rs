@@ -1,4 +1,4 @@
-//! A project that lives: its spec changes, and what people wrote stays.
+//! A project over time: the spec changes, and the user's edits are kept.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn edits_stand_whatever_happens_to_the_spec() {
     lock(&at.join("handlers"));
     tandem(at, &["generate", "--check"]).expect(0);
 
-    // People work.
+    // The user edits files.
     let mut edits = Vec::new();
     for name in ["changed", "removed", "renamed"] {
         let path = format!("handlers/{name}/src/handler.rs");
@@ -45,7 +45,7 @@ fn edits_stand_whatever_happens_to_the_spec() {
     write(at, workspace, &format!("# Ours, too.\n{}", read(at, workspace)));
     tandem(at, &["generate", "--check"]).expect(0);
 
-    // The spec changes: one more, one less, one with another name, one with another trigger.
+    // The spec changes: one function is added, one removed, one renamed, and one gets another trigger.
     let spec = read(at, "tandem.yaml")
         .replace("on: { bucket: inbox }", "on: { queue: \"arn:aws:sqs:eu-central-1:123456789012:more\" }")
         .replace("  removed:\n    on: { queue: \"arn:aws:sqs:eu-central-1:123456789012:jobs\" }\n", "")
@@ -53,7 +53,7 @@ fn edits_stand_whatever_happens_to_the_spec() {
     write(at, "tandem.yaml", &spec);
     tandem(at, &["add", "function", "added", "--on", "bucket=inbox,prefix=in/"]).expect(1);
 
-    // What does not fit is said, and mended on demand.
+    // A mismatch is reported, and `--fix` repairs it.
     let check = tandem(at, &["generate", "--check"]).expect(1);
     assert!(check.stderr.contains("`on_message` is missing"), "{}", check.stderr);
     let fixed = tandem(at, &["generate", "--fix"]).expect(0);
@@ -78,7 +78,7 @@ fn edits_stand_whatever_happens_to_the_spec() {
     {
         assert!(!at.join(gone).exists(), "{gone}");
     }
-    // It warns of the function that nothing calls, and builds.
+    // The workspace builds, with a warning about the function that has no trigger.
     let built = std::process::Command::new(env!("CARGO"))
         .args(["test", "--workspace", "--offline"])
         .current_dir(at.join("handlers"))
@@ -105,7 +105,7 @@ fn handlers_follow_what_functions_use_and_who_calls_them() {
     assert!(read(&handlers, "nightly/Cargo.toml").contains("aws-sdk-dynamodb"));
     let own = read(&handlers, &handler);
 
-    // Nothing is read any more, and another function calls it.
+    // The function reads no table any more, and another function invokes it.
     let after = before
         .replace("reads: { table: items }\n", "timeout: 60\n  caller:\n    invokes: { function: nightly }\n");
     write(at, "tandem.yaml", &after);
@@ -148,11 +148,11 @@ fn a_folder_goes_on_as_it_began() {
     for name in ["called", "nightly"] {
         assert!(read(at, &format!("terraform/modules/{name}/main.tf")).contains("aws_lambda_function"));
     }
-    // A part of the whole leaves the rest alone.
+    // Generating one part keeps the other part.
     tandem(at, &["generate", "--only", "modules"]).expect(0);
     tandem(at, &["generate", "--only", "handlers", "--check"]).expect(0);
     assert!(!at.join("main.tf").exists() && at.join("terraform/main.tf").exists());
-    // Only who says so changes the flavour.
+    // Only an explicit `--flavor` changes the flavor.
     tandem(at, &["generate", "--flavor", "composite"]).expect(0);
     assert!(read(at, "terraform/modules/called/main.tf").contains("tandem_event_function"));
 
@@ -197,7 +197,7 @@ fn a_run_that_is_killed_leaves_every_file_old_or_new() {
             .current_dir(at)
             .spawn()
             .expect("tandem runs");
-        // Killed as soon as it has come so far.
+        // The run is killed as soon as the watched file changes.
         let watched = at.join("terraform/modules").join(watched).join("variables.tf");
         while std::fs::read_to_string(&watched).expect("a file") == old[&watched] {
             assert!(run.try_wait().expect("a state").is_none_or(|ended| ended.success()), "it failed");

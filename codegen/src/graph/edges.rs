@@ -1,4 +1,4 @@
-//! What leads where: triggers and dead letters, the steps of workflows, and what policies let things use.
+//! Edges of a diagram: triggers, dead-letter queues, steps of workflows, and resources allowed by policies.
 
 use tandem_model::expr::Expr;
 use tandem_model::graph::Object;
@@ -7,15 +7,16 @@ use super::Shape;
 use super::things::{Scope, Thing, at, text};
 use crate::documents::statements;
 
-/// What leads from one thing to another.
+/// An edge from one node to another.
 pub(super) struct Wire<'a> {
     pub(super) from: Thing<'a>,
     pub(super) to: Thing<'a>,
     pub(super) label: String,
 }
 
-/// Kinds of objects that lead from what one of their fields names, or from themselves, to what another names.
-/// Of several of a kind, the first whose last field is set counts.
+/// Kinds of objects that connect two nodes: the kind, the field with the source, and the field with the
+/// target. Without a source field, the object itself is the source. The first row with a set target field
+/// applies.
 const WIRES: &[(&str, Option<&str>, &str)] = &[
     ("apigatewayv2_integration", Some("api_id"), "integration_uri"),
     ("cloudwatch_event_target", Some("rule"), "arn"),
@@ -29,18 +30,18 @@ const WIRES: &[(&str, Option<&str>, &str)] = &[
     ("sqs_queue", None, "redrive_policy"),
 ];
 
-/// Members of a state that name what it runs.
+/// Members of a state that refer to its target.
 const RUNS: &[&str] = &["FunctionName", "QueueUrl", "TaskDefinition"];
 
-/// The field that names the role of a kind.
+/// Kinds of objects with an IAM role, and the field with the role.
 const ROLES: &[(&str, &str)] = &[
     ("ecs_task_definition", "task_role_arn"),
     ("lambda_function", "role"),
     ("sfn_state_machine", "role_arn"),
 ];
 
-/// Actions that stand for those of their statement, what is done by them, and whether that leads to whoever
-/// does it.
+/// Actions that identify a statement, the label of their edge, and true if the edge leads to the user of the
+/// resource.
 const USES: &[(&str, &str, bool)] = &[
     ("dynamodb:GetItem", "reads", true),
     ("dynamodb:PutItem", "writes", false),
@@ -55,7 +56,7 @@ const USES: &[(&str, &str, bool)] = &[
 ];
 
 impl<'a> Scope<'a> {
-    /// What leads where by itself.
+    /// Edges of triggers and dead-letter queues.
     pub(super) fn wires(self) -> Vec<Wire<'a>> {
         self.objects().filter_map(|object| self.wire(object)).collect()
     }
@@ -94,7 +95,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// What the keys of the objects are like that a target hears of.
+    /// The filter on object keys in the rule of an event target.
     fn filter(self, target: &'a Object) -> Option<&'a str> {
         let Some(Expr::Attribute(rule, _)) = target.fields.get("rule") else { return None };
         let pattern = self.entry.graph.get(rule)?.fields.get("event_pattern")?;
@@ -102,7 +103,7 @@ impl<'a> Scope<'a> {
         keys.get(0)?.as_object()?.values().next()?.as_str()
     }
 
-    /// What the steps of workflows run.
+    /// Edges from workflows to the targets of their steps.
     pub(super) fn steps(self) -> Vec<Wire<'a>> {
         let mut wires = Vec::new();
         for machine in self.objects().filter(|object| object.kind.name == "sfn_state_machine") {
@@ -118,7 +119,7 @@ impl<'a> Scope<'a> {
         wires
     }
 
-    /// What policies let things use.
+    /// Edges to resources that the policies of roles allow.
     pub(super) fn uses(self) -> Vec<Wire<'a>> {
         let mut wires = Vec::new();
         for policy in self.objects().filter(|object| object.kind.name == "iam_role_policy") {
@@ -140,7 +141,7 @@ impl<'a> Scope<'a> {
         wires
     }
 
-    /// What runs in the role of a policy.
+    /// The object that runs with the role of a policy.
     fn user(self, policy: &'a Object) -> Option<&'a Object> {
         let Some(Expr::Attribute(role, _)) = policy.fields.get("role") else { return None };
         self.objects().find(|object| {
@@ -151,12 +152,12 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// A step is the first word of the states that it becomes.
+/// The step of a state: the names of its states begin with its name and a space.
 fn step_of(state: &str) -> &str {
     state.split(' ').next().unwrap_or_default()
 }
 
-/// What states run, each with the name of its step.
+/// Finds the targets of states, each with the name of its step.
 fn find_runs<'a>(expr: &'a Expr, step: &'a str, found: &mut Vec<(&'a str, &'a Expr)>) {
     match expr {
         Expr::Map(entries) => {

@@ -1,4 +1,4 @@
-//! How pictures are written, where another program draws them.
+//! Text formats of diagrams, which another program renders.
 
 use std::collections::BTreeMap;
 

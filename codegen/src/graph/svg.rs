@@ -1,29 +1,29 @@
-//! A picture as an image.
+//! A diagram as an SVG image.
 //!
-//! Nodes stand in columns, by the longest way that leads to them. An edge to the next column is a curve; one that
-//! skips columns, or leads back, runs in a lane of its own below all nodes. Each edge has its own place at both of
-//! its nodes, with its label before the arrow.
+//! The column of a node is the length of the longest path to it. An edge to the next column is a curve. An
+//! edge that skips columns or leads back runs in its own lane below all nodes. Each edge has its own port at
+//! both of its nodes, and its label is next to the arrowhead.
 
 use std::collections::BTreeMap;
 
 use super::{Edge, Node, Picture, Shape};
 
-/// Lengths in pixels.
+/// All lengths are in pixels.
 const MARGIN: usize = 44;
 const LEAST_WIDTH: usize = 130;
 const LEAST_HEIGHT: usize = 44;
 const LEAST_GAP: usize = 70;
 const BETWEEN_ROWS: usize = 26;
 const BETWEEN_LANES: usize = 18;
-/// How many verticals beside a column stand apart.
+/// Number of vertical lines next to a column that do not overlap.
 const APART: usize = 6;
-/// Room for one edge at the side of a node.
+/// Height of a node's side for one edge.
 const PORT: usize = 14;
-/// The width of a letter, and of one of a label: more than most take.
+/// The widths of a letter in a node and in a label, which are wider than most letters.
 const LETTER: usize = 8;
 const SMALL_LETTER: usize = 7;
 
-/// Where a node stands.
+/// The position of a node.
 struct Placed {
     column: usize,
     x: usize,
@@ -35,7 +35,7 @@ struct Placed {
 }
 
 impl Placed {
-    /// The height at which one of so many edges meets the node.
+    /// The y coordinate at which edge `index` of `all` edges meets the node.
     fn port(&self, index: usize, all: usize) -> usize {
         self.y + self.height * (index + 1) / (all + 1)
     }
@@ -60,7 +60,8 @@ impl Picture {
         )
     }
 
-    /// Columns by the longest way that leads to a node; enough for applications of some dozen nodes.
+    /// The column of each node: the length of the longest path to it. The algorithm is fast enough for some
+    /// dozen nodes.
     pub(super) fn columns(&self) -> BTreeMap<&str, usize> {
         let mut columns: BTreeMap<&str, usize> =
             self.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
@@ -76,7 +77,7 @@ impl Picture {
         columns
     }
 
-    /// The edges but for those that lead back, such as to the bucket that began it all.
+    /// The edges without those that close a cycle, e.g. back to the bucket of the first trigger.
     fn onward(&self) -> Vec<&Edge> {
         let mut onward: Vec<&Edge> = Vec::new();
         for edge in &self.edges {
@@ -107,7 +108,7 @@ impl Picture {
                 placed.insert(&node.id, at);
                 y += height + BETWEEN_ROWS;
             }
-            // Labels stand before the next column.
+            // Labels are placed before the next column.
             let to_next = |edge: &&Edge| columns.get(edge.to.as_str()) == Some(&(column + 1));
             let longest = self.edges.iter().filter(to_next).map(|edge| letters(&edge.label)).max();
             x += width + (longest.unwrap_or_default() * SMALL_LETTER + 40).max(LEAST_GAP);
@@ -115,7 +116,7 @@ impl Picture {
         placed
     }
 
-    /// The edges, and how many lanes they take.
+    /// Returns the edges as SVG, and the number of lanes.
     fn draw_edges(&self, placed: &BTreeMap<&str, Placed>, rows: usize) -> (String, usize) {
         let mut out = String::new();
         let mut lanes = 0;
@@ -138,7 +139,7 @@ impl Picture {
             } else {
                 lanes += 1;
                 let lane = rows + lanes * BETWEEN_LANES;
-                // Verticals of different lanes stand apart.
+                // Vertical lines of different lanes do not overlap.
                 let apart = 4 * (lanes % APART);
                 let (after, before) = (x1 + 8 + apart, x2.saturating_sub(12 + apart));
                 let path = format!("M{x1} {y1}H{after}V{lane}H{before}V{y2}H{x2}");
@@ -165,7 +166,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// A box with what the node is, and below that whose it is, unless that is the same.
+/// Draws a box with the label of the node and, if it differs, the name of its entry below.
 fn draw_node(node: &Node, at: &Placed) -> String {
     let (radius, fill) = match node.shape {
         Shape::Store => (12, "#e8f1e4"),
@@ -193,7 +194,7 @@ fn draw_node(node: &Node, at: &Placed) -> String {
     out
 }
 
-/// Whether edges lead from one node to another.
+/// True if a path leads from one node to another.
 fn leads(edges: &[&Edge], from: &str, to: &str) -> bool {
     let mut reached = vec![from];
     let mut next = 0;

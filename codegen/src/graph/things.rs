@@ -1,4 +1,4 @@
-//! What expressions of graphs name: things of the application, and of others.
+//! Resolves expressions of graphs to objects of the application or to existing resources.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::arn;
 use crate::documents;
 use crate::spec::{App, Entry};
 
-/// A thing that is drawn.
+/// A node of the diagram.
 pub(super) enum Thing<'a> {
     /// An object of an entry.
     Made(&'a Entry, &'a Object),
-    /// What nobody here makes.
+    /// An existing resource that is not in the spec.
     Given(Given),
 }
 
-/// What nobody here makes.
+/// An existing resource that is not in the spec.
 pub(super) struct Given {
-    /// What tells it from others.
+    /// Its ARN, or the name of a bucket. It identifies the resource.
     pub(super) identity: String,
     pub(super) name: String,
     pub(super) shape: Shape,
@@ -55,16 +55,16 @@ impl Thing<'_> {
         }
     }
 
-    /// Whether what failed waits there.
+    /// True for a dead-letter queue.
     pub(super) fn is_dead_letters(&self) -> bool {
         matches!(self, Self::Made(_, object) if object.key.as_str().ends_with("dead_letters"))
     }
 }
 
-/// A rule of EventBridge: its pattern says what it hears of.
+/// The kind of an EventBridge rule. Its event pattern contains the source of the events.
 const RULE: &str = "cloudwatch_event_rule";
 
-/// An entry among the others.
+/// An entry and its application.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) app: &'a App,
@@ -72,17 +72,17 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The shape of an object, if it is drawn: a rule is not, where what it hears of is.
+    /// The shape of an object; none if it is not drawn. A rule is not drawn if the source of its events is.
     pub(super) fn shape(self, object: &'a Object) -> Option<Shape> {
         Shape::of(object).filter(|_| object.kind.name != RULE || self.source(object).is_none())
     }
 
-    /// The first thing that an expression names.
+    /// The first node that an expression refers to.
     pub(super) fn thing(self, expr: &'a Expr) -> Option<Thing<'a>> {
         self.things(expr).into_iter().next()
     }
 
-    /// The bucket that an expression names, be it by its name.
+    /// The bucket that an expression refers to, by reference or by name.
     pub(super) fn bucket(self, expr: &'a Expr) -> Option<Thing<'a>> {
         match expr {
             Expr::Literal(name) => Some(Thing::Given(Given::bucket(name.as_str()?))),
@@ -136,17 +136,17 @@ impl<'a> Scope<'a> {
         Shape::of(object).map(|_| Thing::Made(self.entry, object))
     }
 
-    /// What a rule hears of, when its pattern names that.
+    /// The source of the events of a rule, if its pattern contains one.
     fn source(self, rule: &'a Object) -> Option<Thing<'a>> {
         let pattern = rule.fields.get("event_pattern")?;
         if let Some(Expr::List(buckets)) = at(pattern, &["detail", "bucket", "name"]) {
             return self.bucket(buckets.first()?);
         }
-        // Not what it happens in: a cluster that somebody else made.
+        // An existing resource in a pattern is not the source, e.g. the cluster of a task.
         self.things(pattern).into_iter().find(|thing| matches!(thing, Thing::Made(..)))
     }
 
-    /// What another entry gives, and where it stands.
+    /// The output of another entry that a variable refers to, and the scope of that entry.
     fn output(self, variable: &str) -> Option<(Self, &'a Expr)> {
         let target = self.entry.references.get(variable)?;
         let entry = self.app.entries.iter().find(|made| made.name == target.entry)?;
@@ -163,7 +163,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// What an ARN is of that stands there.
+    /// The object or existing resource with a literal ARN.
     fn of_arn(self, expr: &Expr) -> Option<Thing<'a>> {
         let arn = text(expr).filter(|text| text.starts_with("arn:"))?;
         let mut objects = self.entry.graph.objects().iter();
@@ -175,7 +175,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// What stands at a path into maps.
+/// The value at a path into nested maps.
 pub(super) fn at<'a>(expr: &'a Expr, path: &[&str]) -> Option<&'a Expr> {
     path.iter().try_fold(expr, |expr, name| match expr {
         Expr::Map(entries) => entries.get(*name),
@@ -183,7 +183,7 @@ pub(super) fn at<'a>(expr: &'a Expr, path: &[&str]) -> Option<&'a Expr> {
     })
 }
 
-/// A text, with `*` for what only the place says.
+/// The string value of an expression. `*` replaces each `Place`, e.g. the region.
 pub(super) fn text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Literal(text) => text.as_str().map(ToOwned::to_owned),
@@ -193,7 +193,7 @@ pub(super) fn text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// The ARN of an object in the same way.
+/// The predicted ARN of an object, in the same form as [`text`].
 fn told(object: &Object) -> Option<String> {
     let fields = object.fields.iter();
     let settings: BTreeMap<String, Json> =

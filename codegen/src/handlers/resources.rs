@@ -1,4 +1,4 @@
-//! What functions use, and what their handlers call it.
+//! The resources that functions use, and their names in handlers.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use tandem_model::expr::Expr;
 use crate::arn;
 use crate::spec::{App, Entry};
 
-/// Something that a function uses.
+/// A resource that a function uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// The field of `Context` that it is in.
+    /// The field of `Context` with its client.
     pub field: String,
-    /// What it is called: the name of its entry, or what was made of a name that somebody else gave.
+    /// Name of its entry. For an existing resource, an identifier derived from its name in AWS.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where it stands in the list that the function is given.
+    /// Position in `TANDEM_RESOURCES`.
     pub index: usize,
 }
 
-/// What functions can use.
+/// A kind of resource that functions can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A DynamoDB table.
     Table,
-    /// A bucket.
+    /// An S3 bucket.
     Bucket,
     /// An SQS queue.
     Queue,
@@ -40,16 +40,16 @@ pub enum Kind {
     Workflow,
 }
 
-/// What is known of a kind.
+/// The constants of a kind.
 struct Facts {
     noun: &'static str,
-    /// Its type in a handler.
+    /// Type of the client in a handler.
     type_name: &'static str,
-    /// The type of the composite.
+    /// Type of the composite.
     composite: &'static str,
-    /// The service that its ARNs name.
+    /// The service in its ARNs.
     service: &'static str,
-    /// The crate with its client.
+    /// The crate of its SDK client.
     package: &'static str,
 }
 
@@ -71,12 +71,12 @@ impl Kind {
         Facts { noun, type_name, composite, service, package }
     }
 
-    /// What it is called in a sentence and in templates.
+    /// The word for it in sentences and templates, e.g. `queue`.
     pub(crate) fn noun(self) -> &'static str {
         self.facts().noun
     }
 
-    /// The crate with its client.
+    /// The crate of its SDK client, e.g. `aws-sdk-sqs`.
     pub(crate) fn package(self) -> &'static str {
         self.facts().package
     }
@@ -89,15 +89,15 @@ impl Resource {
     }
 }
 
-/// What a function of an entry uses, as the list says that it is given.
+/// Reads the resources of a function from the value of `TANDEM_RESOURCES`. Each resource gets its own field.
 pub(super) fn read(list: Option<&Expr>, entry: &Entry, app: &App) -> Vec<Resource> {
     let Some(Expr::Json(list)) = list else { return Vec::new() };
     let Expr::List(items) = &**list else { return Vec::new() };
-    // The fields of the tasks that a function may start, and of what clients are made of.
+    // `Context` has its own fields of these names.
     let mut taken = BTreeSet::from(["config".to_owned(), "tasks".to_owned()]);
     let mut resources = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        // What is read and written is one thing.
+        // A resource that is read and written is listed twice.
         if items[..index].contains(item) {
             continue;
         }
@@ -109,7 +109,7 @@ pub(super) fn read(list: Option<&Expr>, entry: &Entry, app: &App) -> Vec<Resourc
     resources
 }
 
-/// What an item of the list is, and what it is called.
+/// The kind and the name of an item of the list.
 fn named(item: &Expr, entry: &Entry, app: &App) -> Option<(Kind, String)> {
     let find = |fits: &dyn Fn(Facts) -> bool| Kind::ALL.into_iter().find(|kind| fits(kind.facts()));
     match item {
@@ -131,7 +131,7 @@ fn named(item: &Expr, entry: &Entry, app: &App) -> Option<(Kind, String)> {
     }
 }
 
-/// A name as Rust takes it, were it not for its keywords.
+/// Converts a name to a Rust identifier. The result can be a keyword.
 fn identifier(name: &str, kind: Kind) -> String {
     let pieces = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
     let joined = pieces.collect::<Vec<_>>().join("_").to_ascii_lowercase();
@@ -142,7 +142,7 @@ fn identifier(name: &str, kind: Kind) -> String {
     }
 }
 
-/// A field of its own.
+/// A field name that is neither taken nor a keyword.
 fn field(name: &str, kind: Kind, taken: &BTreeSet<String>) -> String {
     let name = identifier(name, kind);
     let free =

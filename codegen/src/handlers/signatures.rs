@@ -1,8 +1,8 @@
-//! What stands in a `handler.rs`.
+//! Finds and checks the functions of a `handler.rs`.
 
 use super::Event;
 
-/// The function of a `handler.rs` that gets a type of events.
+/// The function of a `handler.rs` that handles a type of event.
 pub(super) fn find(file: &syn::File, event: Event) -> Option<&syn::ItemFn> {
     file.items.iter().find_map(|item| match item {
         syn::Item::Fn(function) if function.sig.ident == event.function() => Some(function),
@@ -10,36 +10,36 @@ pub(super) fn find(file: &syn::File, event: Event) -> Option<&syn::ItemFn> {
     })
 }
 
-/// What does not fit about a signature.
+/// Describes the first mismatch between a function and the call in `event.rs`; none if the function fits.
 pub(super) fn misfit(event: Event, function: &syn::ItemFn) -> Option<String> {
     let (name, signature) = (event.function(), &function.sig);
     if matches!(function.vis, syn::Visibility::Inherited) {
-        return Some(format!("`{name}` is private, and `event.rs` calls it"));
+        return Some(format!("`{name}` is private, but `event.rs` calls it"));
     }
     if function.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
-        return Some(format!("`{name}` is there under a condition only"));
+        return Some(format!("`{name}` has a `cfg` attribute, but `event.rs` always calls it"));
     }
     if signature.asyncness.is_none() {
         return Some(format!("`{name}` is not `async`"));
     }
     if signature.inputs.len() != 2 {
-        return Some(format!("`{name}` takes {} arguments, and is given two", signature.inputs.len()));
+        return Some(format!("`{name}` takes {} arguments, but is called with two", signature.inputs.len()));
     }
     let type_of = |index: usize| match &signature.inputs[index] {
         syn::FnArg::Typed(argument) => last_name(&argument.ty),
         syn::FnArg::Receiver(_) => None,
     };
     for (index, expected) in [(0, event.argument()), (1, "Context")] {
-        // A name of the user's own, or a generic type, is for the compiler to judge.
+        // The compiler checks aliases and generic types.
         if let Some(found) = type_of(index)
             && (found == "Context" || Event::ALL.iter().any(|event| event.argument() == found))
             && found != expected
         {
-            return Some(format!("`{name}` takes a `{found}`, and is given a `{expected}`"));
+            return Some(format!("`{name}` takes a `{found}`, but is called with a `{expected}`"));
         }
     }
     if matches!(signature.output, syn::ReturnType::Default) {
-        return Some(format!("`{name}` returns nothing, and must return `{}`", event.returns()));
+        return Some(format!("`{name}` returns nothing, but must return `{}`", event.returns()));
     }
     None
 }
@@ -52,14 +52,14 @@ fn last_name(ty: &syn::Type) -> Option<String> {
     }
 }
 
-/// Whether a file imports a name or declares it.
+/// True if a file imports or declares a name.
 pub(super) fn brings(file: &syn::File, name: &str) -> bool {
     fn tree(tree: &syn::UseTree, name: &str) -> bool {
         match tree {
             syn::UseTree::Path(path) => tree_of(&path.tree, name),
             syn::UseTree::Name(used) => used.ident == name,
             syn::UseTree::Rename(used) => used.rename == name,
-            // What that brings, the compiler knows.
+            // A glob import may contain the name; the compiler checks it.
             syn::UseTree::Glob(_) => true,
             syn::UseTree::Group(group) => group.items.iter().any(|item| tree_of(item, name)),
         }

@@ -1,10 +1,10 @@
-//! `tandem` and cargo, as a user runs them.
+//! Runs `tandem` and cargo as a user does.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What a command did.
+/// The result of a command.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -19,7 +19,7 @@ impl From<Output> for Run {
 }
 
 impl Run {
-    /// The same, once it is sure that it ended with this code.
+    /// Asserts the exit code and returns the result.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
@@ -33,19 +33,19 @@ pub(crate) fn tandem(folder: &Path, arguments: &[&str]) -> Run {
     command.args(arguments).current_dir(folder).env_remove("NO_COLOR").output().expect("tandem runs").into()
 }
 
-/// Runs cargo in a folder: what it builds is kept for the next run, and nothing is fetched. Of a workspace, all is
-/// built or nothing: a part has other features, and all that it depends on would be built once more.
+/// Runs cargo in a folder, offline and with a target folder that later runs reuse. Always build whole
+/// workspaces: a single crate has other features, and its dependencies would be built again.
 pub(crate) fn cargo(folder: &Path, arguments: &[&str]) -> Run {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handlers");
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).arg("--offline").current_dir(folder);
     command.env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", "-D warnings");
-    // Nobody debugs what is built here, and SDKs are large.
+    // No test needs debug information, and that of the SDKs is large.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.output().expect("cargo runs").into()
 }
 
-/// Writes a file, and the folders that it lies in.
+/// Writes a file and creates its folders.
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
@@ -53,7 +53,7 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// The versions that handlers are built of, for a new project: none is looked for elsewhere.
+/// Copies the lock file of handlers into a new project, so that cargo resolves no versions.
 pub(crate) fn lock(handlers: &Path) {
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/handlers.lock");
     std::fs::copy(lock, handlers.join("Cargo.lock")).expect("the lock file");
