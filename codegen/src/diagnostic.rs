@@ -1,4 +1,4 @@
-//! What is wrong, at its place in the text.
+//! Diagnostics: findings with a position in a file, for people and for programs.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -9,31 +9,31 @@ use tandem_model::finding::{Code, Severity};
 
 use crate::source::{Source, Span};
 
-/// One thing that is wrong.
+/// A finding in the spec or in another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The stable code of the check; `tandem explain` tells more about it.
+    /// The stable code of the check. `tandem explain` prints a page for it.
     pub code: Code,
-    /// Whether it stops the work.
+    /// Error or warning.
     pub severity: Severity,
-    /// Where in the spec, or the file that it is about.
+    /// Position in the spec or in another file.
     pub place: Place,
-    /// What is wrong, in one line.
+    /// The fact, in one line.
     pub message: String,
-    /// What to do.
+    /// The fix, as an imperative.
     pub help: String,
 }
 
-/// Where something is wrong.
+/// The position of a diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In the spec.
+    /// A range of the spec.
     Spec(Span),
-    /// In another file, at a line and column from 1.
+    /// Another file, with line and column from 1.
     File(String, usize, usize),
 }
 
-/// A path as people write it: a folder of one's own goes without saying.
+/// A path for messages, without a leading `./`.
 pub fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
@@ -56,17 +56,17 @@ impl Diagnostic {
         Self { code, severity: Severity::Error, place: Place::File(file, line, column), message, help }
     }
 
-    /// The same, as something that does not stop the work.
+    /// The same diagnostic as a warning.
     pub fn as_warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
     }
 
-    /// Whether it stops the work.
+    /// True for an error, false for a warning.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// For people.
+    /// The text for a terminal, with an excerpt of the spec.
     pub fn render(&self, source: &Source, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let level = if self.is_error() { Level::ERROR } else { Level::WARNING };
@@ -84,7 +84,7 @@ impl Diagnostic {
         renderer.render(&[group.element(Level::HELP.message(&*self.help))])
     }
 
-    /// For programs.
+    /// The JSON for programs. Line and column start at 1; the column counts characters.
     pub fn to_json(&self, source: &Source) -> Json {
         let (file, line, column) = match &self.place {
             Place::Spec(span) => {
@@ -107,10 +107,10 @@ impl Diagnostic {
     }
 }
 
-/// When to colour.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// Only on a terminal, unless `NO_COLOR` is set
     #[default]
     Auto,
     /// Always
@@ -120,7 +120,7 @@ pub enum Color {
 }
 
 impl Color {
-    /// Whether standard error gets colours.
+    /// True if the output on standard error is colored.
     pub fn enabled(self) -> bool {
         match self {
             Self::Auto => std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal(),

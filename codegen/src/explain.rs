@@ -25,11 +25,11 @@ pages! {
 /// The page of a code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Reason for the check and the remedy, in Markdown.
+    /// The reason for the check and the fix, in Markdown.
     pub text: String,
-    /// An example that has the fault.
+    /// An example with the error.
     pub wrong: Example,
-    /// The same example without the fault.
+    /// The same example without the error.
     pub right: Example,
 }
 
@@ -96,7 +96,7 @@ fn commands(body: &[&str]) -> Vec<String> {
     commands
 }
 
-/// The page as a terminal shows it.
+/// The page as plain text for a terminal.
 pub fn text(code: Code) -> String {
     let page = page(code);
     let mut text = format!("{code}: {}\n\n{}\n", code.title(), page.text);
@@ -118,6 +118,9 @@ pub fn text(code: Code) -> String {
     text
 }
 
+/// The comment above each block of the guide: guides are tested, and this one is tested from its source.
+const TESTED: &str = "<!-- skip: the tests of `tandem explain` run this example -->";
+
 /// All pages as one Markdown guide for the documentation.
 pub fn guide() -> String {
     let mut text = String::new();
@@ -136,12 +139,12 @@ pub fn guide() -> String {
                     _ => "text",
                 };
                 let name = if path == "tandem.yaml" { String::new() } else { format!("\n`{path}`:\n") };
-                let _ = write!(text, "{name}\n```{language}\n{content}```\n");
+                let _ = write!(text, "{name}\n{TESTED}\n```{language}\n{content}```\n");
             }
             if !example.commands.is_empty() {
                 let lines: Vec<String> =
                     example.commands.iter().map(|command| format!("$ {command}")).collect();
-                let _ = write!(text, "\n```console\n{}\n```\n", lines.join("\n"));
+                let _ = write!(text, "\n{TESTED}\n```console\n{}\n```\n", lines.join("\n"));
             }
         }
     }

@@ -276,9 +276,13 @@ mod tests {
     use crate::source::Source;
     use crate::spec;
 
-    fn picture(text: &str) -> Picture {
+    fn app(text: &str) -> App {
         let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text: text.to_owned() });
-        Picture::of(&app.unwrap_or_else(|| panic!("{diagnostics:?}")))
+        app.unwrap_or_else(|| panic!("{diagnostics:?}"))
+    }
+
+    fn picture(text: &str) -> Picture {
+        Picture::of(&app(text))
     }
 
     /// Edges with the labels of their nodes, sorted. `failed` selects the edges to dead-letter queues.
@@ -387,6 +391,24 @@ mod tests {
             "workflow -thumbnail-> v",
         ];
         assert_eq!(edges(videos, false), expected);
+    }
+
+    #[test]
+    fn the_diagram_of_an_entry_has_its_neighbors_only() {
+        let text = "app: a\nbuckets: { b: {}, alone: {} }\ntables: { t: { key: id } }\n\
+                    functions: { f: { on: { bucket: b }, writes: { table: t } }, g: {} }\n";
+        let diagram = Diagram::of(&app(text));
+        let expected = "flowchart LR\n  subgraph f_entry[\"f\"]\n    \
+                        f_lambda_function_function[[\"f\"]]\n  end\n  subgraph t_entry[\"t\"]\n    \
+                        t_dynamodb_table_main[(\"t\")]\n  end\n  \
+                        f_lambda_function_function -->|\"writes\"| t_dynamodb_table_main\n";
+        assert_eq!(diagram.around("t").as_deref(), Some(expected));
+        let function = diagram.around("f").unwrap_or_default();
+        for (node, there) in [("b_s3_bucket", true), ("f_sqs_queue_dead_letters", true), ("g_", false)] {
+            assert_eq!(function.contains(node), there, "{node}: {function}");
+        }
+        assert_eq!(diagram.around("alone"), None);
+        assert!(diagram.whole().is_some_and(|whole| whole.contains("alone")));
     }
 
     #[test]

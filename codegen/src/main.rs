@@ -19,13 +19,13 @@ use tandem::source::{self, Source};
     max_term_width = 100,
     after_help = "\
 Examples:
-  tandem init --example video-thumbnailer   write a project to start from
-  tandem check                              report every fault of the spec
+  tandem init --example video-thumbnailer   write an example project
+  tandem check                              report all errors of the spec
   tandem generate                           write modules to terraform/, handlers to handlers/
   tandem build                              build the handlers for Lambda
   cd terraform/examples/complete && terraform init && terraform apply
 
-Exit codes: 0 success; 1 faults in the spec or in generated files; 2 wrong usage, or a file error."
+Exit codes: 0 success; 1 errors in the spec or in generated files; 2 wrong usage, or a file error."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -34,11 +34,14 @@ struct Cli {
     global: Global,
 }
 
+/// The default of `--file`.
+const DEFAULT_SPEC: &str = "tandem.yaml";
+
 /// Options of all commands.
 #[derive(Debug, Args)]
 struct Global {
-    /// Path of the spec
-    #[arg(long, short = 'f', global = true, default_value = "tandem.yaml", value_name = "FILE")]
+    /// Path of the spec, e.g. `infra/tandem.yaml`
+    #[arg(long, short = 'f', global = true, default_value = DEFAULT_SPEC, value_name = "FILE")]
     file: PathBuf,
     /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -46,12 +49,12 @@ struct Global {
     /// Print findings and results only
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Format of findings, or of the picture of `graph`
+    /// Format of the findings, or of the diagram of `graph`
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
 }
 
-/// The format of findings or of a picture.
+/// The format of findings or of a diagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// Findings as text on standard error
@@ -59,17 +62,17 @@ enum Format {
     Text,
     /// Findings as one JSON document on standard output
     Json,
-    /// Picture for Markdown; the default of `graph`
+    /// Diagram for Markdown; the default of `graph`
     Mermaid,
-    /// Picture for Graphviz
+    /// Diagram for Graphviz
     Dot,
-    /// Picture as an image
+    /// Diagram as an image
     Svg,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a project to start from
+    /// Write an example project to start from
     #[command(
         after_help = "Examples:\n  tandem init\n  tandem init --example video-thumbnailer   with a container"
     )]
@@ -78,7 +81,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         example: commands::init::Example,
     },
-    /// Report every fault of the spec
+    /// Report all errors and warnings of the spec
     #[command(
         after_help = "Examples:\n  tandem check\n  tandem check --format json | jq '.findings[].message'"
     )]
@@ -87,17 +90,17 @@ enum Command {
     #[command(after_help = "\
 Examples:
   tandem generate
-  tandem generate --check                        in CI: fail if a file is out of date
-  tandem generate --only modules --out infra/app modules for an existing repository")]
+  tandem generate --check                          in CI: fail if a file is out of date
+  tandem generate --only modules --out infra/app   modules for an existing repository")]
     Generate(commands::generate::Options),
-    /// Add a function to the spec, and its handler
+    /// Add a function to the spec, and generate its handler
     #[command(
         after_help = "Examples:\n  tandem add function notify --on bucket=inbox,suffix=.jpg\n  tandem add function nightly --on 'schedule=cron(0 3 * * ? *)'"
     )]
     Add(commands::add::Options),
     /// Build the handlers for Lambda
     #[command(
-        after_help = "Example:\n  tandem build\n\nPuts `bootstrap` and `bootstrap.zip` of each handler into handlers/target/lambda/NAME/. The same binary gives the same zip."
+        after_help = "Example:\n  tandem build\n\nWrites `bootstrap` and `bootstrap.zip` of each handler to handlers/target/lambda/NAME/. The same binary gives the same zip."
     )]
     Build(commands::build::Options),
     /// Draw the application as Mermaid, Graphviz or SVG
@@ -109,42 +112,42 @@ Examples:
     #[command(after_help = "\
 Examples:
   tandem policy --account 123456789012 --region eu-central-1 > deploy.json
-  tandem policy | jq -c . | wc -c     a managed policy of IAM has at most 6,144 characters
+  tandem policy | jq -c . | wc -c     IAM limits a managed policy to 6,144 characters
 
-The policy is for modules of the flavor composite. It allows every call of the provider, and restricts it to
-the objects of this spec where IAM supports that. Native modules need more: hashicorp/aws reads more of
-each object than it sets.")]
+The policy is for modules of the flavor composite. It allows the calls of the provider, restricted
+to the objects of this spec where IAM supports that. Native modules need more permissions, because
+hashicorp/aws reads settings that it does not set. Their project is always the name of the app.")]
     Policy(commands::policy::Options),
-    /// Print the JSON Schema of specs
+    /// Print the JSON Schema of the spec, for editors
     #[command(
         after_help = "Example:\n  tandem schema > tandem.schema.json\n\nThen start the spec with: # yaml-language-server: $schema=tandem.schema.json"
     )]
     Schema,
-    /// Manage the templates of generated files
+    /// Export the templates of generated files
     Templates {
         #[command(subcommand)]
         command: Templates,
     },
-    /// Explain the code of a finding, with a wrong and a right example
+    /// Explain the code of a finding, with an example of the error and of the fix
     #[command(after_help = "Example:\n  tandem explain TDM022")]
     Explain {
-        /// Code, e.g. `TDM022`; without it, the list of all codes
+        /// Code, e.g. `TDM022`; default: list all codes
         code: Option<String>,
     },
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  tandem completions bash > /etc/bash_completion.d/tandem")]
     Completions {
-        /// Name of the shell
+        /// Shell, e.g. `bash`
         shell: clap_complete::Shell,
     },
 }
 
 #[derive(Debug, Subcommand)]
 enum Templates {
-    /// Write the built-in templates to a folder; pass your version with `generate --templates`
+    /// Write the built-in templates to a folder; pass it to `generate --templates`
     #[command(after_help = "Example:\n  tandem templates export my-templates")]
     Export {
-        /// Folder to write to
+        /// Folder to write to, e.g. `my-templates`
         #[arg(default_value = "templates")]
         folder: PathBuf,
     },
@@ -174,7 +177,7 @@ impl Global {
             Ok(Ok(text)) => Ok(Source { path: self.file.clone(), text }),
             Ok(Err(message)) => Err(Failure::Usage(format!("cannot read {path}: {message}"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::Usage(format!(
-                "there is no {path}. Run `tandem init` to write one, or pass `--file` with another path"
+                "{path} does not exist. Run `tandem init` to create it, or pass another path with `--file`"
             ))),
             Err(error) => Err(Failure::Usage(format!("cannot read {path}: {error}"))),
         }
@@ -208,7 +211,7 @@ impl Global {
     }
 
     /// Prints a result. A closed pipe (`tandem graph | head -1`) is not an error.
-    #[allow(clippy::unused_self, reason = "every command prints through its options")]
+    #[allow(clippy::unused_self, reason = "a method, like the other output functions")]
     fn print(&self, text: &str) -> Outcome {
         match std::io::stdout().lock().write_all(text.as_bytes()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -254,7 +257,7 @@ fn main() -> ExitCode {
     let global = &cli.global;
     let picture = matches!(global.format, Format::Mermaid | Format::Dot | Format::Svg);
     if picture && !matches!(cli.command, Command::Graph) {
-        note("error: only `graph` draws pictures. Pass `--format text` or `--format json`");
+        note("error: only `graph` draws diagrams. Pass `--format text` or `--format json`");
         return ExitCode::from(2);
     }
     let outcome = match &cli.command {

@@ -1,9 +1,9 @@
-//! Terraform modules: one for each entry of a spec, and one for the whole.
+//! Terraform modules: one for each entry of a spec, and the root module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::finding::Severity;
@@ -11,35 +11,49 @@ use tandem_model::input::{Field, Shape, Source, union};
 use tandem_model::names;
 use tandem_model::value::Value;
 
+use crate::graph::Diagram;
 use crate::hcl::{Body, Hcl, Item};
+use crate::native::versions::Version;
 use crate::native::{self, NOTIFICATIONS};
+use crate::readme::{self, Page, Part};
 use crate::spec::{App, Entry, body_fields, bootstrap};
 use crate::templates::{Error, Templates};
 use crate::variables::{Absent, RESERVED, Variable, parametrize};
 
-/// What a module is made of.
+/// The resources that a module uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavor {
-    /// Resources of the provider tandem
+    /// Resources of the tandem provider
     #[default]
     Composite,
-    /// Resources of hashicorp/aws alone
+    /// Only resources of hashicorp/aws
     Native,
 }
 
-/// Where things lie, from a module of an entry on.
-#[derive(Clone, Debug)]
-pub struct Layout {
+/// Folders, relative to a module.
+#[derive(Clone, Debug, Default)]
+pub struct Folders {
     /// The folder of the spec.
     pub spec: String,
     /// The folder of the handlers.
     pub handlers: String,
-    /// How a configuration beside the modules names that of the whole.
-    pub whole: String,
 }
 
-/// Files by their path from the module of the whole on.
+/// The places of files that modules and READMEs refer to.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Folders, relative to the root module.
+    pub root: Folders,
+    /// Folders, relative to the module of an entry.
+    pub entry: Folders,
+    /// Source of the root module, as written in a configuration next to the modules.
+    pub whole: String,
+    /// The command that builds the handlers, run in the folder of the spec.
+    pub build: String,
+}
+
+/// Files, by their path relative to the root module.
 pub type Files = BTreeMap<String, String>;
 
 /// A module.
@@ -47,18 +61,20 @@ pub(crate) struct Module {
     pub(crate) main: Body,
     pub(crate) variables: Vec<Variable>,
     pub(crate) outputs: Vec<(String, String, Hcl)>,
+    /// The version of hashicorp/aws that a native module requires.
+    pub(crate) requires: Version,
 }
 
-/// Why modules cannot be made.
+/// The reason that modules cannot be generated.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// A template is wrong.
+    /// An invalid template.
     Template(Error),
-    /// Resources of hashicorp/aws cannot say what an entry asks for.
+    /// Resources of hashicorp/aws cannot represent an entry.
     Native {
-        /// The entry.
+        /// Name of the entry.
         entry: String,
-        /// What they cannot say.
+        /// The field that they cannot represent, and the reason.
         message: String,
     },
 }
@@ -69,45 +85,65 @@ impl From<Error> for Failure {
     }
 }
 
-/// All modules of an application.
+/// Generates all modules of an application.
 pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Failure> {
     let mut files = Files::new();
-    let mut whole = Module { main: Body::default(), variables: Vec::new(), outputs: Vec::new() };
+    let mut whole = Module {
+        main: Body::default(),
+        variables: Vec::new(),
+        outputs: Vec::new(),
+        requires: Version::FIRST,
+    };
+    let diagram = Diagram::of(app);
+    let mut parts: Vec<Part<'_>> = Vec::new();
     let make = |entry: &Entry| -> Result<(Module, Files), Failure> {
         let module = match flavor {
             Flavor::Composite => composite(app, entry, layout),
             Flavor::Native => native::module(app, entry, layout)
                 .map_err(|message| Failure::Native { entry: entry.name.clone(), message })?,
         };
-        let about = About {
+        let page = Page {
             title: &entry.name,
             doc: entry.definition.doc,
             source: format!("./modules/{}", entry.name),
             flavor,
+            app,
+            parts: None,
+            entries: vec![entry],
+            folders: &layout.entry,
+            build: &layout.build,
+            diagram: diagram.around(&entry.name),
         };
         let mut files = Files::new();
-        write(&mut files, &format!("modules/{}/", entry.name), &module, &about, app, templates)?;
+        write(&mut files, &format!("modules/{}/", entry.name), &module, &page, templates)?;
         Ok((module, files))
     };
     for (entry, made) in app.entries.iter().zip(each(&app.entries, make)) {
         let (module, own) = made?;
-        call(&mut whole, entry, &module);
+        parts.push(call(&mut whole, entry, module));
         files.extend(own);
     }
-    let about = About {
+    if flavor == Flavor::Native {
+        notifications(app, &mut whole);
+        whole.requires = whole.requires.max(native::versions::required(&whole.main));
+    }
+    let page = Page {
         title: &app.name,
         doc: "The whole application: every module of `modules/`, wired together.",
         source: layout.whole.clone(),
         flavor,
+        app,
+        parts: Some(&parts),
+        entries: app.entries.iter().collect(),
+        folders: &layout.root,
+        build: &layout.build,
+        diagram: diagram.whole(),
     };
-    if flavor == Flavor::Native {
-        notifications(app, &mut whole);
-    }
-    write(&mut files, "", &whole, &about, app, templates)?;
+    write(&mut files, "", &whole, &page, templates)?;
     Ok(files)
 }
 
-/// What is made of each item, in their order, on every core.
+/// Maps items in parallel on all cores, and keeps their sequence.
 fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = items.len().div_ceil(cores).max(1);
@@ -124,7 +160,7 @@ fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> 
     })
 }
 
-/// The module of an entry, as one resource of the provider.
+/// Returns the module of an entry with one resource of the provider.
 fn composite(app: &App, entry: &Entry, layout: &Layout) -> Module {
     let (inputs, variables) = possible(app, entry);
     let written = Written { entry, layout };
@@ -135,11 +171,11 @@ fn composite(app: &App, entry: &Entry, layout: &Layout) -> Module {
     let outputs = entry.definition.outputs.iter().map(|output| {
         (output.name.to_owned(), output.doc.to_owned(), Hcl::code(format!("{ty}.this.{}", output.name)))
     });
-    Module { main, variables, outputs: outputs.collect() }
+    Module { main, variables, outputs: outputs.collect(), requires: Version::FIRST }
 }
 
-/// The inputs of an entry with variables in them, but for those that would be an error whatever they are:
-/// `image`, where the spec has a `build`.
+/// Returns the inputs of an entry with variables in place of values. An input that is an error with any value
+/// gets no variable, e.g. `image` if the spec has a `build`.
 fn possible(app: &App, entry: &Entry) -> (Value, Vec<Variable>) {
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
     let attempt = |without: &BTreeSet<String>| {
@@ -171,7 +207,8 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// The inputs of a block: `inputs` with references, `given` as the spec has them.
+    /// Writes the inputs of a block. `inputs` contains references to variables, `given` the values of the
+    /// spec.
     fn body(&self, inputs: &Value, given: &Value, fields: &[Field]) -> Body {
         let mut attributes = Body::default();
         let mut blocks = Body::default();
@@ -208,7 +245,8 @@ impl Written<'_> {
         let given = given.as_text().unwrap_or_default();
         let handler = matches!(field.source, Some(Source::Code(_)))
             && self.entry.handlers.values().any(|handler| bootstrap(handler) == given);
-        let base = if handler { &self.layout.handlers } else { &self.layout.spec };
+        let folders = &self.layout.entry;
+        let base = if handler { &folders.handlers } else { &folders.spec };
         let path = if given.starts_with('/') {
             Hcl::text(given)
         } else {
@@ -229,9 +267,9 @@ fn shape_fields(body: &tandem_model::input::Body, block: &Value) -> Vec<Field> {
     }
 }
 
-/// Calls the module of an entry from that of the whole.
-fn call(whole: &mut Module, entry: &Entry, module: &Module) {
-    // Terraform keeps some names of variables for itself.
+/// Adds the call of an entry's module to the root module.
+fn call<'a>(whole: &mut Module, entry: &'a Entry, module: Module) -> Part<'a> {
+    // Terraform reserves some names of variables.
     let own = entry.name.replace('-', "_");
     let given = own_variable(&own);
     let mut body = Body::default();
@@ -256,8 +294,8 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
     let required =
         module.variables.iter().any(|variable| variable.target.is_none() && variable.default.is_none());
     whole.variables.push(Variable {
-        name: given,
-        doc: format!("Inputs of `{}`; modules/{}/README.md says what they mean.", entry.name, entry.name),
+        name: given.clone(),
+        doc: format!("Inputs of `{}`. modules/{}/README.md describes them.", entry.name, entry.name),
         ty: Hcl::Call("object", vec![Hcl::Map(fields)]).render(1),
         default: (!required).then(|| Hcl::Map(Vec::new())),
         validation: None,
@@ -269,19 +307,28 @@ fn call(whole: &mut Module, entry: &Entry, module: &Module) {
         format!("All outputs of `{}`.", entry.name),
         Hcl::code(format!("module.{own}")),
     ));
+    whole.requires = whole.requires.max(module.requires);
+    let inputs = module.variables.into_iter().filter(|variable| variable.target.is_none());
+    Part {
+        entry,
+        variable: given,
+        inputs: inputs.collect(),
+        outputs: module.outputs.into_iter().map(|(name, ..)| name).collect(),
+    }
 }
 
-/// The name of the variable of the whole that holds the inputs of an entry. No entry's name has two hyphens
-/// in a row.
+/// The name of the root module's variable with the inputs of an entry. The suffix is unique, because no
+/// entry's name contains two hyphens in a row.
 fn own_variable(own: &str) -> String {
     if RESERVED.contains(&own) { format!("{own}__inputs") } else { own.to_owned() }
 }
 
-/// The one document of notifications of each bucket that entries hear of and that another makes, or nobody
-/// here.
+/// Adds the notification configuration of each bucket that triggers an entry but belongs to another entry or
+/// is not in the spec. S3 allows one configuration per bucket, so the root module merges the entries'
+/// notifications.
 fn notifications(app: &App, whole: &mut Module) {
-    // By the bucket as an expression: the name of its resource, the entries that hear of it, and whether it
-    // is somebody else's.
+    // The key is the bucket as an expression. The value is the name of its resource, the entries that it
+    // triggers, and true if the bucket is not in the spec.
     let mut documents: BTreeMap<String, (String, BTreeSet<String>, bool)> = BTreeMap::new();
     for entry in &app.entries {
         for object in
@@ -302,8 +349,8 @@ fn notifications(app: &App, whole: &mut Module) {
             document.1.insert(entry.name.replace('-', "_"));
         }
     }
-    // No other resource begins with `given__`: names of entries hold single hyphens. `my.bucket` and `my-bucket`
-    // are one identifier.
+    // No other resource begins with `given__`, because names of entries contain only single hyphens. Names
+    // are made unique, because `my.bucket` and `my-bucket` become the same identifier.
     let mut roles = names::Roles::default();
     for (bucket, (name, heard, foreign)) in documents {
         let name = if foreign { format!("given__{}", roles.unique(&name)) } else { name };
@@ -325,27 +372,18 @@ fn notifications(app: &App, whole: &mut Module) {
         );
         body.block("dynamic", &["lambda_function"], dynamic);
         if foreign {
-            let comment =
-                "A bucket has one document of notifications: this replaces what others have put there.";
+            let comment = "A bucket has one notification configuration: this one replaces any other.";
             whole.main.items.push(Item::Comment(comment.to_owned()));
         }
         whole.main.block("resource", &["aws_s3_bucket_notification", &name], body);
     }
 }
 
-struct About<'a> {
-    title: &'a str,
-    doc: &'a str,
-    source: String,
-    flavor: Flavor,
-}
-
 fn write(
     files: &mut Files,
     folder: &str,
     module: &Module,
-    about: &About<'_>,
-    app: &App,
+    page: &Page<'_>,
     templates: &Templates,
 ) -> Result<(), Error> {
     let mut variables = Body::default();
@@ -361,24 +399,32 @@ fn write(
         ("main.tf", module.main.clone()),
         ("variables.tf", variables),
         ("outputs.tf", outputs),
-        ("versions.tf", versions(about.flavor)),
-        ("examples/complete/main.tf", example(about, module, app)),
+        ("versions.tf", versions(page.flavor, module)),
+        ("examples/complete/main.tf", example(page, module)),
     ];
     for (name, body) in parts {
         files.insert(format!("{folder}{name}"), templates.terraform(&body)?);
     }
-    files.insert(format!("{folder}README.md"), readme(about, module, templates)?);
+    let version = version(page.flavor, module);
+    files.insert(format!("{folder}README.md"), readme::render(page, module, &version, templates)?);
     Ok(())
 }
 
-fn versions(flavor: Flavor) -> Body {
-    let (name, source, version) = match flavor {
-        Flavor::Composite => ("tandem", "tandem/tandem", format!(">= {}", env!("CARGO_PKG_VERSION"))),
-        // The first that knows `invoked_via_function_url` of a permission.
-        Flavor::Native => ("aws", "hashicorp/aws", ">= 6.29".to_owned()),
+/// The version constraint of the provider that a module uses.
+fn version(flavor: Flavor, module: &Module) -> String {
+    match flavor {
+        Flavor::Composite => format!(">= {}", env!("CARGO_PKG_VERSION")),
+        Flavor::Native => format!(">= {}", module.requires),
+    }
+}
+
+fn versions(flavor: Flavor, module: &Module) -> Body {
+    let (name, source) = match flavor {
+        Flavor::Composite => ("tandem", "tandem/tandem"),
+        Flavor::Native => ("aws", "hashicorp/aws"),
     };
-    let provider =
-        Hcl::Map(vec![("source".to_owned(), source.into()), ("version".to_owned(), Hcl::Text(version))]);
+    let version = Hcl::Text(version(flavor, module));
+    let provider = Hcl::Map(vec![("source".to_owned(), source.into()), ("version".to_owned(), version)]);
     let mut required = Body::default();
     required.set(name, provider);
     let mut terraform = Body::default();
@@ -389,13 +435,13 @@ fn versions(flavor: Flavor) -> Body {
     file
 }
 
-/// How the module is called; what it must be given is asked for.
-fn example(about: &About<'_>, module: &Module, app: &App) -> Body {
-    let mut file = versions(about.flavor);
+/// An example that calls the module. Required inputs of the module are variables of the example.
+fn example(page: &Page<'_>, module: &Module) -> Body {
+    let mut file = versions(page.flavor, module);
     let mut provider = Body::default();
-    match about.flavor {
+    match page.flavor {
         Flavor::Composite => {
-            provider.set("project", Hcl::text(&app.name));
+            provider.set("project", Hcl::text(&page.app.name));
             file.block("provider", &["tandem"], provider);
         }
         Flavor::Native => file.block("provider", &["aws"], provider),
@@ -406,41 +452,11 @@ fn example(about: &About<'_>, module: &Module, app: &App) -> Body {
         variable.declare(&mut file);
         call.set(&variable.name, Hcl::code(format!("var.{}", variable.name)));
     }
-    let name = about.title.replace('-', "_");
+    let name = page.title.replace('-', "_");
     file.block("module", &[&name], call);
     let mut output = Body::default();
     output.set("description", "All outputs of the module.");
     output.set("value", Hcl::code(format!("module.{name}")));
     file.block("output", &[&name], output);
     file
-}
-
-fn readme(about: &About<'_>, module: &Module, templates: &Templates) -> Result<String, Error> {
-    let inputs = module.variables.iter().map(|variable| {
-        json!({
-            "name": variable.name,
-            "doc": variable.doc,
-            // One of many lines has no place in a table.
-            "type": if variable.ty.contains('\n') { "object({…})" } else { &variable.ty },
-            "default": variable.default.as_ref().map(|default| default.render(0)),
-        })
-    });
-    let outputs = module.outputs.iter().map(|(name, doc, _)| json!({ "name": name, "doc": doc }));
-    let required = module.variables.iter().filter(|variable| variable.default.is_none());
-    let mut call = Body::default();
-    call.set("source", Hcl::text(&about.source));
-    required.for_each(|variable| call.set(&variable.name, Hcl::code("…")));
-    let mut usage = Body::default();
-    usage.block("module", &[&about.title.replace('-', "_")], call);
-    templates.render(
-        "module_readme.md",
-        &json!({
-            "title": about.title,
-            "doc": about.doc,
-            "native": about.flavor == Flavor::Native,
-            "usage": usage.render(),
-            "inputs": Json::Array(inputs.collect()),
-            "outputs": Json::Array(outputs.collect()),
-        }),
-    )
 }

@@ -1,9 +1,9 @@
-//! The same objects as plain resources of hashicorp/aws: for those who want no provider of ours, or want to
-//! leave it.
+//! Modules with plain resources of hashicorp/aws: they work without the tandem provider.
 
 mod expressions;
 mod resources;
 mod services;
+pub(crate) mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,16 +19,18 @@ use crate::module::{Layout, Module};
 use crate::spec::{App, Entry};
 use crate::variables::{Absent, Variable, parametrize};
 
-/// The output with which the module of an entry hands its notifications to that of the whole: a bucket
-/// has one document of them.
+/// The output with which an entry's module passes its notifications to the root module. S3 allows one
+/// notification configuration per bucket, so the root module merges them.
 pub(crate) const NOTIFICATIONS: &str = "bucket_notifications";
 
-/// The module of an entry, as resources of hashicorp/aws. An error names what these cannot say.
+/// Returns the module of an entry with resources of hashicorp/aws. The error names the field that they cannot
+/// represent.
 pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module, String> {
     let (graph, variables) = expand(app, entry)?;
     if let Some(other) = hears_of(app, entry) {
         return Err(format!(
-            "the bucket tells EventBridge, and `{other}` hears of it: hashicorp/aws says both in one document"
+            "the bucket sends events to EventBridge and also triggers `{other}`: hashicorp/aws sets both in one \
+             resource"
         ));
     }
     let mut printer = Printer {
@@ -54,7 +56,7 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
     if !printer.notifications.is_empty() {
         outputs.push((
             NOTIFICATIONS.to_owned(),
-            "Entries for the notifications of buckets that this module does not make.".to_owned(),
+            "Notifications for buckets that this module does not create.".to_owned(),
             Hcl::List(std::mem::take(&mut printer.notifications)),
         ));
     }
@@ -68,18 +70,20 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
     let values = outputs.iter().map(|(_, _, value)| value.render(0));
     let text = values.fold(main.render(), |text, value| text + "\n" + &value);
     let mut variables = printer.variables;
-    // What only an image takes that others build and push would be set in vain.
+    // Inputs of a container build have no effect here: the user builds and pushes the image.
     variables.retain(|variable| variable.target.is_some() || names(&text, &variable.name));
-    Ok(Module { main, variables, outputs })
+    let requires = versions::required(&main);
+    Ok(Module { main, variables, outputs, requires })
 }
 
-/// Whether a text names a variable.
+/// True if Terraform code refers to a variable.
 fn names(text: &str, variable: &str) -> bool {
     let mut uses = text.split("var.").skip(1).filter_map(|rest| rest.strip_prefix(variable));
     uses.any(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-'))
 }
 
-/// Another entry that hears of the bucket of this one, where that tells EventBridge, too.
+/// Returns another entry that the bucket of this entry triggers, if the bucket also sends events to
+/// EventBridge.
 fn hears_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a str> {
     entry.graph.objects().iter().find(|object| object.kind.name == "s3_bucket_eventbridge")?;
     let hears = |other: &&Entry| {
@@ -95,14 +99,15 @@ fn hears_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a str> {
     app.entries.iter().find(hears).map(|other| other.name.as_str())
 }
 
-/// The inputs of an entry that its module has variables for, beside what images and code take.
+/// Returns the inputs of an entry that are variables of its module, without those of images and code. The
+/// error lists the findings of an invalid entry.
 pub fn variables(app: &App, entry: &Entry) -> Result<Vec<Variable>, String> {
     expand(app, entry).map(|(_, variables)| variables)
 }
 
-/// The graph with variables in it. An input that decides what a policy says, such as the ARNs of secrets, or
-/// that JSON has as a list, such as the environment of a schedule, stays as the spec has it: as a variable it
-/// would leave the whole unknown.
+/// Expands an entry with variables in place of inputs. Some inputs keep the value of the spec, because the
+/// whole document would be unknown with a variable. Examples are the ARNs of secrets in a policy, and the
+/// environment of a schedule, which is a list in JSON.
 fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
     let attempt = |literal: &BTreeSet<String>| {
@@ -117,8 +122,8 @@ fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     if unknowns(&all.0) <= known {
         return Ok(all);
     }
-    // From literal inputs on, as many as may become variables: two may hide the same policy together. It is
-    // maps most often.
+    // Start with fixed inputs and turn as many as possible into variables: two inputs can make the same
+    // policy unknown. Maps are the usual cause, so they are fixed first.
     let free = all.1.into_iter().filter(|variable| variable.target.is_none());
     let (maps, others): (Vec<Variable>, Vec<Variable>) =
         free.partition(|variable| variable.ty.starts_with("map"));
@@ -134,7 +139,7 @@ fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
         best = attempt(&literal)?;
         groups.push(&others);
     }
-    // Halves first: most inputs have nothing to do with policies.
+    // Bisection: most inputs do not affect policies.
     while let Some(group) = groups.pop() {
         let fewer = literal.iter().filter(|name| !group.contains(name)).cloned().collect();
         match attempt(&fewer) {
@@ -149,9 +154,9 @@ fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     Ok(best)
 }
 
-/// How much of a graph is not known.
+/// Counts the unknown expressions of a graph.
 fn unknowns(graph: &Graph) -> usize {
-    // What an image is made of is no part of the module.
+    // The module does not contain the build of an image.
     let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
     let exprs = objects.flat_map(|object| object.fields.values()).chain(graph.outputs.values());
     exprs.map(unknown_parts).sum()
@@ -164,6 +169,7 @@ fn unknown_parts(expr: &Expr) -> usize {
             parts.iter().map(unknown_parts).sum()
         }
         Expr::Map(entries) => entries.values().map(unknown_parts).sum(),
+        Expr::Lookup(map, key) => unknown_parts(map) + unknown_parts(key),
         Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) | Expr::VpcOf(inner) => {
             unknown_parts(inner)
         }
@@ -171,7 +177,7 @@ fn unknown_parts(expr: &Expr) -> usize {
     }
 }
 
-/// Fields that nobody knows before an apply, and that are said another way here.
+/// Fields that are known only at apply and are written in another way here.
 const LATE: &[(&str, &str)] = &[
     ("lambda_function", "source_code_hash"),
     ("lambda_function", "architectures"),
@@ -183,29 +189,29 @@ struct Printer<'a> {
     graph: &'a Graph,
     layout: &'a Layout,
     variables: Vec<Variable>,
-    /// Data sources that expressions speak of.
+    /// Data sources that expressions refer to.
     places: BTreeMap<&'static str, (&'static str, &'static str, Body)>,
     resources: Vec<(String, String, Body)>,
     notifications: Vec<Hcl>,
 }
 
-/// The name of a resource: the role of its object.
-fn role(key: &Key) -> &str {
+/// The name of a resource, which is the part of the object's key after the kind.
+pub(crate) fn role(key: &Key) -> &str {
     key.as_str().split_once('.').map_or(key.as_str(), |(_, role)| role)
 }
 
-/// A field of an object in JSON text, beside policies.
+/// Fields that contain JSON text, in addition to policies.
 const JSON: &[&str] =
     &["definition", "event_pattern", "filter_policy", "input", "redrive_allow_policy", "redrive_policy"];
 
-/// The field with what a target is given. AWS puts what it knows in the place of words such as
-/// `<aws.scheduler.scheduled-time>`, and looks for them as they stand there.
+/// The field with the input of a target. EventBridge Scheduler replaces placeholders such as
+/// `<aws.scheduler.scheduled-time>` in it only if `<` and `>` are not escaped.
 const GIVEN: &str = "input";
 
-/// Signs that Terraform writes as numbers into JSON text.
+/// Characters that `jsonencode` of Terraform escapes.
 const ESCAPED: &[(&str, &str)] = &[("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
 
-/// The JSON text of a field.
+/// Returns the JSON text of a field.
 fn json_text(field: &str, value: Hcl) -> Hcl {
     let escaped = ESCAPED.iter().filter(|(sign, _)| field == GIVEN && value.has(sign));
     let escaped: Vec<_> = escaped.collect();
@@ -222,10 +228,10 @@ impl Printer<'_> {
                 |field: &str| LATE.contains(&(object.kind.name, field)) || object.kind.name == "ecr_image";
             let unknown = object.fields.iter().find(|(name, expr)| unknown_parts(expr) > 0 && !late(name));
             if let Some((name, _)) = unknown {
-                return Err(format!("`{name}` of `{}` is not known before an apply", object.key));
+                return Err(format!("`{name}` of `{}` is known only at apply", object.key));
             }
             match object.kind.name {
-                // Pushed by the user: Terraform has no builder of images.
+                // Terraform cannot build images: the user pushes the image.
                 "ecr_image" => {}
                 "s3_bucket_notification" => self.notification(object),
                 "s3_bucket_eventbridge" => self.event_bridge(object)?,
@@ -242,7 +248,7 @@ impl Printer<'_> {
         self.resources.push((format!("aws_{kind}"), name.to_owned(), body));
     }
 
-    /// The address of the resource that has an object in it.
+    /// Returns the address of the resource that contains an object.
     fn resource(&self, key: &Key) -> String {
         let in_document =
             |object: &&Object| matches!(object.kind.name, "s3_bucket_eventbridge" | "s3_bucket_notification");
@@ -267,7 +273,7 @@ impl Printer<'_> {
         let mut body = Body::default();
         let mut blocks = Body::default();
         self.special(object, &mut fields, &mut body, &mut blocks);
-        // In the order of the kind, which is that of people.
+        // The fields of a kind are in a readable order.
         for field in object.kind.fields {
             if let Some(value) = fields.remove(field.name) {
                 body.set(field.name, value);
@@ -281,7 +287,7 @@ impl Printer<'_> {
         if !after.is_empty() {
             let mut depends = Body::default();
             depends.set("depends_on", Hcl::List(after));
-            body.items.push(Item::Comment("What no attribute names, and must be there first.".to_owned()));
+            body.items.push(Item::Comment("Required first, but no attribute refers to it.".to_owned()));
             body.items.extend(depends.items);
         }
         body
@@ -300,9 +306,7 @@ mod tests {
                     environment: { DUE: <aws.scheduler.scheduled-time> }\n";
         let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text: text.to_owned() });
         let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let [up, handlers, whole] = ["../..", "../../handlers", "./terraform"].map(ToOwned::to_owned);
-        let layout = Layout { spec: up, handlers, whole };
-        let text = module(&app, &app.entries[0], &layout).unwrap().main.render();
+        let text = module(&app, &app.entries[0], &Layout::default()).unwrap().main.render();
         for part in [
             "input = replace(replace(jsonencode({",
             "}), \"\\\\u003c\", \"<\"), \"\\\\u003e\", \">\")",

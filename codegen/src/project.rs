@@ -1,4 +1,4 @@
-//! A spec and all that is generated from it.
+//! Plans all files that are generated from a spec.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,52 +8,54 @@ use tandem_model::finding::Code;
 
 use crate::diagnostic::{self, Diagnostic};
 use crate::handlers::{Function, functions};
-use crate::module::{self, Flavor, Layout};
+use crate::module::{self, Flavor, Folders, Layout};
 use crate::output::{Manifest, Plan};
+use crate::readme;
 use crate::spec::App;
 use crate::templates::{Error, Templates};
 use crate::workspace;
 
-/// The folder of the handlers, from the output folder on.
+/// The folder of the handlers, relative to the output folder.
 pub const HANDLERS: &str = "handlers";
 
-/// The folder of the modules, from the output folder on.
+/// The folder of the modules, relative to the output folder.
 pub const MODULES: &str = "terraform";
 
-/// What is generated.
+/// A part of the generated files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// Terraform modules, the module of the whole right in the output folder
+    /// Terraform modules, with the root module in the output folder itself
     Modules,
     /// Rust handlers
     Handlers,
 }
 
-/// What a generation is asked for. What is not said is as the last generation into the folder had it.
+/// The options of a run. A missing option has the value of the previous run into the folder.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The folder of the spec.
     pub spec: PathBuf,
-    /// The folder that is written to.
+    /// The output folder.
     pub out: PathBuf,
-    /// What the modules are made of.
+    /// Flavor of the modules.
     pub flavor: Option<Flavor>,
-    /// One part alone.
+    /// The only part to generate.
     pub only: Option<Part>,
     /// A folder of templates.
     pub templates: Option<PathBuf>,
-    /// Whether functions that are missing in a `handler.rs` are added.
+    /// True to add missing functions to a `handler.rs`.
     pub fix: bool,
 }
 
-/// Plans all files of an application.
+/// Plans all files of an application. Returns the plan and the diagnostics of the handlers.
 pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Failure> {
     let before = Manifest::read(&request.out).map_err(Failure::Input)?;
     let out = absolute(&request.out)?;
     let spec = absolute(&request.spec)?;
     let mut settings = before.as_ref().map(|manifest| manifest.settings.clone()).unwrap_or_default();
-    // A folder that holds one part goes on to; in one that holds all, a part may be made anew.
+    // A folder that contains one part keeps this part. In a folder that contains all parts, one part can be
+    // generated again.
     let whole = match (&before, settings.only, request.only) {
         (None, _, only) => {
             settings.only = only;
@@ -62,7 +64,7 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
         (Some(_), Some(had), Some(wanted)) if had != wanted => {
             let name = |part| if part == Part::Modules { "modules" } else { "handlers" };
             return Err(Failure::Input(format!(
-                "{} was generated with `--only {}`; give `--only {}` another folder with `--out`",
+                "{} was generated with `--only {}`. Pass `--only {}` with another folder (`--out`)",
                 request.out.display(),
                 name(had),
                 name(wanted)
@@ -87,12 +89,20 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
     if only != Some(Part::Handlers) {
         let root = if whole { out.join(MODULES) } else { out.clone() };
         let handlers = if whole { out.join(HANDLERS) } else { spec.join(HANDLERS) };
-        // Modules of entries lie two folders below that of the whole.
+        // The module of an entry is two folders below the root module.
         let from = root.join("modules/entry");
+        let folders =
+            |from: &Path| Folders { spec: relative(from, &spec), handlers: relative(from, &handlers) };
+        let build = if handlers == spec.join(HANDLERS) {
+            "tandem build".to_owned()
+        } else {
+            format!("tandem build --out {}", readme::quoted(&relative(&spec, &out)))
+        };
         let layout = Layout {
-            spec: relative(&from, &spec),
-            handlers: relative(&from, &handlers),
-            // Where else they lie is not theirs to know: the same spec gives the same bytes.
+            root: folders(&root),
+            entry: folders(&from),
+            build,
+            // Any other location is not written into the files: the same spec gives the same bytes.
             whole: if whole { format!("./{MODULES}") } else { format!("./path/to/{}", app.name) },
         };
         let flavor = settings.flavor.unwrap_or_default();
@@ -106,7 +116,7 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
             Err(module::Failure::Native { entry, message }) => {
                 let span = app.entries.iter().find(|other| other.name == entry);
                 let span = span.map(|entry| entry.span.clone()).unwrap_or_default();
-                let help = "Give it in the spec, or generate the flavour composite.";
+                let help = "Set a fixed value in the spec, or pass `--flavor composite`.";
                 return Err(Failure::Finding(Box::new(Diagnostic::error(Code::Native, span, message, help))));
             }
         }
@@ -121,12 +131,12 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
     Ok((plan, diagnostics))
 }
 
-/// Why a plan cannot be made.
+/// The reason that a plan cannot be made.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// Something is wrong that has a code.
+    /// An error with a code.
     Finding(Box<Diagnostic>),
-    /// Something cannot be read, or asks for what cannot be.
+    /// An unreadable file or an invalid option.
     Input(String),
 }
 
@@ -136,7 +146,7 @@ impl From<Error> for Failure {
             Code::Template,
             (format!("{}.hbs", error.template), error.at.0, error.at.1),
             error.message,
-            "Mend the template; `tandem templates export` writes the built-in ones to compare with.",
+            "Fix the template. Run `tandem templates export` to compare it with the built-in one.",
         )))
     }
 }
@@ -178,7 +188,7 @@ fn handlers(
     extend(plan, &around.manifest, |text| workspace::extend_workspace(text, &members, &gone, own))
 }
 
-/// The user's `handler.rs`: written once, then read.
+/// Plans the user's `handler.rs`. It is written once and only checked afterwards, unless `fix` is set.
 fn handler(
     function: &Function,
     folder: &Path,
@@ -194,7 +204,7 @@ fn handler(
         plan.extended.insert(path, first);
         return Ok(());
     }
-    // As the user named the folder, so that a terminal opens it.
+    // The path is relative to the folder that the user passed, so that a terminal can open it.
     let shown = request.out.join(HANDLERS).join(&function.name).join("src/handler.rs");
     let shown = diagnostic::shown(&shown);
     let (found, fixed) = function.read(&shown, &text, templates)?;
@@ -220,7 +230,7 @@ fn extend(
     Ok(())
 }
 
-/// A file of the user's; empty when it is not there.
+/// Reads a file of the user. A missing file is empty.
 fn read(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
@@ -229,7 +239,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     }
 }
 
-/// A path from the root on, without links where it exists.
+/// Returns the absolute path. Symbolic links are resolved in the part that exists.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let path = std::path::absolute(path).map_err(|error| Failure::Input(error.to_string()))?;
     let mut rest = PathBuf::new();
@@ -242,7 +252,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-/// The way from one folder to another; both from the root on.
+/// Returns the relative path from one folder to another. Both paths are absolute.
 fn relative(from: &Path, to: &Path) -> String {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();

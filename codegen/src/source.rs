@@ -1,4 +1,4 @@
-//! YAML with positions: the text of a spec, parsed into nodes that know their place.
+//! Parses the YAML of a spec into nodes with positions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 /// A range of bytes in the text.
 pub type Span = Range<usize>;
 
-/// A file as it was read.
+/// The content of a file.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Path as the user gave it.
@@ -90,7 +90,7 @@ impl Node {
         }
     }
 
-    /// The place of the key at the end of a path.
+    /// The place of the key at the end of a path. `None` if the path does not exist or ends in an index.
     pub fn locate_key(&self, path: &Path) -> Option<Span> {
         let (last, before) = path.0.split_last()?;
         let (Step::Field(key) | Step::Key(key)) = last else { return None };
@@ -129,22 +129,22 @@ impl Node {
             }
         }
         match node.kind {
-            // A map or list may be long: its key is the better place.
+            // A map or list can be long, so its key is shown.
             Kind::Map(_) | Kind::List(_) | Kind::Null => at,
             _ => node.span.clone(),
         }
     }
 }
 
-/// Nesting limit; a spec needs about six levels.
+/// Limit on nesting. A spec needs about six levels.
 const MAX_DEPTH: usize = 64;
 
-/// Limit on values after aliases are expanded, against documents that grow exponentially.
+/// Limit on values after alias expansion, because nested aliases can grow exponentially.
 const MAX_NODES: usize = 1_000_000;
 
-/// Parses YAML 1.2 (JSON included) with merge keys (`<<`).
+/// Parses YAML 1.2, including JSON, with merge keys (`<<`).
 pub fn parse(text: &str) -> Result<Node, Diagnostic> {
-    // Positions of the parser are in characters, spans in bytes.
+    // The parser counts positions in characters, but spans are in bytes.
     let mut offsets: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
     offsets.push(text.len());
     let mut reader =
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
                         return Err(syntax(
                             span,
                             "a second document starts here",
-                            "Remove it: a spec is one document.",
+                            "Remove it: a spec is a single document.",
                         ));
                     }
                 }
@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
             return Err(syntax(
                 span,
                 "the document is nested too deeply, or aliases make it too large",
-                "Write a spec as sections, entries and inputs.",
+                "Remove levels of nesting, or aliases.",
             ));
         }
         let (kind, anchor, start) = match event {
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
                 loop {
                     let (event, key_span) = match self.next()? {
                         (Event::MappingEnd, end) => {
-                            // Keys of the map itself win over merged ones, wherever `<<` stands.
+                            // Keys of the map itself override merged keys, before and after `<<`.
                             for pair in merged {
                                 if pairs.iter().all(|own| own.key != pair.key) {
                                     pairs.push(pair);
@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
                             return Err(syntax(
                                 key_span,
                                 "a key is not a string",
-                                "Write a plain name as the key.",
+                                "Write a string as the key.",
                             ));
                         }
                     };
@@ -304,10 +304,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The key of a merge: the maps in its value are copied into the map around it.
+/// The merge key. The maps in its value are copied into the map that contains the key.
 const MERGE: &str = "<<";
 
-/// The entries that a merge copies: those of one map, or of a list of maps, of which earlier ones win.
+/// The entries that a merge copies from one map or a list of maps. The first map with a key overrides the
+/// others.
 fn sources(value: Node, key: &Span) -> Result<Vec<Pair>, Diagnostic> {
     let wrong = || {
         syntax(
@@ -330,7 +331,7 @@ fn sources(value: Node, key: &Span) -> Result<Vec<Pair>, Diagnostic> {
     }
 }
 
-/// Decodes a file. The error names the encoding and one thing to do.
+/// Decodes a file. The error states the encoding and the fix.
 pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
     let utf16 = matches!(bytes.get(..2), Some([0xFF, 0xFE] | [0xFE, 0xFF]));
     if utf16 {
@@ -367,7 +368,7 @@ fn resolve(text: &str) -> Kind {
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         _ => {}
     }
-    // Without a sign: the schema allows one for decimals only.
+    // The schema allows a sign for decimals only.
     if let Some(digits) = text.strip_prefix("0x")
         && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         && let Ok(value) = i64::from_str_radix(digits, 16)

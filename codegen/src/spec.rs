@@ -1,4 +1,4 @@
-//! The spec, `tandem.yaml`: an application and its composites.
+//! Reads the spec, `tandem.yaml`: an application and its composites.
 
 mod across;
 
@@ -40,7 +40,7 @@ pub struct Entry {
     pub inputs: Value,
     /// Outputs of other entries that this entry uses, by variable.
     pub references: BTreeMap<String, Target>,
-    /// Functions with a Rust handler next to the spec: path of the block, name of the handler.
+    /// Functions with a Rust handler next to the spec: the name of the handler, by the path of the block.
     pub handlers: BTreeMap<Path, String>,
     /// Graph of AWS objects.
     pub graph: Graph,
@@ -61,7 +61,7 @@ pub fn section(definition: &Definition) -> String {
     definition.section.map_or_else(|| format!("{last}s"), ToOwned::to_owned)
 }
 
-/// The path of a built handler, relative to the folder of the handlers.
+/// The path of a handler's binary, relative to the folder of the handlers.
 pub fn bootstrap(handler: &str) -> String {
     format!("target/lambda/{handler}/bootstrap")
 }
@@ -96,7 +96,7 @@ const APP: &str = "app";
 /// Prefix of a top-level key that the generator ignores: a place for YAML anchors.
 pub const IGNORED: &str = "x-";
 
-/// Words of other tools for a section, each with the section that holds the same.
+/// Terms of other tools and of AWS, each with the section that they mean.
 const SECTION_TERMS: &[(&[&str], &str)] = &[
     (&["function", "lambda", "lambdas", "handlers", "event_functions"], "functions"),
     (&["container", "containers", "task", "container_tasks", "jobs", "ecs", "fargate"], "tasks"),
@@ -108,7 +108,7 @@ const SECTION_TERMS: &[(&[&str], &str)] = &[
     (&["state_machines", "step_functions", "stepfunctions", "workflow", "sfn"], "workflows"),
 ];
 
-/// Arguments that every resource has in a Terraform configuration, and no entry of a spec.
+/// Arguments of resources in a Terraform configuration that entries of a spec do not have.
 const TERRAFORM_ONLY: &[&str] =
     &["count", "depends_on", "for_each", "ignore_drift", "lifecycle", "provider", "timeouts"];
 
@@ -238,7 +238,7 @@ impl Reader {
             Value::Null => Value::map::<&str>([]),
             Value::Map(entries) => Value::Map(entries),
             other => {
-                let message = format!("expected the inputs of `{}`, found {}", pair.key, other.describe());
+                let message = format!("`{}`: expected a map of inputs, found {}", pair.key, other.describe());
                 self.error(
                     Code::WrongType,
                     pair.key_span.clone(),
@@ -271,7 +271,7 @@ impl Reader {
             inputs.insert("name".to_owned(), Value::String(pair.key.clone()));
         }
         let expansion = definition.expand(&inputs, context);
-        // A fault of the name was reported at the entry.
+        // Findings for the name were reported at the entry.
         for finding in expansion.findings.0.into_iter().filter(|finding| finding.path != Path::field("name"))
         {
             let mut span = pair.value.locate(&finding.path, &pair.key_span);
@@ -284,7 +284,7 @@ impl Reader {
                         help =
                             format!("Remove `{name}`: only a resource in a Terraform configuration has it.");
                     }
-                    // An entry has its name already.
+                    // The key of an entry is its name.
                     help = help.replacen("Use one of: name, ", "Use one of: ", 1);
                 }
             }
@@ -305,8 +305,8 @@ impl Reader {
         Some(entry)
     }
 
-    /// Replaces names of entries by references and single blocks by lists, and adds the path of the built
-    /// handler where a function has no `code`.
+    /// Replaces names of entries by references, and single blocks by lists. A function without `code` gets
+    /// the path of its handler's binary.
     fn resolve(&mut self, value: &mut Value, fields: &[Field], at: &Path, pair: &Pair, entry: &mut Entry) {
         let Value::Map(inputs) = value else { return };
         for field in fields {
@@ -376,7 +376,8 @@ impl Reader {
                 let target = Target { entry: name.to_owned(), output: reference.output };
                 let own = name.replace('-', "_");
                 let mut variable = format!("{own}_{}", reference.output);
-                // `orders-stream` with its `arn`, and `orders` with its `stream_arn`. No name holds two hyphens.
+                // `arn` of `orders-stream` and `stream_arn` of `orders` would collide. `__` is unique, because
+                // no name contains two hyphens in a row.
                 if entry.references.get(&variable).is_some_and(|other| *other != target) {
                     variable = format!("{own}__{}", reference.output);
                 }
@@ -398,8 +399,8 @@ impl Reader {
                 let candidates =
                     self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
                 let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
-                // The name of an existing bucket is valid. Every other existing object is given as an ARN, and a
-                // task by its `launch` handle.
+                // An existing bucket is referred to by its name. A task is referred to by its `launch` handle,
+                // and every other existing object by its ARN.
                 let given = name.starts_with("arn:") || name.trim_start().starts_with('{');
                 let must = reference != tandem_model::input::Reference::BUCKET && !given;
                 if !must && near.is_none() {
@@ -415,7 +416,7 @@ impl Reader {
                 let diagnostic = Diagnostic::error(Code::UnknownReference, span(), message, help);
                 self.diagnostics.push(if must { diagnostic } else { diagnostic.as_warning() });
                 if must {
-                    // The string is not a value that later checks could use.
+                    // Later checks cannot use the string.
                     *value = Value::Unknown;
                 }
             }
@@ -427,7 +428,7 @@ fn plural(type_name: &str) -> String {
     Definition::find(type_name).map(section).unwrap_or_default()
 }
 
-/// The fields of a block; of a block with variants, the fields of all variants.
+/// The fields of a block. For a block with variants, these are the fields of all variants.
 pub fn body_fields(body: &Body) -> Vec<Field> {
     match body {
         Body::Fields(fields) => fields.clone(),
@@ -441,7 +442,7 @@ pub fn is_code(field: &Field) -> bool {
     variants.iter().any(|variant| matches!(variant.discriminator().source, Some(Facts::Code(_))))
 }
 
-/// The name of the handler of the function whose block has that path.
+/// The name of a function's handler, from the entry and the path of the block, e.g. `videos-launcher`.
 fn handler_name(entry: &str, block: &Path) -> String {
     let steps = block.0.iter().map(|step| match step {
         Step::Field(name) | Step::Key(name) => name.replace('_', "-"),

@@ -1,4 +1,4 @@
-//! Layout of what is generated: handlebars, strict and without escapes of its own.
+//! Handlebars templates of the generated files, in strict mode and without escaping.
 
 use std::fmt;
 use std::path::Path;
@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use crate::hcl::Body;
 
-/// The template of every file of Terraform's.
+/// The template of every Terraform file.
 const TERRAFORM: &str = "terraform.tf";
 
-/// Every template and its built-in text.
+/// The name and built-in text of every template.
 pub const BUILT_IN: &[(&str, &str)] = &[
     (TERRAFORM, include_str!("../templates/terraform.tf.hbs")),
     ("module_readme.md", include_str!("../templates/module_readme.md.hbs")),
@@ -34,7 +34,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 /// The templates in use.
 pub struct Templates {
     handlebars: Handlebars<'static>,
-    /// Whether Terraform's files have a layout of the user's.
+    /// True if the user has a template for Terraform files.
     own_terraform: bool,
 }
 
@@ -44,40 +44,52 @@ impl fmt::Debug for Templates {
     }
 }
 
-/// A template that cannot be used, or gives what is not valid.
+/// An invalid template, or a template with invalid output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The template.
+    /// Name of the template.
     pub template: String,
-    /// Line and column, of the template or of what it gave.
+    /// Line and column, in the template or in its output.
     pub at: (usize, usize),
-    /// What is wrong.
+    /// Description of the error.
     pub message: String,
 }
 
-/// The helpers of templates; the macro gives no room for their documentation.
-#[allow(missing_docs, reason = "they are what their one line says")]
+/// Helpers of templates. The macro does not accept doc comments.
+#[allow(missing_docs, reason = "the macro does not accept doc comments")]
 mod helpers {
-    use super::code_cell;
+    use super::{code_cell, link_target};
 
     handlebars::handlebars_helper!(cell: |text: str| text.replace('|', "\\|").replace(['\n', '\r'], " "));
     handlebars::handlebars_helper!(code: |text: str| code_cell(text));
+    handlebars::handlebars_helper!(target: |path: str| link_target(path));
 }
 
-/// A piece of code in a cell of a table.
+/// Formats code for a cell of a Markdown table.
 fn code_cell(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
-    // Backticks in the text need a longer fence.
+    // Code that contains backticks needs a longer fence.
     let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     if longest == 0 { format!("`{line}`") } else { format!("{fence} {line} {fence}") }
 }
 
+/// Formats a path as the target of a Markdown link.
+fn link_target(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("<{}>", path.replace(['<', '>', '\n', '\r', '|'], ""))
+    }
+}
+
 impl Templates {
-    /// The built-in templates, and those of a folder in their place.
+    /// Loads the templates. Templates in `folder` replace built-in ones. Returns an error if one cannot be
+    /// read or parsed.
     pub fn new(folder: Option<&Path>) -> Result<Self, Error> {
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let message = "there is no such folder of templates".to_owned();
+            let message = "the folder of templates does not exist".to_owned();
             return Err(Error { template: folder.display().to_string(), at: (1, 1), message });
         }
         let mut handlebars = Handlebars::new();
@@ -85,6 +97,7 @@ impl Templates {
         handlebars.register_escape_fn(handlebars::no_escape);
         handlebars.register_helper("cell", Box::new(helpers::cell));
         handlebars.register_helper("code", Box::new(helpers::code));
+        handlebars.register_helper("target", Box::new(helpers::target));
         let mut own_terraform = false;
         for (name, built_in) in BUILT_IN {
             let own = folder.map(|folder| folder.join(format!("{name}.hbs"))).filter(|path| path.exists());
@@ -102,7 +115,7 @@ impl Templates {
         Ok(Self { handlebars, own_terraform })
     }
 
-    /// Text without a language that could be checked.
+    /// Renders a template without checking its output.
     pub fn render(&self, name: &str, data: &Json) -> Result<String, Error> {
         self.handlebars.render(name, data).map_err(|error| Error {
             template: name.to_owned(),
@@ -111,8 +124,8 @@ impl Templates {
         })
     }
 
-    /// Terraform: what comes out of a template of the user's is parsed. That of the built-in one is what the
-    /// writer made, which tests have parsed by Terraform itself; parsing takes a third of a generation.
+    /// Renders a Terraform file. The output of a user's template is parsed. Release builds skip this for the
+    /// built-in template: tests parse its output with Terraform, and parsing takes a third of the run time.
     pub fn terraform(&self, body: &Body) -> Result<String, Error> {
         let name = TERRAFORM;
         let text = self.render(name, &serde_json::json!({ "body": body.render() }))?;
@@ -122,18 +135,18 @@ impl Templates {
         }
         hcl_edit::parser::parse_body(&text).map_err(|error| {
             let at = error.location();
-            let message = format!("what it gives is not Terraform's language: {}", error.message());
+            let message = format!("the output is not valid Terraform: {}", error.message());
             Error { template: name.to_owned(), at: (at.line(), at.column()), message }
         })?;
         Ok(text)
     }
 
-    /// Rust: what comes out is parsed.
+    /// Renders a Rust file and parses the output.
     pub fn rust(&self, name: &str, data: &Json) -> Result<String, Error> {
         let text = self.render(name, data)?;
         syn::parse_file(&text).map_err(|error| {
             let at = error.span().start();
-            let message = format!("what it gives is not Rust: {error}");
+            let message = format!("the output is not valid Rust: {error}");
             Error { template: name.to_owned(), at: (at.line, at.column + 1), message }
         })?;
         Ok(text)
@@ -154,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("terraform.tf.hbs"), "{{body}} }").unwrap();
         let templates = Templates::new(Some(folder.path())).unwrap();
-        assert!(templates.terraform(&Body::default()).unwrap_err().message.contains("not Terraform"));
+        assert!(templates.terraform(&Body::default()).unwrap_err().message.contains("not valid Terraform"));
         std::fs::write(folder.path().join("terraform.tf.hbs"), "{{nothing}}").unwrap();
         let templates = Templates::new(Some(folder.path())).unwrap();
         assert!(templates.terraform(&Body::default()).is_err());

@@ -1,4 +1,4 @@
-//! The variables of a module: every scalar input of a composite is one.
+//! The variables of a module, one for every scalar input of a composite.
 
 use std::collections::BTreeSet;
 
@@ -13,36 +13,36 @@ use crate::spec::{Entry, Target};
 /// A variable of a module.
 #[derive(Clone, Debug)]
 pub struct Variable {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it means, in Markdown.
+    /// Description, in Markdown.
     pub doc: String,
-    /// Its type, as Terraform writes it.
+    /// Terraform type, e.g. `list(string)`.
     pub ty: String,
-    /// Its value when none is given; a variable without one must be given.
+    /// Default. A variable without one is required.
     pub default: Option<Hcl>,
-    /// What it must obey: condition and message.
+    /// Condition and error message of its validation.
     pub validation: Option<(String, String)>,
-    /// Never shown.
+    /// True if Terraform hides its value.
     pub sensitive: bool,
-    /// The output of another entry that it takes.
+    /// The output of another entry that the root module passes to it.
     pub target: Option<Target>,
 }
 
-/// Which scalar inputs that the spec does not give become variables.
+/// The scalar inputs without a value in the spec that become variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// All: what is null is left to the provider.
+    /// All. The provider sets the default of a null value.
     All,
-    /// All, and paths stay as they are: what can be expanded.
+    /// All, but paths keep their value, so that the inputs can be expanded.
     Scalars,
-    /// Maps alone: whether anything else is there decides what is made. Paths stay as they are.
+    /// Only maps, because another input with a value can add objects. Paths keep their value.
     Maps,
 }
 
-/// The inputs of an entry with references in the place of scalars, and the variables that these name.
+/// Returns the inputs of an entry with references in place of scalars, and the variables that they refer to.
 ///
-/// `literal` names variables that are left out: what the spec says stands in their place.
+/// Inputs in `literal` keep the value of the spec and get no variable.
 pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) -> (Value, Vec<Variable>) {
     let fields = (entry.definition.fields)();
     let filled = entry.definition.with_defaults(&entry.inputs);
@@ -51,7 +51,7 @@ pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) ->
         maker.names.insert(name.clone());
         maker.variables.push(Variable {
             name: name.clone(),
-            doc: format!("The output `{}` of `{}`.", target.output, target.entry),
+            doc: format!("Output `{}` of `{}`.", target.output, target.entry),
             ty: "string".to_owned(),
             default: None,
             validation: None,
@@ -63,7 +63,7 @@ pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) ->
     (inputs, maker.variables)
 }
 
-/// Names that Terraform keeps for itself in a call of a module.
+/// Names that Terraform reserves in a module call.
 pub(crate) const RESERVED: &[&str] =
     &["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
 
@@ -87,7 +87,7 @@ impl Maker<'_> {
                 (Shape::Blocks(body), Value::List(blocks)) => {
                     let several = blocks.len() > 1;
                     let blocks = blocks.iter().enumerate().map(|(index, block)| {
-                        // One that has a name keeps its variables when others come and go.
+                        // A name keeps the variables stable when other blocks are added or removed.
                         let at = match block.get("name").as_text() {
                             Some(name) => at.join(Step::Key(names::slug(name))),
                             None if several => at.join(Step::Index(index)),
@@ -99,7 +99,7 @@ impl Maker<'_> {
                 }
                 (_, Value::Reference(_)) | (Shape::Block(_) | Shape::Blocks(_), _) => value,
                 _ if matches!(field.source, Some(Source::Code(_) | Source::Folder)) && !field.scalar => {
-                    // Paths decide what is made; the resources that need one have a variable of their own.
+                    // Paths determine the objects; resources that need a path have their own variable.
                     if value.is_null() || self.absent != Absent::All { value } else { self.path(field, &at) }
                 }
                 (shape, value) if field.scalar => self.scalar(field, shape, value, &at),
@@ -113,7 +113,7 @@ impl Maker<'_> {
     fn block(&mut self, value: &Value, body: &Body, at: &Path) -> Value {
         match body {
             Body::Fields(fields) => self.map(value, fields, at),
-            // Only what goes with the shape that is given.
+            // Only the fields of the chosen variant.
             Body::Choice(variants) => {
                 let given =
                     variants.iter().find(|variant| !value.get(variant.discriminator().name).is_null());
@@ -131,7 +131,7 @@ impl Maker<'_> {
             // A map with references to other entries inside is not a default.
             given => given.into(),
         };
-        // Which module has the document of a bucket's notifications follows from its name.
+        // The bucket's name decides which module contains its notification configuration.
         let decides = self.absent == Absent::Maps && field.refers == Some(Reference::BUCKET);
         let name = self.name(at);
         if decides || self.literal.contains(&name) {
@@ -150,12 +150,12 @@ impl Maker<'_> {
         Value::Reference(name)
     }
 
-    /// A path of the user's machine: given, or where the spec says, seen from the module.
+    /// Adds a variable for a local path. Its default is the path in the spec, relative to the module.
     fn path(&mut self, field: &Field, at: &Path) -> Value {
         let name = self.name(at);
         self.variables.push(Variable {
             name: name.clone(),
-            doc: format!("{} Where the spec says when not given.", field.doc),
+            doc: format!("{} Default: the path in the spec.", field.doc),
             ty: "string".to_owned(),
             default: Some(Hcl::Null),
             validation: None,
@@ -184,7 +184,7 @@ impl Maker<'_> {
     }
 }
 
-/// The type of a variable.
+/// The Terraform type of a variable.
 pub(crate) fn type_name(shape: &Shape) -> String {
     match shape {
         Shape::String => "string".to_owned(),
@@ -196,25 +196,29 @@ pub(crate) fn type_name(shape: &Shape) -> String {
     }
 }
 
-/// The rule of an input, as far as Terraform can say it; the provider knows the rest.
+/// The validation of a variable, as condition and message. Rules without a Terraform condition are checked
+/// only by the provider.
 pub(crate) fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
     let (condition, message) = match rule? {
         Rule::Range(low, high) => (
             format!("var.{name} >= {low} && var.{name} <= {high}"),
-            format!("{name} is a number from {low} to {high}."),
+            format!("{name} must be a number from {low} to {high}."),
         ),
         Rule::OneOfNumbers(allowed) => {
             let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
             (
                 format!("contains([{}], var.{name})", list.join(", ")),
-                format!("{name} is one of {}.", list.join(", ")),
+                format!("{name} must be one of {}.", list.join(", ")),
             )
         }
         Rule::OneOf(allowed) => {
             let list = Hcl::List(allowed.iter().map(|text| Hcl::text(*text)).collect()).render(0);
-            (format!("contains({list}, var.{name})"), format!("{name} is one of {}.", allowed.join(", ")))
+            (
+                format!("contains({list}, var.{name})"),
+                format!("{name} must be one of {}.", allowed.join(", ")),
+            )
         }
-        Rule::Check(..) => return None,
+        Rule::Check(..) | Rule::Coded(..) => return None,
     };
     let condition = if nullable { format!("var.{name} == null ? true : {condition}") } else { condition };
     Some((condition, message))

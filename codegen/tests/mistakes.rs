@@ -4,16 +4,13 @@
 //! contain. `mistakes/NAME.txt` is the output; `TANDEM_BLESS=1` writes it again.
 
 mod common;
+#[path = "mistakes/imperatives.rs"]
+mod imperatives;
 
 use std::path::{Path, PathBuf};
 
 use common::tandem;
-
-/// Verbs that start a help text.
-const IMPERATIVES: &[&str] = &[
-    "Add", "Change", "Create", "Fix", "Indent", "Keep", "Lower", "Move", "Put", "Refer", "Remove", "Rename",
-    "Replace", "Run", "Set", "Split", "Start", "Use", "Write",
-];
+use imperatives::IMPERATIVES;
 
 fn mistakes() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes");

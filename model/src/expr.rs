@@ -28,6 +28,8 @@ pub enum Expr {
     Json(Box<Expr>),
     /// An entry of a map that is encoded as a JSON string.
     Member(Box<Expr>, &'static str),
+    /// The entry of a map, by a key that is an expression.
+    Lookup(Box<Expr>, Box<Expr>),
     /// The first eight hexadecimal digits of the SHA-256 of a string.
     Hash(Box<Expr>),
     /// The id of the VPC of a subnet, from the id of the subnet.
@@ -98,6 +100,10 @@ impl Expr {
             Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
                 inner.references(found);
             }
+            Self::Lookup(map, key) => {
+                map.references(found);
+                key.references(found);
+            }
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
         }
     }
@@ -113,6 +119,7 @@ impl Expr {
             Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
                 inner.speaks_of(place)
             }
+            Self::Lookup(map, key) => map.speaks_of(place) || key.speaks_of(place),
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Attribute(..) => false,
         }
     }
@@ -147,6 +154,7 @@ impl Expr {
                 let text = inner.evaluate(scope)?;
                 serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
             }
+            Self::Lookup(map, key) => map.evaluate(scope)?.get(key.evaluate(scope)?.as_str()?).cloned(),
             Self::Hash(inner) => Some(names::hash(inner.evaluate(scope)?.as_str()?).into()),
             Self::VpcOf(subnet) => scope.vpc_of(subnet.evaluate(scope)?.as_str()?).map(Json::from),
             Self::Merge(parts) => {

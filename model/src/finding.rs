@@ -1,4 +1,4 @@
-//! Findings: faults of inputs, each with its place, its cause and one thing to do.
+//! Findings: errors and warnings about inputs, each with its place, a message and a fix.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One fault.
+/// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The stable code of the check.
@@ -63,9 +63,9 @@ pub struct Finding {
     pub severity: Severity,
     /// Place within the inputs.
     pub path: Path,
-    /// The fact, in one line: input, value found, value allowed.
+    /// The fact, in one line: the input, the value found, the value allowed.
     pub message: String,
-    /// One thing to do, as an imperative.
+    /// The fix, as an imperative.
     pub help: String,
 }
 
@@ -99,7 +99,7 @@ codes! {
     WrongType "TDM002" "An input has the wrong type";
     UnknownInput "TDM003" "An input does not exist";
     OutOfRange "TDM004" "A value is not allowed";
-    Choice "TDM005" "Inputs do not go together";
+    Choice "TDM005" "Inputs conflict, or a required choice is missing";
     Code "TDM010" "The code of a function cannot be used";
     Schedule "TDM011" "A schedule or time zone is not valid";
     Environment "TDM012" "An environment variable is reserved, invalid or too large";
@@ -112,15 +112,15 @@ codes! {
     Loop "TDM022" "A trigger starts an endless loop";
     Syntax "TDM030" "The spec cannot be read";
     DuplicateName "TDM031" "A name occurs twice";
-    UnknownReference "TDM032" "A reference leads to no entry or step";
-    Cycle "TDM033" "References form a circle";
+    UnknownReference "TDM032" "A reference does not resolve to an entry or a step";
+    Cycle "TDM033" "References form a cycle";
     Edited "TDM040" "A generated file was edited";
-    Handler "TDM041" "A handler does not fit its triggers";
+    Handler "TDM041" "A handler does not match its triggers";
     Outdated "TDM042" "Generated files are out of date";
     Outside "TDM043" "A file would be written outside the output folder";
-    Template "TDM044" "A template does not produce valid text";
+    Template "TDM044" "A template or its output is not valid";
     Native "TDM045" "A native module cannot express an entry";
-    Foreign "TDM046" "A file that Tandem did not write is in the way";
+    Foreign "TDM046" "A file of yours has the name of a generated file";
     Mixed "TDM047" "Triggers of one function disagree on `partial_batch_response`";
 }
 

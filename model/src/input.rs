@@ -24,8 +24,8 @@ pub struct Field {
     pub doc: &'static str,
     /// Type of the value.
     pub shape: Shape,
-    /// Scalar: the value may be unknown until apply. Every other field is structural: it decides which
-    /// objects exist or what they are called.
+    /// True for a scalar field: its value may be unknown until apply. Every other field is structural: it
+    /// determines which objects exist, and their names.
     pub scalar: bool,
     /// Required, unless there is a default.
     pub required: bool,
@@ -35,15 +35,16 @@ pub struct Field {
     pub rule: Option<Rule>,
     /// Unit of a number.
     pub unit: Option<Unit>,
-    /// Reason why a change replaces the composite; `None` if it does not.
+    /// The reason why a change replaces the composite. `None` for a change in place.
     pub replaces: Option<&'static str>,
-    /// Source of further facts about the value.
+    /// Source of facts about the value.
     pub source: Option<Source>,
-    /// Output of another composite that the value usually is. A spec names that composite instead.
+    /// The output of another composite that usually provides the value. A spec contains the name of that
+    /// composite's entry instead.
     pub refers: Option<Reference>,
-    /// Hidden in plans and outputs.
+    /// Terraform hides the value in plans and outputs.
     pub sensitive: bool,
-    /// Never stored in the state.
+    /// Terraform does not store the value in the state.
     pub write_only: bool,
 }
 
@@ -100,9 +101,9 @@ pub enum Rule {
     OneOfNumbers(&'static [i64]),
     /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// A function that returns the fault of a string. The first part completes "Set `input` to …".
+    /// A function that checks a string and returns the fault. The first part completes "Set `input` to …".
     Check(&'static str, fn(&str) -> Result<(), String>),
-    /// Like [`Rule::Check`], reported under a code of its own.
+    /// Like [`Rule::Check`], with another code than [`Code::OutOfRange`].
     Coded(Code, &'static str, fn(&str) -> Result<(), String>),
 }
 
@@ -148,8 +149,8 @@ impl Rule {
     }
 }
 
-/// The source of further facts about the value of an input. Provider and generator collect these facts into
-/// the context before they expand.
+/// The source of facts about the value of an input. The provider and the generator collect these facts into
+/// the context before they expand a composite.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
     /// A file with the code of a function.
@@ -214,7 +215,7 @@ pub trait Input: Sized {
     fn read(value: &Value, field: &Field, reader: &mut Reader) -> Option<Self>;
 }
 
-/// Reads values into inputs and collects findings.
+/// Reads values into inputs, and collects findings.
 #[derive(Debug, Default)]
 pub struct Reader {
     path: Path,
@@ -338,7 +339,11 @@ impl Reader {
         let [index] = given[..] else {
             let message = if given.is_empty() {
                 let found: Vec<String> = match value {
-                    Value::Map(entries) => entries.keys().map(|key| format!("`{key}`")).collect(),
+                    // Terraform sends an attribute that is not set as null.
+                    Value::Map(entries) => {
+                        let set = entries.iter().filter(|(_, value)| !value.is_empty());
+                        set.map(|(key, _)| format!("`{key}`")).collect()
+                    }
                     _ => Vec::new(),
                 };
                 let found = if found.is_empty() {
@@ -349,12 +354,14 @@ impl Reader {
                 format!("`{}` needs one of {}; found {found}", self.name(), names.join(", "))
             } else {
                 let given: Vec<_> = given.iter().map(|index| names[*index].clone()).collect();
-                format!("{} are set together", given.join(" and "))
+                format!("{} cannot be combined", given.join(" and "))
             };
             let help = if given.is_empty() {
                 format!("Set exactly one of {}.", names.join(", "))
-            } else {
+            } else if matches!(self.path.0.last(), Some(Step::Index(_))) {
                 "Keep one of them, and write another block for the other.".to_owned()
+            } else {
+                "Keep one of them, and remove the others.".to_owned()
             };
             self.findings.error(Code::Choice, self.path.clone(), message, help);
             return None;
@@ -364,7 +371,7 @@ impl Reader {
             let foreign = chosen.fields.iter().all(|own| own.name != field.name);
             if foreign && !value.get(field.name).is_empty() {
                 let path = self.path.join(Step::Field(field.name.to_owned()));
-                let message = format!("`{}` does not go with {}", field.name, names[index]);
+                let message = format!("`{}` cannot be combined with {}", field.name, names[index]);
                 self.findings.error(Code::Choice, path, message, format!("Remove `{}`.", field.name));
             }
         }
@@ -389,7 +396,8 @@ impl Reader {
     }
 }
 
-/// A block with these fields, as one would write it in a spec: the required fields, or else the first one.
+/// An example of a block in the syntax of a spec. It contains the required fields, or the first field if none
+/// is required.
 fn example(fields: &[Field], first: Option<&str>) -> String {
     let required = |field: &&Field| field.required && field.default.is_none();
     let shown: Vec<&Field> = fields.iter().filter(required).collect();
@@ -406,11 +414,11 @@ fn example(fields: &[Field], first: Option<&str>) -> String {
     format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
 }
 
-/// The first sentence of a documentation.
+/// The first sentence of a description.
 fn first_sentence(doc: &str) -> &str {
     let line = doc.lines().next().unwrap_or_default();
     let mut ends = line.match_indices(". ").map(|(at, _)| at);
-    // `e.g. ` ends no sentence.
+    // `e.g. ` does not end a sentence.
     ends.find(|at| !line[..*at].ends_with("e.g") && !line[..*at].ends_with("i.e"))
         .map_or(line, |at| &line[..=at])
 }
@@ -426,7 +434,7 @@ fn lower_first(text: &str) -> String {
     }
 }
 
-/// The advice for a value of another type than the field has.
+/// The help for a value of the wrong type.
 fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &Value) -> String {
     let name = reader.shown();
     match (shape, value) {
@@ -475,7 +483,7 @@ fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &Value) -> St
     }
 }
 
-/// The fields of all variants. A field that several variants have appears once.
+/// The fields of all variants. A field of several variants appears once.
 pub fn union(variants: &[Variant]) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
     for field in variants.iter().flat_map(|variant| &variant.fields) {
@@ -575,7 +583,7 @@ plain!(String, Shape::String, "a string", Value::String(text) => Some(text.clone
 plain!(i64, Shape::Integer, "an integer", Value::Number(number) => number.parse().ok());
 plain!(bool, Shape::Bool, "`true` or `false`", Value::Bool(value) => Some(*value));
 
-/// A map whose values may be unknown one by one.
+/// A map in which each value can be unknown.
 impl Plain for BTreeMap<String, Scalar<String>> {
     fn plain_shape() -> Shape {
         Shape::Map(Box::new(Shape::String))
@@ -664,7 +672,7 @@ impl<T: Input> Input for Vec<T> {
                 return None;
             }
         };
-        // All items are read before the first fault ends the list: their findings appear together.
+        // All items are read before the first error ends the list: one run reports all findings.
         let read: Vec<Option<T>> = items
             .iter()
             .enumerate()

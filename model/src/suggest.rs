@@ -1,10 +1,10 @@
 //! Suggestions for a name that does not exist: by spelling, and by meaning.
 
-/// The guide that lists everything that has no input, each with its alternative.
+/// The guide to settings that no composite has, each with its alternative.
 pub const GUIDE: &str = "docs/guides/not-covered.md";
 
-/// Words of AWS, Terraform and other tools, each with the inputs that hold the same setting. The first input
-/// that exists where the word was found is suggested.
+/// Terms of AWS, Terraform and other tools, each with the inputs for the same setting. The first input that
+/// exists in the block is suggested.
 const TERMS: &[(&[&str], &[&str])] = &[
     (
         &["vpc", "vpc_id", "vpc_config", "network_configuration", "subnet", "subnet_ids"],
@@ -97,7 +97,7 @@ const TERMS: &[(&[&str], &[&str])] = &[
     (&["label", "labels"], &["tags"]),
 ];
 
-/// Words for settings that no composite has, each with its name in a sentence.
+/// Terms for settings that no composite has, each with the subject of a sentence.
 const NOT_COVERED: &[(&[&str], &str)] = &[
     (
         &[
@@ -124,7 +124,7 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
         ],
         "A concurrency limit",
     ),
-    (&["runtime", "handler"], "Another runtime than `provided.al2023`"),
+    (&["runtime", "handler"], "A runtime other than `provided.al2023`"),
     (&["file_system", "file_systems", "efs", "mount", "mounts", "volume", "volumes"], "A file system"),
     (&["ephemeral_storage", "snap_start", "durable_config"], "This setting"),
     (&["tracing", "tracing_config", "xray"], "Tracing"),
@@ -155,7 +155,7 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
     (&["role", "role_arn", "execution_role_arn", "task_role_arn"], "A role of your own"),
 ];
 
-/// An unknown name, and the best help there is.
+/// The suggestion for an unknown name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suggestion<'a> {
     /// An existing name that is spelt alike or means the same.
@@ -166,14 +166,14 @@ pub enum Suggestion<'a> {
     None,
 }
 
-/// The best suggestion for an unknown name among those that exist in its place.
+/// The best suggestion for an unknown name, from the names that exist in its block.
 pub fn for_input<'a>(unknown: &str, names: &[&'a str]) -> Suggestion<'a> {
     let word = snake_case(unknown);
     let find = |wanted: &str| names.iter().copied().find(|name| *name == wanted);
     if let Some(name) = find(&word) {
         return Suggestion::Name(name);
     }
-    // `alarm_topic` for `alarm_topic_arn`, and `seconds` left on or off.
+    // One name extends the other, e.g. `alarm_topic` and `alarm_topic_arn`.
     let extended = |name: &&&str| {
         name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('_'))
             || word.strip_prefix(**name).is_some_and(|rest| rest.starts_with('_'))
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {
         assert_eq!(suggest("memroy_size", ["timeout", "memory_size"]), Some("memory_size"));
-        assert_eq!(suggest("colour", ["timeout", "memory_size"]), None);
+        assert_eq!(suggest("color", ["timeout", "memory_size"]), None);
     }
 
     #[test]
@@ -253,13 +253,13 @@ mod tests {
             (&function, "secrets", Suggestion::NotCovered("A secret")),
             (&task, "vpc", Suggestion::Name("network")),
             (&task, "memory_size", Suggestion::Name("memory")),
-            (&function, "colour", Suggestion::None),
+            (&function, "color", Suggestion::None),
         ] {
             assert_eq!(for_input(word, names), expected, "{word}");
         }
     }
 
-    /// A term whose inputs are all gone would never be used again.
+    /// Without this test, terms for removed inputs would stay in the list.
     #[test]
     fn every_term_leads_to_inputs_that_exist() {
         let mut names = Vec::new();
@@ -269,6 +269,16 @@ mod tests {
         let inputs = TERMS.iter().flat_map(|(_, inputs)| inputs.iter());
         let gone: Vec<_> = inputs.filter(|input| !names.contains(input)).collect();
         assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    /// Messages send the reader to the guide, to look for the word that was not found.
+    #[test]
+    fn the_guide_contains_every_word_that_is_not_covered() {
+        let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(GUIDE);
+        let guide = std::fs::read_to_string(guide).expect("the guide");
+        for word in NOT_COVERED.iter().flat_map(|(words, _)| words.iter()) {
+            assert!(guide.contains(&format!("`{word}`")), "{GUIDE} does not contain `{word}`");
+        }
     }
 
     fn fields(composite: &str) -> Vec<Field> {

@@ -1,4 +1,4 @@
-//! Units of numbers: what `timeout: 30s` must have meant.
+//! Units of integer inputs, and the conversion of strings such as `30s`.
 
 /// The unit of an integer input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Unit {
         }
     }
 
-    /// The integer that a string such as `30s`, `5 minutes`, `1GB` or `0.5 vCPU` stands for in this unit.
-    /// `None` if it is not such a string, or not a whole number of this unit.
+    /// Converts a string such as `30s`, `5 minutes`, `1GB` or `0.5 vCPU` to an integer in this unit. `None`
+    /// if the string is not a number with a known suffix, or the result is not an integer.
     pub fn convert(self, text: &str) -> Option<i64> {
         let text = text.trim();
         let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
@@ -68,7 +68,7 @@ impl Unit {
             (Self::Days, _) => factor(DURATIONS, 86_400.0),
         }?;
         let value = number * factor;
-        #[allow(clippy::cast_possible_truncation, reason = "checked: a whole number, far below the limit")]
+        #[allow(clippy::cast_possible_truncation, reason = "checked: an integer, far below the limit")]
         (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)
     }
 }

@@ -1,4 +1,4 @@
-//! Input values from a configuration or a spec, before they are read into the inputs of a composite.
+//! Input values of a configuration or a spec. [`crate::input`] reads them into the inputs of a composite.
 
 use std::collections::BTreeMap;
 
@@ -37,13 +37,12 @@ impl Value {
         matches!(self, Self::Null)
     }
 
-    /// Returns true if no value is set, or for an empty list: a configuration without blocks has an empty
-    /// list.
+    /// Returns true for null and for an empty list. A configuration without blocks has an empty list.
     pub fn is_empty(&self) -> bool {
         self.is_null() || matches!(self, Self::List(items) if items.is_empty())
     }
 
-    /// An entry of a map; null if this is not a map, or has no such entry.
+    /// An entry of a map. Null if this is not a map, or if the map has no such entry.
     pub fn get(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;
         match self {
@@ -52,7 +51,7 @@ impl Value {
         }
     }
 
-    /// The value of a known string.
+    /// The text of a known string. `None` for every other value.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -74,7 +73,7 @@ impl Value {
                 format!("the string {:?}…", text.chars().take(SHOWN).collect::<String>())
             }
             Self::String(text) => format!("the string {text:?}"),
-            Self::List(items) => format!("a list of {}", items.len()),
+            Self::List(items) => format!("a list of length {}", items.len()),
             Self::Map(entries) => {
                 let keys: Vec<String> = entries.keys().take(3).map(|key| format!("`{key}`")).collect();
                 let more = if entries.len() > keys.len() { " and more" } else { "" };
@@ -87,7 +86,7 @@ impl Value {
         }
     }
 
-    /// The value as JSON; `None` if a part of it is unknown or a reference.
+    /// The value as JSON. `None` if a part of it is unknown or a reference.
     pub fn to_json(&self) -> Option<Json> {
         Some(match self {
             Self::Null => Json::Null,

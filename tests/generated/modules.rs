@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use tandem::module::Flavor;
 use tandem::project::Part;
 use tandem_tests::environment::root;
 
+use crate::native::{configuration, write_zip};
 use crate::project::{FLAVORS, examples, generate, pending, read, specs, terraform};
 
 #[test]
@@ -70,6 +72,125 @@ fn modules_are_formatted_and_valid() {
             });
         }
     });
+}
+
+/// Adds hashicorp/aws 5 as a requirement of a configuration, and validates it.
+fn validate_with_aws_5(root: &Path, mut configuration: serde_json::Value) -> Result<(), String> {
+    let aws = json!({ "source": "hashicorp/aws", "version": "~> 5.0" });
+    configuration["terraform"] = json!({ "required_providers": { "aws": aws } });
+    std::fs::create_dir_all(root).expect("a folder");
+    std::fs::write(root.join("main.tf.json"), configuration.to_string()).expect("written");
+    let init = terraform(root, &["init", "-no-color", "-input=false", "-backend=false"]);
+    if !init.success {
+        return Err(init.text);
+    }
+    let run = terraform(root, &["validate", "-no-color"]);
+    if run.success && !run.text.contains("Warning") { Ok(()) } else { Err(run.text) }
+}
+
+#[test]
+fn native_modules_are_valid_with_hashicorp_aws_5() {
+    let work = tempfile::tempdir().expect("a folder");
+    let zip = write_zip(work.path());
+    for (name, spec) in specs(work.path()) {
+        let app = read(&spec);
+        let modules = work.path().join(&name).join("modules");
+        generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));
+        let root = work.path().join(&name).join("root");
+        validate_with_aws_5(&root, configuration(&modules, &app, &zip))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn a_module_and_the_root_module_require_the_version_of_their_attributes() {
+    let work = tempfile::tempdir().expect("a folder");
+    let zip = write_zip(work.path());
+    let spec = work.path().join("tandem.json");
+    // Only a function URL without authentication needs hashicorp/aws 6.
+    let text = json!({
+        "app": "a",
+        "queues": { "q": {} },
+        "functions": {
+            "f": { "on": { "http": "api", "auth": "none" } },
+            "open": { "on": { "http": "url", "auth": "none" } },
+        },
+    });
+    std::fs::write(&spec, text.to_string()).expect("written");
+    let app = read(&spec);
+    let modules = work.path().join("modules");
+    generate(&app, &spec, &modules, Flavor::Native, Some(Part::Modules));
+    for (folder, version) in
+        [("modules/q", "5.0"), ("modules/f", "5.32"), ("modules/open", "6.29"), ("", "6.29")]
+    {
+        let module = modules.join(folder);
+        for file in ["versions.tf", "examples/complete/main.tf"] {
+            let text = std::fs::read_to_string(module.join(file)).expect("a file");
+            assert!(text.contains(&format!("version = \">= {version}\"")), "{folder}/{file}: {text}");
+        }
+        let readme = std::fs::read_to_string(module.join("README.md")).expect("a README");
+        assert!(readme.contains(&format!("version `>= {version}`")), "{folder}: {readme}");
+    }
+    let root = work.path().join("root");
+    let error = validate_with_aws_5(&root, configuration(&modules, &app, &zip)).expect_err("no version");
+    assert!(error.contains("no available releases match"), "{error}");
+}
+
+/// The heading of a README that a link in its contents leads to: GitHub's anchor of it.
+fn anchors(readme: &str) -> Vec<String> {
+    let headings = readme.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_lowercase);
+    let explicit = readme.lines().filter_map(|line| line.strip_prefix("<a id=\"")?.strip_suffix("\"></a>"));
+    headings.chain(explicit.map(ToOwned::to_owned)).collect()
+}
+
+/// The targets of links in Markdown, outside of code.
+fn links(readme: &str) -> Vec<String> {
+    let targets = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets.map(|(target, _)| target.trim_matches(['<', '>']).to_owned()).collect()
+}
+
+#[test]
+fn readmes_link_to_what_exists_and_describe_every_input() {
+    for (name, spec) in examples() {
+        let app = read(&spec);
+        for (_, flavor) in FLAVORS {
+            let root = root().join("modules").join(&name).join(flavor);
+            let entries = app.entries.iter().map(|entry| root.join("modules").join(&entry.name));
+            for module in entries.chain([root.clone()]) {
+                let readme = std::fs::read_to_string(module.join("README.md")).expect("a README");
+                let anchors = anchors(&readme);
+                for link in links(&readme) {
+                    let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+                    let exists = if path.is_empty() {
+                        anchors.iter().any(|known| known == anchor)
+                    } else {
+                        path.starts_with("https://") || module.join(path).exists()
+                    };
+                    assert!(exists, "{}: {link}", module.display());
+                }
+                for heading in ["usage", "inputs", "outputs", "resources"] {
+                    assert!(
+                        links(&readme).contains(&format!("#{heading}")),
+                        "{}: {heading}",
+                        module.display()
+                    );
+                }
+                assert!(!readme.contains("object({"), "{}", module.display());
+            }
+            // The root module has the attributes of each object, with the descriptions of the entry's module.
+            let whole = std::fs::read_to_string(root.join("README.md")).expect("a README");
+            for entry in &app.entries {
+                let own = root.join("modules").join(&entry.name).join("README.md");
+                let own = std::fs::read_to_string(own).expect("a README");
+                let (_, own) = own.split_once("## Inputs").expect("inputs");
+                let (own, _) = own.split_once("## Outputs").expect("outputs");
+                let rows = own.lines().filter(|line| line.starts_with("| `"));
+                for row in rows.filter(|row| !row.contains("| Output `")) {
+                    assert!(whole.contains(row), "{name} {flavor}: {row}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -181,7 +181,10 @@ const ABSENT: &[(&str, &str)] = &[
     ("security_group", "ingress"),
 ];
 
-/// State of the application: attributes of every resource, by module and by address in it.
+/// The address under which a state has the outputs of a module.
+const OUTPUTS: &str = "outputs";
+
+/// State of the application: attributes of every resource, and the outputs, by module and by address in it.
 pub(crate) type State = BTreeMap<(String, String), Json>;
 
 fn resources(module: &Json, name: &str, state: &mut State) {
@@ -508,7 +511,7 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
             if entry.name == "count" { "count__inputs".to_owned() } else { entry.name.replace('-', "_") };
         call[name] = inputs.into();
     }
-    json!({ "module": { "app": call } })
+    json!({ "module": { "app": call }, "output": { "app": { "value": "${module.app}" } } })
 }
 
 /// Applies a configuration to a separate state file. Returns the state; the error is Terraform's output.
@@ -522,6 +525,9 @@ pub(crate) fn apply(work: &Path, state: &str) -> Result<State, String> {
     let shown: Json = serde_json::from_str(shown.text.lines().next().expect("JSON")).expect("JSON");
     let mut state = State::new();
     resources(&shown["values"]["root_module"], "", &mut state);
+    for (entry, outputs) in shown["values"]["outputs"]["app"]["value"].as_object().into_iter().flatten() {
+        state.insert((entry.clone(), OUTPUTS.to_owned()), outputs.clone());
+    }
     Ok(state)
 }
 
@@ -549,8 +555,25 @@ pub(crate) fn all_differences(app: &App, state: &State, zip: &Path) -> Vec<Strin
         let given = given(app, entry, &context, state);
         let made = Made { entry: &entry.name, graph: &graph, state, context: context.clone(), given, zip };
         graph.objects().iter().for_each(|object| wrong.extend(differences(&made, object)));
+        let outputs = &state[&(entry.name.replace('-', "_"), OUTPUTS.to_owned())];
+        for output in entry.definition.outputs {
+            let expected = graph.outputs[output.name].evaluate(&made).unwrap_or_default();
+            let found = &outputs[output.name];
+            if plain(&document(&expected)) != plain(&document(found)) {
+                wrong.push(format!(
+                    "output {} of {}: the graph has {expected}, the module {found}",
+                    output.name, entry.name
+                ));
+            }
+        }
     }
     wrong
+}
+
+/// The value of a string with a JSON document. Terraform and the model escape such strings differently.
+fn document(value: &Json) -> Json {
+    let parsed = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    parsed.filter(|parsed: &Json| parsed.is_object() || parsed.is_array()).unwrap_or_else(|| value.clone())
 }
 
 /// Writes a zip that Lambda would accept as the code of a function.

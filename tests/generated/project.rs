@@ -95,6 +95,7 @@ fn configuration() -> &'static Path {
         let stand_in = provider_binary().with_file_name("examples").join("terraform-provider-aws");
         assert!(stand_in.exists(), "{} is missing: run `cargo xtask test`", stand_in.display());
         for (address, version, binary) in [
+            ("hashicorp/aws", "5.100.0", stand_in.clone()),
             ("hashicorp/aws", "6.66.0", stand_in),
             ("tandem/tandem", env!("CARGO_PKG_VERSION"), provider_binary()),
         ] {

@@ -22,23 +22,23 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A function with a handler in Rust
+    /// Add a function with a Rust handler
     Function {
-        /// Its name
+        /// Name of the function, e.g. `notify`
         name: String,
-        /// What sets it off, such as `bucket=inbox,suffix=.mp4`; several times for several triggers
+        /// Trigger, e.g. `bucket=inbox,suffix=.mp4`; repeat the option for more triggers
         #[arg(long, value_name = "KEY=VALUE,…", required = true)]
         on: Vec<String>,
-        /// A task that it may start; several times for several
+        /// Task that the function may start, e.g. `ffmpeg`; repeat the option for more tasks
         #[arg(long, value_name = "TASK")]
         launches: Vec<String>,
-        /// The folder to generate to; that of the spec without it
+        /// Folder to generate into, e.g. `infra`; default: the folder of the spec
         #[arg(long, value_name = "DIR")]
         out: Option<std::path::PathBuf>,
     },
 }
 
-/// The type of what is added.
+/// The composite that `tandem add function` adds.
 const FUNCTION: &str = "event_function";
 
 pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
@@ -57,7 +57,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     let extended = Source { text, path: source.path.clone() };
     let (app, diagnostics) = spec::read(&extended);
     let Some(app) = app else {
-        // The spec stays as it was: what is shown is what it would be.
+        // The file stays unchanged. The findings refer to the spec with the new entry.
         let path = format!("{} with `{name}`", source.path.display());
         return global.report(&Source { path: path.into(), ..extended }, &diagnostics);
     };
@@ -69,16 +69,18 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     generate::generate(global, &extended, &app, &options)
 }
 
-/// A trigger, from `key=value,key=value`.
+/// Parses a trigger from `key=value,key=value`.
 fn trigger(text: &str) -> Result<Json, Failure> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for part in text.split(',') {
         match (part.split_once('='), pairs.last_mut()) {
             (Some((key, value)), _) => pairs.push((key.trim().to_owned(), value.to_owned())),
-            // A comma inside of a value, as in `cron(0 3,4 * * ? *)`.
+            // A comma within a value, as in `cron(0 3,4 * * ? *)`.
             (None, Some((_, value))) => value.push_str(&format!(",{part}")),
             (None, None) => {
-                let message = format!("{text:?} is not a trigger such as `bucket=inbox,suffix=.mp4`");
+                let message = format!(
+                    "{text:?} is not a trigger. Pass keys and values, e.g. `--on bucket=inbox,suffix=.mp4`"
+                );
                 return Err(Failure::Usage(message));
             }
         }
@@ -91,13 +93,15 @@ fn trigger(text: &str) -> Result<Json, Failure> {
             _ => text.into(),
         };
         if trigger.insert(key.clone(), value).is_some() {
-            return Err(Failure::Usage(format!("`{key}` is given twice; give each trigger its own `--on`")));
+            return Err(Failure::Usage(format!(
+                "`{key}` occurs twice in one trigger. Pass `--on` once for each trigger"
+            )));
         }
     }
     Ok(Json::Object(trigger))
 }
 
-/// The shape of an input of a trigger.
+/// The type of an input of a trigger. `None` if there is no such input.
 fn shape(name: &str) -> Option<Shape> {
     let fields = (Definition::find(FUNCTION)?.fields)();
     let on = fields.into_iter().find(|field| field.name == "on")?;
@@ -131,11 +135,11 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The spec with an entry more; all else stays to the byte, comments as well.
+/// The text of the spec with one more entry. All other bytes are kept, including comments.
 fn insert(source: &Source, name: &str, inputs: &[(&str, Json)]) -> Result<String, Failure> {
     let damaged = |diagnostic: Diagnostic| {
         Failure::Usage(format!(
-            "{}: {}; `tandem check` says where",
+            "{}: {}. Run `tandem check` for the position",
             source.path.display(),
             diagnostic.message
         ))
@@ -143,10 +147,10 @@ fn insert(source: &Source, name: &str, inputs: &[(&str, Json)]) -> Result<String
     let root = source::parse(&source.text).map_err(damaged)?;
     let section = Definition::find(FUNCTION).map(spec::section).unwrap_or_default();
     if root.get(&section).is_some_and(|pair| pair.value.get(name).is_some()) {
-        return Err(Failure::Usage(format!("there is a function `{name}` already")));
+        return Err(Failure::Usage(format!("a function `{name}` already exists. Pass another name")));
     }
     let text = place(&source.text, &root, &section, name, inputs);
-    // Nothing else may have changed: YAML has more forms than are told apart here.
+    // YAML has forms that `place` does not handle: make sure that nothing else has changed.
     let mut expected = root.to_value();
     let entry = Value::map(inputs.iter().map(|(key, value)| (*key, Value::from(value))));
     if let Value::Map(sections) = &mut expected {
@@ -161,7 +165,7 @@ fn insert(source: &Source, name: &str, inputs: &[(&str, Json)]) -> Result<String
     match source::parse(&text) {
         Ok(found) if found.to_value() == expected => Ok(text),
         _ => Err(Failure::Usage(format!(
-            "{} is written in a form that `add` does not change; put this into `{section}` yourself:\n{}",
+            "`tandem add` cannot edit the layout of {}. Add this to `{section}` yourself:\n{}",
             source.path.display(),
             block(name, inputs, "  ", "\n")
         ))),
@@ -182,7 +186,7 @@ fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Js
     };
     let mut whole = text.to_owned();
     let into_flow = |whole: &mut String, node: &Node, what: String| {
-        // Before the brace that closes it, and after what stands there.
+        // Insert after the existing content, before the closing brace.
         let close = flow_end(text, node).saturating_sub(1);
         let at = text[..close].trim_end().len();
         let comma = if node.pairs().is_empty() { " " } else { ", " };
@@ -207,7 +211,7 @@ fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Js
             let start = text[..last.key_span.start].rfind('\n').map_or(0, |at| at + 1);
             let indent = &text[start..last.key_span.start];
             let mut at = line_end(text, content_end(text, &last.value).max(last.key_span.end));
-            // Comments that are indented as the entry's own belong to it.
+            // Comments that are indented deeper than the entry's name belong to the entry.
             while let Some(line) = text[at..].split_inclusive('\n').next() {
                 let own = line.len() - line.trim_start().len() > indent.len();
                 if !(own && line.trim_start().starts_with('#')) {
@@ -222,7 +226,7 @@ fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Js
             whole.insert_str(at, &block(indent));
         }
         _ => {
-            // `functions:` with nothing below, or with a word for nothing.
+            // `functions:` without a value, or with an explicit null, e.g. `~`.
             whole.replace_range(
                 pair.value.span.start.max(pair.key_span.end)..pair.value.span.end.max(pair.key_span.end),
                 "",
@@ -238,7 +242,7 @@ fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Js
     whole
 }
 
-/// Where the last thing in a node ends: the span of a block reaches to what follows it.
+/// The end of the content of a node. The span of a block reaches to the start of the next token.
 fn content_end(text: &str, node: &Node) -> usize {
     let end = match &node.kind {
         _ if text[node.span.start..].starts_with(['{', '[']) => flow_end(text, node),
@@ -254,12 +258,12 @@ fn content_end(text: &str, node: &Node) -> usize {
     text[..end].trim_end().len()
 }
 
-/// Where a value in braces or brackets ends: its span may reach to what follows it.
+/// The end of a value in braces or brackets. Its span can reach to the start of the next token.
 fn flow_end(text: &str, node: &Node) -> usize {
     text[..node.span.end].rfind(['}', ']']).map_or(node.span.end, |at| at + 1)
 }
 
-/// The beginning of the line after a place, or the end of the text.
+/// The start of the next line, or the end of the text.
 fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
@@ -289,7 +293,7 @@ mod tests {
             let section = if before.is_empty() { "functions:\n" } else { "" };
             assert_eq!(added(&text), format!("{text}{after}{section}{TWO}"));
         }
-        // Comments stay with what they are about.
+        // A comment stays with its entry.
         let text = "app: a\nfunctions:\n  one:\n    timeout: 3\n    # more of one\n\n# of the buckets\nbuckets: {}\n";
         let expected = text.replace("more of one\n", &format!("more of one\n{TWO}"));
         assert_eq!(added(text), expected);
@@ -302,7 +306,7 @@ mod tests {
             "app: a\nfunctions:\nbuckets: {}\n",
             "app: a\r\nfunctions:\r\n  one: {}\r\n",
         ] {
-            // `insert` itself makes sure that nothing else has changed.
+            // `insert` itself checks that nothing else has changed.
             added(text);
         }
     }

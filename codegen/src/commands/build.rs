@@ -16,18 +16,18 @@ use crate::{Failure, Global, Outcome};
 /// Options of `build`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The folder that was generated to; that of the spec without it
+    /// Output folder of `tandem generate`, e.g. `infra`; default: the folder of the spec
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// One handler alone
+    /// Handler to build, e.g. `notify`; default: all handlers
     name: Option<String>,
-    /// The architecture of the functions; another than this machine's is built with cargo-lambda
+    /// Architecture of the functions; a cross build needs cargo-lambda
     #[arg(long, value_enum, default_value_t)]
     architecture: Architecture,
-    /// Run the handlers' tests first
+    /// Run the tests of the handlers before the build
     #[arg(long)]
     test: bool,
-    /// Take the versions of Cargo.lock
+    /// Fail if `Cargo.lock` is out of date
     #[arg(long)]
     locked: bool,
 }
@@ -54,13 +54,13 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     let mut names: Vec<String> = functions(&app).into_iter().map(|function| function.name).collect();
     if let Some(name) = &options.name {
         if !names.contains(name) {
-            let message = format!("there is no handler `{name}`; there are: {}", names.join(", "));
+            let message = format!("there is no handler `{name}`. Use one of: {}", names.join(", "));
             return Err(Failure::Usage(message));
         }
         names.retain(|known| known == name);
     }
     if names.is_empty() {
-        global.say("no function has its code in Rust beside the spec: nothing to build");
+        global.say("nothing to build: the spec has no function with a Rust handler");
         return Ok(());
     }
     let metadata = metadata(&folder, &names)?;
@@ -69,7 +69,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         .map(|name| Handler::find(&folder, name, &metadata))
         .collect::<Result<Vec<_>, _>>()?;
     if options.test {
-        // Tests say the same without minutes of optimisation.
+        // Tests run without optimizations, which would take minutes.
         run_command(&mut cargo(&folder, "test", &handlers, options), RUSTUP)?;
     }
     let native = options.architecture == Architecture::default() && cfg!(target_os = "linux");
@@ -88,7 +88,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
             output::put(path, content, Some(mode)).map_err(|error| format!("{}: {error}", path.display()))
         };
         put(&to, &bytes, 0o755)?;
-        // The zip depends on nothing but the binary; the provider makes the same.
+        // The zip depends on the binary only: the provider creates the same zip from the same binary.
         let code = artifact::prepare(CodeKind::Bootstrap, &bytes)
             .map_err(|error| format!("{} {error}", binary.display()))?;
         put(&to.with_extension("zip"), &code.zip, 0o644)?;
@@ -97,11 +97,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     Ok(())
 }
 
-/// A handler, and the package that it is: the manifest is the user's, and may say another name.
+/// A handler and its package. The manifest belongs to the user, so the package can have another name.
 struct Handler {
     name: String,
     package: String,
-    /// What names the package among all that cargo knows, crates that it depends on, too.
+    /// Package id of cargo. It is unique among all packages, including dependencies.
     id: String,
 }
 
@@ -117,7 +117,7 @@ impl Handler {
         match (text("name"), text("id")) {
             (Some(package), Some(id)) => Ok(Self { name, package, id }),
             _ => Err(Failure::Usage(format!(
-                "{} is no member of its workspace; run `tandem generate`, which makes it one",
+                "{} is not a member of its workspace. Run `tandem generate` to add it",
                 manifest.display()
             ))),
         }
@@ -133,7 +133,8 @@ fn cargo(folder: &Path, command: &str, handlers: &[Handler], options: &Options) 
     cargo
 }
 
-/// Builds for release; the binaries of the handlers, wherever the user's configuration has cargo put them.
+/// Builds the handlers in the release profile. Returns the paths of the binaries from the messages of cargo,
+/// because the user's configuration can change the target folder.
 fn build(folder: &Path, handlers: &[Handler], options: &Options) -> Result<Vec<PathBuf>, Failure> {
     let mut command = cargo(folder, "build", handlers, options);
     command.args(["--release", "--message-format", "json-render-diagnostics"]).stdout(Stdio::piped());
@@ -148,16 +149,16 @@ fn build(folder: &Path, handlers: &[Handler], options: &Options) -> Result<Vec<P
         };
         let binaries: Vec<(String, PathBuf)> =
             messages.iter().filter(of_handler).filter_map(binary).collect();
-        // A package may have tools beside its own program.
+        // A package can have more binaries than the handler.
         let own = binaries.iter().find(|(name, _)| *name == handler.package).or(binaries.first());
         own.map(|(_, path)| path.clone()).ok_or_else(|| {
-            Failure::Usage(format!("`{}` has no program: give its package a `src/main.rs`", handler.name))
+            Failure::Usage(format!("`{}` has no binary. Add `src/main.rs` to its package", handler.name))
         })
     };
     handlers.iter().map(binary).collect()
 }
 
-const RUSTUP: &str = "cargo is installed by https://rustup.rs";
+const RUSTUP: &str = "Install Rust from https://rustup.rs";
 
 fn lambda(folder: &Path, handlers: &[Handler], options: &Options) -> Outcome {
     let mut cargo = Command::new("cargo-lambda");
@@ -166,7 +167,7 @@ fn lambda(folder: &Path, handlers: &[Handler], options: &Options) -> Outcome {
     handlers.iter().for_each(|handler| {
         cargo.args(["--bin", &handler.package]);
     });
-    run_command(&mut cargo, "another architecture is built with cargo-lambda: `pip install cargo-lambda`")
+    run_command(&mut cargo, "Install cargo-lambda for cross builds: `pip install cargo-lambda`")
 }
 
 fn run_command(command: &mut Command, missing: &str) -> Outcome {
@@ -174,7 +175,9 @@ fn run_command(command: &mut Command, missing: &str) -> Outcome {
     ended(command, status.map(|status| (status, ())), missing)
 }
 
-/// What a program that ended gives, or how it failed; what it said was shown.
+/// The result of a program that succeeded. A program that failed has printed its own message.
+///
+/// `missing` is the remedy if the program is not installed.
 fn ended<T>(
     command: &Command,
     result: std::io::Result<(ExitStatus, T)>,
@@ -184,19 +187,22 @@ fn ended<T>(
         Ok((status, given)) if status.success() => Ok(given),
         Ok(_) => Err(Failure::Findings),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Failure::Usage(format!("{} is not there; {missing}", command.get_program().display())))
+            Err(Failure::Usage(format!("{} is not installed. {missing}", command.get_program().display())))
         }
         Err(error) => Err(Failure::Usage(format!("{}: {error}", command.get_program().display()))),
     }
 }
 
-/// What cargo says of the handlers' workspace: its packages, and where it puts what it builds.
+/// The output of `cargo metadata` for the workspace of the handlers: its packages and its target folder.
 fn metadata(folder: &Path, names: &[String]) -> Result<Json, Failure> {
     if let Some(missing) = names.iter().find(|name| !folder.join(name).join("Cargo.toml").exists()) {
         let path = folder.join(missing);
-        return Err(Failure::Usage(format!("there is no {}; run `tandem generate` first", path.display())));
+        return Err(Failure::Usage(format!(
+            "{} does not exist. Run `tandem generate` first",
+            path.display()
+        )));
     }
-    // A workspace may be around them, or their own; a handler's folder knows.
+    // The workspace can be in a parent folder: cargo finds it from the folder of a handler.
     let within = names.first().map_or_else(|| folder.to_owned(), |name| folder.join(name));
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(within);

@@ -11,35 +11,36 @@ use tandem::source::Source;
 use tandem::spec::App;
 use tandem_model::finding::Code;
 
-use crate::{Failure, Global, Outcome, Part};
+use super::quoted;
+use crate::{DEFAULT_SPEC, Failure, Global, Outcome, Part};
 
 /// Options of `generate`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
-    /// The folder to write to; that of the spec without it
+    /// Folder to write to, e.g. `infra`; default: the folder of the spec
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// What the modules are made of; as the last time without it, or composite
+    /// Resources in the modules; default: those of the previous run, or `composite`
     #[arg(long, value_enum)]
     pub(crate) flavor: Option<Flavor>,
-    /// One part alone
+    /// Part to generate; default: the part that the folder was first generated with, or both
     #[arg(long, value_enum)]
     pub(crate) only: Option<Part>,
-    /// Write nothing, and fail when something is out of date
+    /// Write nothing, and fail if a file is out of date
     #[arg(long)]
     pub(crate) check: bool,
-    /// Add functions that are missing in a `handler.rs`
+    /// Add missing functions to each `handler.rs`
     #[arg(long)]
     pub(crate) fix: bool,
-    /// Write over generated files that were edited by hand
+    /// Overwrite generated files that were edited by hand
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Templates in the place of the built-in ones; those of the last time without it
+    /// Folder of your templates, e.g. `my-templates`; default: that of the previous run, if any
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
 }
 
-/// Findings with which nothing is written.
+/// Findings that prevent all writing.
 const NOT_WRITTEN: &[Code] = &[Code::Edited, Code::Foreign, Code::Outside];
 
 pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
@@ -47,7 +48,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     generate(global, &source, &app, options)
 }
 
-/// The folder that a spec lies in.
+/// The folder of a spec.
 pub(crate) fn folder(source: &Source) -> PathBuf {
     let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
@@ -74,8 +75,11 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     if options.check {
         let known = |path: &str| diagnostics.iter().any(|known| known.to_json(source)["file"] == path);
         let mut command = "tandem generate".to_owned();
+        if global.file != Path::new(DEFAULT_SPEC) {
+            command.push_str(&format!(" --file {}", quoted(&global.file)));
+        }
         if let Some(out) = &options.out {
-            command.push_str(&format!(" --out {}", out.display()));
+            command.push_str(&format!(" --out {}", quoted(out)));
         }
         if options.fix {
             command.push_str(" --fix");
@@ -83,7 +87,7 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
         let written = changes.write.keys().map(|path| {
             (path, if path.exists() { "this file is out of date" } else { "this file is missing" })
         });
-        let removed = changes.remove.iter().map(|path| (path, "nothing generates this file any more"));
+        let removed = changes.remove.iter().map(|path| (path, "this file is no longer generated"));
         let outdated: Vec<Diagnostic> = written
             .chain(removed)
             .map(|(path, message)| (shown(path), message))
@@ -94,17 +98,17 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
             .collect();
         diagnostics.extend(outdated);
         global.report(source, &diagnostics)?;
-        global.say("everything is as generated");
+        global.say("all generated files are up to date");
         return Ok(());
     }
-    // A handler that does not fit is said, and does not keep the rest from being written; an edit does.
+    // These findings prevent writing. A fault in a handler is reported after the other files are written.
     if diagnostics.iter().any(|diagnostic| NOT_WRITTEN.contains(&diagnostic.code)) {
         return global.report(source, &diagnostics);
     }
     output::write(&out, &changes)?;
     global.say(&format!(
         "{} files in {}: {} written, {} removed",
-        // And the manifest.
+        // The manifest is one more file.
         plan.generated.len() + plan.extended.len() + 1,
         out.display(),
         changes.write.len(),
@@ -112,11 +116,11 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     ));
     let beyond = |path: &&PathBuf| !std::path::absolute(&out).is_ok_and(|out| path.starts_with(out));
     for path in plan.extended.keys().filter(|path| changes.write.contains_key(*path)).filter(beyond) {
-        global.say(&format!("the handlers are members of the workspace of {}", path.display()));
+        global.say(&format!("updated the members of the workspace of {}", path.display()));
     }
     for folder in &plan.orphans {
         global.say(&format!(
-            "nothing calls {} any more: what is yours in it stays; move what you need, and remove the rest",
+            "{} is no longer generated. Your files in it were kept: delete the folder when you no longer need them",
             folder.display()
         ));
     }

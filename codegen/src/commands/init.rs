@@ -1,6 +1,9 @@
 //! `tandem init`
 
-use crate::{Failure, Global, Outcome};
+use std::path::Path;
+
+use super::quoted;
+use crate::{DEFAULT_SPEC, Failure, Global, Outcome};
 
 /// An example to start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +46,7 @@ impl Example {
         }
     }
 
-    /// The commands from here to a running application.
+    /// The commands that build and deploy the application.
     fn next(self) -> &'static [&'static str] {
         match self {
             Self::UploadNotice => &["tandem generate", "tandem build", APPLY],
@@ -58,10 +61,10 @@ const APPLY: &str = "cd terraform/examples/complete && terraform init && terrafo
 
 pub(crate) fn run(global: &Global, example: Example) -> Outcome {
     let spec = &global.file;
-    let folder = spec.parent().unwrap_or(std::path::Path::new(""));
+    let folder = spec.parent().unwrap_or(Path::new(""));
     let files = example.files().iter().map(|(path, text)| (folder.join(path), *text));
     let files: Vec<_> = std::iter::once((spec.clone(), example.spec())).chain(files).collect();
-    // All or nothing: half an example would be worse than none.
+    // Write all files or none: a part of an example does not work.
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         let path = path.display();
         return Err(Failure::Usage(format!(
@@ -76,8 +79,17 @@ pub(crate) fn run(global: &Global, example: Example) -> Outcome {
         global.say(&format!("wrote {}", path.display()));
     }
     global.say("next:");
+    if !folder.as_os_str().is_empty() {
+        global.say(&format!("  cd {}", quoted(folder)));
+    }
+    let name = Path::new(spec.file_name().unwrap_or_default());
     for command in example.next() {
-        global.say(&format!("  {command}"));
+        match command.strip_prefix("tandem ") {
+            Some(rest) if name != Path::new(DEFAULT_SPEC) => {
+                global.say(&format!("  tandem --file {} {rest}", quoted(name)));
+            }
+            _ => global.say(&format!("  {command}")),
+        }
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ fn app(global: &Global) -> Result<(Source, App), Failure> {
     let (app, diagnostics) = spec::read(&source);
     match app {
         Some(app) => {
-            // With JSON, standard output is for the result of the command; `check` prints findings.
+            // With JSON, standard output contains only the result of the command: `check` prints findings.
             if global.format != crate::Format::Json {
                 global.report(&source, &diagnostics)?;
             }
@@ -33,6 +33,13 @@ fn app(global: &Global) -> Result<(Source, App), Failure> {
         }
         None => Err(global.report(&source, &diagnostics).err().unwrap_or(Failure::Findings)),
     }
+}
+
+/// A path as an argument of a shell command: quoted if it contains special characters.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-=:@".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 pub(crate) fn check(global: &Global) -> Outcome {
@@ -87,7 +94,7 @@ pub(crate) fn graph(global: &Global) -> Outcome {
         Format::Svg => Picture::Svg,
         Format::Json => {
             return Err(Failure::Usage(
-                "`json` is not a format of pictures. Pass `--format mermaid`, `dot` or `svg`".to_owned(),
+                "`graph` does not support JSON. Pass `--format mermaid`, `dot` or `svg`".to_owned(),
             ));
         }
     };

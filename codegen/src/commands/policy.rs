@@ -12,13 +12,13 @@ use crate::{Failure, Global, Outcome};
 /// Options of `policy`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The `project` of the provider; the name of the spec's app without it, which native modules always have
+    /// Project of the provider, e.g. `shop-prod`; default: the name of the app
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
-    /// The 12 digits of the account; any without it
+    /// Id of the account, e.g. `123456789012`; default: any account
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
-    /// The region; any of the partition `aws` without it
+    /// Region, e.g. `eu-central-1`; default: any region of the partition `aws`
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 }
@@ -27,7 +27,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     if let Some(account) = &options.account
         && !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
     {
-        return Err(Failure::Usage(format!("{account:?} is no account: it has 12 digits")));
+        return Err(Failure::Usage(format!(
+            "--account: {account:?} is not an account id. Pass 12 digits, e.g. `123456789012`"
+        )));
     }
     if let Some(Err(message)) = options.project.as_deref().map(names::check_name) {
         return Err(Failure::Usage(format!("--project: {message}")));
@@ -39,10 +41,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         region: options.region.clone(),
         ..Context::default()
     };
-    // Names follow from the project.
+    // The names in the graphs depend on the project, so the entries are expanded again.
     let expand = |entry: &Entry| entry.definition.expand(&entry.inputs, &context).graph;
     let graphs: Option<Vec<Graph>> = app.entries.iter().map(expand).collect();
-    let graphs = graphs.ok_or_else(|| "the spec cannot be expanded; `tandem check` says why".to_owned())?;
+    let graphs =
+        graphs.ok_or_else(|| "the spec cannot be expanded. Run `tandem check` for the reason".to_owned())?;
     let parts: Vec<Part<'_>> = app
         .entries
         .iter()
@@ -59,8 +62,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     let length = policy.to_string().chars().filter(|c| !c.is_whitespace()).count();
     if length > LONGEST_MANAGED_POLICY {
         global.say(&format!(
-            "note: the policy has {length} characters, and IAM takes {LONGEST_MANAGED_POLICY} in one managed policy: \
-             make several of its statements, or an inline policy of a role (10,240)"
+            "note: the policy has {length} characters, but a managed policy has at most {LONGEST_MANAGED_POLICY}. \
+             Split the statements into several policies, or use an inline policy of a role (at most 10,240)"
         ));
     }
     global.print(&format!("{policy:#}\n"))

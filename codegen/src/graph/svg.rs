@@ -176,18 +176,18 @@ fn draw_node(node: &Node, at: &Placed) -> String {
         Shape::Event => (22, "#f3e6f5"),
     };
     let Placed { x, y, width, height, .. } = at;
-    let (middle, centre) = (x + width / 2, y + height / 2);
+    let (middle, center) = (x + width / 2, y + height / 2);
     let own = node.group.is_empty() || node.group == node.label;
     let mut out = format!(
         "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"black\"/>\n\
          <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-        if own { centre + 5 } else { centre - 2 },
+        if own { center + 5 } else { center - 2 },
         escape(&node.label)
     );
     if !own {
         out.push_str(&format!(
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>\n",
-            centre + 12,
+            center + 12,
             escape(&node.group)
         ));
     }

@@ -120,6 +120,7 @@ impl<'a> Scope<'a> {
                 parts.iter().for_each(|part| self.collect(part, found));
             }
             Expr::Map(entries) => entries.values().for_each(|value| self.collect(value, found)),
+            Expr::Lookup(map, _) => self.collect(map, found),
             Expr::Json(inner) | Expr::Hash(inner) | Expr::VpcOf(inner) => self.collect(inner, found),
             Expr::Literal(_) => found.extend(self.of_arn(expr)),
             Expr::Unknown | Expr::Place(_) => {}

@@ -1,4 +1,4 @@
-//! Expressions of graphs in Terraform's language.
+//! Expressions of graphs as Terraform expressions.
 
 use tandem_model::expr::{Expr, Place};
 use tandem_model::graph::Key;
@@ -26,7 +26,8 @@ impl Printer<'_> {
             }
             Place::Region => {
                 self.data("region", "aws_region", Body::default());
-                Hcl::code("data.aws_region.current.region")
+                // hashicorp/aws 5 has no `region`.
+                Hcl::code("data.aws_region.current.id")
             }
             Place::Partition => {
                 self.data("partition", "aws_partition", Body::default());
@@ -54,7 +55,7 @@ impl Printer<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Hcl {
         match direct(expr) {
             Expr::Literal(json) => json.into(),
-            // Refused where it would be printed.
+            // `print` rejects fields with unknown expressions.
             Expr::Unknown => Hcl::Null,
             Expr::Input(name) => Hcl::code(format!("var.{name}")),
             Expr::Place(place) => self.place(*place),
@@ -65,6 +66,7 @@ impl Printer<'_> {
                 let inner = self.expr(inner).render(0);
                 Hcl::code(format!("jsondecode({inner}).{name}"))
             }
+            Expr::Lookup(map, key) => Hcl::Entry(Box::new(self.expr(map)), Box::new(self.expr(key))),
             Expr::Hash(inner) => {
                 let hash = Hcl::Call("sha256", vec![self.expr(inner)]);
                 Hcl::Call("substr", vec![hash, Hcl::Number("0".to_owned()), Hcl::Number("8".to_owned())])
@@ -92,7 +94,7 @@ impl Printer<'_> {
         let kind = key.as_str().split('.').next().unwrap_or_default();
         let name = match (kind, attribute) {
             ("ecr_repository", "url") => "repository_url",
-            // Without a revision: the latest is meant.
+            // An ARN without revision means the latest revision.
             ("ecs_task_definition", "arn") => "arn_without_revision",
             ("ecr_image", "reference") => return self.image(key),
             (_, same) => same,
@@ -100,14 +102,14 @@ impl Printer<'_> {
         Hcl::code(format!("{address}.{name}"))
     }
 
-    /// The image that somebody pushes to the repository.
+    /// The image that the user pushes to the repository. Its tag is a variable.
     pub(super) fn image(&mut self, key: &Key) -> Hcl {
         let role = role(key).to_owned();
         let variable = format!("{role}_image_tag");
         if self.variables.iter().all(|known| known.name != variable) {
             self.variables.push(Variable {
                 name: variable.clone(),
-                doc: "Tag of the image to run, once it is pushed to the repository that this module makes."
+                doc: "Tag of the image to run. Push the image to the repository that this module creates."
                     .to_owned(),
                 ty: "string".to_owned(),
                 default: None,
@@ -129,7 +131,7 @@ impl Printer<'_> {
     }
 }
 
-/// An expression, without the way into JSON text and out of it again.
+/// Replaces the member of a JSON text by the member itself, without encoding and decoding.
 pub(super) fn direct(expr: &Expr) -> &Expr {
     match expr {
         Expr::Member(text, name) => documents::entry(direct(text), name).map_or(expr, direct),

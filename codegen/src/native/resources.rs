@@ -1,4 +1,4 @@
-//! Where hashicorp/aws nests what a kind has flat, or says it another way.
+//! Resources of hashicorp/aws with nested blocks or names that differ from the fields of the kind.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::spec::bootstrap;
 use crate::variables::Variable;
 
 impl Printer<'_> {
-    /// Where hashicorp/aws nests what the kind has flat, or says it another way.
+    /// Moves fields into nested blocks and renames them, where hashicorp/aws differs from the kind.
     pub(super) fn special(
         &mut self,
         object: &Object,
@@ -120,7 +120,7 @@ impl Printer<'_> {
         }
     }
 
-    /// The code is a zip that `tandem build` makes; which, is a variable.
+    /// Writes the code of a function: a zip file from `tandem build`, whose path is a variable.
     pub(super) fn function(
         &mut self,
         object: &Object,
@@ -136,8 +136,8 @@ impl Printer<'_> {
             fields.remove("architectures");
             let path = source["path"].as_str().unwrap_or_default();
             let handler = self.entry.handlers.values().any(|handler| bootstrap(handler) == path);
-            let base = if handler { &self.layout.handlers } else { &self.layout.spec };
-            // AWS takes a zip; beside the binary lies the one that is made of it.
+            let base = if handler { &self.layout.entry.handlers } else { &self.layout.entry.spec };
+            // AWS requires a zip file. `tandem build` writes it next to the binary.
             let zip = if source["kind"] == "bootstrap" { format!("{path}.zip") } else { path.to_owned() };
             let default = if zip.starts_with('/') {
                 Hcl::Text(zip)
@@ -150,14 +150,14 @@ impl Printer<'_> {
             body.set("architectures", Hcl::List(vec![Hcl::code(format!("var.{}", own("architecture")))]));
             self.variable(
                 &own("zip"),
-                "Path of the zip with `bootstrap` in it. What `tandem build` makes when not given.",
+                "Path of the zip file that contains `bootstrap`. Default: the output of `tandem build`.",
                 Hcl::Null,
             );
             let architecture = own("architecture");
             self.variable(
                 &architecture,
-                "The architecture that the code is built for: `x86_64` or `arm64`, as `tandem build \
-                 --architecture` says.",
+                "Architecture that the code is built for, `x86_64` or `arm64`. Pass the same value to `tandem \
+                 build --architecture`.",
                 "x86_64".into(),
             );
             if let Some(variable) = self.variables.last_mut() {
@@ -266,7 +266,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A map as the list of names and values that ECS takes: texts, all of them.
+    /// Converts a map to the list of names and values that ECS expects. All values become strings.
     pub(super) fn pairs(&mut self, expr: &Expr, value_key: &str) -> Hcl {
         if let Expr::Map(entries) = expr {
             let pairs = entries.iter().map(|(name, value)| {
@@ -284,8 +284,8 @@ impl Printer<'_> {
         Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = tostring(value) }}]"))
     }
 
-    /// A notification: an entry in the one document of its bucket. That of a bucket which is made elsewhere
-    /// belongs to the module of the whole.
+    /// Adds a notification to the notification configuration of its bucket. For a bucket that the module does
+    /// not create, it becomes an output, because the root module contains that configuration.
     pub(super) fn notification(&mut self, object: &Object) {
         let own = object.fields.get("bucket").cloned().unwrap_or(Expr::Unknown);
         let pairs = ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"];
@@ -315,17 +315,17 @@ impl Printer<'_> {
         document.block("lambda_function", &[], lambda);
     }
 
-    /// Whether EventBridge hears of a bucket: said in the document of its notifications.
+    /// Enables EventBridge in the notification configuration of a bucket.
     pub(super) fn event_bridge(&mut self, object: &Object) -> Result<(), String> {
         let Some(Expr::Attribute(bucket, _)) = object.fields.get("bucket") else {
-            return Err(format!("`{}` is of a bucket that the module does not make", object.key));
+            return Err(format!("`{}` belongs to a bucket that the module does not create", object.key));
         };
         let heard = Item::Attribute("eventbridge".to_owned(), Hcl::Bool(true));
         self.document(bucket).items.insert(AFTER_BUCKET, heard);
         Ok(())
     }
 
-    /// The one document of notifications of a bucket that this module makes.
+    /// Returns the notification configuration of a bucket that this module creates.
     fn document(&mut self, bucket: &Key) -> &mut Body {
         let name = role(bucket);
         let there =
@@ -340,10 +340,10 @@ impl Printer<'_> {
     }
 }
 
-/// Where further attributes of a document of notifications stand: before its blocks.
+/// Position of further attributes in a notification configuration: before its blocks.
 const AFTER_BUCKET: usize = 1;
 
-/// Adds to what must be there before a document of notifications.
+/// Adds dependencies to a notification configuration.
 fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
     let known = document.items.iter_mut().find_map(|item| match item {
         Item::Attribute(name, Hcl::List(list)) if name == "depends_on" => Some(list),
@@ -357,7 +357,7 @@ fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
     }
 }
 
-/// A block of what is given.
+/// A block with the attributes that have a value.
 pub(super) fn nested(pairs: Vec<(&str, Option<Hcl>)>) -> Body {
     let mut body = Body::default();
     for (name, value) in pairs {

@@ -1,4 +1,4 @@
-//! What hashicorp/aws nests of APIs, tables, streams, state machines and targets of events.
+//! Nested blocks of hashicorp/aws for APIs, tables, streams, state machines, schedules and event targets.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::expressions::direct;
 use super::resources::nested;
 use crate::hcl::{Body, Hcl};
 
-/// A name, and what it is there.
+/// A name, and its name or value in the block.
 type Pairs = &'static [(&'static str, &'static str)];
 
 const CORS: Pairs = &[
@@ -27,7 +27,7 @@ const RETRIES: Pairs = &[
     ("maximum_retry_attempts", "maximum_retry_attempts"),
 ];
 
-/// Blocks: kind, name of the block, fields with their names in it, and what stands beside them.
+/// Blocks: kind, name of the block, fields with their names in the block, and constant attributes.
 const BLOCKS: &[(&str, &str, Pairs, Pairs)] = &[
     ("apigatewayv2_api", "cors_configuration", CORS, &[]),
     (
@@ -78,7 +78,7 @@ const BLOCKS: &[(&str, &str, Pairs, Pairs)] = &[
 ];
 
 impl Printer<'_> {
-    /// What kinds of these services nest.
+    /// Moves fields of these services into nested blocks.
     pub(super) fn special_of_service(
         &mut self,
         object: &Object,
@@ -124,7 +124,7 @@ impl Printer<'_> {
         blocks.block("target", &[], target);
     }
 
-    /// The task that a schedule starts.
+    /// Returns the parameters of the task that a schedule starts.
     fn task(&mut self, object: &Object, fields: &mut BTreeMap<&str, Hcl>, definition: Hcl) -> Body {
         let mut task = nested(vec![("task_definition_arn", Some(definition)), ("task_count", Some(one()))]);
         let mut network = Body::default();
@@ -145,12 +145,12 @@ impl Printer<'_> {
         task
     }
 
-    /// The parts of a text with commas in between, as a list.
+    /// Splits a string at commas into a list.
     fn split(&mut self, expr: &Expr) -> Hcl {
         let text = self.expr(expr);
         match direct(expr) {
             Expr::Literal(Json::String(text)) => Hcl::List(text.split(',').map(Hcl::text).collect()),
-            // Of one object: it has no comma.
+            // The attribute of one object has no comma.
             Expr::Attribute(..) => Hcl::List(vec![text]),
             Expr::Place(Place::DefaultSubnets) => Hcl::code("data.aws_subnets.default.ids"),
             _ => Hcl::Call("split", vec![",".into(), text]),
@@ -158,7 +158,7 @@ impl Printer<'_> {
     }
 }
 
-/// A table names its keys, and says apart from it of which type they are.
+/// Writes a table: hashicorp/aws declares the types of the keys in separate blocks.
 fn table(fields: &mut BTreeMap<&str, Hcl>, body: &mut Body, blocks: &mut Body) {
     body.set("name", fields.remove("name").unwrap_or(Hcl::Null));
     if fields.contains_key("stream_view_type") {
@@ -172,7 +172,7 @@ fn table(fields: &mut BTreeMap<&str, Hcl>, body: &mut Body, blocks: &mut Body) {
     }
 }
 
-/// Fields in a block of their own; none where none of them says anything.
+/// Moves fields into a block. Returns none if no field has a value.
 fn gathered(fields: &mut BTreeMap<&str, Hcl>, names: Pairs) -> Option<Body> {
     let mut body = Body::default();
     for (field, name) in names {
@@ -183,7 +183,8 @@ fn gathered(fields: &mut BTreeMap<&str, Hcl>, names: Pairs) -> Option<Body> {
     (!body.items.is_empty()).then_some(body)
 }
 
-/// What a task runs on. A word that is known only later chooses among all.
+/// Writes the capacity provider strategy of a task. A value that is known only at apply selects from a map of
+/// all strategies.
 fn strategies(capacity: Hcl, task: &mut Body) {
     const BLOCK: &str = "capacity_provider_strategy";
     let strategy = |provider| nested(vec![("capacity_provider", Some(provider)), ("weight", Some(one()))]);

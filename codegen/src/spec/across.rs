@@ -71,7 +71,7 @@ impl Reader {
                     let bucket = other.definition.type_name == "bucket";
                     if bucket && !other.graph.objects().iter().any(tells) && deaf.insert(&other.name) {
                         let message = format!(
-                            "`{}` starts on objects of bucket `{}`, but the bucket sends no events to EventBridge",
+                            "`{}` is triggered by objects of bucket `{}`, but the bucket sends no events to EventBridge",
                             entry.name, other.name
                         );
                         let help = format!("Set `event_bridge: true` on `{}`.", other.name);
@@ -82,7 +82,8 @@ impl Reader {
         }
     }
 
-    /// The visibility timeout of a queue covers the timeout of a function of another entry.
+    /// A visibility timeout must not be shorter than the timeout of a function of another entry that reads
+    /// the queue.
     fn visibility(&mut self, entries: &[Entry]) {
         for entry in entries {
             for mapping in entry.graph.objects().iter().filter(|object| object.kind.name == MAPPING) {
@@ -109,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// Handlers become crates: their names are unique, and `target` belongs to cargo.
+    /// Handlers become crates, so their names must be unique. Cargo uses the name `target` for its output.
     fn handlers(&mut self, entries: &[Entry]) {
         let mut seen = BTreeSet::new();
         for entry in entries {
@@ -154,13 +155,15 @@ impl Reader {
                 }
             }
             if reached.contains(entry.name.as_str()) {
-                let message = format!("the references of `{}` lead back to itself", entry.name);
+                let message =
+                    format!("the references of `{}` form a cycle, which Terraform rejects", entry.name);
                 self.error(Code::Cycle, entry.span.clone(), message, "Remove one of the references.");
             }
         }
     }
 
-    /// Triggers of different entries on one bucket. The model checks the triggers of a single entry.
+    /// Triggers of different entries on one bucket must not overlap. The model checks the triggers within an
+    /// entry.
     fn filters(&mut self, entries: &[Entry]) {
         let mut triggers: Vec<(&Entry, Trigger)> = Vec::new();
         for entry in entries {
@@ -218,7 +221,7 @@ impl Reader {
     }
 }
 
-/// The kind through which Lambda polls queues and streams.
+/// The kind of the event source mappings, with which Lambda polls queues and streams.
 const MAPPING: &str = "lambda_event_source_mapping";
 
 /// The entry of a target.
@@ -226,8 +229,8 @@ fn find<'a>(entries: &'a [Entry], target: &Target) -> Option<&'a Entry> {
     entries.iter().find(|other| other.name == target.entry)
 }
 
-/// An input, and an example of its value, that gives an entry an output. Found by trying each optional input
-/// that has a known set of values.
+/// An optional input that makes an output non-null, with an example value. Tries each optional input that has
+/// a known set of values.
 fn creates(entry: &Entry, output: &str) -> Option<(&'static str, String)> {
     let context = Context { project: Some("example".to_owned()), ..Context::default() };
     (entry.definition.fields)().into_iter().find_map(|field| {
@@ -251,7 +254,7 @@ fn creates(entry: &Entry, output: &str) -> Option<(&'static str, String)> {
     })
 }
 
-/// The variables in an expression.
+/// Collects the variables in an expression.
 fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
     match expr {
         Expr::Input(variable) => found.push(variable),
@@ -261,7 +264,7 @@ fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
     }
 }
 
-/// A numeric setting of an object.
+/// A numeric field of an object, if it is known.
 fn number(object: Option<&Object>, field: &str) -> Option<i64> {
     match object?.fields.get(field)? {
         Expr::Literal(value) => value.as_i64(),

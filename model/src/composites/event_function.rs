@@ -367,3 +367,27 @@ fn set_code<'a>(
         .set("source_code_hash", hash)
         .set("source", Expr::Literal(json!({ "kind": kind, "path": path })))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composite::Definition;
+
+    #[test]
+    fn only_an_http_api_has_an_id() {
+        let definition = Definition::find("event_function").expect("a composite");
+        let context = Context { project: Some("test".to_owned()), ..Context::default() };
+        for (on, expected) in [
+            (
+                json!([{ "http": "api", "auth": "none" }]),
+                Expr::Attribute("apigatewayv2_api.http".into(), "id"),
+            ),
+            (json!([{ "http": "url", "auth": "none" }]), Expr::Literal(Json::Null)),
+            (json!([]), Expr::Literal(Json::Null)),
+        ] {
+            let inputs = json!({ "name": "f", "code": { "image_uri": "i" }, "on": on });
+            let graph = definition.expand(&Value::from(&inputs), &context).graph.expect("a graph");
+            assert_eq!(graph.outputs["api_id"], expected, "{inputs}");
+        }
+    }
+}

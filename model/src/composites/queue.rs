@@ -296,11 +296,14 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
     let mut roles = names::Roles::default();
     for (index, on) in inputs.on.iter().enumerate() {
-        if inputs.settings.fifo && on.topic.known().is_some_and(|topic| !names::keeps_order(topic)) {
+        let standard = on.topic.known().filter(|topic| !names::keeps_order(topic));
+        if inputs.settings.fifo
+            && let Some(topic) = standard
+        {
             findings.error(
                 Code::Choice,
                 item_path("on", index).join(Step::Field("topic".to_owned())),
-                "a FIFO queue cannot subscribe to a standard topic",
+                format!("a FIFO queue cannot subscribe to the standard topic `{topic}`"),
                 "Set `fifo` to `false`, or set `topic` to a FIFO topic (its name ends in `.fifo`).",
             );
         }

@@ -39,8 +39,8 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
         for (field, next) in step.named() {
             let Some(of_next) = by_name.get(next) else {
                 let help = match suggest(next, by_name.keys().copied()) {
-                    Some(near) => format!("Did you mean `{near}`?"),
-                    None => "Set it to the name of an existing step.".to_owned(),
+                    Some(near) => format!("Did you mean `{near}`? Set the name of an existing step."),
+                    None => "Set the name of an existing step.".to_owned(),
                 };
                 findings.error(
                     Code::UnknownReference,

@@ -610,17 +610,27 @@ fn add_failures(
     queue
 }
 
+/// The command that starts the task. If the capacity is a variable of a generated module, it is selected from the
+/// commands for all capacities.
 fn command(cluster: &Expr, definition: &Handle, network: &Where, capacity: &Scalar<String>) -> Expr {
-    let on = match capacity {
-        Scalar::Unknown => return Expr::Unknown,
-        Scalar::Reference(_) => "--launch-type FARGATE".to_owned(),
-        Scalar::Known(word) if word == "fargate" => "--launch-type FARGATE".to_owned(),
-        Scalar::Known(word) => {
-            let providers = capacity::providers(word).iter();
-            let items: Vec<String> =
-                providers.map(|name| format!("capacityProvider={name},weight=1")).collect();
-            format!("--capacity-provider-strategy {}", items.join(" "))
+    let of = |word: &str| command_on(cluster, definition, network, word);
+    match capacity {
+        Scalar::Unknown => Expr::Unknown,
+        Scalar::Reference(_) => {
+            let all = Expr::map(capacity::WORDS.iter().map(|word| (*word, of(word))));
+            Expr::Lookup(Box::new(all), Box::new(capacity.into()))
         }
+        Scalar::Known(word) => of(word),
+    }
+}
+
+fn command_on(cluster: &Expr, definition: &Handle, network: &Where, capacity: &str) -> Expr {
+    let on = if capacity == "fargate" {
+        "--launch-type FARGATE".to_owned()
+    } else {
+        let providers = capacity::providers(capacity).iter();
+        let items: Vec<String> = providers.map(|name| format!("capacityProvider={name},weight=1")).collect();
+        format!("--capacity-provider-strategy {}", items.join(" "))
     };
     let public = match &network.assign_public_ip {
         Expr::Literal(value) => if value == true { "ENABLED" } else { "DISABLED" }.into(),

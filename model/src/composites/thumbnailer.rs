@@ -371,8 +371,8 @@ fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Fi
                      {suffix:?}: it would trigger another thumbnail, in an endless loop",
                     inputs.output_prefix
                 ),
-                "Let neither of `input_prefix` and `output_prefix` begin with the other, or set \
-                 `video_suffixes` that do not match `.jpg`.",
+                "Set `video_suffixes` that do not match `.jpg`, or set `input_prefix` and `output_prefix` so that \
+                 neither begins with the other.",
             );
         }
     }

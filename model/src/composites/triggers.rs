@@ -4,6 +4,7 @@ use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::scalar::Scalar;
 use crate::unit::Unit;
+use crate::value::Value;
 
 /// A trigger of a function.
 #[derive(Debug, Inputs)]
@@ -173,10 +174,10 @@ impl Rule {
     pub(super) const KEY_PART: Self =
         Self::Check("a prefix or suffix without wildcards, e.g. `uploads/` or `.mp4`", check_key_part);
     /// JSON of any type.
-    pub(super) const JSON: Self = Self::Check("a string of JSON, e.g. `'{ \"full\": true }'`", check_json);
+    pub(super) const JSON: Self = Self::Check("a string of JSON, e.g. `{ \"full\": true }`", check_json);
     /// A JSON object with at least one member.
     pub(super) const JSON_OBJECT: Self = Self::Check(
-        "a string that holds a JSON object, e.g. `'{ \"source\": [\"aws.ecs\"] }'`",
+        "a string that contains a JSON object, e.g. `{ \"source\": [\"aws.ecs\"] }`",
         check_object,
     );
 }
@@ -195,7 +196,7 @@ pub(super) fn check_key_part(text: &str) -> Result<(), String> {
 pub(super) fn check_json(text: &str) -> Result<(), String> {
     serde_json::from_str::<serde_json::Value>(text)
         .map(drop)
-        .map_err(|error| format!("the string is not valid JSON: {error}"))
+        .map_err(|error| format!("{} is not valid JSON: {error}", described(text)))
 }
 
 /// Checks an HTTPS URL.
@@ -222,9 +223,14 @@ pub(super) fn check_object(text: &str) -> Result<(), String> {
             Err("the object is empty and matches everything: add a condition, or remove the input".to_owned())
         }
         Ok(serde_json::Value::Object(_)) => Ok(()),
-        Ok(_) => Err("the string is valid JSON, but not an object (`{…}`)".to_owned()),
-        Err(error) => Err(format!("the string is not valid JSON: {error}")),
+        Ok(_) => Err(format!("{} is valid JSON, but not an object (`{{…}}`)", described(text))),
+        Err(error) => Err(format!("{} is not valid JSON: {error}", described(text))),
     }
+}
+
+/// A string for a message; a long one is cut.
+fn described(text: &str) -> String {
+    Value::String(text.to_owned()).describe()
 }
 
 impl BucketTrigger {

@@ -16,21 +16,21 @@ output "url" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue for what nobody could handle."
+  description = "ARN of the dead-letter queue; null if `dead_letters` is `false`."
   value       = tandem_queue.this.dead_letter_queue_arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the dead-letter queue; null if `dead_letters` is `false`."
   value       = tandem_queue.this.dead_letter_queue_url
 }
 
 output "reader_policy" {
-  description = "The IAM policy, in JSON, that whoever reads the queue needs."
+  description = "IAM policy document (JSON) that allows reading and deleting messages."
   value       = tandem_queue.this.reader_policy
 }
 
 output "writer_policy" {
-  description = "The IAM policy, in JSON, that whoever sends to it needs."
+  description = "IAM policy document (JSON) that allows sending messages to the queue."
   value       = tandem_queue.this.writer_policy
 }

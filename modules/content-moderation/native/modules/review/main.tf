@@ -9,7 +9,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name        = "content-moderation-review--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {

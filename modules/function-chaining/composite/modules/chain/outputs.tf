@@ -11,17 +11,17 @@ output "arn" {
 }
 
 output "definition" {
-  description = "The definition, in the Amazon States Language."
+  description = "Definition of the state machine in the Amazon States Language."
   value       = tandem_workflow.this.definition
 }
 
 output "role_arn" {
-  description = "ARN of the role that the state machine runs in."
+  description = "ARN of the role of the state machine."
   value       = tandem_workflow.this.role_arn
 }
 
 output "role_name" {
-  description = "Name of that role, to attach policies to."
+  description = "Name of the role of the state machine, e.g. to attach policies."
   value       = tandem_workflow.this.role_name
 }
 
@@ -31,21 +31,21 @@ output "log_group_name" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue with executions that failed."
+  description = "ARN of the dead-letter queue for failed executions."
   value       = tandem_workflow.this.dead_letter_queue_arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the dead-letter queue."
   value       = tandem_workflow.this.dead_letter_queue_url
 }
 
 output "start_policy" {
-  description = "The IAM policy, in JSON, that whoever starts executions needs."
+  description = "IAM policy document (JSON) that allows starting executions."
   value       = tandem_workflow.this.start_policy
 }
 
 output "start_command" {
-  description = "A command of the AWS CLI that starts an execution."
+  description = "AWS CLI command that starts an execution."
   value       = tandem_workflow.this.start_command
 }

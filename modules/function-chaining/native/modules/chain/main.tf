@@ -41,7 +41,7 @@ resource "aws_cloudwatch_event_rule" "failures" {
   event_pattern = jsonencode({
     detail = {
       stateMachineArn = [
-        "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:stateMachine:function-chaining-chain",
+        "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:function-chaining-chain",
       ]
       status = ["ABORTED", "FAILED", "TIMED_OUT"]
     }
@@ -94,12 +94,12 @@ resource "aws_cloudwatch_event_target" "failures" {
   target_id = "dead-letters"
   arn       = aws_sqs_queue.dead_letters.arn
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_sqs_queue_policy.dead_letters]
 }
 
 resource "aws_iam_role" "workflow" {
-  name = "function-chaining-chain--${data.aws_region.current.region}"
+  name = "function-chaining-chain--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -274,6 +274,6 @@ resource "aws_sfn_state_machine" "workflow" {
     enabled = false
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.workflow]
 }

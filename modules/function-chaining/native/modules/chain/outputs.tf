@@ -11,7 +11,7 @@ output "arn" {
 }
 
 output "definition" {
-  description = "The definition, in the Amazon States Language."
+  description = "Definition of the state machine in the Amazon States Language."
   value = jsonencode({
     StartAt = "f1"
     States = {
@@ -121,12 +121,12 @@ output "definition" {
 }
 
 output "role_arn" {
-  description = "ARN of the role that the state machine runs in."
+  description = "ARN of the role of the state machine."
   value       = aws_iam_role.workflow.arn
 }
 
 output "role_name" {
-  description = "Name of that role, to attach policies to."
+  description = "Name of the role of the state machine, e.g. to attach policies."
   value       = aws_iam_role.workflow.name
 }
 
@@ -136,17 +136,17 @@ output "log_group_name" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue with executions that failed."
+  description = "ARN of the dead-letter queue for failed executions."
   value       = aws_sqs_queue.dead_letters.arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url
 }
 
 output "start_policy" {
-  description = "The IAM policy, in JSON, that whoever starts executions needs."
+  description = "IAM policy document (JSON) that allows starting executions."
   value = jsonencode({
     Statement = [
       {
@@ -161,6 +161,6 @@ output "start_policy" {
 }
 
 output "start_command" {
-  description = "A command of the AWS CLI that starts an execution."
+  description = "AWS CLI command that starts an execution."
   value       = "aws stepfunctions start-execution --state-machine-arn ${aws_sfn_state_machine.workflow.arn}"
 }

@@ -56,7 +56,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 }
 
 resource "aws_iam_role" "function" {
-  name = "function-chaining-f3--${data.aws_region.current.region}"
+  name = "function-chaining-f3--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -117,7 +117,7 @@ resource "aws_lambda_function" "function" {
     log_group  = aws_cloudwatch_log_group.function.name
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.function]
 }
 

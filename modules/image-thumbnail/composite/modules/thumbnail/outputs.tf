@@ -11,12 +11,12 @@ output "function_arn" {
 }
 
 output "role_arn" {
-  description = "ARN of the role that the function runs in."
+  description = "ARN of the execution role of the function."
   value       = tandem_event_function.this.role_arn
 }
 
 output "role_name" {
-  description = "Name of the role that the function runs in, to attach policies to."
+  description = "Name of the execution role, e.g. to attach policies."
   value       = tandem_event_function.this.role_name
 }
 
@@ -26,16 +26,21 @@ output "log_group_name" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue with events that the function could not handle."
+  description = "ARN of the dead-letter queue for events that the function fails to process."
   value       = tandem_event_function.this.dead_letter_queue_arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the dead-letter queue."
   value       = tandem_event_function.this.dead_letter_queue_url
 }
 
 output "url" {
-  description = "The address that takes requests, of a function with a trigger `http`."
+  description = "URL of the HTTP API or function URL; null without an `http` trigger."
   value       = tandem_event_function.this.url
+}
+
+output "api_id" {
+  description = "ID of the HTTP API, e.g. for alarms and custom domains; null without a trigger `http = \"api\"`."
+  value       = tandem_event_function.this.api_id
 }

@@ -11,7 +11,7 @@ resource "aws_sqs_queue" "orders_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "orders_dead_letters" {
   alarm_name        = "queues-work--orders--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -137,7 +137,7 @@ resource "aws_sqs_queue" "payments_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "payments_dead_letters" {
   alarm_name        = "queues-work--payments--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -263,7 +263,7 @@ resource "aws_sqs_queue" "invoices_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "invoices_dead_letters" {
   alarm_name        = "queues-work--invoices--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -389,7 +389,7 @@ resource "aws_sqs_queue" "parcels_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "parcels_dead_letters" {
   alarm_name        = "queues-work--parcels--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -515,7 +515,7 @@ resource "aws_sqs_queue" "mails_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "mails_dead_letters" {
   alarm_name        = "queues-work--mails--dead-letters"
-  alarm_description = "Messages that nobody could handle wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains messages."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -753,7 +753,7 @@ resource "aws_sqs_queue_policy" "consumer_dead_letters" {
 }
 
 resource "aws_iam_role" "consumer" {
-  name = "queues-work--consumer--${data.aws_region.current.region}"
+  name = "queues-work--consumer--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -827,7 +827,7 @@ resource "aws_lambda_function" "consumer" {
     log_group  = aws_cloudwatch_log_group.consumer.name
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -851,7 +851,7 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_clicks" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -864,7 +864,7 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_invoices" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -877,7 +877,7 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_mails" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -890,7 +890,7 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_orders" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -903,7 +903,7 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_parcels" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }
 
@@ -916,6 +916,6 @@ resource "aws_lambda_event_source_mapping" "consumer_on_queues_work_payments" {
   enabled                            = true
   tags                               = var.tags
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.consumer]
 }

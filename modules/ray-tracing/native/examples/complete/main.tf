@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.27"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "trace" {
-  description = "Inputs of `trace`; modules/trace/README.md says what they mean."
+  description = "Inputs of `trace`. modules/trace/README.md describes them."
   type = object({
     architecture             = optional(string, "x86_64")
     cpu                      = optional(number, 256)

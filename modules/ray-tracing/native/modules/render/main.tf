@@ -41,7 +41,7 @@ resource "aws_cloudwatch_event_rule" "failures" {
   event_pattern = jsonencode({
     detail = {
       stateMachineArn = [
-        "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:stateMachine:ray-tracing-render",
+        "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:ray-tracing-render",
       ]
       status = ["ABORTED", "FAILED", "TIMED_OUT"]
     }
@@ -94,12 +94,12 @@ resource "aws_cloudwatch_event_target" "failures" {
   target_id = "dead-letters"
   arn       = aws_sqs_queue.dead_letters.arn
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_sqs_queue_policy.dead_letters]
 }
 
 resource "aws_iam_role" "workflow" {
-  name = "ray-tracing-render--${data.aws_region.current.region}"
+  name = "ray-tracing-render--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -129,15 +129,15 @@ resource "aws_iam_role_policy" "workflow" {
       {
         Action   = ["states:StartExecution"]
         Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:stateMachine:ray-tracing-render"
+        Resource = "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:stateMachine:ray-tracing-render"
         Sid      = "StartExecution"
       },
       {
         Action = ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"]
         Effect = "Allow"
         Resource = [
-          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render:*",
-          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render/*",
+          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render:*",
+          "arn:${data.aws_partition.current.partition}:states:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:execution:ray-tracing-render/*",
         ]
         Sid = "WatchExecutions"
       },
@@ -171,13 +171,13 @@ resource "aws_iam_role_policy" "workflow" {
           }
         }
         Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:task/*"
+        Resource = "arn:${data.aws_partition.current.partition}:ecs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:task/*"
         Sid      = "WatchTasks"
       },
       {
         Action   = ["events:DescribeRule", "events:PutRule", "events:PutTargets"]
         Effect   = "Allow"
-        Resource = "arn:${data.aws_partition.current.partition}:events:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:rule/StepFunctionsGetEventsForECSTaskRule"
+        Resource = "arn:${data.aws_partition.current.partition}:events:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:rule/StepFunctionsGetEventsForECSTaskRule"
         Sid      = "TaskEvents"
       },
       {
@@ -436,6 +436,6 @@ resource "aws_sfn_state_machine" "workflow" {
     enabled = false
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.workflow]
 }

@@ -82,7 +82,7 @@ resource "aws_ecs_cluster" "task" {
 }
 
 resource "aws_iam_role" "execution" {
-  name = "ray-tracing-trace--execution--${data.aws_region.current.region}"
+  name = "ray-tracing-trace--execution--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -133,7 +133,7 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 resource "aws_iam_role" "task" {
-  name = "ray-tracing-trace--${data.aws_region.current.region}"
+  name = "ray-tracing-trace--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -220,7 +220,7 @@ resource "aws_ecs_task_definition" "task" {
         logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
-          "awslogs-region"        = data.aws_region.current.region
+          "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
       }
@@ -241,7 +241,7 @@ resource "aws_ecs_task_definition" "task" {
     name = "scratch"
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.execution, aws_iam_role_policy.task]
 }
 
@@ -254,7 +254,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name        = "ray-tracing-trace--dead-letters"
-  alarm_description = "The reasons of tasks that failed wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains events of failed tasks."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -345,6 +345,6 @@ resource "aws_cloudwatch_event_target" "failures" {
   target_id = "dead-letters"
   arn       = aws_sqs_queue.dead_letters.arn
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_sqs_queue_policy.dead_letters]
 }

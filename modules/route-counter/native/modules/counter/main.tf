@@ -56,7 +56,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 }
 
 resource "aws_iam_role" "function" {
-  name = "route-counter-counter--${data.aws_region.current.region}"
+  name = "route-counter-counter--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -125,7 +125,7 @@ resource "aws_lambda_function" "function" {
     log_group  = aws_cloudwatch_log_group.function.name
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.function]
 }
 
@@ -175,7 +175,7 @@ resource "aws_apigatewayv2_route" "http" {
   target             = "integrations/${aws_apigatewayv2_integration.http.id}"
   authorization_type = "NONE"
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_lambda_permission.http]
 }
 
@@ -194,6 +194,6 @@ resource "aws_apigatewayv2_stage" "http" {
     throttling_rate_limit  = var.on_throttling_rate
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_apigatewayv2_route.http]
 }

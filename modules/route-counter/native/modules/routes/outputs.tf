@@ -11,12 +11,12 @@ output "arn" {
 }
 
 output "stream_arn" {
-  description = "ARN of the stream of its changes, with the input `stream`."
+  description = "ARN of the DynamoDB stream; null if `stream` is not set."
   value       = null
 }
 
 output "reader_policy" {
-  description = "The IAM policy, in JSON, that whoever reads the table needs."
+  description = "IAM policy document (JSON) that allows reading items of the table."
   value = jsonencode({
     Statement = [
       {
@@ -31,7 +31,7 @@ output "reader_policy" {
 }
 
 output "writer_policy" {
-  description = "The IAM policy, in JSON, that whoever writes the table needs."
+  description = "IAM policy document (JSON) that allows writing items of the table."
   value = jsonencode({
     Statement = [
       {

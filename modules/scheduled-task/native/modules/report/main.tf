@@ -82,7 +82,7 @@ resource "aws_ecs_cluster" "task" {
 }
 
 resource "aws_iam_role" "execution" {
-  name = "scheduled-task-report--execution--${data.aws_region.current.region}"
+  name = "scheduled-task-report--execution--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -133,7 +133,7 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 resource "aws_iam_role" "task" {
-  name = "scheduled-task-report--${data.aws_region.current.region}"
+  name = "scheduled-task-report--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -217,7 +217,7 @@ resource "aws_ecs_task_definition" "task" {
         logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
-          "awslogs-region"        = data.aws_region.current.region
+          "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
       }
@@ -238,7 +238,7 @@ resource "aws_ecs_task_definition" "task" {
     name = "scratch"
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.execution, aws_iam_role_policy.task]
 }
 
@@ -251,7 +251,7 @@ resource "aws_sqs_queue" "dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name        = "scheduled-task-report--dead-letters"
-  alarm_description = "The reasons of tasks that failed wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains events of failed tasks."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -342,7 +342,7 @@ resource "aws_cloudwatch_event_target" "failures" {
   target_id = "dead-letters"
   arn       = aws_sqs_queue.dead_letters.arn
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_sqs_queue_policy.dead_letters]
 }
 
@@ -352,7 +352,7 @@ resource "aws_scheduler_schedule_group" "schedules" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name = "scheduled-task-report--scheduler--${data.aws_region.current.region}"
+  name = "scheduled-task-report--scheduler--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -474,6 +474,6 @@ resource "aws_scheduler_schedule" "schedule" {
     }
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.scheduler]
 }

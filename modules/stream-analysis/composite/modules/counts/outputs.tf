@@ -11,16 +11,16 @@ output "arn" {
 }
 
 output "stream_arn" {
-  description = "ARN of the stream of its changes, with the input `stream`."
+  description = "ARN of the DynamoDB stream; null if `stream` is not set."
   value       = tandem_table.this.stream_arn
 }
 
 output "reader_policy" {
-  description = "The IAM policy, in JSON, that whoever reads the table needs."
+  description = "IAM policy document (JSON) that allows reading items of the table."
   value       = tandem_table.this.reader_policy
 }
 
 output "writer_policy" {
-  description = "The IAM policy, in JSON, that whoever writes the table needs."
+  description = "IAM policy document (JSON) that allows writing items of the table."
   value       = tandem_table.this.writer_policy
 }

@@ -11,7 +11,7 @@ output "arn" {
 }
 
 output "reader_policy" {
-  description = "The IAM policy, in JSON, that whoever reads the stream needs."
+  description = "IAM policy document (JSON) that allows reading records of the stream."
   value = jsonencode({
     Statement = [
       {
@@ -33,7 +33,7 @@ output "reader_policy" {
 }
 
 output "writer_policy" {
-  description = "The IAM policy, in JSON, that whoever puts records into it needs."
+  description = "IAM policy document (JSON) that allows putting records into the stream."
   value = jsonencode({
     Statement = [
       {

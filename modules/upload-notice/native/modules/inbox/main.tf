@@ -6,7 +6,7 @@ data "aws_region" "current" {}
 
 resource "aws_s3_bucket" "main" {
   force_destroy = false
-  bucket        = "upload-notice-inbox-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.region}"), 0, 8)}"
+  bucket        = "upload-notice-inbox-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.id}"), 0, 8)}"
   tags          = var.tags
 }
 

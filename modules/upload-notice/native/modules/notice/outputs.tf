@@ -11,12 +11,12 @@ output "function_arn" {
 }
 
 output "role_arn" {
-  description = "ARN of the role that the function runs in."
+  description = "ARN of the execution role of the function."
   value       = aws_iam_role.function.arn
 }
 
 output "role_name" {
-  description = "Name of the role that the function runs in, to attach policies to."
+  description = "Name of the execution role, e.g. to attach policies."
   value       = aws_iam_role.function.name
 }
 
@@ -26,22 +26,27 @@ output "log_group_name" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue with events that the function could not handle."
+  description = "ARN of the dead-letter queue for events that the function fails to process."
   value       = aws_sqs_queue.dead_letters.arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of that queue."
+  description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url
 }
 
 output "url" {
-  description = "The address that takes requests, of a function with a trigger `http`."
+  description = "URL of the HTTP API or function URL; null without an `http` trigger."
+  value       = null
+}
+
+output "api_id" {
+  description = "ID of the HTTP API, e.g. for alarms and custom domains; null without a trigger `http = \"api\"`."
   value       = null
 }
 
 output "bucket_notifications" {
-  description = "Entries for the notifications of buckets that this module does not make."
+  description = "Notifications for buckets that this module does not create."
   value = [
     {
       bucket              = var.inbox_bucket

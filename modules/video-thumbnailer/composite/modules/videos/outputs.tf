@@ -6,7 +6,7 @@ output "bucket_name" {
 }
 
 output "task_definition_arn" {
-  description = "ARN of the task definition, without revision: the latest."
+  description = "ARN of the task definition without a revision: the latest revision."
   value       = tandem_thumbnailer.this.task_definition_arn
 }
 
@@ -16,66 +16,66 @@ output "cluster_arn" {
 }
 
 output "image_uri" {
-  description = "The image of the container; one that is built with its digest."
+  description = "URI of the container image; the URI of a built image contains its digest."
   value       = tandem_thumbnailer.this.image_uri
 }
 
 output "task_log_group_name" {
-  description = "Name of the container's log group."
+  description = "Name of the log group of the container."
   value       = tandem_thumbnailer.this.task_log_group_name
 }
 
 output "task_dead_letter_queue_url" {
-  description = "URL of the queue with the reasons of tasks that failed."
+  description = "URL of the dead-letter queue for failed tasks."
   value       = tandem_thumbnailer.this.task_dead_letter_queue_url
 }
 
 output "launcher_function_name" {
-  description = "Name of the function that starts the container."
+  description = "Name of the launcher function; null without `launcher`."
   value       = tandem_thumbnailer.this.launcher_function_name
 }
 
 output "launcher_log_group_name" {
-  description = "Name of its log group."
+  description = "Name of the log group of the launcher."
   value       = tandem_thumbnailer.this.launcher_log_group_name
 }
 
 output "launcher_dead_letter_queue_url" {
-  description = "URL of the queue with events for which no container could be started."
+  description = "URL of the dead-letter queue for events for which the launcher started no container."
   value       = tandem_thumbnailer.this.launcher_dead_letter_queue_url
 }
 
 output "workflow_arn" {
-  description = "ARN of the state machine that starts the container, without a launcher."
+  description = "ARN of the state machine that starts the container; null with a launcher."
   value       = tandem_thumbnailer.this.workflow_arn
 }
 
 output "workflow_log_group_name" {
-  description = "Name of its log group."
+  description = "Name of the log group of the workflow."
   value       = tandem_thumbnailer.this.workflow_log_group_name
 }
 
 output "workflow_dead_letter_queue_url" {
-  description = "URL of the queue with its executions that failed."
+  description = "URL of the dead-letter queue for failed executions of the workflow."
   value       = tandem_thumbnailer.this.workflow_dead_letter_queue_url
 }
 
 output "on_thumbnail_function_name" {
-  description = "Name of the function that hears of thumbnails."
+  description = "Name of the function that is triggered by thumbnails."
   value       = tandem_thumbnailer.this.on_thumbnail_function_name
 }
 
 output "on_thumbnail_log_group_name" {
-  description = "Name of its log group."
+  description = "Name of the log group of `on_thumbnail`."
   value       = tandem_thumbnailer.this.on_thumbnail_log_group_name
 }
 
 output "on_thumbnail_dead_letter_queue_url" {
-  description = "URL of the queue with events that the second function could not handle."
+  description = "URL of the dead-letter queue for events that `on_thumbnail` fails to process."
   value       = tandem_thumbnailer.this.on_thumbnail_dead_letter_queue_url
 }
 
 output "upload_command" {
-  description = "A command of the AWS CLI that uploads a video."
+  description = "AWS CLI command that uploads a video."
   value       = tandem_thumbnailer.this.upload_command
 }

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.32"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "videos" {
-  description = "Inputs of `videos`; modules/videos/README.md says what they mean."
+  description = "Inputs of `videos`. modules/videos/README.md describes them."
   type = object({
     task_architecture                   = optional(string, "x86_64")
     task_cpu                            = optional(number, 256)

@@ -19,7 +19,7 @@ data "aws_subnets" "default" {
 
 resource "aws_s3_bucket" "bucket" {
   force_destroy = true
-  bucket        = "video-thumbnailer-videos--bucket-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.region}"), 0, 8)}"
+  bucket        = "video-thumbnailer-videos--bucket-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.id}"), 0, 8)}"
   tags          = var.tags
 }
 
@@ -152,7 +152,7 @@ resource "aws_ecs_cluster" "task" {
 }
 
 resource "aws_iam_role" "task_execution" {
-  name = "video-thumbnailer-videos--task--execution--${data.aws_region.current.region}"
+  name = "video-thumbnailer-videos--task--execution--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -203,7 +203,7 @@ resource "aws_iam_role_policy" "task_execution" {
 }
 
 resource "aws_iam_role" "task" {
-  name = "video-thumbnailer-videos--task--${data.aws_region.current.region}"
+  name = "video-thumbnailer-videos--task--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -291,7 +291,7 @@ resource "aws_ecs_task_definition" "task" {
         logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
-          "awslogs-region"        = data.aws_region.current.region
+          "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
       }
@@ -312,7 +312,7 @@ resource "aws_ecs_task_definition" "task" {
     name = "scratch"
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.task_execution]
 }
 
@@ -325,7 +325,7 @@ resource "aws_sqs_queue" "task_dead_letters" {
 
 resource "aws_cloudwatch_metric_alarm" "task_dead_letters" {
   alarm_name        = "video-thumbnailer-videos--task--dead-letters"
-  alarm_description = "The reasons of tasks that failed wait in the dead-letter queue."
+  alarm_description = "The dead-letter queue contains events of failed tasks."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -416,7 +416,7 @@ resource "aws_cloudwatch_event_target" "task_failures" {
   target_id = "dead-letters"
   arn       = aws_sqs_queue.task_dead_letters.arn
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_sqs_queue_policy.task_dead_letters]
 }
 
@@ -474,7 +474,7 @@ resource "aws_sqs_queue_policy" "launcher_dead_letters" {
 }
 
 resource "aws_iam_role" "launcher" {
-  name = "video-thumbnailer-videos--launcher--${data.aws_region.current.region}"
+  name = "video-thumbnailer-videos--launcher--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -569,7 +569,7 @@ resource "aws_lambda_function" "launcher" {
     log_group  = aws_cloudwatch_log_group.launcher.name
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.launcher]
 }
 
@@ -670,7 +670,7 @@ resource "aws_sqs_queue_policy" "on_thumbnail_dead_letters" {
 }
 
 resource "aws_iam_role" "on_thumbnail" {
-  name = "video-thumbnailer-videos--on-thumbnail--${data.aws_region.current.region}"
+  name = "video-thumbnailer-videos--on-thumbnail--${data.aws_region.current.id}"
   path = var.role_path
   assume_role_policy = jsonencode({
     Statement = [
@@ -731,7 +731,7 @@ resource "aws_lambda_function" "on_thumbnail" {
     log_group  = aws_cloudwatch_log_group.on_thumbnail.name
   }
 
-  # What no attribute names, and must be there first.
+  # Required first, but no attribute refers to it.
   depends_on = [aws_iam_role_policy.on_thumbnail]
 }
 

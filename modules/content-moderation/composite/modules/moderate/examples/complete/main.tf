@@ -16,17 +16,17 @@ provider "tandem" {
 }
 
 variable "results_arn" {
-  description = "The output `arn` of `results`."
+  description = "Output `arn` of `results`."
   type        = string
 }
 
 variable "review_arn" {
-  description = "The output `arn` of `review`."
+  description = "Output `arn` of `review`."
   type        = string
 }
 
 variable "uploads_bucket" {
-  description = "The output `bucket` of `uploads`."
+  description = "Output `bucket` of `uploads`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.32"
     }
   }
 }
@@ -14,17 +14,17 @@ terraform {
 provider "aws" {}
 
 variable "results_arn" {
-  description = "The output `arn` of `results`."
+  description = "Output `arn` of `results`."
   type        = string
 }
 
 variable "review_arn" {
-  description = "The output `arn` of `review`."
+  description = "Output `arn` of `review`."
   type        = string
 }
 
 variable "uploads_bucket" {
-  description = "The output `bucket` of `uploads`."
+  description = "Output `bucket` of `uploads`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.27"
     }
   }
 }
@@ -14,22 +14,22 @@ terraform {
 provider "aws" {}
 
 variable "f1_function_arn" {
-  description = "The output `function_arn` of `f1`."
+  description = "Output `function_arn` of `f1`."
   type        = string
 }
 
 variable "f2_function_arn" {
-  description = "The output `function_arn` of `f2`."
+  description = "Output `function_arn` of `f2`."
   type        = string
 }
 
 variable "f3_function_arn" {
-  description = "The output `function_arn` of `f3`."
+  description = "Output `function_arn` of `f3`."
   type        = string
 }
 
 variable "f4_function_arn" {
-  description = "The output `function_arn` of `f4`."
+  description = "Output `function_arn` of `f4`."
   type        = string
 }
 

@@ -16,7 +16,7 @@ provider "tandem" {
 }
 
 variable "pictures_bucket" {
-  description = "The output `bucket` of `pictures`."
+  description = "Output `bucket` of `pictures`."
   type        = string
 }
 

@@ -16,7 +16,7 @@ provider "tandem" {
 }
 
 variable "trace_launch" {
-  description = "The output `launch` of `trace`."
+  description = "Output `launch` of `trace`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.27"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "trace_launch" {
-  description = "The output `launch` of `trace`."
+  description = "Output `launch` of `trace`."
   type        = string
 }
 

@@ -16,7 +16,7 @@ provider "tandem" {
 }
 
 variable "routes_arn" {
-  description = "The output `arn` of `routes`."
+  description = "Output `arn` of `routes`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.32"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "routes_arn" {
-  description = "The output `arn` of `routes`."
+  description = "Output `arn` of `routes`."
   type        = string
 }
 

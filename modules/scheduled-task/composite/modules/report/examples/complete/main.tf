@@ -16,7 +16,7 @@ provider "tandem" {
 }
 
 variable "shop_bucket" {
-  description = "The output `bucket` of `shop`."
+  description = "Output `bucket` of `shop`."
   type        = string
 }
 

@@ -16,12 +16,12 @@ provider "tandem" {
 }
 
 variable "counts_arn" {
-  description = "The output `arn` of `counts`."
+  description = "Output `arn` of `counts`."
   type        = string
 }
 
 variable "posts_arn" {
-  description = "The output `arn` of `posts`."
+  description = "Output `arn` of `posts`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.70"
     }
   }
 }
@@ -14,12 +14,12 @@ terraform {
 provider "aws" {}
 
 variable "counts_arn" {
-  description = "The output `arn` of `counts`."
+  description = "Output `arn` of `counts`."
   type        = string
 }
 
 variable "posts_arn" {
-  description = "The output `arn` of `posts`."
+  description = "Output `arn` of `posts`."
   type        = string
 }
 

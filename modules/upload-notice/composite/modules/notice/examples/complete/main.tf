@@ -16,7 +16,7 @@ provider "tandem" {
 }
 
 variable "inbox_bucket" {
-  description = "The output `bucket` of `inbox`."
+  description = "Output `bucket` of `inbox`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.32"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "inbox_bucket" {
-  description = "The output `bucket` of `inbox`."
+  description = "Output `bucket` of `inbox`."
   type        = string
 }
 

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 6.29"
+      version = ">= 5.32"
     }
   }
 }
@@ -14,7 +14,7 @@ terraform {
 provider "aws" {}
 
 variable "task_image_tag" {
-  description = "Tag of the image to run, once it is pushed to the repository that this module makes."
+  description = "Tag of the image to run. Push the image to the repository that this module creates."
   type        = string
 }
 

@@ -1,0 +1,91 @@
+//! The version of hashicorp/aws that a native module requires.
+
+use std::fmt;
+
+use crate::hcl::{Body, Item};
+
+/// A version of hashicorp/aws: major and minor version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version(u32, u32);
+
+impl Version {
+    /// The first version that has all resources of native modules.
+    pub(crate) const FIRST: Self = Self(5, 0);
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+/// Attributes and blocks that a later version added: type of the resource, name, and that version, according to
+/// the changelog of hashicorp/aws.
+const ADDED: &[(&str, &str, Version)] = &[
+    ("aws_cloudwatch_event_rule", "state", Version(5, 27)),
+    ("aws_lambda_event_source_mapping", "tags", Version(5, 70)),
+    ("aws_lambda_function", "logging_config", Version(5, 32)),
+    ("aws_lambda_permission", "invoked_via_function_url", Version(6, 29)),
+    ("aws_sfn_state_machine", "encryption_configuration", Version(5, 61)),
+];
+
+/// The first version that has every attribute and block of the resources in a file.
+pub(crate) fn required(file: &Body) -> Version {
+    let resources = file.items.iter().filter_map(|item| match item {
+        Item::Block(kind, labels, body) if kind == "resource" => Some((labels.first()?, body)),
+        _ => None,
+    });
+    let names = resources.flat_map(|(ty, body)| {
+        body.items.iter().filter_map(move |item| match item {
+            Item::Attribute(name, _) | Item::Block(name, ..) => Some((ty, name)),
+            Item::Comment(_) => None,
+        })
+    });
+    let added = names.filter_map(|(ty, name)| {
+        ADDED.iter().find(|added| (added.0, added.1) == (ty.as_str(), name.as_str())).map(|added| added.2)
+    });
+    added.max().unwrap_or(Version::FIRST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::{Layout, Module};
+    use crate::source::Source;
+    use crate::spec;
+
+    /// The versions that the modules of the entries require, in the order of the spec.
+    fn versions(entries: &str) -> Vec<String> {
+        let text = format!("app: a\n{entries}");
+        let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text });
+        let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let module = |entry| super::super::module(&app, entry, &Layout::default()).expect("a module");
+        let modules = app.entries.iter().map(module);
+        modules.map(|Module { requires, .. }| requires.to_string()).collect()
+    }
+
+    #[test]
+    fn a_module_requires_the_version_of_its_newest_attribute() {
+        for (entries, expected) in [
+            ("queues: { q: {} }\nbuckets: { b: {} }\ntables: { t: { key: id } }", vec!["5.0", "5.0", "5.0"]),
+            ("functions: { f: {} }", vec!["5.32"]),
+            ("functions: { f: { on: { http: api, auth: none } } }", vec!["5.32"]),
+            ("functions: { f: { on: { http: url, auth: iam } } }", vec!["5.32"]),
+            ("tasks: { k: { image: i } }", vec!["5.27"]),
+            ("queues: { q: {} }\nfunctions: { f: { on: { queue: q } } }", vec!["5.0", "5.70"]),
+            (
+                "functions: { f: {} }\nworkflows:\n  w:\n    step: { name: s, function: f }\n    \
+                 kms_key_arn: 'arn:aws:kms:eu-central-1:123456789012:key/k'\n",
+                vec!["5.32", "5.61"],
+            ),
+            ("functions: { f: { on: { http: url, auth: none } } }\nqueues: { q: {} }", vec!["6.29", "5.0"]),
+        ] {
+            assert_eq!(versions(entries), expected, "{entries}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_as_numbers() {
+        assert!(Version(5, 100) > Version(5, 32) && Version(6, 0) > Version(5, 100));
+    }
+}
