@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn dockerignore_is_honoured() {
+    fn dockerignore_is_honored() {
         let ignored = Ignored::parse("# no\ntarget\n*.log\n**/*.tmp\n/docs/\n!docs/keep.md\na?c\n").unwrap();
         for (path, expected) in [
             ("src/main.rs", false),

@@ -52,12 +52,13 @@ impl Resource for CompositeResource {
                 && let Err(error) = humantime::parse_duration(text)
             {
                 let path = Path::attribute("timeouts").join(Step::Attribute(name.clone()));
-                let detail = format!("{text:?}: {error}. Set a number and a unit, e.g. `30m`.");
-                diagnostics.push(Diagnostic::error("Not a duration", detail).at(path));
+                let summary = format!("timeouts.{name}: {text:?} is not a duration: {error}");
+                let detail = format!("Set `{name}` to a number and a unit, e.g. `30m`.");
+                diagnostics.push(Diagnostic::error(summary, detail).at(path));
             }
         }
         let (_, expansion) = self.expand(&config, ModelContext::default(), None, true).await;
-        diagnostics.extend(expansion.findings.0.iter().map(convert::diagnostic));
+        diagnostics.extend(convert::diagnostics(&expansion.findings, &(self.definition.fields)()));
         diagnostics
     }
 
@@ -175,7 +176,7 @@ impl CompositeResource {
         let mut seed = self.definition.expand_seed(name, &context);
         look_around(&mut context, &mut seed, Some(session)).await;
         if seed.findings.any_error() || seed.graph.is_none() {
-            let findings = seed.findings.0.iter().map(convert::diagnostic);
+            let findings = convert::diagnostics(&seed.findings, &(self.definition.fields)()).into_iter();
             return Err(findings.map(|found| Diagnostic { path: None, ..found }).collect());
         }
         Ok((context, seed.graph.take().expect("just seen")))
@@ -219,7 +220,7 @@ impl CompositeResource {
         let context = session.map(|session| session.context.clone()).unwrap_or_default();
         let (context, expansion) =
             self.expand(&request.config, context, session, !request.prior.is_null()).await;
-        let mut diagnostics: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
+        let mut diagnostics = convert::diagnostics(&expansion.findings, &(self.definition.fields)());
         if !request.prior.is_null() {
             // Terraform also makes this plan before a destroy, which needs no code: a warning, not an error.
             let inputs = convert::inputs(&request.config, &(self.definition.fields)());
@@ -299,7 +300,7 @@ impl CompositeResource {
         let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
         let context_now = ModelContext { applying: true, ..session.context.clone() };
         let (model, expansion) = self.expand(&request.config, context_now, Some(session), false).await;
-        let mut messages: Vec<Diagnostic> = expansion.findings.0.iter().map(convert::diagnostic).collect();
+        let mut messages = convert::diagnostics(&expansion.findings, &(self.definition.fields)());
         // The plan has shown the warnings.
         messages.retain(Diagnostic::is_error);
         let Some(graph) = expansion.graph.filter(|_| messages.is_empty()) else {

@@ -116,7 +116,7 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
         Value::Null => Some(Configuration::default()),
         _ => Configuration::read(&inputs, &mut reader),
     };
-    let mut diagnostics: Vec<Diagnostic> = reader.findings.0.iter().map(convert::diagnostic).collect();
+    let mut diagnostics = convert::diagnostics(&reader.findings, &Configuration::fields());
     if let Some(endpoints) = configuration.as_ref().and_then(|read| read.endpoints.as_ref()?.known()) {
         for service in endpoints.keys().filter(|service| !SERVICES.contains(&service.as_str())) {
             let path = Path::attribute("endpoints").join(tfplugin::Step::Key(service.clone()));
@@ -295,14 +295,14 @@ impl Configured {
                 format!("{error}. Correct AWS_REGION or the region in the shared configuration files."),
             ));
         }
-        let account = clients.account().await.map_err(|error| no_account(&clients, &error))?;
+        let account = clients.account().await.map_err(|error| self.no_account(&clients, &error))?;
         if let Some(wanted) = self.account.as_ref().filter(|wanted| **wanted != account) {
             let path = Path::attribute("account_id");
             return Err(Diagnostic::error(
                 "Credentials of another account",
                 format!(
                     "The credentials belong to account {account}, but `account_id` is {wanted}. Nothing was \
-                     changed. Use credentials of {wanted}, or correct `account_id`."
+                     changed. Use credentials of {wanted}, or set `account_id` to {account}."
                 ),
             )
             .at(path));
@@ -321,18 +321,20 @@ impl Configured {
         };
         Ok(Session { aws, context, network: OnceCell::new() })
     }
-}
 
-fn no_account(clients: &Clients, error: &str) -> Diagnostic {
-    Diagnostic::error(
-        "No valid AWS credentials, or AWS is unreachable",
-        format!(
-            "The lookup of the AWS account in region {} failed: {error}\n\nRun `aws sso login`, or set \
-             AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the provider configuration. \
-             Also check the region and `endpoint`.",
-            clients.region
-        ),
-    )
+    fn no_account(&self, clients: &Clients, error: &str) -> Diagnostic {
+        let profile = self.connection.profile.as_ref();
+        let profile = profile.map_or_else(String::new, |profile| format!(" with `profile` {profile:?}"));
+        Diagnostic::error(
+            "No valid AWS credentials, or AWS is unreachable",
+            format!(
+                "The lookup of the AWS account in region {}{profile} failed: {error}\n\nRun `aws sso login`, or set \
+                 AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the provider \
+                 configuration. Also check the region and `endpoint`.",
+                clients.region
+            ),
+        )
+    }
 }
 
 /// How long an apply counts as running after it last renewed its lease.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tandem_model::finding::{Finding, Path as InputPath, Severity as InputSeverity, Step as InputStep};
+use tandem_model::finding::{
+    Finding, Findings, Path as InputPath, Severity as InputSeverity, Step as InputStep,
+};
 use tandem_model::input::{Body, Field, Rule, Shape, Variant, union};
 use tandem_model::value::Value as Input;
 use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
@@ -184,27 +186,52 @@ pub(crate) fn value(input: &Input) -> Value {
     }
 }
 
-/// Converts a finding to a diagnostic; its code is at the end of the detail.
-pub(crate) fn diagnostic(finding: &Finding) -> Diagnostic {
-    let mut summary = finding.message.clone();
-    if let Some(first) = summary.get(..1) {
-        summary.replace_range(..1, &first.to_uppercase());
-    }
+/// Converts findings about inputs with these fields to diagnostics.
+pub(crate) fn diagnostics(findings: &Findings, fields: &[Field]) -> Vec<Diagnostic> {
+    findings.0.iter().map(|finding| diagnostic(finding, fields)).collect()
+}
+
+/// Converts a finding to a diagnostic. The summary starts with the path, the detail ends with the code.
+fn diagnostic(finding: &Finding, fields: &[Field]) -> Diagnostic {
+    let summary = if finding.path.0.is_empty() {
+        finding.message.clone()
+    } else {
+        format!("{}: {}", finding.path, finding.message)
+    };
     let severity = match finding.severity {
         InputSeverity::Error => Severity::Error,
         InputSeverity::Warning => Severity::Warning,
     };
     let detail = format!("{} [{}]", finding.help, finding.code);
-    Diagnostic { severity, summary, detail, path: Some(path(&finding.path)) }
+    Diagnostic { severity, summary, detail, path: Some(path(&finding.path, fields)) }
 }
 
-fn path(path: &InputPath) -> Path {
+fn path(path: &InputPath, fields: &[Field]) -> Path {
+    // Terraform shows the line of an attribute, or of the block that lacks it. For the path of a block it shows the
+    // line of the resource.
+    let within = block_field(&path.0, fields).map(|name| Step::Attribute(name.to_owned()));
     let steps = path.0.iter().map(|step| match step {
         InputStep::Field(name) => Step::Attribute(name.clone()),
         InputStep::Index(index) => Step::Index(i64::try_from(*index).unwrap_or(i64::MAX)),
         InputStep::Key(key) => Step::Key(key.clone()),
     });
-    steps.collect()
+    steps.chain(within).collect()
+}
+
+/// The first field of the block at a path. `None` if the path leads to another value.
+fn block_field(path: &[InputStep], fields: &[Field]) -> Option<&'static str> {
+    let (InputStep::Field(name), rest) = path.split_first()? else { return None };
+    let shape = &fields.iter().find(|field| field.name == name)?.shape;
+    let ((Shape::Block(body), rest) | (Shape::Blocks(body), [InputStep::Index(_), rest @ ..])) =
+        (shape, rest)
+    else {
+        return None;
+    };
+    let fields = match body {
+        Body::Fields(fields) => fields.clone(),
+        Body::Choice(variants) => union(variants),
+    };
+    if rest.is_empty() { fields.first().map(|field| field.name) } else { block_field(rest, &fields) }
 }
 
 /// A map of strings; `None` is an unknown value.

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         runtime.block_on(terraform_provider_tandem::run(&arguments))
     };
-    // Do not wait for blocking work without an end (a DNS lookup, a lock): Terraform kills the process after
+    // Do not wait for blocking work that may not end (a DNS lookup, a lock): Terraform kills the process after
     // two seconds.
     runtime.shutdown_background();
     code

@@ -31,12 +31,12 @@ fn bad_input_is_found_at_validate() {
             vec!["`no.zip` is not a zip file", "in resource.tandem_event_function.it.code", "TDM010"],
         ),
         (json!({ "code": { "bootstrap": "mac" } }), vec!["a macOS binary", "cargo lambda build"]),
-        (json!({ "code": {} }), vec!["None of `zip`, `bootstrap`, `image_uri` is given", "TDM005"]),
+        (json!({ "code": {} }), vec!["`code` needs one of `zip`, `bootstrap`, `image_uri`", "TDM005"]),
         (
             json!({ "code": { "bootstrap": "bootstrap", "image_uri": "x" } }),
-            vec!["`bootstrap` and `image_uri` are given together"],
+            vec!["`bootstrap` and `image_uri` cannot be combined"],
         ),
-        (json!({ "on": two_filters }), vec!["Overlaps with `on[0]`", "TDM020", "S3 rejects"]),
+        (json!({ "on": two_filters }), vec!["overlaps with `on[0]`", "TDM020", "S3 rejects"]),
         (json!({ "name": "a".repeat(70) }), vec!["is 70 characters long", "TDM004"]),
         (json!({ "name": "My Function" }), vec!["contains 'M'"]),
         (json!({ "on": [{ "schedule": "cron(0 12 * * MON *)" }] }), vec!["one of them must be `?`"]),
@@ -47,13 +47,13 @@ fn bad_input_is_found_at_validate() {
         ),
         (
             json!({ "on": [{ "schedule": "rate(1 hour)", "prefix": "x" }] }),
-            vec!["`prefix` does not go with `schedule`"],
+            vec!["`prefix` cannot be combined with `schedule`"],
         ),
         (json!({ "on": [{ "bucket": "inbox", "sufix": ".mp4" }] }), vec!["Did you mean \"suffix\"?"]),
         (json!({ "memory_size": 64 }), vec!["64 is not between 128 and 10240"]),
         (json!({ "memory_size": 128.5 }), vec!["an integer"]),
         (json!({ "environment": { "AWS_REGION": "x" } }), vec!["Lambda sets `AWS_REGION` itself"]),
-        (json!({ "timeouts": { "create": "soon" } }), vec!["Not a duration"]),
+        (json!({ "timeouts": { "create": "soon" } }), vec!["is not a duration"]),
         (json!({ "kms_key_arn": "key" }), vec!["is not an ARN"]),
     ] {
         let run = validate(function(&inputs)).expect_failure(&parts);
@@ -71,7 +71,7 @@ fn a_queue_that_hides_messages_too_briefly_is_found_at_plan() {
     stage.aws.create("sqs_queue", &json!({ "name": "brief", "visibility_timeout_seconds": 10 }));
     let arn = format!("arn:aws:sqs:eu-central-1:{}:brief", stage.account.id);
     stage.configure_with(function(&json!({ "on": [{ "queue": arn }] })));
-    let parts = ["`visibility_timeout` of 10 s", "`timeout` of 30 s", "180 s"];
+    let parts = ["`visibility_timeout` of 10 s", "`timeout` of 30 s", "180 (six times"];
     // The same apply may raise the queue's timeout: the plan only warns, and the apply creates nothing.
     stage.terraform.plan().expect_success().expect_text(&parts);
     let before = stage.aws.everything();

@@ -41,7 +41,7 @@ fn bad_input_is_found_before_anything_is_made() {
                 "TDM016",
             ],
         ),
-        (task(&json!({ "cpu": 300 })), vec!["300 is not one of 256, 512"]),
+        (task(&json!({ "cpu": 300 })), vec!["300 is not an allowed value", "256, 512"]),
         (task(&json!({ "secrets": { "A": "plain" } })), vec!["is not the ARN of a Secrets Manager secret"]),
         (
             task(
@@ -50,10 +50,10 @@ fn bad_input_is_found_before_anything_is_made() {
             vec!["in `environment` as well as in `secrets`"],
         ),
         (task(&json!({ "bucket_access": [{ "bucket": "inbox" }] })), vec!["`read` nor `write` is set"]),
-        (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["Subnet `subnet-0` does not exist"]),
+        (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["`subnet-0` does not exist"]),
         (
             thumbnailer(&json!({ "video_suffixes": [".mp4", ""] })),
-            vec!["could count as a video of prefix", "TDM022", "Let neither of"],
+            vec!["could count as a video of prefix", "TDM022", "so that neither begins"],
         ),
         (
             thumbnailer(

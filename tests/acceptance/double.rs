@@ -189,7 +189,7 @@ fn normal_key(key: &str, account: &str) -> String {
     }
 }
 
-/// A text in which ids that AWS chose are shortened to their prefix.
+/// The text with each id that AWS chose cut to its prefix.
 fn without_ids(text: &str) -> String {
     let mut text = text.to_owned();
     for start in ["sg-", "vpc-", "subnet-", "execute-api:eu-central-1:ACCOUNT:"] {

@@ -116,7 +116,7 @@ fn a_matching_composite_is_adopted_when_the_provider_says_so() {
             adopting.replace(r#""project": "test""#, r#""project": "test", "adopt": "matching""#),
         )
         .expect("a file");
-        stage.terraform.apply().expect_success().expect_text(&["An earlier apply was resumed"]);
+        stage.terraform.apply().expect_success().expect_text(&["An existing composite was adopted"]);
         stage.terraform.expect_empty_plan();
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);

@@ -2,26 +2,31 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value as Json, json};
 use tandem_tests::calls::Account;
 use tandem_tests::emulator::{Emulator, Settings, remove_command};
 use tandem_tests::engine::{Engine, let_containers_reach};
 use tandem_tests::environment::root;
+use tandem_tests::shared::{self, end_with_this_process, new_account, watch};
 use tandem_tests::terraform::Terraform;
 
 use crate::aws::Aws;
 use crate::proxy::{Act, Phase, Proxy};
 use tandem_crash::fixture::Fixture;
 
-pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) use tandem_tests::shared::REGION;
 
 /// An emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     MiniStack,
     Moto,
+}
+
+/// The folder of log files.
+fn logs() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
 /// The address of the MiniStack that all tests of this process share, each in an account of its own.
@@ -37,9 +42,7 @@ pub(crate) fn ministack() -> &'static str {
 }
 
 fn log(name: &str) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tandem-{name}-{}-{number}.log", std::process::id()))
+    shared::log(logs(), name)
 }
 
 /// The variables with which containers reach a stage's account: the emulator gives them no credentials.
@@ -56,34 +59,7 @@ pub(crate) fn base_image() -> &'static str {
 
 /// The container engine that all tests of this process share.
 fn engine() -> &'static Engine {
-    static SHARED: OnceLock<Engine> = OnceLock::new();
-    let start = || {
-        let engine = Engine::start(&log("engine")).expect("a container engine: run `cargo xtask setup`");
-        watch(&Engine::end_command());
-        engine
-    };
-    SHARED.get_or_init(start)
-}
-
-/// Statics are not dropped: a watcher ends the emulator when this process is gone.
-fn end_with_this_process(emulator: Emulator) -> Emulator {
-    watch(&emulator.end_command());
-    emulator
-}
-
-/// Runs a shell command when this process is gone.
-fn watch(command: &str) {
-    let me = std::process::id();
-    let script = format!("while kill -0 {me} 2>/dev/null; do sleep 1; done; {command}");
-    // It outlives this process on purpose, for a second at the most.
-    #[allow(clippy::zombie_processes)]
-    let _watcher = std::process::Command::new("sh")
-        .args(["-c", &script])
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("a watcher");
+    shared::engine(logs())
 }
 
 /// An account, AWS in it, and a folder for Terraform.
@@ -223,12 +199,6 @@ impl Stage {
     pub(crate) fn is_moto(&self) -> bool {
         !self.emulators.is_empty()
     }
-}
-
-fn new_account() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    format!("{:08}{:04}", std::process::id() % 89_999_999 + 10_000_000, number)
 }
 
 /// The host of an account's registry.

@@ -72,8 +72,10 @@ struct Shared {
     record: Record,
     attributes: Attributes,
     problems: Vec<Problem>,
-    /// The objects taken over from an earlier apply that did not complete.
+    /// The objects taken over from an earlier apply that did not complete, or from an adopted composite.
     resumed: Vec<Key>,
+    /// True if the composite was complete and was adopted.
+    adopted: bool,
     /// True if the anchor was created, was incomplete, or was complete and adopted: its objects may be
     /// claimed.
     claiming: bool,
@@ -175,14 +177,20 @@ impl Run<'_> {
         let mut shared = self.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !shared.resumed.is_empty() {
             let list: Vec<String> = shared.resumed.iter().map(|key| format!("- {key}")).collect();
-            shared.problems.push(Problem::warning(
-                "An earlier apply was resumed",
-                format!(
-                    "An earlier apply of `{}` did not complete. Its objects belong to this state now:\n{}",
-                    self.job.owner,
-                    list.join("\n")
-                ),
-            ));
+            let (owner, list) = (&self.job.owner, list.join("\n"));
+            shared.problems.push(if shared.adopted {
+                Problem::warning(
+                    "An existing composite was adopted",
+                    format!("`{owner}` existed with these settings. Its objects belong to this state now:\n{list}"),
+                )
+            } else {
+                Problem::warning(
+                    "An earlier apply was resumed",
+                    format!(
+                        "An earlier apply of `{owner}` did not complete. Its objects belong to this state now:\n{list}"
+                    ),
+                )
+            });
         }
         if self.creating
             && !shared.record.objects.is_empty()

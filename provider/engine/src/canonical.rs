@@ -8,7 +8,7 @@ use tandem_model::kind::{Form, Kind};
 /// The pseudo-field with the tags of the user, in addition to the fields of the kind.
 pub const TAGS: &str = "tags";
 
-/// Settings in canonical form: without recipes and nulls, sets sorted, policies normalised.
+/// Settings in canonical form: without recipes and nulls, sets sorted, policies normalized.
 pub fn settings(kind: &Kind, settings: &Settings) -> Settings {
     // AWS treats an empty string, list or map as not set. Empty tags are kept: the user wants no tags.
     let given = settings.iter().filter(|(name, value)| *name == TAGS || !is_empty(value));

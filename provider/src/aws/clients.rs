@@ -272,14 +272,18 @@ impl Clients {
     /// Reads the account id from STS; the error states why there is none.
     pub async fn account(&self) -> Result<String, String> {
         if let Some(provider) = &self.credentials {
-            provider.provide_credentials().await.map_err(|error| {
-                let error = aws_sdk_sts::error::DisplayErrorContext(&error).to_string();
-                format!("no credentials were found: {error}")
-            })?;
+            let found = provider.provide_credentials().await;
+            found.map_err(|error| format!("no credentials were found: {}", causes(&error)))?;
         }
         let identity = self.sts.get_caller_identity().send().await;
         let identity =
             identity.map_err(|error| super::failure::failure("sts:GetCallerIdentity", error).to_string())?;
         identity.account.ok_or_else(|| "STS returned no account".to_owned())
     }
+}
+
+/// The message of an error, followed by those of its causes.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

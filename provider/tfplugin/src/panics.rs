@@ -1,4 +1,4 @@
-//! Reports a panic as a diagnostic and as a `panic: ` block that Terraform recognises.
+//! Reports a panic as a diagnostic and as a `panic: ` block that Terraform recognizes.
 
 use std::any::Any;
 use std::backtrace::Backtrace;

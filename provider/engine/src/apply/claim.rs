@@ -153,7 +153,10 @@ impl Run<'_> {
                 if self.job.adopt
                     && as_wanted
                     && of.as_ref().is_none_or(|of| *of == self.wanted_digest())
-                    && self.all_as_wanted().await => {}
+                    && self.all_as_wanted().await =>
+            {
+                self.shared().adopted = true;
+            }
             Status::Complete { .. } => return Err(self.complete_elsewhere(object, found)),
             now if now == first => {}
             Status::Creating { by, .. } => {
@@ -177,8 +180,9 @@ impl Run<'_> {
             format!("`{owner}` exists already"),
             format!(
                 "{} `{}` belongs to a complete composite of that name, which is not in this state. If its state \
-                 was lost, import it, with NAME as in your configuration:\n\n  import {{\n    to = \
-                 tandem_{}.NAME\n    id = \"{}\"\n  }}\n\nIf another state owns it, give this composite another \
+                 was lost, set `adopt = \"matching\"` in the provider configuration and apply again, or import \
+                 it, with NAME as in your configuration:\n\n  import {{\n    to = tandem_{}.NAME\n    id = \
+                 \"{}\"\n  }}\n\nIf another state owns it, give this composite another \
                  `name`. If the resource sets `create_before_destroy`, remove that: the new composite would have \
                  the name of the old one.",
                 object.kind.title, found.id, owner.composite, owner.name

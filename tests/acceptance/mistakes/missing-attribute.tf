@@ -1,0 +1,6 @@
+# attribute: name
+# value: name
+# source: Terraform
+resource "tandem_queue" "jobs" {
+  fifo = true
+}

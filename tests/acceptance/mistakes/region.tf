@@ -1,0 +1,9 @@
+# attribute: region
+# value: eu-central
+provider "tandem" {
+  region = "eu-central"
+}
+
+resource "tandem_bucket" "uploads" {
+  name = "uploads"
+}
