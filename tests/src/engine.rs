@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -126,6 +127,8 @@ impl Engine {
             .arg(file)
             .env("PATH", path)
             .env("LD_LIBRARY_PATH", root.join("lib/x86_64-linux-gnu"))
+            // Ctrl-C ends this process, but others use the engine too.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log_file.try_clone()?)
             .stderr(log_file)
@@ -159,6 +162,15 @@ impl Engine {
     /// mounted at `/tmp`; the emulator mounts none.)
     pub fn base_image(&self) -> io::Result<()> {
         self.image(Self::BASE_IMAGE, &[("/ffmpeg", &ffmpeg::binary())])
+    }
+
+    /// Gives the base image the name of a public image, unless an image has that name. Only the private engine
+    /// needs this, because it reaches no registry.
+    pub fn stand_in(&self, name: &str) -> io::Result<()> {
+        if self.usage.is_none() {
+            return Ok(());
+        }
+        self.image(name, &[("/ffmpeg", &ffmpeg::binary())])
     }
 
     /// Creates an image of files, unless it exists.

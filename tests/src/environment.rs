@@ -46,6 +46,20 @@ pub fn private() -> PathBuf {
     root().join(".tandem")
 }
 
+/// Terraform's name of this platform, e.g. `linux_amd64`.
+pub fn platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    format!("{system}_{architecture}")
+}
+
 /// Pinned Python packages: emulators, and packages with a binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packages {
@@ -57,6 +71,10 @@ pub enum Packages {
     Ffmpeg,
     /// A scanner of Terraform configurations.
     Checkov,
+    /// The command line of AWS.
+    AwsCli,
+    /// A spelling checker for source code.
+    Typos,
 }
 
 impl Packages {
@@ -66,6 +84,8 @@ impl Packages {
             Self::Moto => "moto",
             Self::Ffmpeg => "ffmpeg",
             Self::Checkov => "checkov",
+            Self::AwsCli => "awscli",
+            Self::Typos => "typos",
         }
     }
 

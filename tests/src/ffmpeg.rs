@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::environment::Packages;
 
-/// The colours of a sample's seconds, as ffmpeg names them and as red, green and blue.
+/// The colors of a sample's seconds, as ffmpeg names them and as red, green and blue.
 pub const SECONDS: [(&str, [u8; 3]); 6] = [
     ("red", [255, 0, 0]),
     ("green", [0, 128, 0]),
@@ -60,12 +60,12 @@ fn digit(digit: usize) -> String {
     boxes.collect::<Vec<_>>().join(",")
 }
 
-/// Creates a video in which each second has another colour and number.
+/// Creates a video in which each second has another color and number.
 pub fn sample(path: &Path) -> io::Result<()> {
     let mut command = Command::new(binary());
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]);
-    for (second, (colour, _)) in SECONDS.iter().enumerate() {
-        let picture = format!("color=c={colour}:s=320x180:r=10:d=1,{}", digit(second));
+    for (second, (color, _)) in SECONDS.iter().enumerate() {
+        let picture = format!("color=c={color}:s=320x180:r=10:d=1,{}", digit(second));
         command.args(["-f", "lavfi", "-i", &picture]);
     }
     let parts: Vec<String> = (0..SECONDS.len()).map(|part| format!("[{part}]")).collect();
@@ -74,15 +74,15 @@ pub fn sample(path: &Path) -> io::Result<()> {
     run(&mut command).map(|_| ())
 }
 
-/// The second of a sample that a picture shows, by the colour of its corner.
+/// The second of a sample that a picture shows, by the color of its corner.
 pub fn second_shown(picture: &Path) -> io::Result<Option<usize>> {
     let mut command = Command::new(binary());
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-i"]).arg(picture);
     command.args(["-vf", "crop=16:16:4:4,scale=1:1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
     let pixel = run(&mut command)?;
-    // A video's colours are a little off.
-    let near = |colour: &[u8; 3]| colour.iter().zip(&pixel).all(|(one, two)| one.abs_diff(*two) < 40);
-    Ok(SECONDS.iter().position(|(_, colour)| pixel.len() == 3 && near(colour)))
+    // A video's colors are a little off.
+    let near = |color: &[u8; 3]| color.iter().zip(&pixel).all(|(one, two)| one.abs_diff(*two) < 40);
+    Ok(SECONDS.iter().position(|(_, color)| pixel.len() == 3 && near(color)))
 }
 
 /// Width and height of a JPEG.

@@ -8,5 +8,7 @@ pub mod engine;
 pub mod environment;
 pub mod examples;
 pub mod ffmpeg;
+pub mod hashicorp;
 pub mod rekognition;
+pub mod shared;
 pub mod terraform;

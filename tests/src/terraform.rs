@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::environment::platform;
+use crate::hashicorp::Hashicorp;
+
 /// A folder with a configuration.
 #[derive(Debug)]
 pub struct Terraform {
@@ -77,6 +80,25 @@ pub fn provider_binary() -> PathBuf {
         .expect("the provider: run `cargo build -p terraform-provider-tandem`")
 }
 
+/// Returns a filesystem mirror that contains the provider under test, for configurations that need `terraform
+/// init`.
+///
+/// # Panics
+/// If the provider is missing.
+pub fn provider_mirror() -> io::Result<PathBuf> {
+    let binary = provider_binary();
+    let mirror = binary.with_file_name("mirror");
+    let version = env!("CARGO_PKG_VERSION");
+    let package = mirror.join("registry.terraform.io/tandem/tandem").join(version).join(platform());
+    std::fs::create_dir_all(&package)?;
+    // A rename replaces the link of another test process atomically.
+    let link = tempfile::tempdir_in(&mirror)?;
+    let new = link.path().join("link");
+    std::os::unix::fs::symlink(&binary, &new)?;
+    std::fs::rename(new, package.join(format!("terraform-provider-tandem_v{version}")))?;
+    Ok(mirror)
+}
+
 impl Terraform {
     /// A folder for one configuration.
     pub fn new(environment: &[(&str, &str)]) -> io::Result<Self> {
@@ -128,6 +150,12 @@ impl Terraform {
     /// Sets an environment variable for later runs.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Makes hashicorp/aws available next to the provider under test. `terraform init` is necessary from now on.
+    pub fn add_hashicorp(&self, hashicorp: &Hashicorp) -> io::Result<()> {
+        self.write("terraform.rc", hashicorp.cli_configuration(&provider_mirror()?));
+        Ok(())
     }
 
     /// Writes a file.

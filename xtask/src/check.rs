@@ -6,6 +6,7 @@ use std::process::Command;
 use tandem_tests::cargo::{cargo, quickly};
 use tandem_tests::environment::root;
 use tandem_tests::examples::{ALL, Example, STATIC_TARGET};
+use tandem_tests::hashicorp;
 
 use crate::setup;
 use crate::step::{Result, loud, quiet, step};
@@ -18,18 +19,26 @@ pub(crate) fn build_programs() -> Result {
     Ok(())
 }
 
-/// Where a program of ours was built: beside this one.
+/// Builds programs and tests. Separate builds would build the dependencies with other features.
+pub(crate) fn build_all() -> Result {
+    step("Building programs and tests (several minutes when cold)", || {
+        quiet(&mut cargo(&["test", "--locked", "--workspace", "--no-run"]))
+    })?;
+    Ok(())
+}
+
+/// A program of the workspace. It is built next to this one.
 pub(crate) fn program(name: &str) -> Result<Command> {
     Ok(Command::new(std::env::current_exe()?.with_file_name(name)))
 }
 
-/// Builds what an example runs: its handlers and its container's program. Their tests come first, if they are
-/// wanted: the build that follows is for Lambda.
+/// Builds the handlers and the container program of an example, after their tests if `test` is set: the last
+/// build is the one for Lambda.
 pub(crate) fn build(example: &Example, test: bool) -> Result {
     let folder = root().join("examples").join(example.name);
     if folder.join("handlers").exists() {
         step(&format!("Handlers of {} (minutes when cold)", example.name), || {
-            // Not by `cargo run`: tandem itself is not built among handlers.
+            // `cargo run` would build tandem itself with the settings of the handlers.
             let mut tandem = program("tandem")?;
             tandem.args(["build", "--locked"]).args(test.then_some("--test"));
             tandem.arg("--file").arg(folder.join("tandem.yaml"));
@@ -44,7 +53,7 @@ pub(crate) fn build(example: &Example, test: bool) -> Result {
     Ok(())
 }
 
-/// Builds a container's program, and puts it where its Dockerfile wants it.
+/// Builds the program of a container, and copies it to the path that the Dockerfile names.
 fn build_container(folder: &Path, program: &str, test: bool) -> Result {
     let run = |arguments: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));
@@ -66,25 +75,26 @@ fn build_container(folder: &Path, program: &str, test: bool) -> Result {
 pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     setup::room()?;
     setup::everything()?;
+    if full {
+        setup::hashicorp()?;
+    }
     if filter.is_none() {
         step("Format", || quiet(&mut cargo(&["fmt", "--all", "--check"])))?;
     }
-    // Programs and tests at once: either by itself would build other features of all that they depend on.
-    step("Building programs and tests (several minutes when cold)", || {
-        quiet(&mut cargo(&["test", "--locked", "--workspace", "--no-run"]))
-    })?;
+    build_all()?;
     crate::modules::fetch()?;
     for example in ALL {
         build(example, full)?;
     }
     if filter.is_none() {
         let deny = setup::cargo_deny()?;
-        step("Licences, duplicates and sources of dependencies", || {
+        step("Licenses, duplicates and sources of dependencies", || {
             let mut check = Command::new(&deny);
             check.current_dir(root()).args(["--locked", "check", "licenses", "bans", "sources"]);
             quiet(check.env("CARGO", env!("CARGO")))
         })?;
         crate::docs::check()?;
+        crate::prose::run()?;
         step("Clippy", || {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         })?;
@@ -97,10 +107,15 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
         test.env("TANDEM_FULL", "1");
     }
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        // They wait for emulators and for Terraform as long as they compute.
+        // Tests spend about half of their time waiting for emulators and Terraform.
         let threads = std::thread::available_parallelism().map_or(1, usize::from) * 2;
         test.env("RUST_TEST_THREADS", threads.to_string());
     }
-    // Its own shape of output, whatever the caller's terminal: the last line counts.
-    loud(test.args(filter))
+    // The output of the test runner goes through unchanged: its closing line counts.
+    hashicorp::forget_skipped()?;
+    let result = loud(test.args(filter));
+    if let Some(skipped) = hashicorp::skipped() {
+        println!("{skipped}");
+    }
+    result
 }

@@ -3,27 +3,13 @@
 use std::path::PathBuf;
 
 use tandem_tests::cargo::cargo;
-use tandem_tests::environment::{private, root};
+use tandem_tests::environment::{platform, private, root};
 
 use crate::step::{Result, quiet, step};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Terraform's name of this machine's platform.
-fn platform() -> String {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let system = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    format!("{system}_{architecture}")
-}
-
-/// Builds the provider for release; the path of the binary.
+/// Builds the provider for release. Returns the path of the binary.
 pub(crate) fn release() -> Result<PathBuf> {
     step("Building the provider for release (several minutes when cold)", || {
         quiet(&mut cargo(&["build", "--release", "-p", "terraform-provider-tandem"]))
@@ -35,7 +21,7 @@ pub(crate) fn release() -> Result<PathBuf> {
 /// The registries of Terraform and OpenTofu.
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
-/// Where the provider's program is in a mirror.
+/// The path of the provider's binary in a mirror.
 fn program(mirror: &std::path::Path, host: &str) -> PathBuf {
     let folder = mirror.join(host).join("tandem/tandem").join(VERSION).join(platform());
     folder.join(format!("terraform-provider-tandem_v{VERSION}"))
@@ -45,7 +31,7 @@ fn program(mirror: &std::path::Path, host: &str) -> PathBuf {
 pub(crate) fn put(binary: &std::path::Path, mirror: &std::path::Path) -> Result {
     for target in HOSTS.map(|host| program(mirror, host)) {
         std::fs::create_dir_all(target.parent().unwrap_or(mirror))?;
-        // A running provider keeps its file: a new one takes the name.
+        // A running provider keeps its open file; the new file gets the name.
         let _ = std::fs::remove_file(&target);
         std::fs::copy(binary, target)?;
     }
@@ -67,11 +53,11 @@ pub(crate) fn run(mirror: Option<PathBuf>) -> Result {
     let binary = release()?;
     put(&binary, &mirror)?;
     eprintln!(
-        "\nCommands of its own, such as `sweep`:\n\n  provider='{}'",
+        "\nThe path of the binary, for commands such as `sweep`:\n\n  provider='{}'",
         program(&mirror, HOSTS[0]).display()
     );
     eprintln!(
-        "\nThe provider is in {}. Put this into ~/.terraformrc, or into a file named by TF_CLI_CONFIG_FILE:\n",
+        "\nThe provider is in {}. Put this into ~/.terraformrc, or into the file that TF_CLI_CONFIG_FILE names:\n",
         mirror.display()
     );
     print!("{}", configuration(&mirror));

@@ -7,6 +7,8 @@ mod demo;
 mod docs;
 mod install;
 mod modules;
+mod peers;
+mod prose;
 mod setup;
 mod step;
 
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Tandem's own commands: everything they need is installed into the private folder `.tandem`.
+/// Commands to develop Tandem. They install everything they need into the private folder `.tandem`.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -27,51 +29,63 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run an example on an emulator of AWS: apply, real input, what comes of it, destroy
+    /// Run an example on an emulator of AWS: apply, send real input, show the result, destroy
     Demo {
-        /// Which
+        /// Name of the example
         #[arg(value_parser = demo::names(), default_value = "video-thumbnailer")]
         example: String,
-        /// Leave everything running, and say how to go on by hand
+        /// Leave everything running, and print the commands to continue by hand
         #[arg(long)]
         keep: bool,
-        /// Only print what there is
+        /// Print the examples
         #[arg(long, conflicts_with = "keep")]
         list: bool,
     },
     /// Run all checks and tests
     Test {
-        /// Only tests whose name contains this
+        /// Run only tests whose name contains this string
         filter: Option<String>,
-        /// Everything where tests take a sample otherwise, the tests of the examples' own programs, the whole crash matrix, and its defects: hours
+        /// Run every case in place of samples, the tests of the example programs, the whole crash matrix and its planted defects; takes hours
         #[arg(long)]
         full: bool,
     },
-    /// Break every call of every operation of every composite, and write `docs/reliability.md`: an interrupted run goes on where it was
+    /// Break every call of every operation of every composite, and write `docs/guides/reliability.md`; an interrupted run continues
     CrashReport,
-    /// Plant defects into a copy of the engine: the crash matrix must see each
+    /// Plant defects in a copy of the engine: the crash matrix must detect each
     Defects {
-        /// Only those whose description contains this
+        /// Plant only defects whose description contains this string
         filter: Option<String>,
     },
     /// Install the emulators that demo and tests need into the private folder
     Setup,
     /// Build the provider for release into a filesystem mirror, and print the CLI configuration for it
     Install {
-        /// The mirror
+        /// Folder of the mirror
         #[arg(long, value_name = "FOLDER")]
         mirror: Option<std::path::PathBuf>,
     },
-    /// Write `docs/` from the provider's schema
+    /// Write the generated pages of `docs/`: resources, codes, the index
     Docs {
-        /// Only say whether they are up to date
+        /// Check that the pages are up to date, and write nothing
         #[arg(long)]
         check: bool,
     },
-    /// Write `modules/` and the generated parts of the examples from their specs
+    /// Write `modules/` and the generated parts of the examples from the specs of the examples
     Modules,
+    /// Check the language of documentation, comments and messages against `docs/STYLE.md`, and the spelling
+    Prose,
     /// Measure the release build: start, memory, `terraform validate`
-    Bench,
+    Bench {
+        /// Compare with hashicorp/aws instead: both create the same objects on an emulator, in turns
+        #[arg(long)]
+        peers: bool,
+        /// The number of rounds
+        #[arg(long, requires = "peers", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+        rounds: u8,
+        /// Use the dev build of the provider, to try the comparison out
+        #[arg(long, requires = "peers")]
+        dev: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -88,7 +102,9 @@ fn main() -> ExitCode {
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),
         Command::Modules => modules::run(),
-        Command::Bench => bench::run(),
+        Command::Prose => prose::run(),
+        Command::Bench { peers: false, .. } => bench::run(),
+        Command::Bench { rounds, dev, .. } => peers::run(usize::from(rounds), dev),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! What must be there, and what is installed into the private folder.
+//! Prerequisites, and the programs that are installed into the private folder.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 use tandem_tests::cargo::quickly;
 use tandem_tests::engine::Engine;
 use tandem_tests::environment::{Packages, private, root};
+use tandem_tests::hashicorp::{self, Hashicorp};
 
 use crate::step::{Failure, Result, quiet, step};
 
-/// Says in one line each what is missing.
+/// Reports each missing prerequisite in one line.
 pub(crate) fn prerequisites() -> Result {
     let works = |program: &str, arguments: &[&str]| {
         let run = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -25,11 +26,11 @@ pub(crate) fn prerequisites() -> Result {
     if missing.is_empty() { Ok(()) } else { Err(Failure { message: missing.join("\nerror: "), code: 2 }) }
 }
 
-/// Says when the disk may fill before all tests have run: what fails then seldom says so.
+/// Prints a note if the disk may fill before all tests have run: the errors of a full disk are obscure.
 pub(crate) fn room() -> Result {
-    /// What a first run writes, in GiB: ten were measured, and some room.
+    /// GiB that a first run writes: ten were measured, plus a reserve.
     const FIRST: u64 = 12;
-    /// The same where most is built already.
+    /// GiB that a later run writes.
     const LATER: u64 = 4;
     let root = root();
     let built = root.join("target/debug/deps").exists() && root.join("target/handlers").exists();
@@ -38,15 +39,15 @@ pub(crate) fn room() -> Result {
     let free = disk.f_bavail * disk.f_frsize / (1 << 30);
     if free < needed {
         eprintln!(
-            "note: {free} GiB are free at {}, and the tests write about {needed}: `cargo clean` removes what \
-             earlier builds left",
+            "note: {free} GiB are free at {}, and the tests write about {needed}. Run `cargo clean` to remove \
+             earlier builds",
             root.display()
         );
     }
     Ok(())
 }
 
-/// Installs packages, unless they are there as pinned.
+/// Installs packages, unless the pinned versions are installed.
 pub(crate) fn packages(packages: Packages) -> Result {
     if packages.installed() {
         return Ok(());
@@ -57,11 +58,13 @@ pub(crate) fn packages(packages: Packages) -> Result {
         Packages::Moto => "Installing the emulator moto into .tandem",
         Packages::Ffmpeg => "Installing ffmpeg into .tandem",
         Packages::Checkov => "Installing checkov into .tandem",
+        Packages::AwsCli => "Installing the AWS CLI into .tandem",
+        Packages::Typos => "Installing the spelling checker typos into .tandem",
     };
     step(name, || Ok(packages.install()?))
 }
 
-/// Installs cargo-deny, unless it is there as pinned; the path of the program.
+/// Installs the pinned cargo-deny, unless it is installed. Returns its path.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     const VERSION: &str = "0.20.2";
     let folder = private().join(format!("cargo-deny-{VERSION}"));
@@ -77,7 +80,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Installs a container engine, unless one runs or is there.
+/// Installs a container engine, unless one runs or is installed.
 pub(crate) fn engine() -> Result {
     if Engine::installed() {
         return Ok(());
@@ -94,11 +97,30 @@ pub(crate) fn engine() -> Result {
     })
 }
 
+/// Finds hashicorp/aws, or installs it.
+pub(crate) fn hashicorp() -> Result<Hashicorp> {
+    let find = || {
+        hashicorp::find()
+            .map_err(|reason| Failure { message: format!("no hashicorp/aws: {reason}"), code: 2 })
+    };
+    if hashicorp::must_download() {
+        return step("Installing hashicorp/aws into .tandem (700 MB)", find);
+    }
+    find()
+}
+
 pub(crate) fn everything() -> Result {
     prerequisites()?;
     packages(Packages::MiniStack)?;
     packages(Packages::Moto)?;
     packages(Packages::Ffmpeg)?;
     packages(Packages::Checkov)?;
+    packages(Packages::Typos)?;
+    packages(Packages::AwsCli)?;
+    match hashicorp() {
+        // The tests that need it are skipped.
+        Err(failure) if hashicorp::given().is_none() => eprintln!("note: {}", failure.message),
+        found => drop(found?),
+    }
     engine()
 }

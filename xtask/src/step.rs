@@ -1,4 +1,4 @@
-//! Steps with progress, and how they fail.
+//! Steps with progress, and their failures.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Why a command ended early.
+/// The reason why a command ended early.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) message: String,
@@ -21,7 +21,7 @@ impl<E: Display> From<E> for Failure {
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
 
-/// Runs one step: its name, a sign of life while it lasts, how long it took.
+/// Runs one step. Prints its name, its progress and its duration.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let live = std::io::stderr().is_terminal();
@@ -57,7 +57,7 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     result
 }
 
-/// Runs a program quietly; what it printed is shown when it fails.
+/// Runs a program and returns its output. If it fails, the error contains the output.
 pub(crate) fn quiet(command: &mut Command) -> Result<String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("{}: {error}", program(command)))?;
@@ -69,7 +69,7 @@ pub(crate) fn quiet(command: &mut Command) -> Result<String> {
     Err(format!("{} failed:\n{text}{errors}", program(command)).into())
 }
 
-/// Runs a program whose output the user sees.
+/// Runs a program with its output on the terminal.
 pub(crate) fn loud(command: &mut Command) -> Result {
     let status = command.status().map_err(|error| format!("{}: {error}", program(command)))?;
     if status.success() { Ok(()) } else { Err(format!("{} failed", program(command)).into()) }
