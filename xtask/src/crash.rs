@@ -1,4 +1,4 @@
-//! The crash matrix, and whether it sees what it should.
+//! The crash matrix, and the planted defects that it must find.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,10 +9,10 @@ use tandem_tests::environment::{private, root};
 
 use crate::step::{Result, loud, quiet, step};
 
-/// Runs the whole matrix, or what is left of it, and writes `docs/reliability.md`.
+/// Runs the whole matrix, or the rest of an interrupted run, and writes `docs/guides/reliability.md`.
 pub(crate) fn report() -> Result {
     let results = private().join("crash-matrix.jsonl");
-    let page = root().join("docs/reliability.md");
+    let page = root().join("docs/guides/reliability.md");
     step("Building the crash matrix (several minutes when cold)", || quiet(&mut build(&root(), None)))?;
     let mut run = cargo(&["run", "--quiet", "--locked", "-p", "tandem-crash", "--"]);
     loud(run.arg("--results").arg(results).arg("--report").arg(page))
@@ -22,13 +22,13 @@ fn build(folder: &Path, target: Option<&Path>) -> Command {
     let mut build = cargo(&["build", "--locked", "-p", "tandem-crash", "--bin", "crash-matrix"]);
     build.current_dir(folder);
     if let Some(target) = target {
-        // Whole: a defect that comes and goes between two builds has confused the incremental compiler.
+        // Incremental compilation has missed a defect that came and went between two builds.
         build.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
     }
     build
 }
 
-/// Plants each defect of a list into a copy of the project: the cases that it names must fail over it.
+/// Plants each defect of a list into a copy of the project. The cases that the list names must fail.
 pub(crate) fn defects(filter: Option<&str>) -> Result {
     let list = std::fs::read_to_string(root().join("tests/crash/defects.json"))?;
     let mut list: Vec<Json> = serde_json::from_str(&list)?;
@@ -38,7 +38,7 @@ pub(crate) fn defects(filter: Option<&str>) -> Result {
     };
     list.retain(wanted);
     let folder = private().join("defects");
-    // What others wrote is built already, and the same.
+    // Dependencies are built already, and are the same.
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     copy(&folder)?;
     step("Building a copy without defects (several minutes when cold)", || {
@@ -56,7 +56,7 @@ pub(crate) fn defects(filter: Option<&str>) -> Result {
         if whole.matches(&text("find")).count() != 1 {
             let file = text("file");
             return Err(format!(
-                "`{name}`: the place for it is not in {file} once; mend tests/crash/defects.json"
+                "`{name}`: its `find` text does not occur exactly once in {file}. Fix tests/crash/defects.json"
             )
             .into());
         }
@@ -75,7 +75,7 @@ pub(crate) fn defects(filter: Option<&str>) -> Result {
         println!("defects: {} planted, {} seen", list.len(), list.len());
         return Ok(());
     }
-    Err(format!("the matrix does not see these defects:\n{}", unseen.join("\n")).into())
+    Err(format!("the matrix does not find these defects:\n{}", unseen.join("\n")).into())
 }
 
 fn matrix(folder: &Path, target: &Path, cases: &str) -> Command {
@@ -84,7 +84,7 @@ fn matrix(folder: &Path, target: &Path, cases: &str) -> Command {
     command
 }
 
-/// Brings the project's files as they are now into a folder, and takes out what is not the project's.
+/// Copies the current files of the project into a folder, and removes all other files there.
 fn copy(folder: &Path) -> Result {
     let mut git = Command::new("git");
     git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);

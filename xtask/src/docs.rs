@@ -1,4 +1,5 @@
-//! `docs/` in the registry's layout, from the schema that the provider itself declares.
+//! `docs/` in the registry's layout: pages of resources from the schema of the provider, the page of all codes
+//! from `tandem explain`, and the list of guides.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,16 +9,16 @@ use serde_json::Value as Json;
 use tandem_tests::environment::root;
 use tandem_tests::terraform::Terraform;
 
-use crate::check::build_programs;
+use crate::check::build_all;
 use crate::step::{Result, step};
 
-/// Builds the provider, and writes its pages, or says whether they are up to date.
+/// Builds the provider and writes its pages, or checks that they are up to date.
 pub(crate) fn run(check: bool) -> Result {
-    build_programs()?;
+    build_all()?;
     write(check)
 }
 
-/// Says whether the pages of the provider that is built are up to date.
+/// Checks that the pages are those of the provider that is built.
 pub(crate) fn check() -> Result {
     step("Pages of the documentation", || write(true))
 }
@@ -52,7 +53,7 @@ fn write(check: bool) -> Result {
     Err(format!("these pages are out of date:\n{}\nRun `cargo xtask docs`.", list.join("\n")).into())
 }
 
-/// Pages that exist, of those that are generated.
+/// Generated pages that exist.
 fn written() -> Result<Vec<PathBuf>> {
     let folder = root().join("docs/resources");
     let mut found = Vec::new();
@@ -76,7 +77,8 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
     let provider = &schemas["provider_schemas"]["registry.terraform.io/tandem/tandem"];
     let mut pages = BTreeMap::new();
     let resources = provider["resource_schemas"].as_object().ok_or("resources")?;
-    let mut list = String::from("\n## Resources\n\n");
+    let mut list = guides()?;
+    list.push_str("\n## Resources\n\n");
     for (name, schema) in resources {
         let _ = writeln!(list, "- [`{name}`](resources/{}.md): {}", short(name), summary(&schema["block"]));
     }
@@ -88,6 +90,7 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
         &list,
     );
     pages.insert(PathBuf::from("index.md"), index);
+    pages.insert(PathBuf::from(CODES), codes());
     for (name, schema) in resources {
         let example = read(&format!("examples/resources/{name}/resource.tf"))?;
         let import = format!(
@@ -102,17 +105,54 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
     Ok(pages)
 }
 
-/// What the page of the provider says of all resources.
+/// The page of all codes.
+const CODES: &str = "guides/codes.md";
+
+/// The page of all codes of findings, from the pages of `tandem explain`.
+fn codes() -> String {
+    format!(
+        "---\npage_title: \"Codes of findings\"\ndescription: |-\n  Every code that the provider and tandem print, \
+         with a wrong and a right example.\n---\n\n# Codes of findings\n\nThe provider and `tandem` print a code \
+         with each finding. `tandem explain TDM022` prints the page of one code.\n{}",
+        tandem::explain::guide()
+    )
+}
+
+/// The list of all guides, from their titles and descriptions.
+fn guides() -> Result<String> {
+    let mut list = String::from("\n## Guides\n\n");
+    let mut names: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(root().join("docs/guides"))? {
+        names.push(entry?.path());
+    }
+    names.push(root().join("docs").join(CODES));
+    names.sort();
+    names.dedup();
+    for path in names {
+        let text = if path.ends_with(CODES) { codes() } else { std::fs::read_to_string(&path)? };
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let mut lines = text.lines();
+        let title = lines.find_map(|line| line.strip_prefix("page_title: "));
+        let description = lines.skip_while(|line| !line.starts_with("description:")).nth(1);
+        let (Some(title), Some(description)) = (title, description) else {
+            return Err(format!("docs/guides/{name} has no `page_title` and `description`").into());
+        };
+        let _ = writeln!(list, "- [{}](guides/{name}): {}", title.trim_matches('"'), description.trim());
+    }
+    Ok(list)
+}
+
+/// The text about all resources on the page of the provider.
 const ALL_RESOURCES: &str = "
-Each makes and owns several objects of AWS. Their names are made of project, name and role (`shop-prod-notice--dead-letters`); long ones are cut, and end in a hash. `components` shows every object with its settings, and `drift` what differs from them in AWS. Changes are made in place where AWS can; what holds data is replaced or deleted only with `force_destroy`, but for streams, which have none.
+Each resource creates and owns several AWS objects. Their names consist of the project, the name and a role, e.g. `shop-prod-notice--dead-letters`; long names are cut and end in a hash. `components` shows every object with its settings. `drift` lists differences between the state and AWS. A change updates objects in place where AWS allows it. Objects that contain data are replaced or deleted only with `force_destroy`; streams have no such input.
 ";
 
-/// What every page says of imports.
+/// The text about imports on every page.
 const IMPORT: &str = "\
-By its name, or by `PROJECT/REGION/TYPE/NAME`, where project and region must be those of the provider. Only what Tandem made can be imported, and only once it is complete. What AWS tells is read back; what it does not tell, such as the paths of code and `force_destroy`, comes from the configuration, so that an apply of the configuration that was applied last changes nothing in AWS.
+The id is the name, or `PROJECT/REGION/TYPE/NAME` with the project and region of the provider. Only a complete composite that Tandem created can be imported. The import reads settings back from AWS. Settings that AWS does not report, e.g. paths of code and `force_destroy`, come from the configuration: an apply of the configuration that was applied last changes nothing in AWS. The guide [Recovery](../guides/recovery.md) shows each case.
 ";
 
-/// The name of a resource without that of the provider.
+/// The name of a resource without the prefix of the provider.
 fn short(name: &str) -> &str {
     name.strip_prefix("tandem_").unwrap_or(name)
 }

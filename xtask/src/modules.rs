@@ -5,14 +5,15 @@ use std::process::Command;
 
 use tandem_tests::environment::{private, root};
 
-use crate::check::{build_programs, program};
+use crate::check::{build_all, program};
 use crate::step::{Result, quiet, step};
 
-/// A project of handlers of every type of event, which tests of the generator build offline: its folder.
+/// Generates a project with a handler for every type of event, which tests of the generator build offline.
+/// Returns its folder.
 fn handlers() -> Result<PathBuf> {
     let data = root().join("codegen/tests/data");
     let folder = private().join("handlers");
-    // What the spec was before has left handlers of its own.
+    // An earlier version of the spec may have left handlers.
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
@@ -24,19 +25,19 @@ fn handlers() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Fetches what generated handlers are built of; `tandem` must have been built.
+/// Fetches the dependencies of generated handlers. `tandem` must have been built.
 pub(crate) fn fetch() -> Result {
-    step("Fetching what generated handlers are built of", || {
+    step("Fetching the dependencies of generated handlers", || {
         let folder = handlers()?;
         quiet(Command::new(env!("CARGO")).args(["fetch", "--locked"]).current_dir(folder))
     })?;
     Ok(())
 }
 
-/// Generates anew.
+/// Generates `modules/` and the generated parts of the examples.
 pub(crate) fn run() -> Result {
-    build_programs()?;
-    step("The lock file that tests build handlers with", || {
+    build_all()?;
+    step("Lock file of the handlers in tests", || {
         let folder = handlers()?;
         quiet(Command::new(env!("CARGO")).args(["metadata", "--format-version", "1"]).current_dir(&folder))?;
         std::fs::copy(folder.join("Cargo.lock"), root().join("codegen/tests/data/handlers.lock"))?;

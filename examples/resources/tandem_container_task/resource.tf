@@ -16,7 +16,7 @@ resource "tandem_container_task" "ffmpeg" {
   }
 
   secrets = {
-    LICENCE = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
+    LICENSE = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:license-AbCdEf"
   }
 }
 

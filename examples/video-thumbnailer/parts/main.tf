@@ -1,4 +1,4 @@
-# The same as ../main.tf, out of its parts.
+# The same application as ../main.tf, written with its parts.
 
 terraform {
   required_version = ">= 1.11"
@@ -14,13 +14,13 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with a static /ffmpeg and the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain a static /ffmpeg and CA certificates."
   type        = string
   default     = "mwader/static-ffmpeg:7.1"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
@@ -84,12 +84,12 @@ resource "tandem_event_function" "on_thumbnail" {
 }
 
 output "bucket" {
-  description = "Upload videos here."
+  description = "Bucket for the videos."
   value       = tandem_bucket.videos.bucket
 }
 
 output "log_groups" {
-  description = "Where launcher, container and second function write."
+  description = "Log groups of the launcher, the container and the second function."
   value = {
     launcher     = tandem_event_function.launcher.log_group_name
     container    = tandem_container_task.ffmpeg.log_group_name
@@ -98,6 +98,6 @@ output "log_groups" {
 }
 
 output "task_dead_letters" {
-  description = "URL of the queue with the reasons of containers that failed."
+  description = "URL of the dead-letter queue with the reasons of failed containers."
   value       = tandem_container_task.ffmpeg.dead_letter_queue_url
 }

@@ -1,4 +1,4 @@
-# The same without any code but the container's: a workflow starts it.
+# The same application without functions: a workflow starts the container.
 
 terraform {
   required_version = ">= 1.11"
@@ -14,18 +14,18 @@ provider "tandem" {
 }
 
 variable "base_image" {
-  description = "Image with a static /ffmpeg and the certificates of authorities, which the container builds on."
+  description = "Base image of the container. It must contain a static /ffmpeg and CA certificates."
   type        = string
   default     = "mwader/static-ffmpeg:7.1"
 }
 
 variable "task_environment" {
-  description = "More variables for the container, such as those that reach an emulator of AWS."
+  description = "Additional environment variables of the container, e.g. the endpoint of an AWS emulator."
   type        = map(string)
   default     = {}
 }
 
-# Without a `launcher` the bucket tells EventBridge of each video, and a rule starts the workflow.
+# Without a `launcher` the bucket sends events to EventBridge, and a rule starts the workflow.
 resource "tandem_thumbnailer" "videos" {
   name          = "videos"
   force_destroy = true
@@ -41,17 +41,17 @@ resource "tandem_thumbnailer" "videos" {
 }
 
 output "bucket" {
-  description = "Upload videos here."
+  description = "Bucket for the videos."
   value       = tandem_thumbnailer.videos.bucket_name
 }
 
 output "log_groups" {
-  description = "Where the container writes."
+  description = "Log group of the container."
   value       = { container = tandem_thumbnailer.videos.task_log_group_name }
 }
 
 output "task_dead_letters" {
-  description = "URL of the queue with the reasons of containers that failed."
+  description = "URL of the dead-letter queue with the reasons of failed containers."
   value       = tandem_thumbnailer.videos.task_dead_letter_queue_url
 }
 

@@ -12,7 +12,7 @@ use tandem_model::composites;
 #[derive(Parser)]
 #[command(after_help = "Examples:\n  \
     crash-matrix --sample 500\n  \
-    crash-matrix --results matrix.jsonl --report docs/reliability.md\n  \
+    crash-matrix --results matrix.jsonl --report docs/guides/reliability.md\n  \
     crash-matrix --only thumbnailer/Create/KillAfter/ --verbose")]
 struct Arguments {
     /// Run only this many cases, chosen by the seed

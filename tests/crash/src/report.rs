@@ -199,6 +199,12 @@ impl Report {
 }
 
 const PREFACE: &str = "\
+---
+page_title: \"Reliability\"
+description: |-
+  How interrupted and failed AWS calls are tested, with the results for every composite.
+---
+
 # Reliability
 
 An interrupted `terraform apply` must not lose AWS objects or create them twice. This page shows how that is tested: \

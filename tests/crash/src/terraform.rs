@@ -1,5 +1,5 @@
 //! Terraform's rules, in process: the requests of a command to the provider, and the state that Terraform
-//! keeps after an error. The rules follow the observed behaviour of the real Terraform.
+//! keeps after an error. The rules follow the observed behavior of the real Terraform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Examples on an emulator, from nothing to nothing.
+//! Demos: an example on an emulator, from apply to destroy.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ use tandem_tests::rekognition::{self, Rekognition};
 use crate::step::{Result, quiet, step};
 use crate::{check, install, setup};
 
-/// The names that a demo may have.
+/// The names of demos.
 pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(ALL.iter().map(|example| PossibleValue::new(example.name).help(example.title)))
 }
 
-/// Prints what can be shown.
+/// Prints the demos.
 pub(crate) fn list() {
     let width = ALL.iter().map(|example| example.name.len()).max().unwrap_or_default();
     for example in ALL {
@@ -29,9 +29,10 @@ pub(crate) fn list() {
     }
 }
 
-/// Applies the first configuration of an example, drives it, and takes it away again.
+/// Applies the first configuration of an example, sends input through it, and destroys it.
 pub(crate) fn run(name: &str, keep: bool) -> Result {
-    let example = Example::find(name).ok_or("there is no such example: `cargo xtask demo --list`")?;
+    let example =
+        Example::find(name).ok_or("there is no such example; `cargo xtask demo --list` lists them")?;
     setup::prerequisites()?;
     setup::packages(Packages::MiniStack)?;
     let with_container = example.container.is_some();
@@ -39,7 +40,7 @@ pub(crate) fn run(name: &str, keep: bool) -> Result {
         setup::engine()?;
     }
     if with_container || example.ffmpeg {
-        // The base image of containers holds it, too.
+        // The base image of containers contains ffmpeg, too.
         setup::packages(Packages::Ffmpeg)?;
     }
     check::build_programs()?;
@@ -48,7 +49,7 @@ pub(crate) fn run(name: &str, keep: bool) -> Result {
     let stage = Stage::new(example, engine.as_ref())?;
     let before = stage.account.everything()?;
     stage.apply()?;
-    let said = step("Putting input in, waiting for what comes out", || stage.drive(example))?;
+    let said = step("Sending input, waiting for output", || stage.drive(example))?;
     println!();
     said.iter().for_each(|line| println!("  {line}"));
     println!();
@@ -72,7 +73,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Copies what the example is made of, so that the user's folder stays clean, and starts an emulator.
+    /// Copies the example, because Terraform writes into its folder, and starts an emulator.
     fn new(example: &Example, engine: Option<&Engine>) -> Result<Self> {
         let top = private().join("demo").join(example.name);
         if top.exists() {
@@ -109,7 +110,7 @@ impl Stage {
             ("AWS_SECRET_ACCESS_KEY", "demo".to_owned()),
             ("AWS_REGION", account.region.clone()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-            // Terraform does not mind a variable that a configuration lacks.
+            // Terraform ignores variables that the configuration does not declare.
             ("TF_VAR_function_environment", rekognition.environment().to_string()),
         ];
         if let Some(engine) = engine {
@@ -141,21 +142,21 @@ impl Stage {
         Ok(())
     }
 
-    /// Has an example judge what comes of its input.
+    /// Sends the input of the example and checks the output.
     fn drive(&self, example: &Example) -> Result<Vec<String>> {
         let folder = self.top.join("shown");
         let applied = Applied { account: &self.account, outputs: self.outputs()?, folder: &folder };
         Ok((example.drive)(&applied)?)
     }
 
-    /// Every output by name.
+    /// All outputs by name.
     fn outputs(&self) -> Result<Json> {
         let outputs: Map<String, Json> =
             serde_json::from_str(&self.terraform(&["output", "-json", "-no-color"])?)?;
         Ok(outputs.into_iter().map(|(name, mut output)| (name, output["value"].take())).collect())
     }
 
-    /// Shows that nothing is to change, and takes everything away; or leaves it as it is.
+    /// Shows an empty plan, then destroys everything, or leaves it running.
     fn end(self, before: &BTreeSet<String>, keep: bool) -> Result {
         step("terraform plan: nothing to change", || {
             self.terraform(&["plan", "-detailed-exitcode", "-no-color", "-input=false"])
@@ -168,18 +169,20 @@ impl Stage {
         })?;
         let left: Vec<String> = self.account.everything()?.difference(before).cloned().collect();
         if !left.is_empty() {
-            return Err(format!("left behind:\n{}", left.join("\n")).into());
+            return Err(format!("these objects are left:\n{}", left.join("\n")).into());
         }
-        println!("nothing is left: the account holds what it held before");
+        println!("nothing is left: the account contains the same objects as before");
         Ok(())
     }
 
     fn leave(self) -> Result {
-        println!("Everything is left as it is. In another shell:\n\n  cd {}", self.work.display());
+        println!("Everything is still running. In another shell:\n\n  cd {}", self.work.display());
         for (name, value) in &self.environment {
             println!("  export {name}='{value}'");
         }
-        println!("  terraform plan\n  terraform destroy\n\nEnter ends the emulator and this command.");
+        println!(
+            "  terraform plan\n  terraform destroy\n\nPress Enter to stop the emulator and this command."
+        );
         std::io::stdin().read_line(&mut String::new())?;
         Ok(())
     }

@@ -77,9 +77,9 @@ const ZENITH: Vector = Vector(0.03, 0.12, 0.45);
 const SMALL: f64 = 1e-6;
 
 struct Sphere {
-    centre: Vector,
+    center: Vector,
     radius: f64,
-    colour: Vector,
+    color: Vector,
     /// Share of the light that is reflected, from 0 to 1.
     mirror: f64,
 }
@@ -88,7 +88,7 @@ struct Sphere {
 struct Surface {
     distance: f64,
     normal: Vector,
-    colour: Vector,
+    color: Vector,
     mirror: f64,
     /// Strength of the lamp's highlight.
     gloss: f64,
@@ -154,7 +154,7 @@ pub fn assemble(tiles: &[Vec<u8>]) -> Result<Vec<u8>, String> {
 
 impl Scene {
     fn new() -> Self {
-        let sphere = |centre, radius, colour, mirror| Sphere { centre, radius, colour, mirror };
+        let sphere = |center, radius, color, mirror| Sphere { center, radius, color, mirror };
         let mut spheres = vec![
             sphere(Vector(0.0, 1.0, 0.0), 1.0, Vector(0.95, 0.95, 0.97), 0.85),
             sphere(Vector(-2.9, 0.9, 1.5), 0.9, Vector(0.70, 0.10, 0.08), 0.12),
@@ -180,7 +180,7 @@ impl Scene {
             let across = (f64::from(x) + shift.0 - f64::from(WIDTH) / 2.0) / f64::from(HEIGHT);
             let up = 0.5 - (f64::from(y) + shift.1) / f64::from(HEIGHT);
             let along = self.forward + self.right * (across * VIEW) + self.up * (up * VIEW);
-            sum = sum + self.colour(EYE, along.unit(), shift, BOUNCES);
+            sum = sum + self.color(EYE, along.unit(), shift, BOUNCES);
         }
         let mean = sum * (1.0 / f64::from(SAMPLES * SAMPLES));
         // Gamma correction with an exponent of 1/2.
@@ -188,7 +188,7 @@ impl Scene {
     }
 
     /// Returns the light from a direction. Each ray of a pixel samples other points of the lamp.
-    fn colour(&self, from: Vector, along: Vector, shift: (f64, f64), bounces: u32) -> Vector {
+    fn color(&self, from: Vector, along: Vector, shift: (f64, f64), bounces: u32) -> Vector {
         let Some(surface) = self.surface(from, along) else {
             return sky(along);
         };
@@ -198,27 +198,27 @@ impl Scene {
         let facing = normal.dot(to_lamp);
         let lit = if facing > 0.0 { self.lit(point, shift) } else { 0.0 };
         let ambient = 0.14 + 0.08 * normal.1;
-        let mut colour = surface.colour * (ambient + 0.95 * lit * facing.max(0.0));
+        let mut color = surface.color * (ambient + 0.95 * lit * facing.max(0.0));
         let halfway = normal.dot((to_lamp - along).unit()).max(0.0);
-        colour = colour + Vector(1.0, 0.98, 0.92) * (gloss * lit * power(halfway, 7));
+        color = color + Vector(1.0, 0.98, 0.92) * (gloss * lit * power(halfway, 7));
 
         let seen = -normal.dot(along);
         // Fresnel effect: at a flat angle a surface reflects more.
         let aside = (1.0 - seen).max(0.0);
         let share = mirror + (1.0 - mirror) * gloss * 0.5 * (power(aside, 2) * aside);
         if bounces > 0 && share > 0.02 {
-            let reflected = self.colour(point, along + normal * (2.0 * seen), shift, bounces - 1);
-            colour = colour.mixed(reflected, share);
+            let reflected = self.color(point, along + normal * (2.0 * seen), shift, bounces - 1);
+            color = color.mixed(reflected, share);
         }
         let haze = distance * distance / (distance * distance + 2000.0);
-        colour.mixed(HORIZON, haze)
+        color.mixed(HORIZON, haze)
     }
 
     /// Returns the first surface that a ray hits.
     fn surface(&self, from: Vector, along: Vector) -> Option<Surface> {
         let mut nearest: Option<(f64, &Sphere)> = None;
         for sphere in &self.spheres {
-            let to = sphere.centre - from;
+            let to = sphere.center - from;
             let middle = to.dot(along);
             let half = middle * middle - to.dot(to) + sphere.radius * sphere.radius;
             if middle <= 0.0 || half <= 0.0 {
@@ -233,18 +233,18 @@ impl Scene {
         if along.1 < 0.0 && nearest.is_none_or(|(other, _)| ground < other) {
             let at = from + along * ground;
             let light = (at.0.floor() + at.2.floor()) * 0.5;
-            let colour = if light == light.floor() {
+            let color = if light == light.floor() {
                 Vector(0.78, 0.76, 0.72)
             } else {
                 Vector(0.10, 0.13, 0.20)
             };
             let normal = Vector(0.0, 1.0, 0.0);
-            return Some(Surface { distance: ground, normal, colour, mirror: 0.08, gloss: 0.1 });
+            return Some(Surface { distance: ground, normal, color, mirror: 0.08, gloss: 0.1 });
         }
         let (distance, sphere) = nearest?;
-        let normal = (from + along * distance - sphere.centre) * (1.0 / sphere.radius);
-        let Sphere { colour, mirror, .. } = *sphere;
-        Some(Surface { distance, normal, colour, mirror, gloss: 0.7 })
+        let normal = (from + along * distance - sphere.center) * (1.0 / sphere.radius);
+        let Sphere { color, mirror, .. } = *sphere;
+        Some(Surface { distance, normal, color, mirror, gloss: 0.7 })
     }
 
     /// Share of the lamp that is visible from a point.
@@ -258,7 +258,7 @@ impl Scene {
             let square = to_lamp.dot(to_lamp);
             // No sphere is behind the lamp.
             let hides = |sphere: &Sphere| {
-                let to = sphere.centre - from;
+                let to = sphere.center - from;
                 let middle = to.dot(to_lamp);
                 let beside = to.dot(to) - sphere.radius * sphere.radius;
                 middle > 0.0 && beside > 0.0 && middle * middle > beside * square
@@ -269,16 +269,16 @@ impl Scene {
     }
 }
 
-/// Centres of the cells of a grid over the unit square.
+/// Centers of the cells of a grid over the unit square.
 fn grid(size: u32) -> impl Iterator<Item = (f64, f64)> {
     let middle = move |number: u32| (f64::from(number) + 0.5) / f64::from(size);
     (0..size * size).map(move |number| (middle(number % size), middle(number / size)))
 }
 
 fn sky(along: Vector) -> Vector {
-    let colour = HORIZON.mixed(ZENITH, along.1.max(0.0).sqrt());
+    let color = HORIZON.mixed(ZENITH, along.1.max(0.0).sqrt());
     let sun = along.dot(LAMP.unit()).max(0.0);
-    colour + Vector(1.0, 0.85, 0.6) * (0.5 * power(sun, 5))
+    color + Vector(1.0, 0.85, 0.6) * (0.5 * power(sun, 5))
 }
 
 /// Squares a number `times` times: its power of 2, 4, 8 and so on.
@@ -286,7 +286,7 @@ fn power(number: f64, times: u32) -> f64 {
     (0..times).fold(number, |power, _| power * power)
 }
 
-/// A colour of the rainbow, for a hue from 0 to 1.
+/// A color of the rainbow, for a hue from 0 to 1.
 fn rainbow(hue: f64) -> Vector {
     let band = |middle: f64| {
         let away = (hue * 6.0 - middle).abs();
@@ -323,9 +323,9 @@ mod tests {
         assert!(blue > green && green > red, "the sky is {red} {green} {blue}");
         let [red, green, blue] = scene.pixel(62, 140);
         assert!(red > green + 50 && red > blue + 50, "the red sphere is {red} {green} {blue}");
-        let colours: std::collections::BTreeSet<_> =
+        let colors: std::collections::BTreeSet<_> =
             (0..WIDTH).map(|x| scene.pixel(x, HEIGHT - 40)).collect();
-        assert!(colours.len() > 50, "{} colours", colours.len());
+        assert!(colors.len() > 50, "{} colors", colors.len());
     }
 
     #[test]
