@@ -106,6 +106,25 @@ impl Node {
         Some(node.get(key)?.key_span.clone())
     }
 
+    /// A path as the document writes it: without the index 0 of a single block that stands for a list.
+    pub fn written(&self, path: &Path) -> Path {
+        let mut node = Some(self);
+        let mut written = Path::default();
+        for step in &path.0 {
+            let next = node.and_then(|node| match (step, &node.kind) {
+                (Step::Field(key) | Step::Key(key), _) => node.get(key).map(|pair| &pair.value),
+                (Step::Index(index), Kind::List(items)) => items.get(*index),
+                (Step::Index(_), _) => Some(node),
+            });
+            let single = node.is_some_and(|node| !matches!(node.kind, Kind::List(_)));
+            if !(single && *step == Step::Index(0)) {
+                written.0.push(step.clone());
+            }
+            node = next;
+        }
+        written
+    }
+
     /// The place of the value at the end of a path. If a field of the path is missing, the place of the last
     /// key that exists.
     pub fn locate(&self, path: &Path, own_key: &Span) -> Span {
@@ -144,12 +163,25 @@ const MAX_NODES: usize = 1_000_000;
 
 /// Parses YAML 1.2, including JSON, with merge keys (`<<`).
 pub fn parse(text: &str) -> Result<Node, Diagnostic> {
+    let (node, mut faults) = parse_all(text)?;
+    if faults.is_empty() { Ok(node) } else { Err(faults.swap_remove(0)) }
+}
+
+/// Parses YAML like [`parse`]. Faults that do not prevent reading the rest, e.g. a duplicate key, come with the
+/// document, so that one run reports them together with all other faults.
+pub fn parse_all(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
     // The parser counts positions in characters, but spans are in bytes.
     let mut offsets: Vec<usize> = text.char_indices().map(|(offset, _)| offset).collect();
     offsets.push(text.len());
-    let mut reader =
-        Reader { parser: Parser::new_from_str(text), offsets, anchors: BTreeMap::new(), nodes: 0 };
-    reader.document()
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        offsets,
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        faults: Vec::new(),
+    };
+    let node = reader.document()?;
+    Ok((node, reader.faults))
 }
 
 struct Reader<'a> {
@@ -157,6 +189,8 @@ struct Reader<'a> {
     offsets: Vec<usize>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    /// Faults that do not prevent reading the rest.
+    faults: Vec<Diagnostic>,
 }
 
 fn syntax(span: Span, message: impl Into<String>, help: &str) -> Diagnostic {
@@ -177,6 +211,8 @@ impl<'a> Reader<'a> {
                 let at = self.byte(error.marker().index());
                 let help = if error.info().contains("tab") {
                     "Indent with spaces in place of the tab."
+                } else if error.info().contains("anchor") {
+                    "Define the anchor with `&name` before its first use."
                 } else {
                     "Fix the YAML here. Put a value that contains `{`, `[`, `#` or `: ` in quotes."
                 };
@@ -253,6 +289,7 @@ impl<'a> Reader<'a> {
             Event::MappingStart(anchor, _) => {
                 let mut pairs: Vec<Pair> = Vec::new();
                 let mut merged: Vec<Pair> = Vec::new();
+                let mut merges = false;
                 loop {
                     let (event, key_span) = match self.next()? {
                         (Event::MappingEnd, end) => {
@@ -279,16 +316,30 @@ impl<'a> Reader<'a> {
                     let (event, span) = self.next()?;
                     if key == MERGE && !quoted {
                         let value = self.node(event, span, depth + 1)?;
-                        merged.extend(sources(value, &key_span)?);
+                        if std::mem::replace(&mut merges, true) {
+                            self.faults.push(Diagnostic::error(
+                                Code::DuplicateName,
+                                key_span,
+                                "the merge key `<<` occurs twice in one map",
+                                "Write one merge key with a list: `<<: [*a, *b]`.",
+                            ));
+                            continue;
+                        }
+                        match sources(value, &key_span) {
+                            Ok(pairs) => merged.extend(pairs),
+                            Err(fault) => self.faults.push(fault),
+                        }
                         continue;
                     }
                     if pairs.iter().any(|pair| pair.key == key) {
-                        return Err(Diagnostic::error(
+                        self.faults.push(Diagnostic::error(
                             Code::DuplicateName,
                             key_span,
                             format!("the key `{key}` occurs twice in one map"),
                             "Remove one of the two.",
                         ));
+                        self.node(event, span, depth + 1)?;
+                        continue;
                     }
                     let value = self.node(event, span, depth + 1)?;
                     pairs.push(Pair { key, key_span, value });
@@ -342,7 +393,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..valid];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
         format!(

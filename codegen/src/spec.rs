@@ -11,11 +11,11 @@ use tandem_model::finding::{Code, Path, Severity, Step};
 use tandem_model::graph::Graph;
 use tandem_model::input::{Body, Field, Shape, Source as Facts, union};
 use tandem_model::names;
-use tandem_model::suggest::suggest;
+use tandem_model::suggest::{Suggestion, for_input, suggest};
 use tandem_model::value::Value;
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::source::{Kind, Node, Pair, Source, Span, parse};
+use crate::source::{Kind, Node, Pair, Source, Span, parse_all};
 
 /// An application.
 #[derive(Clone, Debug)]
@@ -69,8 +69,11 @@ pub fn bootstrap(handler: &str) -> String {
 /// Reads a spec and runs every check of the model. The application is `None` if a diagnostic is an error.
 pub fn read(source: &Source) -> (Option<App>, Vec<Diagnostic>) {
     let mut reader = Reader { diagnostics: Vec::new(), names: BTreeMap::new() };
-    let app = match parse(&source.text) {
-        Ok(root) => reader.app(&root),
+    let app = match parse_all(&source.text) {
+        Ok((root, faults)) => {
+            reader.diagnostics.extend(faults);
+            reader.app(&root)
+        }
         Err(diagnostic) => {
             reader.diagnostics.push(diagnostic);
             None
@@ -280,7 +283,11 @@ impl Reader {
                 span = pair.value.locate_key(&finding.path).unwrap_or(span);
                 if let [Step::Field(name)] = &finding.path.0[..] {
                     message = format!("`{name}` is not an input of `{}`", section(definition));
-                    if TERRAFORM_ONLY.contains(&name.as_str()) {
+                    let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                    let elsewhere = for_input(name, &names);
+                    if TERRAFORM_ONLY.contains(&name.as_str())
+                        && !matches!(elsewhere, Suggestion::NotCovered(_))
+                    {
                         help =
                             format!("Remove `{name}`: only a resource in a Terraform configuration has it.");
                     }
@@ -295,7 +302,7 @@ impl Reader {
                 message: if finding.path.0.is_empty() || finding.code == Code::UnknownInput {
                     message
                 } else {
-                    format!("{}: {message}", finding.path)
+                    format!("{}: {message}", pair.value.written(&finding.path))
                 },
                 help,
             });
@@ -371,6 +378,7 @@ impl Reader {
     ) {
         let Some(name) = value.as_text() else { return };
         let span = || pair.value.locate(at, &pair.key_span);
+        let written = pair.value.written(at);
         match self.names.get(name) {
             Some(definition) if definition.type_name == reference.composite => {
                 let target = Target { entry: name.to_owned(), output: reference.output };
@@ -386,7 +394,7 @@ impl Reader {
             }
             Some(other) => {
                 let message = format!(
-                    "{at}: `{name}` is an entry of `{}`; expected an entry of `{}`",
+                    "{written}: `{name}` is an entry of `{}`; expected an entry of `{}`",
                     section(other),
                     plural(reference.composite)
                 );

@@ -267,7 +267,12 @@ impl Reader {
                     Code::Missing,
                     reader.path.clone(),
                     format!("`{name}` is required"),
-                    format!("Set `{name}`: {}", lower_first(first_sentence(field.doc))),
+                    match field.rule {
+                        Some(Rule::OneOf(allowed)) => {
+                            format!("Set `{name}` to one of `{}`.", allowed.join("`, `"))
+                        }
+                        _ => format!("Set `{name}`: {}", lower_first(first_sentence(field.doc))),
+                    },
                 );
                 return None;
             }
@@ -290,7 +295,8 @@ impl Reader {
                 None
             }
             other => {
-                let help = format!("Write a block: `{}: {}`.", self.name(), example(fields, None));
+                let value = other.as_text().filter(|text| !text.is_empty());
+                let help = format!("Write a block: `{}: {}`.", self.name(), example(fields, value));
                 self.wrong_type("a block", other, help);
                 None
             }
@@ -303,7 +309,7 @@ impl Reader {
                 format!("Did you mean `{near}`? Replace `{name}` with it, or remove it.")
             }
             Suggestion::NotCovered(subject) => format!(
-                "{subject} cannot be set here. Remove `{name}`, and see {} for the alternative.",
+                "Tandem does not support {subject} here. Remove `{name}`; the guide {} has the alternative, if there is one.",
                 suggest::GUIDE
             ),
             Suggestion::None => format!("Use one of: {}.", names.join(", ")),
@@ -336,6 +342,15 @@ impl Reader {
         let given: Vec<usize> = (0..variants.len())
             .filter(|index| !value.get(variants[*index].discriminator().name).is_empty())
             .collect();
+        // A misspelt discriminator has been reported with its suggestion.
+        let every_name: Vec<&str> = every.iter().map(|field| field.name).collect();
+        let misspelt = |name: &String| {
+            !every_name.contains(&name.as_str())
+                && matches!(suggest::for_input(name, &every_name), Suggestion::Name(_))
+        };
+        if given.is_empty() && matches!(value, Value::Map(entries) if entries.keys().any(misspelt)) {
+            return None;
+        }
         let [index] = given[..] else {
             let message = if given.is_empty() {
                 let found: Vec<String> = match value {
@@ -452,6 +467,13 @@ fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &Value) -> St
                 text.and_then(|text| text.parse::<f64>().ok()).filter(|value| value.fract() == 0.0);
             let number =
                 number.map(|value| value.to_string()).or(exponent.map(|value| format!("{value:.0}")));
+            // The next error would be a number out of range.
+            let fault =
+                number.as_ref().and_then(|number| field.rule?.violation(&Value::Number(number.clone())));
+            if let Some((_, _, expected)) = fault {
+                let unit = field.unit.map_or_else(String::new, |unit| format!(" ({})", unit.plural()));
+                return format!("Set `{name}` to {expected}{unit}.");
+            }
             match (field.unit, number) {
                 (Some(unit), Some(number)) => {
                     format!("Set `{name}` to a number of {}: {number}.", unit.plural())
@@ -467,6 +489,10 @@ fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &Value) -> St
             _ => format!("Set `{name}` to true or false."),
         },
         (Shape::Bool, _) => format!("Set `{name}` to true or false."),
+        (Shape::String, Value::Number(_) | Value::Bool(_)) if matches!(field.rule, Some(Rule::OneOf(_))) => {
+            let Some(Rule::OneOf(allowed)) = field.rule else { return String::new() };
+            format!("Set `{name}` to one of `{}`.", allowed.join("`, `"))
+        }
         (Shape::String, Value::Number(text)) => format!("Put the value in quotes: `{name}: \"{text}\"`."),
         (Shape::String, Value::Bool(value)) => format!("Put the value in quotes: `{name}: \"{value}\"`."),
         (Shape::String, Value::Null) => {

@@ -7,10 +7,19 @@ pub const GUIDE: &str = "docs/guides/not-covered.md";
 /// exists in the block is suggested.
 const TERMS: &[(&[&str], &[&str])] = &[
     (
-        &["vpc", "vpc_id", "vpc_config", "network_configuration", "subnet", "subnet_ids"],
+        &[
+            "vpc",
+            "vpc_id",
+            "vpc_config",
+            "network_configuration",
+            "subnet",
+            "subnets",
+            "subnet_ids",
+            "assign_public_ip",
+        ],
         &["network", "subnets"],
     ),
-    (&["security_group", "security_group_ids"], &["security_groups", "network"]),
+    (&["security_group", "security_groups", "security_group_ids"], &["security_groups", "network"]),
     (&["memory", "memory_mb", "memory_size", "memory_limit", "ram", "mem"], &["memory_size", "memory"]),
     (&["cpu_units", "vcpu", "vcpus", "cpus"], &["cpu"]),
     (&["disk", "disk_size", "storage"], &["ephemeral_storage"]),
@@ -73,7 +82,11 @@ const TERMS: &[(&[&str], &[&str])] = &[
     (&["shards"], &["shard_count"]),
     (&["ttl", "time_to_live", "expires"], &["ttl_attribute"]),
     (&["stream_view_type", "stream_enabled"], &["stream"]),
-    (&["image_uri", "image_url", "container_image"], &["image"]),
+    (&["image", "image_uri", "image_url", "container_image"], &["image", "code"]),
+    (&["zip", "bootstrap", "binary", "filename", "package"], &["code"]),
+    (&["secret"], &["secrets"]),
+    (&["cors"], &["cors_origins"]),
+    (&["concurrency", "maximum_concurrency"], &["max_concurrency"]),
     (&["dockerfile", "context"], &["build"]),
     (&["entrypoint", "cmd", "args"], &["command"]),
     (&["folder", "directory", "path"], &["context"]),
@@ -110,10 +123,10 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
             "security_group_ids",
             "network",
         ],
-        "A VPC",
+        "a VPC",
     ),
-    (&["secret", "secrets"], "A secret"),
-    (&["layer", "layers"], "A Lambda layer"),
+    (&["secret", "secrets"], "secrets"),
+    (&["layer", "layers"], "Lambda layers"),
     (
         &[
             "concurrency",
@@ -122,12 +135,14 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
             "provisioned_concurrency",
             "maximum_concurrency",
         ],
-        "A concurrency limit",
+        "a concurrency limit",
     ),
-    (&["runtime", "handler"], "A runtime other than `provided.al2023`"),
-    (&["file_system", "file_systems", "efs", "mount", "mounts", "volume", "volumes"], "A file system"),
-    (&["ephemeral_storage", "snap_start", "durable_config"], "This setting"),
-    (&["tracing", "tracing_config", "xray"], "Tracing"),
+    (&["runtime", "handler"], "another runtime than `provided.al2023`"),
+    (&["file_system", "file_systems", "efs", "mount", "mounts", "volume", "volumes"], "a file system"),
+    (&["ephemeral_storage"], "another size of `/tmp`"),
+    (&["snap_start"], "SnapStart"),
+    (&["durable_config"], "durable functions"),
+    (&["tracing", "tracing_config", "xray"], "tracing"),
     (
         &[
             "index",
@@ -138,21 +153,22 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
             "local_secondary_index",
             "global_secondary_indexes",
         ],
-        "A secondary index",
+        "secondary indexes",
     ),
-    (
-        &["versioning", "lifecycle", "lifecycle_rule", "cors", "cors_rule", "replication", "website"],
-        "This setting",
-    ),
-    (&["route", "routes", "path", "paths", "method"], "A route"),
+    (&["versioning"], "versioning"),
+    (&["lifecycle", "lifecycle_rule"], "lifecycle rules"),
+    (&["cors", "cors_rule"], "CORS rules of a bucket"),
+    (&["replication"], "replication"),
+    (&["website"], "a website"),
+    (&["route", "routes", "path", "paths", "method"], "routes"),
     (
         &["domain", "domain_name", "custom_domain", "certificate", "certificate_arn", "waf"],
-        "A custom domain or WAF",
+        "a custom domain or WAF",
     ),
-    (&["email", "sms", "subscription", "subscriptions", "subscribers"], "An email or SMS subscription"),
-    (&["load_balancer", "alb", "port", "ports", "service", "desired_count", "autoscaling"], "A service"),
-    (&["sidecar", "sidecars", "containers", "health_check"], "A second container"),
-    (&["role", "role_arn", "execution_role_arn", "task_role_arn"], "A role of your own"),
+    (&["email", "sms", "subscription", "subscriptions", "subscribers"], "email and SMS subscriptions"),
+    (&["load_balancer", "alb", "port", "ports", "service", "desired_count", "autoscaling"], "a service"),
+    (&["sidecar", "sidecars", "containers", "health_check"], "a second container"),
+    (&["role", "role_arn", "execution_role_arn", "task_role_arn"], "a role of your own"),
 ];
 
 /// The suggestion for an unknown name.
@@ -160,7 +176,7 @@ const NOT_COVERED: &[(&[&str], &str)] = &[
 pub enum Suggestion<'a> {
     /// An existing name that is spelt alike or means the same.
     Name(&'a str),
-    /// A setting that no composite has, as the subject of a sentence.
+    /// A setting that no composite has, as the object of "Tandem does not support …".
     NotCovered(&'static str),
     /// No suggestion.
     None,
@@ -173,22 +189,20 @@ pub fn for_input<'a>(unknown: &str, names: &[&'a str]) -> Suggestion<'a> {
     if let Some(name) = find(&word) {
         return Suggestion::Name(name);
     }
-    // One name extends the other, e.g. `alarm_topic` and `alarm_topic_arn`.
-    let extended = |name: &&&str| {
-        name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('_'))
-            || word.strip_prefix(**name).is_some_and(|rest| rest.starts_with('_'))
-    };
     let meant = TERMS.iter().filter(|(words, _)| words.contains(&word.as_str()));
-    let meant = meant.flat_map(|(_, inputs)| inputs.iter()).find_map(|input| find(input));
-    let candidates: Vec<&str> = names.iter().filter(extended).copied().collect();
-    if let [one] = candidates[..] {
-        return Suggestion::Name(one);
-    }
-    if let Some(name) = meant {
+    if let Some(name) = meant.flat_map(|(_, inputs)| inputs.iter()).find_map(|input| find(input)) {
         return Suggestion::Name(name);
     }
     if let Some((_, subject)) = NOT_COVERED.iter().find(|(words, _)| words.contains(&word.as_str())) {
         return Suggestion::NotCovered(subject);
+    }
+    // One name extends the other, e.g. `alarm_topic` and `alarm_topic_arn`. Short names extend too many.
+    let extends = |short: &str, long: &str| {
+        short.len() >= 4 && long.strip_prefix(short).is_some_and(|rest| rest.starts_with('_'))
+    };
+    let extended = names.iter().filter(|name| extends(&word, name) || extends(name, &word));
+    if let [one] = extended.copied().collect::<Vec<_>>()[..] {
+        return Suggestion::Name(one);
     }
     suggest(&word, names.iter().copied()).map_or(Suggestion::None, Suggestion::Name)
 }
@@ -249,9 +263,15 @@ mod tests {
             (&function, "memory", Suggestion::Name("memory_size")),
             (&function, "env", Suggestion::Name("environment")),
             (&function, "triggers", Suggestion::Name("on")),
-            (&function, "vpc", Suggestion::NotCovered("A VPC")),
-            (&function, "secrets", Suggestion::NotCovered("A secret")),
+            (&function, "vpc", Suggestion::NotCovered("a VPC")),
+            (&function, "secrets", Suggestion::NotCovered("secrets")),
+            (&function, "on_failure", Suggestion::None),
+            (&function, "role", Suggestion::NotCovered("a role of your own")),
+            (&function, "code_signing_config_arn", Suggestion::Name("code")),
+            (&function, "image", Suggestion::Name("code")),
             (&task, "vpc", Suggestion::Name("network")),
+            (&task, "subnets", Suggestion::Name("network")),
+            (&task, "assign_public_ip", Suggestion::Name("network")),
             (&task, "memory_size", Suggestion::Name("memory")),
             (&function, "color", Suggestion::None),
         ] {

@@ -40,7 +40,7 @@ impl Unit {
             Self::Minutes => "minutes",
             Self::Hours => "hours",
             Self::Days => "days",
-            Self::Mebibytes => "MB",
+            Self::Mebibytes => "MiB",
             Self::Gibibytes => "GiB",
             Self::CpuUnits => "CPU units",
         }
@@ -57,7 +57,9 @@ impl Unit {
             known.iter().find(|(names, _)| names.contains(&suffix.as_str())).map(|(_, factor)| factor / own)
         };
         let factor = match (self, suffix.as_str()) {
-            (Self::CpuUnits, "" | "vcpu" | "vcpus") => Some(1024.0),
+            // Without a suffix, 0.5 is half a vCPU, and 256 is a number of CPU units.
+            (Self::CpuUnits, "") if number <= 64.0 => Some(1024.0),
+            (Self::CpuUnits, "vcpu" | "vcpus") => Some(1024.0),
             (_, "") => Some(1.0),
             (Self::CpuUnits, _) => None,
             (Self::Mebibytes, _) => factor(SIZES, 1.0),
@@ -91,6 +93,7 @@ mod tests {
             (Unit::Mebibytes, "512 MiB", Some(512)),
             (Unit::Gibibytes, "30G", Some(30)),
             (Unit::CpuUnits, "0.25", Some(256)),
+            (Unit::CpuUnits, "256", Some(256)),
             (Unit::CpuUnits, "2 vCPU", Some(2048)),
             (Unit::Seconds, "soon", None),
             (Unit::Seconds, "30 MB", None),

@@ -111,7 +111,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
         let threads = std::thread::available_parallelism().map_or(1, usize::from) * 2;
         test.env("RUST_TEST_THREADS", threads.to_string());
     }
-    // The output of the test runner goes through unchanged: its closing line counts.
+    // The output of the test runner goes through unchanged: CI reads its closing line.
     hashicorp::forget_skipped()?;
     let result = loud(test.args(filter));
     if let Some(skipped) = hashicorp::skipped() {

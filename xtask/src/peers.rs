@@ -55,7 +55,10 @@ pub(crate) fn run(rounds: usize, dev: bool) -> Result {
         Ok(Emulator::ministack(&folder.join("ministack.log"), &Settings::default())?)
     })?;
     for round in 0..rounds {
-        for (number, side) in sides.iter_mut().enumerate() {
+        // The order changes with each round: a drift of the machine meets both sides.
+        for position in 0..sides.len() {
+            let number = (position + round) % sides.len();
+            let side = &mut sides[number];
             let account = account(&emulator, round * 2 + number);
             side.measure(&format!("Round {} of {rounds}, {}", round + 1, side.name), &account, &rc)?;
         }
@@ -190,8 +193,8 @@ impl Side {
             }
             if number == SECOND_PLAN {
                 let line = done.text.lines().find(|line| line.starts_with("Plan: "));
-                self.second_plan =
-                    line.map_or("no changes", |line| line.trim_start_matches("Plan: ")).to_owned();
+                let summary = line.map_or("no changes", |line| line.trim_start_matches("Plan: "));
+                summary.clone_into(&mut self.second_plan);
             }
         }
         self.slow = slow;

@@ -21,6 +21,9 @@ const LONGEST_LINE: usize = 300;
 /// A string literal with fewer words is no message.
 const MESSAGE: usize = 4;
 
+/// The limit also holds for each file with this many words.
+const JUDGED_ALONE: usize = 200;
+
 /// Files that the check leaves out, with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("docs/STYLE.md", "shows wrong wording"),
@@ -59,11 +62,46 @@ impl Kind {
     }
 }
 
-/// A piece of text: its kind, its line and its words.
+/// A piece of text: a paragraph of a comment, a line of documentation, or a message.
 struct Piece {
     kind: Kind,
+    /// The first line, from 1.
     line: usize,
     text: String,
+    /// The length of the longest line, in characters.
+    longest: usize,
+}
+
+impl Piece {
+    fn new(kind: Kind, line: usize, text: String) -> Self {
+        let longest = text.chars().count();
+        Self { kind, line, text, longest }
+    }
+}
+
+/// Joins the lines of each paragraph of comments, so that a phrase across two lines is found.
+fn paragraphs(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut joined: Vec<Piece> = Vec::new();
+    let mut next = 0;
+    for piece in pieces {
+        let line = piece.line;
+        match joined.last_mut() {
+            Some(last)
+                if last.kind == Kind::Comments
+                    && piece.kind == Kind::Comments
+                    && line == next
+                    && !piece.text.is_empty()
+                    && !last.text.is_empty() =>
+            {
+                last.text.push(' ');
+                last.text.push_str(&piece.text);
+                last.longest = last.longest.max(piece.longest);
+            }
+            _ => joined.push(piece),
+        }
+        next = line + 1;
+    }
+    joined
 }
 
 /// Words, and counted words among them.
@@ -119,12 +157,21 @@ fn language() -> Result<String> {
             for (phrase, instead) in found(&piece.text, &phrases) {
                 findings.push(format!("{place}: `{phrase}`: write {instead}"));
             }
-            let length = piece.text.chars().count();
+            let length = piece.longest;
             if piece.kind == Kind::Comments && length > LONGEST_LINE {
                 findings.push(format!("{place}: a line of {length} characters; at most {LONGEST_LINE}"));
             }
         }
         for (kind, count) in own {
+            if count.words >= JUDGED_ALONE && count.density() > kind.limit() {
+                findings.push(format!(
+                    "{}: {} has {:.1} of the counted words per 1,000 (limit {})",
+                    path.display(),
+                    kind.name(),
+                    count.density(),
+                    kind.limit()
+                ));
+            }
             if count.counted > 0 {
                 let line = format!("{} of {} words in {}", count.counted, count.words, path.display());
                 worst.push((count.density() * 1000.0, format!("{}: {line}", kind.name())));
@@ -162,9 +209,9 @@ fn files() -> Result<BTreeSet<PathBuf>> {
     for entry in WalkBuilder::new(root()).hidden(true).build() {
         let entry = entry?;
         let path = entry.path().strip_prefix(root())?.to_owned();
-        let prose = path
-            .extension()
-            .is_some_and(|end| ["rs", "md", "hbs", "tf", "yaml"].iter().any(|known| end == *known));
+        let prose = path.extension().is_some_and(|end| {
+            ["rs", "md", "hbs", "tf", "yaml", "toml", "sh"].iter().any(|known| end == *known)
+        });
         let left_out = LEFT_OUT.iter().any(|(start, _)| path.starts_with(start));
         if prose && !left_out && entry.file_type().is_some_and(|kind| kind.is_file()) {
             files.insert(path);
@@ -226,11 +273,19 @@ fn pieces(path: &Path, text: &str) -> Vec<Piece> {
     if name.ends_with(".md") || name.ends_with(".md.hbs") {
         return markdown(text);
     }
-    let comment = |line: &str| line.trim_start().strip_prefix("# ").map(ToOwned::to_owned);
-    let lines = text.lines().enumerate().filter_map(|(index, line)| {
-        Some(Piece { kind: Kind::Comments, line: index + 1, text: comment(line)? })
-    });
-    lines.collect()
+    // A comment at the end of a line follows two blanks or a value.
+    let comment = |line: &str| {
+        let start = line.trim_start();
+        start
+            .strip_prefix("# ")
+            .or_else(|| start.split_once(" # ").map(|(_, comment)| comment))
+            .map(ToOwned::to_owned)
+    };
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some(Piece::new(Kind::Comments, index + 1, comment(line)?)));
+    paragraphs(lines.collect())
 }
 
 /// Markdown without code blocks, HTML comments, and what stands in a table for alignment.
@@ -242,7 +297,7 @@ fn markdown(text: &str) -> Vec<Piece> {
             fenced = !fenced;
         } else if !fenced && !line.trim_start().starts_with("<!--") {
             let text = without_targets(line);
-            pieces.push(Piece { kind: Kind::Documentation, line: index + 1, text });
+            pieces.push(Piece::new(Kind::Documentation, index + 1, text));
         }
     }
     pieces
@@ -271,18 +326,18 @@ fn rust(text: &str) -> Vec<Piece> {
         match token.kind {
             TokenKind::LineComment { .. } => {
                 let text = part.trim_start_matches(['/', '!']).trim().to_owned();
-                pieces.push(Piece { kind: Kind::Comments, line, text });
+                pieces.push(Piece::new(Kind::Comments, line, text));
             }
             TokenKind::BlockComment { .. } => {
                 let text = part.trim_matches(['/', '*', '!', ' ', '\n']).to_owned();
-                pieces.push(Piece { kind: Kind::Comments, line, text });
+                pieces.push(Piece::new(Kind::Comments, line, text));
             }
             TokenKind::Literal { kind: LiteralKind::Str { .. } | LiteralKind::RawStr { .. }, .. } => {
                 let text = unescaped(part);
                 // Programs in strings (HCL, YAML, Rust) are no sentences.
                 let sentence = !text.contains(['{', '}', ';']) || !text.contains('\n');
                 if sentence && count(&text).words >= MESSAGE {
-                    pieces.push(Piece { kind: Kind::Messages, line, text });
+                    pieces.push(Piece::new(Kind::Messages, line, text));
                 }
             }
             _ => {}
@@ -290,7 +345,7 @@ fn rust(text: &str) -> Vec<Piece> {
         line += part.matches('\n').count();
         at += part.len();
     }
-    pieces
+    paragraphs(pieces)
 }
 
 /// A string literal without quotes, continuation lines and placeholders.
@@ -351,8 +406,8 @@ mod tests {
             found,
             [
                 (Kind::Comments, 1, "Doc of it.".to_owned()),
-                (Kind::Messages, 3, "one two … four five".to_owned()),
-                (Kind::Comments, 3, "why".to_owned()),
+                (Kind::Messages, 4, "one two … four five".to_owned()),
+                (Kind::Comments, 4, "why".to_owned()),
             ]
         );
     }

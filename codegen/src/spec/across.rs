@@ -24,7 +24,7 @@ impl Reader {
         self.filters(entries);
         self.loops(entries);
         self.outputs(entries);
-        self.tellers(entries);
+        self.event_bridge(entries);
         self.visibility(entries);
     }
 
@@ -40,15 +40,12 @@ impl Reader {
                     "`{}` uses `{}` of `{}`, but that output is null",
                     entry.name, target.output, other.name
                 );
-                let help = match creates(other, target.output) {
-                    Some((input, value)) => {
-                        format!("Set `{input}` of `{}`, e.g. `{input}: {value}`.", other.name)
-                    }
-                    None => {
-                        let doc = other.definition.outputs.iter().find(|output| output.name == target.output);
-                        let doc = doc.map_or("", |output| output.doc);
-                        format!("Change `{}` so that it has the output. {doc}", other.name)
-                    }
+                let help = if let Some((input, value)) = creates(other, target.output) {
+                    format!("Set `{input}` of `{}`, e.g. `{input}: {value}`.", other.name)
+                } else {
+                    let doc = other.definition.outputs.iter().find(|output| output.name == target.output);
+                    let doc = doc.map_or("", |output| output.doc);
+                    format!("Change `{}` so that it has the output. {doc}", other.name)
                 };
                 self.error(Code::Missing, entry.span.clone(), message, help);
             }
@@ -56,9 +53,9 @@ impl Reader {
     }
 
     /// An EventBridge rule on the objects of a bucket needs a bucket that sends events to EventBridge.
-    fn tellers(&mut self, entries: &[Entry]) {
+    fn event_bridge(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let mut deaf = BTreeSet::new();
+            let mut reported = BTreeSet::new();
             let rules =
                 entry.graph.objects().iter().filter(|object| object.kind.name == "cloudwatch_event_rule");
             for pattern in rules.filter_map(|rule| rule.fields.get("event_pattern")) {
@@ -67,9 +64,12 @@ impl Reader {
                 for other in
                     variables.iter().filter_map(|variable| find(entries, entry.references.get(*variable)?))
                 {
-                    let tells = |object: &Object| object.kind.name == "s3_bucket_eventbridge";
+                    let sends_events = |object: &Object| object.kind.name == "s3_bucket_eventbridge";
                     let bucket = other.definition.type_name == "bucket";
-                    if bucket && !other.graph.objects().iter().any(tells) && deaf.insert(&other.name) {
+                    if bucket
+                        && !other.graph.objects().iter().any(sends_events)
+                        && reported.insert(&other.name)
+                    {
                         let message = format!(
                             "`{}` is triggered by objects of bucket `{}`, but the bucket sends no events to EventBridge",
                             entry.name, other.name

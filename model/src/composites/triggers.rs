@@ -78,7 +78,7 @@ pub(super) struct HttpTrigger {
     #[input(rule = Rule::OneOf(&["api", "url"]))]
     pub(super) http: String,
     /// Access: `none` is public, `iam` requires an IAM permission, `jwt` (`api` only) a token of `jwt_issuer`. With `cors_origins`, an `api` passes `OPTIONS` requests without authorization: the function must do nothing for route `OPTIONS /{proxy+}`.
-    #[input(rule = Rule::OneOf(&["none", "iam", "jwt"]))]
+    #[input(rule = Rule::OneOf(&["iam", "jwt", "none"]))]
     pub(super) auth: String,
     /// URL of the token issuer (claim `iss`), e.g. `https://login.example.com/`.
     #[input(rule = Rule::Check("an HTTPS URL, e.g. `https://login.example.com`", check_https))]
