@@ -310,7 +310,7 @@ mod tests {
             names.push(field.name);
             match &field.shape {
                 Shape::Block(Body::Fields(inner)) | Shape::Blocks(Body::Fields(inner)) => {
-                    collect(inner, names)
+                    collect(inner, names);
                 }
                 Shape::Block(Body::Choice(variants)) | Shape::Blocks(Body::Choice(variants)) => {
                     collect(&union(variants), names);

@@ -1,4 +1,4 @@
-//! A stand-in for hashicorp/aws: it serves the real schema and creates nothing. It derives computed values
+//! A stand-in for two versions of hashicorp/aws: it serves the real schema and creates nothing. It derives computed values
 //! (ids and ARNs) from names, so that Terraform can plan and apply a whole configuration offline.
 
 use std::process::ExitCode;
@@ -211,10 +211,21 @@ impl DataSource for Found {
     }
 }
 
+/// Versions of hashicorp/aws, with their schemas. The last one is the default.
+const VERSIONS: [(&str, &str); 2] = [
+    ("5.100.0", include_str!("../data/aws-schema-5.100.json")),
+    ("6.66.0", include_str!("../data/aws-schema.json")),
+];
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let schema = serde_json::from_str(include_str!("../data/aws-schema.json")).expect("the schema");
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let options = Options { source: "hashicorp/aws", version: "6.66.0", commands: &[] };
-    tfplugin::serve(Aws(schema), options, &arguments).await
+    let mut arguments = std::env::args();
+    // The file name of a provider in a mirror ends with its version.
+    let program = arguments.next().unwrap_or_default();
+    let named = VERSIONS.into_iter().find(|(version, _)| program.ends_with(&format!("_v{version}")));
+    let (version, schema) = named.unwrap_or(VERSIONS[1]);
+    let schema = serde_json::from_str(schema).expect("the schema");
+    let arguments: Vec<String> = arguments.collect();
+    tfplugin::serve(Aws(schema), Options { source: "hashicorp/aws", version, commands: &[] }, &arguments)
+        .await
 }
