@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "tandem-tests",
         &["tandem", "tandem-crash", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"],
     ),
-    ("xtask", &["tandem-tests"]),
+    ("xtask", &["tandem", "tandem-tests"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

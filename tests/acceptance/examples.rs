@@ -124,6 +124,6 @@ fn a_count_that_is_read_and_put_back_loses_some() {
     std::fs::write(&path, text).expect("a configuration");
     stage.terraform.apply().expect_success();
     let wrong = drive(example, &stage).expect_err("no count is lost").to_string();
-    assert!(wrong.contains("the largest count that was answered"), "{wrong}");
+    assert!(wrong.contains("the largest returned count"), "{wrong}");
     stage.terraform.destroy().expect_success();
 }
