@@ -396,8 +396,7 @@ mod tests {
 
     #[test]
     fn comments_and_messages_of_rust_are_found_with_their_lines() {
-        let text =
-            "/// Doc of it.\nfn f() {\n    g(\"one two {what} four five\"); // why\n    h(\"short\");\n}\n";
+        let text = "/// Doc\n/// of it.\nfn f() {\n    g(\"one two {what} four five\"); // why\n    h(\"short\");\n}\n";
         let found: Vec<_> = pieces(Path::new("a.rs"), text)
             .into_iter()
             .map(|piece| (piece.kind, piece.line, piece.text))
