@@ -349,7 +349,8 @@ impl Reader {
         let every_name: Vec<&str> = every.iter().map(|field| field.name).collect();
         let misspelt = |name: &String| {
             !every_name.contains(&name.as_str())
-                && matches!(suggest::for_input(name, &every_name), Suggestion::Name(_))
+                && matches!(suggest::for_input(name, &every_name), Suggestion::Name(near)
+                    if variants.iter().any(|variant| variant.discriminator().name == near))
         };
         if given.is_empty() && matches!(value, Value::Map(entries) if entries.keys().any(misspelt)) {
             return None;

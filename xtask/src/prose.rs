@@ -412,6 +412,23 @@ mod tests {
     }
 
     #[test]
+    fn the_style_guide_states_the_limits() {
+        let style = std::fs::read_to_string(root().join("docs/STYLE.md")).expect("docs/STYLE.md");
+        for row in [
+            format!(
+                "| *{}* in documentation, in total and in each file of {JUDGED_ALONE} words or more | {} per 1,000 words |",
+                COUNTED.join(", "),
+                Kind::Documentation.limit()
+            ),
+            format!("templates | {} per 1,000 words |", Kind::Comments.limit()),
+            format!("literals of Rust code | {} per 1,000 words |", Kind::Messages.limit()),
+            format!("| {LONGEST_LINE} characters |"),
+        ] {
+            assert!(style.contains(&row), "docs/STYLE.md has no row with `{row}`");
+        }
+    }
+
+    #[test]
     fn code_of_markdown_is_left_out() {
         let text = "# Title\n\n```console\n$ what\n```\n\nSee [it](what/who.md).\n";
         let found: Vec<String> =
