@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::expr::{Expr, Place};
-use crate::kind::{Form, Kind, Role};
+use crate::kind::{Change, Form, Kind};
 
 /// The key of an object in its graph: `kind.role`, e.g. `iam_role.function`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ impl Object {
 
     /// The keys of its parents, which this object does not outlive.
     pub fn parents(&self) -> BTreeSet<Key> {
-        let fields = self.kind.fields.iter().filter(|field| field.role == Role::Parent);
+        let fields = self.kind.fields.iter().filter(|field| field.change == Change::WithParent);
         let mut found = Vec::new();
         fields.filter_map(|field| self.fields.get(field.name)).for_each(|value| value.references(&mut found));
         found.into_iter().map(|(key, _)| key.clone()).collect()

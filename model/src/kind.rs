@@ -73,8 +73,8 @@ impl Access {
 pub struct KindField {
     /// Its name, as in the `aws_…` resource.
     pub name: &'static str,
-    /// How it changes.
-    pub role: Role,
+    /// The effect of a change.
+    pub change: Change,
     /// How its value is compared and shown.
     pub form: Form,
     /// True if the field must not be set when it is left out. Otherwise a missing field keeps the default of
@@ -84,15 +84,15 @@ pub struct KindField {
     pub renews: Option<&'static str>,
 }
 
-/// How a field changes.
+/// The effect of a change of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A change is made in place.
-    Mutable,
-    /// A change replaces the object.
-    Immutable,
-    /// Immutable, and refers to the parent: if the parent is replaced, so is this object.
-    Parent,
+pub enum Change {
+    /// The field changes in place.
+    InPlace,
+    /// The object is replaced.
+    Replaces,
+    /// The object is replaced. The field refers to the parent: if the parent is replaced, so is this object.
+    WithParent,
 }
 
 /// How the value of a field is compared and shown.
@@ -112,18 +112,18 @@ pub enum Form {
 
 /// A field that can be changed in place.
 pub const fn field(name: &'static str) -> KindField {
-    KindField { name, role: Role::Mutable, form: Form::Plain, optional: false, renews: None }
+    KindField { name, change: Change::InPlace, form: Form::Plain, optional: false, renews: None }
 }
 
 impl KindField {
     /// The same, immutable.
     pub const fn immutable(self) -> Self {
-        Self { role: Role::Immutable, ..self }
+        Self { change: Change::Replaces, ..self }
     }
 
     /// The same, as the reference to the parent.
     pub const fn parent(self) -> Self {
-        Self { role: Role::Parent, ..self }
+        Self { change: Change::WithParent, ..self }
     }
 
     /// The same, optional.

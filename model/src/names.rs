@@ -167,7 +167,7 @@ pub fn slug(text: &str) -> String {
 }
 
 /// Returns true for the name or ARN of a FIFO queue or FIFO topic.
-pub fn keeps_order(name: &str) -> bool {
+pub fn is_fifo(name: &str) -> bool {
     name.strip_suffix(".fifo").is_some()
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 use tandem_engine::canonical;
 use tandem_engine::driver::Tags;
-use tandem_model::kind::Role;
+use tandem_model::kind::Change;
 use tandem_model::kinds;
 
 use crate::stage::{On, Stage, judged, moto_cannot_judge};
@@ -119,7 +119,7 @@ fn identifies(kind: &str, field: &str) -> bool {
     // An event source mapping that is created again has another id. A function's package type depends on
     // its code, and the type of a topic (FIFO or standard) on its name.
     in_id
-        || kind.id.is_none() && kind.field(field).is_some_and(|field| field.role != Role::Mutable)
+        || kind.id.is_none() && kind.field(field).is_some_and(|field| field.change != Change::InPlace)
         || ["package_type", "fifo_topic", "protocol"].contains(&field)
 }
 
@@ -162,8 +162,8 @@ struct Target {
 }
 
 impl Target {
-    fn role(&self) -> Option<Role> {
-        kinds::find(&self.kind).expect("a kind").field(&self.field).map(|field| field.role)
+    fn change(&self) -> Option<Change> {
+        kinds::find(&self.kind).expect("a kind").field(&self.field).map(|field| field.change)
     }
 
     /// Returns true if no other field and no dependent object changes together with this field.
@@ -176,7 +176,8 @@ impl Target {
             "encryption_type",
             "stream_mode",
         ];
-        self.role().is_none_or(|role| role == Role::Mutable) && !with_others.contains(&self.field.as_str())
+        self.change().is_none_or(|change| change == Change::InPlace)
+            && !with_others.contains(&self.field.as_str())
     }
 }
 
@@ -195,7 +196,7 @@ fn targets(stage: &Stage, fixture: &Fixture, on: On) -> Vec<Target> {
                 || on == On::Moto && moto_cannot_judge(key, &target.field)
                 || NOT_KEPT.contains(&(on, &kind, &target.field))
                 // A repair would lose data, so the provider refuses it.
-                || data && target.role() == Some(Role::Immutable);
+                || data && target.change() == Some(Change::Replaces);
             targets.extend((!skipped).then_some(target));
         }
     }
@@ -220,7 +221,7 @@ fn change(stage: &Stage, target: &Target) {
         stage.aws.update(kind, id, field, &now.settings).expect("a change");
     } else {
         now.settings.insert(field.clone(), other);
-        if target.role() == Some(Role::Mutable) {
+        if target.change() == Some(Change::InPlace) {
             stage.aws.update(kind, id, field, &now.settings).expect("a change");
         } else {
             stage.aws.recreate(kind, id, &now.settings, &now.tags);

@@ -15,7 +15,7 @@ use tandem_crash::terraform::End;
 use tandem_engine::canonical;
 use tandem_engine::driver::{Class, Drivers, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
-use tandem_model::kind::{Form, Kind, Role};
+use tandem_model::kind::{Change, Form, Kind};
 use tandem_model::kinds;
 use tandem_tests::environment::root;
 use tfplugin::Value;
@@ -123,14 +123,16 @@ impl Probe<'_> {
                 self.note(kind, "gone, tagged", ended(&driver.tag(id, &set, &[]).await));
             }
             let mutable = kind.fields.iter().find(|field| {
-                field.role == Role::Mutable && field.form != Form::Recipe && settings.contains_key(field.name)
+                field.change == Change::InPlace
+                    && field.form != Form::Recipe
+                    && settings.contains_key(field.name)
             });
             if let Some(field) = mutable.filter(|_| is_made_by_a_call(kind)) {
                 let updated = driver.update(id, &[field.name], &settings).await;
                 self.note(kind, "gone, updated", ended(&updated));
             }
             // An object whose parent is gone, too, cannot be created.
-            if is_made_by_a_call(kind) && kind.fields.iter().any(|field| field.role == Role::Parent) {
+            if is_made_by_a_call(kind) && kind.fields.iter().any(|field| field.change == Change::WithParent) {
                 let made = driver.create(&settings, &Tags::new()).await;
                 self.note(kind, "made without its parent", ended(&made));
             }

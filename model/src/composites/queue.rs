@@ -296,7 +296,7 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
     let mut roles = names::Roles::default();
     for (index, on) in inputs.on.iter().enumerate() {
-        let standard = on.topic.known().filter(|topic| !names::keeps_order(topic));
+        let standard = on.topic.known().filter(|topic| !names::is_fifo(topic));
         if inputs.settings.fifo
             && let Some(topic) = standard
         {

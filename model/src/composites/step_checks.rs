@@ -80,7 +80,7 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             );
         }
         if let Step::Callback(step) = step
-            && step.callback.known().is_some_and(|queue| names::keeps_order(queue))
+            && step.callback.known().is_some_and(|queue| names::is_fifo(queue))
         {
             let help = "Set `callback` to a standard queue: the token identifies each message.";
             findings.error(

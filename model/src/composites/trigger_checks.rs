@@ -33,7 +33,7 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
                 if let (Some(size), Some(0)) =
                     (queue.batch_size.known(), queue.maximum_batching_window.known())
                     && *size > 10
-                    && !keeps_order(queue)
+                    && !is_fifo(queue)
                 {
                     findings.error(
                         Code::OutOfRange,
@@ -50,7 +50,7 @@ pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
             Trigger::Table(_) => check_twice(spec, index, "table", findings),
             Trigger::Topic(trigger) => {
                 check_twice(spec, index, "topic", findings);
-                if trigger.topic.known().is_some_and(|topic| names::keeps_order(topic)) {
+                if trigger.topic.known().is_some_and(|topic| names::is_fifo(topic)) {
                     findings.error(
                         Code::Choice,
                         at.join(Step::Field("topic".to_owned())),
@@ -105,13 +105,13 @@ fn check_twice(spec: &Spec<'_>, index: usize, field: &str, findings: &mut Findin
     }
 }
 
-fn keeps_order(trigger: &QueueTrigger) -> bool {
-    trigger.queue.known().is_some_and(|queue| names::keeps_order(queue))
+fn is_fifo(trigger: &QueueTrigger) -> bool {
+    trigger.queue.known().is_some_and(|queue| names::is_fifo(queue))
 }
 
 /// Checks the limits of a FIFO queue.
 fn check_order(queue: &QueueTrigger, index: usize, findings: &mut Findings) {
-    if !keeps_order(queue) {
+    if !is_fifo(queue) {
         return;
     }
     let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));

@@ -7,7 +7,7 @@ use tandem_model::composite::Settings;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
-use tandem_model::kind::{Kind, Role};
+use tandem_model::kind::{Change, Kind};
 
 use crate::canonical;
 use crate::job::Problem;
@@ -190,7 +190,7 @@ pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<K
         let before = entry.settings();
         let fields = resolver.fields(object);
         let changed = object.kind.fields.iter().any(|field| {
-            let immutable = matches!(field.role, Role::Immutable | Role::Parent);
+            let immutable = matches!(field.change, Change::Replaces | Change::WithParent);
             match (before.get(field.name), fields.get(field.name)) {
                 (Some(before), Some(Some(after))) => immutable && before != after,
                 // An optional field that is not wanted must not be set.
@@ -198,13 +198,14 @@ pub fn replaced(graph: &Graph, context: &Context, record: &Record) -> BTreeSet<K
                 _ => false,
             }
         });
-        let orphaned = object.kind.fields.iter().filter(|field| field.role == Role::Parent).any(|field| {
-            let mut found = Vec::new();
-            if let Some(expr) = object.fields.get(field.name) {
-                expr.references(&mut found);
-            }
-            found.into_iter().any(|(key, _)| replaced.contains(key))
-        });
+        let orphaned =
+            object.kind.fields.iter().filter(|field| field.change == Change::WithParent).any(|field| {
+                let mut found = Vec::new();
+                if let Some(expr) = object.fields.get(field.name) {
+                    expr.references(&mut found);
+                }
+                found.into_iter().any(|(key, _)| replaced.contains(key))
+            });
         if changed || orphaned {
             replaced.insert(object.key.clone());
         }
@@ -233,7 +234,7 @@ pub fn changed_fields(before: &Settings, after: &Settings) -> BTreeSet<String> {
 
 /// Returns true if a field can be changed in place.
 pub(crate) fn mutable(kind: &Kind, field: &str) -> bool {
-    kind.field(field).is_none_or(|field| field.role == Role::Mutable)
+    kind.field(field).is_none_or(|field| field.change == Change::InPlace)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value as Json;
 use tandem_engine::driver::{Drivers as _, Tags};
 use tandem_engine::ownership::user_tags;
-use tandem_model::kind::Role;
+use tandem_model::kind::Change;
 use tandem_model::kinds;
 use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 use terraform_provider_tandem::aws::{Aws, Connection};
@@ -270,7 +270,7 @@ fn replaces(field: &str) -> bool {
     }
     let (kind, rest) = field.split_once('.').unwrap_or((field, ""));
     let name = rest.rsplit('.').next().unwrap_or_default();
-    kinds::find(kind).and_then(|kind| kind.field(name)).is_some_and(|field| field.role != Role::Mutable)
+    kinds::find(kind).and_then(|kind| kind.field(name)).is_some_and(|field| field.change != Change::InPlace)
 }
 
 /// Changes to a temporary folder with the files that the fixtures refer to.

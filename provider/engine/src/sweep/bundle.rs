@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
-use tandem_model::kind::{Kind, Role};
+use tandem_model::kind::{Change, Kind};
 use tandem_model::kinds;
 use tandem_model::names;
 use tandem_model::ownership::STATUS;
@@ -143,7 +143,7 @@ fn known_key(seed: &Graph, resolver: &Resolver<'_>, kind: &Kind, observed: &Obse
         }
         let fields = resolver.fields(object).into_iter();
         let mut fixed = fields.filter_map(|(name, value)| {
-            let immutable = kind.field(&name).is_some_and(|field| field.role == Role::Immutable);
+            let immutable = kind.field(&name).is_some_and(|field| field.change == Change::Replaces);
             immutable.then_some((name, value?))
         });
         let Some(first) = fixed.next() else { return false };
@@ -153,7 +153,7 @@ fn known_key(seed: &Graph, resolver: &Resolver<'_>, kind: &Kind, observed: &Obse
 }
 
 fn parent_fields(kind: &Kind) -> impl Iterator<Item = &'static str> {
-    kind.fields.iter().filter(|field| field.role == Role::Parent).map(|field| field.name)
+    kind.fields.iter().filter(|field| field.change == Change::WithParent).map(|field| field.name)
 }
 
 /// The parent of an object without tags: its id or ARN.

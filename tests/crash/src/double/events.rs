@@ -172,7 +172,7 @@ fn check_target(target: &Json) -> Result<(), Refusal> {
     if !role.is_empty() && !role.starts_with("arn:aws:iam::") {
         return invalid("targets.1.member.roleArn", role);
     }
-    if service == "sqs" && names::keeps_order(arn) && target["SqsParameters"].is_null() {
+    if service == "sqs" && names::is_fifo(arn) && target["SqsParameters"].is_null() {
         let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
         return refuse("ValidationException", message);
     }
