@@ -351,7 +351,7 @@ fn notifications(app: &App, whole: &mut Module) {
     }
     // No other resource begins with `given__`, because names of entries contain only single hyphens. Names
     // are made unique, because `my.bucket` and `my-bucket` become the same identifier.
-    let mut roles = names::Roles::default();
+    let mut roles = names::Slots::default();
     for (bucket, (name, heard, foreign)) in documents {
         let name = if foreign { format!("given__{}", roles.unique(&name)) } else { name };
         let lists: Vec<String> =

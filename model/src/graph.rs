@@ -7,14 +7,14 @@ use std::fmt;
 use crate::expr::{Expr, Place};
 use crate::kind::{Change, Form, Kind};
 
-/// The key of an object in its graph: `kind.role`, e.g. `iam_role.function`.
+/// The key of an object in its graph: `kind.slot`, e.g. `iam_role.function`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
 impl Key {
-    /// The key of an object of this kind in this role.
-    pub fn new(kind: &Kind, role: &str) -> Self {
-        Self(format!("{}.{role}", kind.name))
+    /// The key of an object of this kind in this slot.
+    pub fn new(kind: &Kind, slot: &str) -> Self {
+        Self(format!("{}.{slot}", kind.name))
     }
 
     /// The key as a string.
@@ -156,9 +156,9 @@ impl Graph {
 
     /// Adds an object. The first object is the anchor: it is created first and deleted last. Its tags show if
     /// the composite is complete, so its kind must support tags.
-    pub fn add(&mut self, kind: &'static Kind, role: &str) -> Added<'_> {
+    pub fn add(&mut self, kind: &'static Kind, slot: &str) -> Added<'_> {
         assert!(!self.objects.is_empty() || kind.tags, "the anchor must carry tags");
-        let key = Key::new(kind, role);
+        let key = Key::new(kind, slot);
         assert!(self.get(&key).is_none(), "{key} is added twice");
         self.objects.push(Object { key, kind, fields: BTreeMap::new(), after: BTreeSet::new() });
         Added(self.objects.last_mut().expect("just pushed"))

@@ -41,10 +41,10 @@ pub fn is_ours(tag: &str) -> bool {
     tag.starts_with(TAG)
 }
 
-/// The role of an image in its graph. It contains the tag: a new image is a new object, so the old image
+/// The slot of an image in its graph. It contains the tag: a new image is a new object, so the old image
 /// stays until no object needs it.
-pub fn role(owner: &str, tag: &str) -> String {
-    names::role(&format!("{owner}_{}", tag.trim_start_matches(TAG)))
+pub fn slot(owner: &str, tag: &str) -> String {
+    names::slot(&format!("{owner}_{}", tag.trim_start_matches(TAG)))
 }
 
 /// The ARN of the repository of an image in ECR; `None` for another registry.

@@ -1,4 +1,4 @@
-//! Names of objects. They follow from project, name and role, so objects are found again after their state is
+//! Names of objects. They follow from project, name and part, so objects are found again after their state is
 //! lost.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use crate::input::Rule;
 use crate::ownership::Owner;
 use sha2::{Digest, Sha256};
 
-/// The maximum length of the name of a composite: with the project and a role it is still readable in AWS.
+/// The maximum length of the name of a composite: with the project and a part it is still readable in AWS.
 pub const MAX_NAME: usize = 64;
 
 /// The space for a region, in characters: `ap-northeast-1` and `eusc-de-east-1` have 14, and two are spare.
@@ -53,28 +53,28 @@ pub fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// The name of an object that must be unique in its region.
-pub fn regional(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
-    regional_text(context, name, role, limit).map_or(Expr::Unknown, Expr::from)
+pub fn regional(context: &Context, name: &str, part: &str, limit: usize) -> Expr {
+    regional_text(context, name, part, limit).map_or(Expr::Unknown, Expr::from)
 }
 
 /// The same as a string, if the project is known.
-pub fn regional_text(context: &Context, name: &str, role: &str, limit: usize) -> Option<String> {
-    context.project.as_ref().map(|project| shorten(&join(project, name, &[role]), limit))
+pub fn regional_text(context: &Context, name: &str, part: &str, limit: usize) -> Option<String> {
+    context.project.as_ref().map(|project| shorten(&join(project, name, &[part]), limit))
 }
 
 /// The name of an object that must be unique in its account (IAM). It ends with the region.
-pub fn global(context: &Context, name: &str, role: &str, limit: usize) -> Expr {
+pub fn global(context: &Context, name: &str, part: &str, limit: usize) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
-    let own = shorten(&join(project, name, &[role]), limit - 2 - LONGEST_REGION);
+    let own = shorten(&join(project, name, &[part]), limit - 2 - LONGEST_REGION);
     Expr::concat([format!("{own}--").into(), Expr::Place(Place::Region)])
 }
 
 /// The name of a bucket, which must be unique in all of AWS. It ends with a hash of account and region.
-pub fn bucket(context: &Context, name: &str, role: &str) -> Expr {
+pub fn bucket(context: &Context, name: &str, part: &str) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
     let place = Expr::concat([Expr::Place(Place::Account), "/".into(), Expr::Place(Place::Region)]);
     // S3 allows 63 characters, and a hash follows.
-    let own = shorten(&join(project, name, &[role]), 63 - 1 - HASH);
+    let own = shorten(&join(project, name, &[part]), 63 - 1 - HASH);
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
 }
 
@@ -84,15 +84,15 @@ pub fn prefix(project: &str) -> String {
     format!("{project}-").chars().take(LEAST_KEPT).collect()
 }
 
-/// The role of an object that inputs name: the part of its name after the name of the composite.
+/// The slot of an object that inputs name: the part of its name after the name of the composite.
 ///
-/// `None` for the name of another composite, and for a shortened name, which contains no role.
-pub fn role_among(owner: &Owner, name: &str) -> Option<String> {
+/// `None` for the name of another composite, and for a shortened name, which contains no slot.
+pub fn slot_among(owner: &Owner, name: &str) -> Option<String> {
     // Names of FIFO queues end with `.fifo`.
     let name = name.strip_suffix(".fifo").unwrap_or(name);
     // Names that are unique in an account end with the region.
     let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
-    // A shortened name ends with a hash instead of the role.
+    // A shortened name ends with a hash instead of the slot.
     let last = name.rsplit('-').next().unwrap_or_default();
     let hashed = last.len() == HASH && last.bytes().all(|byte| byte.is_ascii_hexdigit());
     if hashed && name.len() >= SHORTEST_CUT {
@@ -108,19 +108,19 @@ pub fn of(owner: &Owner, parts: &[&str], limit: usize) -> String {
     shorten(&join(&owner.project, &owner.name, parts), limit)
 }
 
-/// Unique roles: if a role is taken, the next one with the same name gets a number.
+/// Unique slots: if a slot is taken, the next one with the same name gets a number.
 #[derive(Debug, Default)]
-pub struct Roles(BTreeSet<String>);
+pub struct Slots(BTreeSet<String>);
 
-impl Roles {
-    /// Returns a unique role for a string.
+impl Slots {
+    /// Returns a unique slot for a string.
     pub fn unique(&mut self, text: &str) -> String {
-        let role = role(text);
-        let mut numbered = role.clone();
+        let slot = slot(text);
+        let mut numbered = slot.clone();
         let mut number = 1;
         while !self.0.insert(numbered.clone()) {
             number += 1;
-            numbered = format!("{role}_{number}");
+            numbered = format!("{slot}_{number}");
         }
         numbered
     }
@@ -178,13 +178,13 @@ pub fn source(arn: &str) -> &str {
     rest.split('/').nth(1).unwrap_or(rest)
 }
 
-/// The prefix of the roles of the triggers of a function.
-pub fn trigger_role(function: &str) -> String {
+/// The prefix of the slots of the triggers of a function.
+pub fn trigger_slot(function: &str) -> String {
     if function == "function" { "on".to_owned() } else { format!("{function}_on") }
 }
 
-/// The role of an object in its graph, from a string that describes its purpose.
-pub fn role(text: &str) -> String {
+/// The slot of an object in its graph, from a string that describes its purpose.
+pub fn slot(text: &str) -> String {
     shorten(&slug(text), 48).replace('-', "_")
 }
 
@@ -230,11 +230,11 @@ mod tests {
                 let prefix = prefix(&project);
                 let context = Context { project: Some(project.clone()), ..Context::default() };
                 for name in ["n", "some-name", &"n".repeat(MAX_NAME)] {
-                    for role in ["", "dead-letters", "on-thumbnail--scheduler"] {
+                    for part in ["", "dead-letters", "on-thumbnail--scheduler"] {
                         for name in [
-                            regional(&context, name, role, 64),
-                            global(&context, name, role, 64),
-                            bucket(&context, name, role),
+                            regional(&context, name, part, 64),
+                            global(&context, name, part, 64),
+                            bucket(&context, name, part),
                         ] {
                             let name = text(name);
                             assert!(name.starts_with(&prefix), "{name} of {project}");
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_inputs_name_is_told_from_what_was_cut() {
         let owner = Owner::parse("shop/eu-central-1/queues/work").expect("an owner");
-        for (name, role) in [
+        for (name, slot) in [
             ("shop-work", Some("main")),
             ("shop-work--orders", Some("orders")),
             ("shop-work--orders-3fa85f64.fifo", Some("orders_3fa85f64")),
@@ -256,12 +256,12 @@ mod tests {
             ("shop-works--orders", None),
             ("shop-work-3fa85f64", None),
         ] {
-            assert_eq!(role_among(&owner, name).as_deref(), role, "{name}");
+            assert_eq!(slot_among(&owner, name).as_deref(), slot, "{name}");
         }
         let long = Owner { project: "p".repeat(40), ..owner };
         for limit in [80, 75, 64, 64 - 2 - LONGEST_REGION] {
             let name = of(&long, &["orders", &"o".repeat(40)], limit);
-            assert_eq!(role_among(&long, &name), None, "{name}");
+            assert_eq!(slot_among(&long, &name), None, "{name}");
         }
     }
 

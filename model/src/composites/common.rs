@@ -116,9 +116,9 @@ fn check_role_path(path: &str) -> Result<(), String> {
 }
 
 /// Adds a log group.
-pub(super) fn log_group(graph: &mut Graph, role: &str, name: Expr, common: &Common) -> Handle {
+pub(super) fn log_group(graph: &mut Graph, slot: &str, name: Expr, common: &Common) -> Handle {
     graph
-        .add(&logs::LOG_GROUP, role)
+        .add(&logs::LOG_GROUP, slot)
         .set("name", name)
         .set("retention_in_days", &common.log_retention_days)
         .set_if("kms_key_id", common.kms_key_arn.as_ref())
@@ -126,9 +126,9 @@ pub(super) fn log_group(graph: &mut Graph, role: &str, name: Expr, common: &Comm
 }
 
 /// Adds a role that an AWS service assumes.
-pub(super) fn role(graph: &mut Graph, role: &str, name: Expr, trust: Expr, common: &Common) -> Handle {
+pub(super) fn role(graph: &mut Graph, slot: &str, name: Expr, trust: Expr, common: &Common) -> Handle {
     graph
-        .add(&iam::ROLE, role)
+        .add(&iam::ROLE, slot)
         .set("name", name)
         .set("path", &common.role_path)
         .set("assume_role_policy", trust)
@@ -160,7 +160,7 @@ pub(super) fn encrypted<'a>(queue: Added<'a>, care: Care<'_>) -> Added<'a> {
 /// Adds an alarm on a metric of a queue. It goes to `ALARM` if the metric exceeds the threshold.
 pub(super) fn queue_alarm(
     graph: &mut Graph,
-    (role, name): (&str, Expr),
+    (slot, name): (&str, Expr),
     queue: &Handle,
     (metric, threshold): (&'static str, Expr),
     description: &str,
@@ -168,7 +168,7 @@ pub(super) fn queue_alarm(
 ) {
     let dimensions = Expr::map([("QueueName", queue.attribute("name"))]);
     let metric = Metric { namespace: "AWS/SQS", name: metric, dimensions, statistic: "Maximum" };
-    alarm(graph, (role, name), metric, threshold, description, care);
+    alarm(graph, (slot, name), metric, threshold, description, care);
 }
 
 /// A metric of CloudWatch.
@@ -182,14 +182,14 @@ pub(super) struct Metric {
 /// Adds an alarm that goes to `ALARM` if a metric exceeds a threshold within one minute.
 pub(super) fn alarm(
     graph: &mut Graph,
-    (role, name): (&str, Expr),
+    (slot, name): (&str, Expr),
     metric: Metric,
     threshold: Expr,
     description: &str,
     care: Care<'_>,
 ) {
     let alarm = graph
-        .add(&cloudwatch::METRIC_ALARM, role)
+        .add(&cloudwatch::METRIC_ALARM, slot)
         .set("alarm_name", name)
         .set("alarm_description", description)
         .set("namespace", metric.namespace)
@@ -208,7 +208,7 @@ pub(super) fn alarm(
 
 /// Adds a dead-letter queue and an alarm on it.
 pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, care: Care<'_>, description: &str) -> Handle {
-    let own = part.role("dead_letters");
+    let own = part.slot("dead_letters");
     let queue = graph
         .add(&sqs::QUEUE, &own)
         .set("name", part.regional("dead-letters", 80))
@@ -227,7 +227,7 @@ pub(super) const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 /// Adds the policy of the dead-letter queue.
 pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) -> Handle {
     graph
-        .add(&sqs::QUEUE_POLICY, &part.role("dead_letters"))
+        .add(&sqs::QUEUE_POLICY, &part.slot("dead_letters"))
         .set("queue", queue.attribute("name"))
         .set("policy", policy)
         .handle()
@@ -277,10 +277,10 @@ pub(super) fn environment(objects: &BTreeMap<String, Settings>, key: &str) -> Va
     }
 }
 
-/// The inputs of [`Common`], read back from the objects of one part. `role` is the role of its log group and
+/// The inputs of [`Common`], read back from the objects of one part. `slot` is the slot of its log group and
 /// its IAM role.
-pub(super) fn recover(objects: &BTreeMap<String, Settings>, role: &str) -> BTreeMap<String, Value> {
-    let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{role}"), field);
+pub(super) fn recover(objects: &BTreeMap<String, Settings>, slot: &str) -> BTreeMap<String, Value> {
+    let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{slot}"), field);
     let mut alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));
     let topic = alarms.find_map(|(_, alarm)| alarm.get("alarm_actions")?.get(0));
     let inputs = [

@@ -179,9 +179,9 @@ impl Composite for ContainerTask {
 /// Adds the schedule. EventBridge Scheduler starts the task directly, without a function.
 fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, task: &Added) {
     let Spec { part, common, .. } = spec;
-    let own = part.role("scheduler");
+    let own = part.slot("scheduler");
     let group = graph
-        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+        .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
         .set("name", part.regional("", 64))
         .handle();
     let trust = policy::trust("scheduler.amazonaws.com", true);
@@ -192,7 +192,7 @@ fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, tas
     let role_policy = task::add_policy(graph, &own, &role, Some(grants));
     let target = task.launch.members();
     graph
-        .add(&scheduler::SCHEDULE, &part.role("schedule"))
+        .add(&scheduler::SCHEDULE, &part.slot("schedule"))
         .set("group_name", group.attribute("name"))
         .set("name", "schedule")
         .set("schedule_expression", &schedule.expression)

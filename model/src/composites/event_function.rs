@@ -183,15 +183,15 @@ impl Composite for EventFunction {
 
 /// The inputs of a function, read back; `within` as in [`Part::within`].
 pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
-    let role = if within.is_empty() { "function" } else { within };
-    let setting = |kind: &str, field: &str| common::setting(objects, &format!("{kind}.{role}"), field);
+    let slot = if within.is_empty() { "function" } else { within };
+    let setting = |kind: &str, field: &str| common::setting(objects, &format!("{kind}.{slot}"), field);
     let function = |field| setting("lambda_function", field);
     let retries = setting("lambda_function_event_invoke_config", "maximum_retry_attempts");
     let inputs = [
         ("description", function("description")),
         ("memory_size", function("memory_size")),
         ("timeout", function("timeout")),
-        ("environment", common::environment(objects, &format!("lambda_function.{role}"))),
+        ("environment", common::environment(objects, &format!("lambda_function.{slot}"))),
         ("maximum_retry_attempts", retries),
     ];
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -222,7 +222,7 @@ mod seeds {
 
 /// A function to add to a graph.
 pub(super) struct Spec<'a> {
-    /// Its names and roles.
+    /// Its names and slots.
     pub(super) part: Part<'a>,
     /// The path of its inputs.
     pub(super) at: Path,
@@ -272,8 +272,8 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         (*common).into(),
         "Events that the function could not handle wait in its dead-letter queue.",
     );
-    let mut roles = wiring::Roles::default();
-    let rules = wiring::add_rules(graph, spec, &mut roles);
+    let mut slots = wiring::Slots::default();
+    let rules = wiring::add_rules(graph, spec, &mut slots);
     let senders = wiring::senders(spec.on, &rules);
     let queue_policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
     let queue_policy = common::queue_policy(graph, part, &dead_letters, queue_policy);
@@ -319,7 +319,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         role_policy: &role_policy,
         rules: &rules,
     };
-    let endpoint = wiring::add_triggers(graph, spec, &around, &mut roles);
+    let endpoint = wiring::add_triggers(graph, spec, &around, &mut slots);
     Added { function, role, log_group, dead_letters, endpoint }
 }
 

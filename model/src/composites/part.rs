@@ -1,4 +1,4 @@
-//! Naming of a composite and its parts: names in AWS, and roles of objects.
+//! Naming of a composite and its parts: names in AWS, and slots of objects.
 
 use crate::context::Context;
 use crate::expr::Expr;
@@ -23,18 +23,18 @@ impl<'a> Part<'a> {
         Part { within, ..*self }
     }
 
-    /// The role of the main objects: `role` in a composite of its own, or the name of the part with
+    /// The slot of the main objects: `slot` in a composite of its own, or the name of the part with
     /// underscores.
-    pub(super) fn main(&self, role: &str) -> String {
-        if self.within.is_empty() { role.to_owned() } else { self.within.replace('-', "_") }
+    pub(super) fn main(&self, slot: &str) -> String {
+        if self.within.is_empty() { slot.to_owned() } else { self.within.replace('-', "_") }
     }
 
-    /// The role of any other object, prefixed with the name of the part.
-    pub(super) fn role(&self, role: &str) -> String {
+    /// The slot of any other object, prefixed with the name of the part.
+    pub(super) fn slot(&self, slot: &str) -> String {
         if self.within.is_empty() {
-            role.to_owned()
+            slot.to_owned()
         } else {
-            format!("{}_{role}", self.within.replace('-', "_"))
+            format!("{}_{slot}", self.within.replace('-', "_"))
         }
     }
 
@@ -46,18 +46,18 @@ impl<'a> Part<'a> {
     }
 
     /// The name of an object that is unique in its region.
-    pub(super) fn regional(&self, role: &str, limit: usize) -> Expr {
-        names::regional(self.context, self.name, &self.inner(role), limit)
+    pub(super) fn regional(&self, part: &str, limit: usize) -> Expr {
+        names::regional(self.context, self.name, &self.inner(part), limit)
     }
 
     /// The same name as a string; `None` if the project is not known.
-    pub(super) fn regional_text(&self, role: &str, limit: usize) -> Option<String> {
-        names::regional_text(self.context, self.name, &self.inner(role), limit)
+    pub(super) fn regional_text(&self, part: &str, limit: usize) -> Option<String> {
+        names::regional_text(self.context, self.name, &self.inner(part), limit)
     }
 
     /// The name of an object that is unique in its account.
-    pub(super) fn global(&self, role: &str, limit: usize) -> Expr {
-        names::global(self.context, self.name, &self.inner(role), limit)
+    pub(super) fn global(&self, part: &str, limit: usize) -> Expr {
+        names::global(self.context, self.name, &self.inner(part), limit)
     }
 
     /// The name of a bucket.
@@ -65,8 +65,8 @@ impl<'a> Part<'a> {
         names::bucket(self.context, self.name, self.within)
     }
 
-    fn inner(&self, role: &str) -> String {
-        let parts = [self.within, role].into_iter().filter(|part| !part.is_empty());
+    fn inner(&self, part: &str) -> String {
+        let parts = [self.within, part].into_iter().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join("--")
     }
 }

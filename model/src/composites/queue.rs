@@ -171,13 +171,13 @@ impl Composite for Queue {
     }
 }
 
-/// The settings of a queue, read back. `beside` is the prefix of the roles of its alarms.
+/// The settings of a queue, read back. `beside` is the prefix of the slots of its alarms.
 pub(super) fn recover(
     objects: &BTreeMap<String, Settings>,
-    role: &str,
+    slot: &str,
     beside: &str,
 ) -> BTreeMap<String, Value> {
-    let key = format!("sqs_queue.{role}");
+    let key = format!("sqs_queue.{slot}");
     let queue = |field| setting(objects, &key, field);
     let redrive = objects.get(&key).and_then(|settings| settings.get("redrive_policy"));
     let count = redrive.map(|redrive| Value::from(&redrive["maxReceiveCount"])).unwrap_or_default();
@@ -215,22 +215,22 @@ pub(super) fn add(
     care: Care<'_>,
 ) -> Added {
     let own = part.main("main");
-    let text = |role: &str| {
+    let text = |slot: &str| {
         // SQS requires that names of FIFO queues end in `.fifo`.
         let (limit, ending) = if inputs.fifo { (75, ".fifo") } else { (80, "") };
-        part.regional_text(role, limit).map(|name| name + ending)
+        part.regional_text(slot, limit).map(|name| name + ending)
     };
-    let name = |role: &str| text(role).map_or(Expr::Unknown, Expr::from);
+    let name = |slot: &str| text(slot).map_or(Expr::Unknown, Expr::from);
     let dead_letters = inputs.dead_letters.then(|| {
-        let role = part.role("dead_letters");
+        let slot = part.slot("dead_letters");
         let queue = graph
-            .add(&sqs::QUEUE, &role)
+            .add(&sqs::QUEUE, &slot)
             .set("name", name("dead-letters"))
             .set_if("fifo_queue", inputs.fifo.then_some(true))
             .set("message_retention_seconds", common::LONGEST_RETENTION);
         let queue = common::encrypted(queue, care).handle();
         let description = "The dead-letter queue contains messages.";
-        let alarm = (role.as_str(), part.regional("dead-letters", 255));
+        let alarm = (slot.as_str(), part.regional("dead-letters", 255));
         common::queue_alarm(graph, alarm, &queue, (common::VISIBLE, 0.into()), description, care);
         let tls_only = policy::receiver("sqs", &queue.arn(), &[]);
         common::queue_policy(graph, part, &queue, tls_only);
@@ -267,15 +267,15 @@ pub(super) fn add(
             ("sourceQueueArns", Expr::list([queue.arn()])),
         ]);
         graph
-            .add(&sqs::QUEUE_REDRIVE_ALLOW_POLICY, &part.role("dead_letters"))
+            .add(&sqs::QUEUE_REDRIVE_ALLOW_POLICY, &part.slot("dead_letters"))
             .set("queue", dead_letters.attribute("name"))
             .set("redrive_allow_policy", allowed);
     }
-    for (role, metric, threshold, description) in [
+    for (slot, metric, threshold, description) in [
         ("age", "ApproximateAgeOfOldestMessage", &inputs.alarm_age, "A message waits too long in the queue."),
         ("depth", common::VISIBLE, &inputs.alarm_depth, "Too many messages wait in the queue."),
     ] {
-        let alarm = (&*part.role(role), part.regional(role, 255));
+        let alarm = (&*part.slot(slot), part.regional(slot, 255));
         common::queue_alarm(graph, alarm, &queue, (metric, threshold.into()), description, care);
     }
     Added { queue, policy, name: text(""), dead_letters }
@@ -294,7 +294,7 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 }
 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
-    let mut roles = names::Roles::default();
+    let mut slots = names::Slots::default();
     for (index, on) in inputs.on.iter().enumerate() {
         let standard = on.topic.known().filter(|topic| !names::is_fifo(topic));
         if inputs.settings.fifo
@@ -326,9 +326,9 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: 
                 ""
             }
         };
-        let role = roles.unique(&format!("on_{topic}"));
+        let slot = slots.unique(&format!("on_{topic}"));
         let subscription = graph
-            .add(&sns::TOPIC_SUBSCRIPTION, &role)
+            .add(&sns::TOPIC_SUBSCRIPTION, &slot)
             .set("topic_arn", &on.topic)
             .set("protocol", "sqs")
             .set("endpoint", added.queue.arn())

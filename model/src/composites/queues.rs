@@ -160,11 +160,11 @@ impl Composite for Queues {
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
         let mut inputs = common::recover(objects, CONSUMER);
         inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        let roles = objects.keys().filter_map(|key| key.strip_prefix("sqs_queue."));
-        let queues = roles.filter(|role| !role.ends_with("_dead_letters")).map(|role| {
-            let mut queue = queue::recover(objects, role, &format!("{role}_"));
+        let slots = objects.keys().filter_map(|key| key.strip_prefix("sqs_queue."));
+        let queues = slots.filter(|slot| !slot.ends_with("_dead_letters")).map(|slot| {
+            let mut queue = queue::recover(objects, slot, &format!("{slot}_"));
             // Names of queues contain no underscores.
-            queue.insert("name".to_owned(), Value::String(role.replace('_', "-")));
+            queue.insert("name".to_owned(), Value::String(slot.replace('_', "-")));
             Value::Map(queue)
         });
         inputs.insert("queue".to_owned(), Value::List(queues.collect()));
@@ -193,15 +193,15 @@ fn check(inputs: &QueuesInputs, findings: &mut Findings) {
             "Add at least one `queue`.",
         );
     }
-    // Roles of the objects in the graph: they must be unique.
-    let mut roles = BTreeSet::from([CONSUMER.to_owned(), format!("{CONSUMER}_dead_letters")]);
+    // Slots of the objects in the graph: they must be unique.
+    let mut slots = BTreeSet::from([CONSUMER.to_owned(), format!("{CONSUMER}_dead_letters")]);
     for (index, queue) in inputs.queue.iter().enumerate() {
         let own = queue.name.replace('-', "_");
         let at = item_path("queue", index);
         let mut named = vec![own.clone()];
-        named.extend(["dead_letters", "age", "depth"].map(|role| format!("{own}_{role}")));
-        let taken = named.iter().any(|role| roles.contains(role));
-        roles.extend(named);
+        named.extend(["dead_letters", "age", "depth"].map(|slot| format!("{own}_{slot}")));
+        let taken = named.iter().any(|slot| slots.contains(slot));
+        slots.extend(named);
         if taken {
             findings.error(
                 Code::DuplicateName,

@@ -125,8 +125,8 @@ fn check_scratch(path: &str) -> Result<(), String> {
 
 /// The inputs of a task, recovered from its objects at import. `within` as in [`Part::within`].
 pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
-    let role = if within.is_empty() { "task" } else { within };
-    let setting = |field| common::setting(objects, &format!("ecs_task_definition.{role}"), field);
+    let slot = if within.is_empty() { "task" } else { within };
+    let setting = |field| common::setting(objects, &format!("ecs_task_definition.{slot}"), field);
     let fields = [
         ("architecture", "cpu_architecture"),
         ("cpu", "cpu"),
@@ -141,7 +141,7 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
     ];
     let mut inputs: BTreeMap<String, Value> =
         fields.into_iter().map(|(input, field)| (input.to_owned(), setting(field))).collect();
-    let environment = common::environment(objects, &format!("ecs_task_definition.{role}"));
+    let environment = common::environment(objects, &format!("ecs_task_definition.{slot}"));
     inputs.insert("environment".to_owned(), environment);
     inputs
 }
@@ -205,7 +205,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
     };
     let trust = || policy::trust("ecs-tasks.amazonaws.com", true);
 
-    let execution = part.role("execution");
+    let execution = part.slot("execution");
     let execution_role = common::role(graph, &execution, part.global("execution", 64), trust(), common);
     let execution_policy = add_policy(
         graph,
@@ -385,7 +385,7 @@ fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Ex
         image::tag(&hash, args, target, inputs.architecture.known()?, build.rebuild.as_ref())
     });
     graph.unstable |= tag.is_none();
-    let role = tag.as_ref().map_or(own.clone(), |tag| image::role(&own, tag));
+    let slot = tag.as_ref().map_or(own.clone(), |tag| image::slot(&own, tag));
     let recipe = Expr::map([
         ("context", Expr::from(build.context.as_str())),
         ("dockerfile", build.dockerfile.as_str().into()),
@@ -395,7 +395,7 @@ fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Ex
         ("rebuild", build.rebuild.as_ref().map_or_else(|| "".into(), Expr::from)),
     ]);
     let built = graph
-        .add(&ecr::IMAGE, &role)
+        .add(&ecr::IMAGE, &slot)
         .set("repository", repository.attribute("name"))
         .set("tag", tag.map_or(Expr::Unknown, Expr::from))
         .set("build", recipe)
@@ -591,7 +591,7 @@ fn add_failures(
         ("detail-type", Expr::list(["ECS Task State Change"])),
         ("detail", detail),
     ]);
-    let own = part.role("failures");
+    let own = part.slot("failures");
     let rule = graph
         .add(&events::RULE, &own)
         .set("name", part.regional("failures", 64))

@@ -14,7 +14,7 @@ use crate::names;
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
 
-/// Rules of EventBridge, with the roles of their triggers. They come before the dead-letter queue's policy,
+/// Rules of EventBridge, with the slots of their triggers. They come before the dead-letter queue's policy,
 /// which contains their ARNs.
 pub(super) type Rules = Vec<(String, Handle)>;
 
@@ -54,20 +54,20 @@ fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
 }
 
 /// Adds the rules of EventBridge.
-pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>, roles: &mut Roles) -> Rules {
-    let on = names::trigger_role(&spec.part.main("function"));
+pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>, slots: &mut Slots) -> Rules {
+    let on = names::trigger_slot(&spec.part.main("function"));
     let mut rules = Vec::new();
     for trigger in spec.on {
         let Trigger::Event(EventTrigger { event_pattern }) = trigger else { continue };
-        let role = roles.unique(&format!("{on}_event"));
-        let name = if rules.is_empty() { "on-event".to_owned() } else { role.replace('_', "-") };
+        let slot = slots.unique(&format!("{on}_event"));
+        let name = if rules.is_empty() { "on-event".to_owned() } else { slot.replace('_', "-") };
         let rule = graph
-            .add(&events::RULE, &role)
+            .add(&events::RULE, &slot)
             .set("name", spec.part.regional(&name, 64))
             .set("event_pattern", parsed(event_pattern))
             .set("state", "ENABLED")
             .handle();
-        rules.push((role, rule));
+        rules.push((slot, rule));
     }
     rules
 }
@@ -88,7 +88,7 @@ pub(super) fn add_triggers(
     graph: &mut Graph,
     spec: &Spec<'_>,
     around: &Around<'_>,
-    roles: &mut Roles,
+    slots: &mut Slots,
 ) -> Option<Endpoint> {
     let mut schedules: Option<Schedules> = None;
     let mut rules = around.rules.iter();
@@ -96,12 +96,12 @@ pub(super) fn add_triggers(
     let mut endpoint = None;
     for trigger in spec.on {
         match trigger {
-            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, roles),
+            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, slots),
             Trigger::Queue(trigger) => {
                 let types = response_types(trigger.partial_batch_response);
-                let role = source_role(spec, &trigger.queue, roles);
+                let slot = source_slot(spec, &trigger.queue, slots);
                 graph
-                    .add(&lambda::EVENT_SOURCE_MAPPING, &role)
+                    .add(&lambda::EVENT_SOURCE_MAPPING, &slot)
                     .set("function_name", around.function.attribute("function_name"))
                     .set("event_source_arn", queues.next().expect("a queue for each trigger"))
                     .set("batch_size", &trigger.batch_size)
@@ -111,35 +111,35 @@ pub(super) fn add_triggers(
                     .after(around.role_policy);
             }
             Trigger::Stream(trigger) => {
-                let role = source_role(spec, &trigger.stream, roles);
-                add_records(graph, around, &role, &trigger.stream, &trigger.records);
+                let slot = source_slot(spec, &trigger.stream, slots);
+                add_records(graph, around, &slot, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
-                let role = source_role(spec, &trigger.table, roles);
-                add_records(graph, around, &role, &trigger.table, &trigger.records);
+                let slot = source_slot(spec, &trigger.table, slots);
+                add_records(graph, around, &slot, &trigger.table, &trigger.records);
             }
             Trigger::Schedule(trigger) => {
                 let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
-                add_schedule(graph, spec, around, trigger, schedules, roles);
+                add_schedule(graph, spec, around, trigger, schedules, slots);
             }
             // The checks reported a second one as an error.
             Trigger::Http(_) if endpoint.is_some() => {}
             Trigger::Http(trigger) => endpoint = Some(add_http(graph, spec, around, trigger)),
-            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, roles),
+            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, slots),
             Trigger::Event(_) => {
-                let (role, rule) = rules.next().expect("a rule for each trigger");
-                add_event(graph, spec, around, role, rule);
+                let (slot, rule) = rules.next().expect("a rule for each trigger");
+                add_event(graph, spec, around, slot, rule);
             }
         }
     }
-    graph.unstable |= roles.unstable;
+    graph.unstable |= slots.unstable;
     endpoint
 }
 
-/// The role of a trigger's event source mapping, after its source.
-fn source_role(spec: &Spec<'_>, arn: &Scalar<String>, roles: &mut Roles) -> String {
-    let source = roles.part(arn);
-    roles.unique(&format!("{}_{}", spec.part.role("on"), names::source(&source)))
+/// The slot of a trigger's event source mapping, after its source.
+fn source_slot(spec: &Spec<'_>, arn: &Scalar<String>, slots: &mut Slots) -> String {
+    let source = slots.part(arn);
+    slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&source)))
 }
 
 fn response_types(partial: bool) -> Expr {
@@ -152,23 +152,23 @@ fn add_bucket(
     spec: &Spec<'_>,
     around: &Around<'_>,
     trigger: &BucketTrigger,
-    roles: &mut Roles,
+    slots: &mut Slots,
 ) {
     let part = &spec.part;
-    let on = names::trigger_role(&part.main("function"));
+    let on = names::trigger_slot(&part.main("function"));
     let (prefix, suffix) = trigger.filter();
     let (bucket, place) = match spec.bucket {
         Some(made) => (made.attribute("bucket"), String::new()),
-        None => ((&trigger.bucket).into(), roles.part(&trigger.bucket)),
+        None => ((&trigger.bucket).into(), slots.part(&trigger.bucket)),
     };
-    let role = roles.unique(&[&on, &place, &trigger.kinds().join("_"), prefix, suffix].join("_"));
-    let permission = permission(graph, around, &role, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
+    let slot = slots.unique(&[&on, &place, &trigger.kinds().join("_"), prefix, suffix].join("_"));
+    let permission = permission(graph, around, &slot, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
     let id = match &part.context.project {
-        Some(project) => format!("tandem-{project}-{}-{role}", part.name).into(),
+        Some(project) => format!("tandem-{project}-{}-{slot}", part.name).into(),
         None => Expr::Unknown,
     };
     let entry = graph
-        .add(&s3::NOTIFICATION, &role)
+        .add(&s3::NOTIFICATION, &slot)
         .set("bucket", bucket)
         .set("id", id)
         .set("lambda_function_arn", around.function.arn())
@@ -181,13 +181,13 @@ fn add_bucket(
 }
 
 /// Lets a service invoke the function for a source (its ARN) of this account.
-fn permission(graph: &mut Graph, around: &Around<'_>, role: &str, service: &str, source: Expr) -> Handle {
+fn permission(graph: &mut Graph, around: &Around<'_>, slot: &str, service: &str, source: Expr) -> Handle {
     // The ARN of a bucket has no account; all others do. Not every service sends `aws:SourceAccount`.
     let account = (service == "s3.amazonaws.com").then_some(Expr::Place(Place::Account));
     graph
-        .add(&lambda::PERMISSION, role)
+        .add(&lambda::PERMISSION, slot)
         .set("function_name", around.function.attribute("function_name"))
-        .set("statement_id", role)
+        .set("statement_id", slot)
         .set("action", "lambda:InvokeFunction")
         .set("principal", service)
         .set("source_arn", source)
@@ -198,12 +198,12 @@ fn permission(graph: &mut Graph, around: &Around<'_>, role: &str, service: &str,
 fn add_records(
     graph: &mut Graph,
     around: &Around<'_>,
-    role: &str,
+    slot: &str,
     source: &Scalar<String>,
     records: &Records,
 ) {
     graph
-        .add(&lambda::EVENT_SOURCE_MAPPING, role)
+        .add(&lambda::EVENT_SOURCE_MAPPING, slot)
         .set("function_name", around.function.attribute("function_name"))
         .set("event_source_arn", source)
         .set("starting_position", records.starting_position.as_str())
@@ -224,14 +224,14 @@ fn add_topic(
     spec: &Spec<'_>,
     around: &Around<'_>,
     trigger: &TopicTrigger,
-    roles: &mut Roles,
+    slots: &mut Slots,
 ) {
-    let topic = roles.part(&trigger.topic);
-    let role = roles.unique(&format!("{}_{}", spec.part.role("on"), names::source(&topic)));
-    let permission = permission(graph, around, &role, "sns.amazonaws.com", (&trigger.topic).into());
+    let topic = slots.part(&trigger.topic);
+    let slot = slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&topic)));
+    let permission = permission(graph, around, &slot, "sns.amazonaws.com", (&trigger.topic).into());
     let redrive = Expr::map([("deadLetterTargetArn", around.dead_letters.arn())]);
     let subscription = graph
-        .add(&sns::TOPIC_SUBSCRIPTION, &role)
+        .add(&sns::TOPIC_SUBSCRIPTION, &slot)
         .set("topic_arn", &trigger.topic)
         .set("protocol", "lambda")
         .set("endpoint", around.function.arn())
@@ -245,10 +245,10 @@ fn add_topic(
     }
 }
 
-fn add_event(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, role: &str, rule: &Handle) {
-    let permission = permission(graph, around, role, "events.amazonaws.com", rule.arn());
+fn add_event(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, slot: &str, rule: &Handle) {
+    let permission = permission(graph, around, slot, "events.amazonaws.com", rule.arn());
     graph
-        .add(&events::TARGET, role)
+        .add(&events::TARGET, slot)
         .set("rule", rule.attribute("name"))
         .set("target_id", "function")
         .set("arn", around.function.arn())
@@ -269,9 +269,9 @@ type Schedules = (Handle, Handle, Handle);
 
 fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Schedules {
     let Spec { part, common, .. } = spec;
-    let own = part.role("scheduler");
+    let own = part.slot("scheduler");
     let group = graph
-        .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+        .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
         .set("name", part.regional("", 64))
         .handle();
     let trust = policy::trust("scheduler.amazonaws.com", true);
@@ -294,14 +294,14 @@ fn add_schedule(
     around: &Around<'_>,
     trigger: &ScheduleTrigger,
     (group, scheduler_role, scheduler_policy): &Schedules,
-    roles: &mut Roles,
+    slots: &mut Slots,
 ) {
-    let on = names::trigger_role(&spec.part.main("function"));
-    let role = roles.unique(&format!("{on}_schedule"));
+    let on = names::trigger_slot(&spec.part.main("function"));
+    let slot = slots.unique(&format!("{on}_schedule"));
     graph
-        .add(&scheduler::SCHEDULE, &role)
+        .add(&scheduler::SCHEDULE, &slot)
         .set("group_name", group.attribute("name"))
-        .set("name", role.clone())
+        .set("name", slot.clone())
         .set("schedule_expression", &trigger.schedule)
         .set("schedule_expression_timezone", &trigger.timezone)
         .set("target_arn", around.function.arn())
@@ -335,7 +335,7 @@ fn list(items: &[Scalar<String>]) -> Option<Expr> {
 }
 
 fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
-    let own = spec.part.role("http");
+    let own = spec.part.slot("http");
     let name = || around.function.attribute("function_name");
     let auth = if trigger.auth == "iam" { "AWS_IAM" } else { "NONE" };
     let cors = !trigger.cors_origins.is_empty();
@@ -357,7 +357,7 @@ fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
             .set("principal", "*")
             .set("function_url_auth_type", auth)
             .after(&url);
-        let through = spec.part.role("http_invoke");
+        let through = spec.part.slot("http_invoke");
         graph
             .add(&lambda::PERMISSION, &through)
             .set("function_name", name())
@@ -389,7 +389,7 @@ fn access_log_format() -> String {
 
 fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
     let Spec { part, common, .. } = spec;
-    let own = part.role("http");
+    let own = part.slot("http");
     let name = part.regional("", 128);
     let log_name = Expr::concat(["/aws/vendedlogs/http-api/".into(), name.clone()]);
     let log_group = common::log_group(graph, &own, log_name, common);
@@ -443,7 +443,7 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
     if cors && auth != "NONE" {
         // Browsers send a preflight request (OPTIONS) first, without credentials.
         graph
-            .add(&apigatewayv2::ROUTE, &part.role("http_preflight"))
+            .add(&apigatewayv2::ROUTE, &part.slot("http_preflight"))
             .set("api_id", api.attribute("id"))
             .set("route_key", "OPTIONS /{proxy+}")
             .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
@@ -463,16 +463,16 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
     Endpoint { url: api.attribute("api_endpoint"), api_id: Some(api.attribute("id")) }
 }
 
-/// The roles of triggers. A role follows from the trigger's source, so that a trigger keeps its objects when
-/// another one is added or removed. Equal roles get numbers.
+/// The slots of triggers. A slot follows from the trigger's source, so that a trigger keeps its objects when
+/// another one is added or removed. Equal slots get numbers.
 #[derive(Default)]
-pub(super) struct Roles {
-    known: names::Roles,
+pub(super) struct Slots {
+    known: names::Slots,
     unstable: bool,
 }
 
-impl Roles {
-    /// A part of a role. With an unknown value, keys can still change at apply: the graph is unstable.
+impl Slots {
+    /// A part of a slot. With an unknown value, keys can still change at apply: the graph is unstable.
     fn part(&mut self, value: &Scalar<String>) -> String {
         match value {
             Scalar::Known(value) | Scalar::Reference(value) => value.clone(),

@@ -213,7 +213,7 @@ fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
 
 /// A state machine to add to a graph.
 pub(super) struct Spec<'a> {
-    /// Its names and roles.
+    /// Its names and slots.
     pub(super) part: Part<'a>,
     pub(super) steps: &'a [Step],
     /// The launch handles of the `task` steps, by the index of the step.
@@ -269,7 +269,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
             ),
         ]);
         let rule = graph
-            .add(&events::RULE, &part.role("failures"))
+            .add(&events::RULE, &part.slot("failures"))
             .set("name", part.regional("failures", 64))
             .set("event_pattern", pattern)
             .set("state", "ENABLED")
@@ -283,7 +283,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     let queue_policy = common::queue_policy(graph, part, &dead_letters, policy);
     if let Some(rule) = &failures {
         graph
-            .add(&events::TARGET, &part.role("failures"))
+            .add(&events::TARGET, &part.slot("failures"))
             .set("rule", rule.attribute("name"))
             .set("target_id", "dead-letters")
             .set("arn", dead_letters.arn())
@@ -349,15 +349,15 @@ fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Com
     for (end, name, description) in ends {
         let dimensions = Expr::map([("StateMachineArn", machine.arn())]);
         let metric = common::Metric { namespace: "AWS/States", name, dimensions, statistic: "Sum" };
-        let called = (&*part.role(&end.replace('-', "_")), part.regional(end, 255));
+        let called = (&*part.slot(&end.replace('-', "_")), part.regional(end, 255));
         common::alarm(graph, called, metric, 0.into(), description, common.into());
     }
 }
 
-/// The role of the objects of a trigger, by its index in `on`.
-fn start_role(spec: &Spec<'_>, index: usize) -> String {
+/// The slot of the objects of a trigger, by its index in `on`.
+fn start_slot(spec: &Spec<'_>, index: usize) -> String {
     let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
-    spec.part.role(&format!("on_start{number}"))
+    spec.part.slot(&format!("on_start{number}"))
 }
 
 /// Adds the EventBridge rules and returns each with its index in `on`. The policy of the dead-letter queue
@@ -372,7 +372,7 @@ fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
         };
         let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
         let rule = graph
-            .add(&events::RULE, &start_role(spec, index))
+            .add(&events::RULE, &start_slot(spec, index))
             .set("name", spec.part.regional(&format!("start{number}"), 64))
             .set("event_pattern", pattern)
             .set("state", "ENABLED")
@@ -394,7 +394,7 @@ fn add_starts(
         return;
     }
     let Spec { part, common, .. } = spec;
-    let own = part.role("start");
+    let own = part.slot("start");
     let scheduled = spec.on.iter().any(|start| matches!(start, Start::Schedule(_)));
     let services: Vec<&str> =
         [("events.amazonaws.com", !rules.is_empty()), ("scheduler.amazonaws.com", scheduled)]
@@ -415,7 +415,7 @@ fn add_starts(
         .handle();
     for (index, rule) in rules {
         graph
-            .add(&events::TARGET, &start_role(spec, *index))
+            .add(&events::TARGET, &start_slot(spec, *index))
             .set("rule", rule.attribute("name"))
             .set("target_id", "workflow")
             .set("arn", added.machine.arn())
@@ -429,15 +429,15 @@ fn add_starts(
         let Start::Schedule(start) = start else { continue };
         let group = group.get_or_insert_with(|| {
             graph
-                .add(&scheduler::SCHEDULE_GROUP, &part.role("schedules"))
+                .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
                 .set("name", part.regional("", 64))
                 .handle()
         });
-        let role_name = start_role(spec, index);
+        let slot = start_slot(spec, index);
         graph
-            .add(&scheduler::SCHEDULE, &role_name)
+            .add(&scheduler::SCHEDULE, &slot)
             .set("group_name", group.attribute("name"))
-            .set("name", role_name.clone())
+            .set("name", slot.clone())
             .set("schedule_expression", &start.schedule)
             .set("schedule_expression_timezone", &start.timezone)
             .set("target_arn", added.machine.arn())

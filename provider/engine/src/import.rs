@@ -123,7 +123,7 @@ async fn add_listed(job: &Job<'_>, seed: &Graph, found: &mut Objects) -> Result<
         let failed = |failure: Failure| Problem::failed("Finding", &kind.name.into(), &failure);
         for id in job.call(|| driver.list(&job.owner.project)).await.map_err(failed)? {
             let name = id.rsplit([':', '/']).next().unwrap_or(&id);
-            let Some(role) = names::role_among(&job.owner, name) else { continue };
+            let Some(role) = names::slot_among(&job.owner, name) else { continue };
             let key = Key::new(kind, &role);
             if found.contains_key(&key) {
                 continue;

@@ -337,7 +337,7 @@ impl Driver for Images {
             for image in images(&self.ecr, &found.id).await? {
                 for tag in image.image_tags().iter().filter(|tag| image::is_ours(tag)) {
                     let observed = self.observed(&found.id, tag, &image).await?;
-                    belonging.push((image::role(role, tag), observed));
+                    belonging.push((image::slot(role, tag), observed));
                 }
             }
         }

@@ -210,7 +210,7 @@ impl Driver for EventSourceMappings {
         let mut belonging = Vec::new();
         for (key, function) in found {
             let Some(role) = key.strip_prefix("lambda_function.") else { continue };
-            let on = names::trigger_role(role);
+            let on = names::trigger_slot(role);
             let request = self.0.list_event_source_mappings().function_name(&function.id);
             let listed = call!("lambda:ListEventSourceMappings", request)?;
             for mapping in listed.event_source_mappings.unwrap_or_default() {
@@ -218,7 +218,7 @@ impl Driver for EventSourceMappings {
                     continue;
                 }
                 let source = mapping.event_source_arn().unwrap_or_default();
-                let role = names::role(&format!("{on}_{}", names::source(source)));
+                let role = names::slot(&format!("{on}_{}", names::source(source)));
                 let observed = self.with_tags(&mapping).await?;
                 // Same owner only: an apply that resumed the function may have ended before the mapping.
                 if observed.tags.get(OWNER) == function.tags.get(OWNER) {

@@ -84,7 +84,7 @@ impl Driver for Permissions {
         let mut belonging = Vec::new();
         for (key, function) in found {
             let Some(role) = key.strip_prefix("lambda_function.") else { continue };
-            let prefix = format!("{}_", names::trigger_role(role));
+            let prefix = format!("{}_", names::trigger_slot(role));
             let http = http_role(role);
             let invoke = format!("{http}_invoke");
             let statements = statements(&self.lambda, &function.id).await?;

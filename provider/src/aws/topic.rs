@@ -322,7 +322,7 @@ impl Driver for Subscriptions {
                             topic => topic.as_str().into_iter().collect::<Vec<_>>(),
                         },
                     );
-                let mut roles = names::Roles::default();
+                let mut roles = names::Slots::default();
                 wanted.extend(topics.map(|topic| {
                     let role = roles.unique(&format!("on_{}", names::source(topic)));
                     (role, topic.to_owned(), queue.clone())

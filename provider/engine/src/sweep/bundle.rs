@@ -29,7 +29,7 @@ pub(super) struct Bundle {
 /// The key of an object that inputs named.
 fn named_key(job: &Job<'_>, seed: &Graph, kind: &Kind, observed: &Observed) -> Option<Key> {
     let name = observed.id.rsplit([':', '/']).next().unwrap_or(&observed.id);
-    let role = names::role_among(&job.owner, name).filter(|_| seed.open)?;
+    let role = names::slot_among(&job.owner, name).filter(|_| seed.open)?;
     Some(Key::new(kind, &role))
 }
 
