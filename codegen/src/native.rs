@@ -173,7 +173,7 @@ fn unknown_parts(expr: &Expr) -> usize {
         Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) | Expr::VpcOf(inner) => {
             unknown_parts(inner)
         }
-        Expr::Literal(_) | Expr::Input(_) | Expr::Place(_) | Expr::Attribute(..) => 0,
+        Expr::Literal(_) | Expr::Input(_) | Expr::Ambient(_) | Expr::Attribute(..) => 0,
     }
 }
 

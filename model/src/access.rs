@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use crate::context::Context;
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Object};
 use crate::kind::{Access, fill};
 use crate::kinds;
@@ -48,7 +48,7 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
                 }
             }
         }
-        if part.graph.speaks_of(Place::DefaultVpc) || part.graph.speaks_of(Place::DefaultSubnets) {
+        if part.graph.speaks_of(Ambient::DefaultVpc) || part.graph.speaks_of(Ambient::DefaultSubnets) {
             let everything = BTreeSet::from(["*".to_owned()]);
             rights.entry(everything).or_default().extend(["ec2:DescribeSubnets", "ec2:DescribeVpcs"]);
         }
@@ -92,9 +92,9 @@ impl Known<'_> {
         fields.map(|(name, expr)| ((*name).to_owned(), self.pattern(expr).into())).collect()
     }
 
-    fn place(&self, place: Place) -> String {
+    fn place(&self, place: Ambient) -> String {
         // IAM rejects a wildcard in the partition.
-        let unknown = if place == Place::Partition { "aws" } else { "*" };
+        let unknown = if place == Ambient::Partition { "aws" } else { "*" };
         self.context.place(place).unwrap_or_else(|| unknown.to_owned())
     }
 
@@ -103,7 +103,7 @@ impl Known<'_> {
         match expr {
             Expr::Literal(Json::String(text)) => text.clone(),
             Expr::Literal(other) => other.to_string(),
-            Expr::Place(place) => self.place(*place),
+            Expr::Ambient(place) => self.place(*place),
             Expr::Attribute(key, attribute) => {
                 let Some(object) = self.part.graph.get(key) else { return "*".to_owned() };
                 let place = |place| Some(self.place(place));

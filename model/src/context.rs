@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::artifact::CodeFacts;
-use crate::expr::Place;
+use crate::expr::Ambient;
 
 /// The facts that are known where a composite is expanded. `None` means not known yet.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +55,13 @@ pub struct BuildContext {
 
 impl Context {
     /// A fact about the place, if it is known.
-    pub fn place(&self, place: Place) -> Option<String> {
+    pub fn place(&self, place: Ambient) -> Option<String> {
         match place {
-            Place::Account => self.account.clone(),
-            Place::Region => self.region.clone(),
-            Place::Partition => self.region.as_deref().map(|region| partition(region).to_owned()),
-            Place::DefaultVpc => self.network.as_ref().map(|network| network.vpc.clone()),
-            Place::DefaultSubnets => self.network.as_ref().map(|network| network.subnets.join(",")),
+            Ambient::Account => self.account.clone(),
+            Ambient::Region => self.region.clone(),
+            Ambient::Partition => self.region.as_deref().map(|region| partition(region).to_owned()),
+            Ambient::DefaultVpc => self.network.as_ref().map(|network| network.vpc.clone()),
+            Ambient::DefaultSubnets => self.network.as_ref().map(|network| network.subnets.join(",")),
         }
     }
 }

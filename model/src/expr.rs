@@ -19,7 +19,7 @@ pub enum Expr {
     /// A variable of a generated module.
     Input(String),
     /// A fact about the place of the composite.
-    Place(Place),
+    Ambient(Ambient),
     /// An attribute of another object of the graph.
     Attribute(Key, &'static str),
     /// Strings, concatenated.
@@ -46,7 +46,7 @@ pub enum Expr {
 
 /// Facts about the place of a composite: its account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Ambient {
     /// The 12-digit account id.
     Account,
     /// The region, e.g. `eu-central-1`.
@@ -79,11 +79,11 @@ impl Expr {
     pub fn arn(service: &str, rest: impl Into<Expr>) -> Self {
         Self::concat([
             "arn:".into(),
-            Expr::Place(Place::Partition),
+            Expr::Ambient(Ambient::Partition),
             format!(":{service}:").into(),
-            Expr::Place(Place::Region),
+            Expr::Ambient(Ambient::Region),
             ":".into(),
-            Expr::Place(Place::Account),
+            Expr::Ambient(Ambient::Account),
             ":".into(),
             rest.into(),
         ])
@@ -104,14 +104,14 @@ impl Expr {
                 map.references(found);
                 key.references(found);
             }
-            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Place(_) => {}
+            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Ambient(_) => {}
         }
     }
 
     /// Returns true if this expression refers to a fact about the place.
-    pub fn speaks_of(&self, place: Place) -> bool {
+    pub fn speaks_of(&self, place: Ambient) -> bool {
         match self {
-            Self::Place(named) => *named == place,
+            Self::Ambient(named) => *named == place,
             Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
                 parts.iter().any(|part| part.speaks_of(place))
             }
@@ -130,7 +130,7 @@ impl Expr {
             Self::Literal(json) => Some(json.clone()),
             Self::Unknown => None,
             Self::Input(name) => scope.input(name),
-            Self::Place(place) => scope.place(*place).map(Json::from),
+            Self::Ambient(place) => scope.place(*place).map(Json::from),
             Self::Attribute(key, attribute) => scope.attribute(key, attribute),
             Self::Concat(parts) => {
                 let mut text = String::new();
@@ -176,7 +176,7 @@ impl Expr {
 /// The values for the evaluation of an expression.
 pub trait Scope {
     /// A fact about the place, if it is known.
-    fn place(&self, place: Place) -> Option<String>;
+    fn place(&self, place: Ambient) -> Option<String>;
     /// An attribute of an object, if it is known.
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json>;
     /// The VPC of a subnet, if it was looked up.

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::kind::{Change, Form, Kind};
 
 /// The key of an object in its graph: `kind.slot`, e.g. `iam_role.function`.
@@ -90,9 +90,9 @@ pub struct Graph {
 
 /// An object that was just added, to set its fields and to refer to it.
 #[derive(Debug)]
-pub struct Added<'a>(&'a mut Object);
+pub struct ObjectBuilder<'a>(&'a mut Object);
 
-impl Added<'_> {
+impl ObjectBuilder<'_> {
     /// Sets a field.
     pub fn set(self, name: &'static str, value: impl Into<Expr>) -> Self {
         assert!(self.0.kind.field(name).is_some(), "{} has no field {name}", self.0.kind.name);
@@ -156,12 +156,12 @@ impl Graph {
 
     /// Adds an object. The first object is the anchor: it is created first and deleted last. Its tags show if
     /// the composite is complete, so its kind must support tags.
-    pub fn add(&mut self, kind: &'static Kind, slot: &str) -> Added<'_> {
+    pub fn add(&mut self, kind: &'static Kind, slot: &str) -> ObjectBuilder<'_> {
         assert!(!self.objects.is_empty() || kind.tags, "the anchor must carry tags");
         let key = Key::new(kind, slot);
         assert!(self.get(&key).is_none(), "{key} is added twice");
         self.objects.push(Object { key, kind, fields: BTreeMap::new(), after: BTreeSet::new() });
-        Added(self.objects.last_mut().expect("just pushed"))
+        ObjectBuilder(self.objects.last_mut().expect("just pushed"))
     }
 
     /// Adds the objects of another graph that this one does not have.
@@ -184,7 +184,7 @@ impl Graph {
     }
 
     /// Returns true if a field or an output refers to a fact about the place.
-    pub fn speaks_of(&self, place: Place) -> bool {
+    pub fn speaks_of(&self, place: Ambient) -> bool {
         let fields = self.objects.iter().flat_map(|object| object.fields.values());
         fields.chain(self.outputs.values()).any(|expr| expr.speaks_of(place))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::expr::Place;
+use crate::expr::Ambient;
 
 /// A kind of AWS object, with the same name as its `aws_…` resource.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Kind {
     pub fn predict_id(
         &self,
         settings: &BTreeMap<String, Json>,
-        place: &dyn Fn(Place) -> Option<String>,
+        place: &dyn Fn(Ambient) -> Option<String>,
     ) -> Option<String> {
         fill(self.id?, settings, place)
     }
@@ -162,7 +162,7 @@ impl Kind {
         &self,
         attribute: &str,
         settings: &BTreeMap<String, Json>,
-        place: &dyn Fn(Place) -> Option<String>,
+        place: &dyn Fn(Ambient) -> Option<String>,
     ) -> Option<String> {
         let template = self.attributes.iter().find(|(name, _)| *name == attribute)?.1;
         match template {
@@ -177,7 +177,7 @@ impl Kind {
 pub(crate) fn fill(
     template: &str,
     settings: &BTreeMap<String, Json>,
-    place: &dyn Fn(Place) -> Option<String>,
+    place: &dyn Fn(Ambient) -> Option<String>,
 ) -> Option<String> {
     let mut filled = String::new();
     let mut rest = template;
@@ -185,9 +185,9 @@ pub(crate) fn fill(
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
         let value = match name {
-            "account" => place(Place::Account)?,
-            "region" => place(Place::Region)?,
-            "partition" => place(Place::Partition)?,
+            "account" => place(Ambient::Account)?,
+            "region" => place(Ambient::Region)?,
+            "partition" => place(Ambient::Partition)?,
             field => settings.get(field)?.as_str()?.to_owned(),
         };
         filled.push_str(&value);
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn an_arn_is_predicted() {
         let settings = BTreeMap::from([("name".to_owned(), "r".into()), ("path".to_owned(), "/p/".into())]);
-        let place = |place| Some(if place == Place::Partition { "aws" } else { "123456789012" }.to_owned());
+        let place = |place| Some(if place == Ambient::Partition { "aws" } else { "123456789012" }.to_owned());
         let arn = kinds::iam::ROLE.predict("arn", &settings, &place);
         assert_eq!(arn.as_deref(), Some("arn:aws:iam::123456789012:role/p/r"));
         assert_eq!(kinds::iam::ROLE.predict("arn", &settings, &|_| None), None);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::context::Context;
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::input::Rule;
 use crate::ownership::Owner;
 use sha2::{Digest, Sha256};
@@ -66,13 +66,13 @@ pub fn regional_text(context: &Context, name: &str, part: &str, limit: usize) ->
 pub fn global(context: &Context, name: &str, part: &str, limit: usize) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
     let own = shorten(&join(project, name, &[part]), limit - 2 - LONGEST_REGION);
-    Expr::concat([format!("{own}--").into(), Expr::Place(Place::Region)])
+    Expr::concat([format!("{own}--").into(), Expr::Ambient(Ambient::Region)])
 }
 
 /// The name of a bucket, which must be unique in all of AWS. It ends with a hash of account and region.
 pub fn bucket(context: &Context, name: &str, part: &str) -> Expr {
     let Some(project) = &context.project else { return Expr::Unknown };
-    let place = Expr::concat([Expr::Place(Place::Account), "/".into(), Expr::Place(Place::Region)]);
+    let place = Expr::concat([Expr::Ambient(Ambient::Account), "/".into(), Expr::Ambient(Ambient::Region)]);
     // S3 allows 63 characters, and a hash follows.
     let own = shorten(&join(project, name, &[part]), 63 - 1 - HASH);
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 
 /// An edge from a role to a resource that it uses.
 #[derive(Clone, Debug, PartialEq)]
@@ -305,7 +305,7 @@ pub fn trust_of(services: &[&str], source_account: bool) -> Expr {
         ("Action", "sts:AssumeRole".into()),
     ];
     if source_account {
-        let condition = Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))]);
+        let condition = Expr::map([("aws:SourceAccount", Expr::Ambient(Ambient::Account))]);
         statement.push(("Condition", Expr::map([("StringEquals", condition)])));
     }
     document(vec![Expr::map(statement)])
@@ -346,7 +346,9 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
             // EventBridge sends neither account nor rule to a topic: a condition would deny all of its
             // requests.
             None if (service, sender) == ("sns", "events.amazonaws.com") => None,
-            None => Some(("StringEquals", Expr::map([("aws:SourceAccount", Expr::Place(Place::Account))]))),
+            None => {
+                Some(("StringEquals", Expr::map([("aws:SourceAccount", Expr::Ambient(Ambient::Account))])))
+            }
         };
         let mut statement = BTreeMap::from([
             ("Sid".to_owned(), Expr::from(format!("Send{number}"))),

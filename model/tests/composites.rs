@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tandem_model::composite::Definition;
 use tandem_model::composites;
 use tandem_model::context::Context;
-use tandem_model::expr::{Expr, Place, Scope};
+use tandem_model::expr::{Ambient, Expr, Scope};
 use tandem_model::finding::Findings;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::input::{Body, Field, Shape};
@@ -43,7 +43,7 @@ fn given(expr: &Expr) -> Expr {
 struct Predict<'a>(&'a Graph, Context);
 
 impl Scope for Predict<'_> {
-    fn place(&self, place: Place) -> Option<String> {
+    fn place(&self, place: Ambient) -> Option<String> {
         self.1.place(place)
     }
 

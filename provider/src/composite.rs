@@ -9,7 +9,7 @@ use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
-use tandem_model::expr::Place;
+use tandem_model::expr::Ambient;
 use tandem_model::finding::{Code, Path as ModelPath};
 use tandem_model::graph::Graph;
 use tandem_model::ownership::Owner;
@@ -373,7 +373,7 @@ impl CompositeResource {
 /// Looks up the default VPC if the graph refers to it.
 async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, session: Option<&Session>) {
     let Some(graph) = &expansion.graph else { return };
-    let speaks = [Place::DefaultVpc, Place::DefaultSubnets].iter().any(|place| graph.speaks_of(*place));
+    let speaks = [Ambient::DefaultVpc, Ambient::DefaultSubnets].iter().any(|place| graph.speaks_of(*place));
     let Some(session) = session.filter(|_| speaks) else { return };
     let problem = match session.default_network().await {
         Ok(Some(network)) if !network.subnets.is_empty() => {

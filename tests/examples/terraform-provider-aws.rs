@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
-use tandem_model::expr::Place;
+use tandem_model::expr::Ambient;
 use tandem_model::kinds;
 use tfplugin::provider::{
     ApplyRequest, ApplyResponse, ConfigureRequest, Context, DataSource, PlanRequest, PlanResponse, Provider,
@@ -126,10 +126,10 @@ impl Made {
             settings.filter_map(|(name, value)| Some((name.clone(), Json::from(value.as_str()?)))).collect();
         let place = |place| {
             Some(match place {
-                Place::Account => ACCOUNT.to_owned(),
-                Place::Region => REGION.to_owned(),
-                Place::Partition => "aws".to_owned(),
-                Place::DefaultVpc | Place::DefaultSubnets => return None,
+                Ambient::Account => ACCOUNT.to_owned(),
+                Ambient::Region => REGION.to_owned(),
+                Ambient::Partition => "aws".to_owned(),
+                Ambient::DefaultVpc | Ambient::DefaultSubnets => return None,
             })
         };
         let predict = |name: &str| kind.and_then(|kind| kind.predict(name, &settings, &place));

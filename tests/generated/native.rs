@@ -14,7 +14,7 @@ use tandem::spec::{App, Entry, Target};
 use tandem::variables::{Absent, parametrize};
 use tandem_model::artifact::{self, CodeKind};
 use tandem_model::context::{Context, Network};
-use tandem_model::expr::{Expr, Place, Scope};
+use tandem_model::expr::{Ambient, Expr, Scope};
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::value::Value;
 
@@ -238,7 +238,7 @@ impl Scope for Made<'_> {
         self.given.get(name).cloned()
     }
 
-    fn place(&self, place: Place) -> Option<String> {
+    fn place(&self, place: Ambient) -> Option<String> {
         self.context.place(place)
     }
 

@@ -123,7 +123,7 @@ impl<'a> Scope<'a> {
             Expr::Lookup(map, _) => self.collect(map, found),
             Expr::Json(inner) | Expr::Hash(inner) | Expr::VpcOf(inner) => self.collect(inner, found),
             Expr::Literal(_) => found.extend(self.of_arn(expr)),
-            Expr::Unknown | Expr::Place(_) => {}
+            Expr::Unknown | Expr::Ambient(_) => {}
         }
     }
 
@@ -184,11 +184,11 @@ pub(super) fn at<'a>(expr: &'a Expr, path: &[&str]) -> Option<&'a Expr> {
     })
 }
 
-/// The string value of an expression. `*` replaces each `Place`, e.g. the region.
+/// The string value of an expression. `*` replaces each `Ambient`, e.g. the region.
 pub(super) fn text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Literal(text) => text.as_str().map(ToOwned::to_owned),
-        Expr::Place(_) => Some("*".to_owned()),
+        Expr::Ambient(_) => Some("*".to_owned()),
         Expr::Concat(parts) => parts.iter().map(text).collect(),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! Expressions of graphs as Terraform expressions.
 
-use tandem_model::expr::{Expr, Place};
+use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::Key;
 
 use super::{Printer, role};
@@ -18,29 +18,29 @@ impl Printer<'_> {
         self.places.entry(place).or_insert((ty, name, body));
     }
 
-    pub(super) fn place(&mut self, place: Place) -> Hcl {
+    pub(super) fn place(&mut self, place: Ambient) -> Hcl {
         match place {
-            Place::Account => {
+            Ambient::Account => {
                 self.data("account", "aws_caller_identity", Body::default());
                 Hcl::code("data.aws_caller_identity.current.account_id")
             }
-            Place::Region => {
+            Ambient::Region => {
                 self.data("region", "aws_region", Body::default());
                 // hashicorp/aws 5 has no `region`.
                 Hcl::code("data.aws_region.current.id")
             }
-            Place::Partition => {
+            Ambient::Partition => {
                 self.data("partition", "aws_partition", Body::default());
                 Hcl::code("data.aws_partition.current.partition")
             }
-            Place::DefaultVpc => {
+            Ambient::DefaultVpc => {
                 let mut body = Body::default();
                 body.set("default", Hcl::Bool(true));
                 self.data("vpc", "aws_vpc", body);
                 Hcl::code("data.aws_vpc.default.id")
             }
-            Place::DefaultSubnets => {
-                let vpc = self.place(Place::DefaultVpc);
+            Ambient::DefaultSubnets => {
+                let vpc = self.place(Ambient::DefaultVpc);
                 let mut filter = Body::default();
                 filter.set("name", "vpc-id");
                 filter.set("values", Hcl::List(vec![vpc]));
@@ -58,7 +58,7 @@ impl Printer<'_> {
             // `print` rejects fields with unknown expressions.
             Expr::Unknown => Hcl::Null,
             Expr::Input(name) => Hcl::code(format!("var.{name}")),
-            Expr::Place(place) => self.place(*place),
+            Expr::Ambient(place) => self.place(*place),
             Expr::Attribute(key, attribute) => self.attribute(key, attribute),
             Expr::Concat(parts) => Hcl::Template(parts.iter().map(|part| self.expr(part)).collect()),
             Expr::Json(inner) => Hcl::Call("jsonencode", vec![self.expr(inner)]),

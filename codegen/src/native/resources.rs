@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
-use tandem_model::expr::{Expr, Place};
+use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::{Key, Object};
 use tandem_model::input::{Rule, Shape};
 use tandem_model::kinds::s3;
@@ -202,7 +202,7 @@ impl Printer<'_> {
         let pair = |key: &str, value: Hcl| (key.to_owned(), value);
         let group = fields.remove("log_group").unwrap_or(Hcl::Null);
         let container = fields.remove("container_name").unwrap_or(Hcl::Null);
-        let region = self.expr(&Expr::Place(Place::Region));
+        let region = self.expr(&Expr::Ambient(Ambient::Region));
         let logs = Hcl::Map(vec![
             pair("logDriver", "awslogs".into()),
             pair(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tandem_model::capacity::CAPACITIES;
-use tandem_model::expr::{Expr, Place};
+use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::Object;
 
 use super::Printer;
@@ -152,7 +152,7 @@ impl Printer<'_> {
             Expr::Literal(Json::String(text)) => Hcl::List(text.split(',').map(Hcl::text).collect()),
             // The attribute of one object has no comma.
             Expr::Attribute(..) => Hcl::List(vec![text]),
-            Expr::Place(Place::DefaultSubnets) => Hcl::code("data.aws_subnets.default.ids"),
+            Expr::Ambient(Ambient::DefaultSubnets) => Hcl::code("data.aws_subnets.default.ids"),
             _ => Hcl::Call("split", vec![",".into(), text]),
         }
     }

@@ -8,8 +8,8 @@ use super::launch::LAUNCHES;
 use super::part::Part;
 use crate::checks::environment::Variables;
 use crate::composite::Settings;
-use crate::expr::{Expr, Place};
-use crate::graph::{Added, Graph, Handle};
+use crate::expr::{Ambient, Expr};
+use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::input::{Inputs, Rule};
 use crate::kinds::{cloudwatch, iam, logs, sqs};
 use crate::policy::{self, Grant};
@@ -138,20 +138,20 @@ pub(super) fn role(graph: &mut Graph, slot: &str, name: Expr, trust: Expr, commo
 
 /// The key that encrypts messages, and the topic that alarms notify.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Care<'a> {
+pub(super) struct Protection<'a> {
     pub(super) kms_key_arn: Option<&'a Scalar<String>>,
     pub(super) alarm_topic_arn: Option<&'a Scalar<String>>,
 }
 
-impl<'a> From<&'a Common> for Care<'a> {
+impl<'a> From<&'a Common> for Protection<'a> {
     fn from(common: &'a Common) -> Self {
         Self { kms_key_arn: common.kms_key_arn.as_ref(), alarm_topic_arn: common.alarm_topic_arn.as_ref() }
     }
 }
 
 /// Sets the encryption of a queue: with the given key, or SSE-SQS.
-pub(super) fn encrypted<'a>(queue: Added<'a>, care: Care<'_>) -> Added<'a> {
-    match care.kms_key_arn {
+pub(super) fn encrypted<'a>(queue: ObjectBuilder<'a>, protection: Protection<'_>) -> ObjectBuilder<'a> {
+    match protection.kms_key_arn {
         Some(key) => queue.set("kms_master_key_id", key),
         None => queue.set("sqs_managed_sse_enabled", true),
     }
@@ -164,11 +164,11 @@ pub(super) fn queue_alarm(
     queue: &Handle,
     (metric, threshold): (&'static str, Expr),
     description: &str,
-    care: Care<'_>,
+    protection: Protection<'_>,
 ) {
     let dimensions = Expr::map([("QueueName", queue.attribute("name"))]);
     let metric = Metric { namespace: "AWS/SQS", name: metric, dimensions, statistic: "Maximum" };
-    alarm(graph, (slot, name), metric, threshold, description, care);
+    alarm(graph, (slot, name), metric, threshold, description, protection);
 }
 
 /// A metric of CloudWatch.
@@ -186,7 +186,7 @@ pub(super) fn alarm(
     metric: Metric,
     threshold: Expr,
     description: &str,
-    care: Care<'_>,
+    protection: Protection<'_>,
 ) {
     let alarm = graph
         .add(&cloudwatch::METRIC_ALARM, slot)
@@ -201,21 +201,26 @@ pub(super) fn alarm(
         .set("period", 60)
         .set("evaluation_periods", 1)
         .set("treat_missing_data", "notBreaching");
-    if let Some(topic) = care.alarm_topic_arn {
+    if let Some(topic) = protection.alarm_topic_arn {
         alarm.set("alarm_actions", Expr::list([topic]));
     }
 }
 
 /// Adds a dead-letter queue and an alarm on it.
-pub(super) fn dead_letters(graph: &mut Graph, part: &Part<'_>, care: Care<'_>, description: &str) -> Handle {
+pub(super) fn dead_letters(
+    graph: &mut Graph,
+    part: &Part<'_>,
+    protection: Protection<'_>,
+    description: &str,
+) -> Handle {
     let own = part.slot("dead_letters");
     let queue = graph
         .add(&sqs::QUEUE, &own)
         .set("name", part.regional("dead-letters", 80))
         .set("message_retention_seconds", LONGEST_RETENTION);
-    let queue = encrypted(queue, care).handle();
+    let queue = encrypted(queue, protection).handle();
     let name = part.regional("dead-letters", 255);
-    queue_alarm(graph, (&own, name), &queue, (VISIBLE, 0.into()), description, care);
+    queue_alarm(graph, (&own, name), &queue, (VISIBLE, 0.into()), description, protection);
     queue
 }
 
@@ -258,7 +263,7 @@ pub(super) fn variables<'a>(
 
 /// The ARN of a bucket.
 pub(super) fn bucket_arn(bucket: Expr) -> Expr {
-    Expr::concat(["arn:".into(), Expr::Place(Place::Partition), ":s3:::".into(), bucket])
+    Expr::concat(["arn:".into(), Expr::Ambient(Ambient::Partition), ":s3:::".into(), bucket])
 }
 
 /// A setting of an object, as the value of an input; null if it is missing.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::common::{self, Common};
 use super::part::Part;
 use super::steps;
-use super::task::{self, Added, CONTAINER, Spec, TaskInputs};
+use super::task::{self, CONTAINER, TaskInputs, TaskPart, TaskSpec};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -110,7 +110,7 @@ impl Composite for ContainerTask {
 
     fn expand(inputs: &ContainerTaskInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
-        let spec = Spec {
+        let spec = TaskSpec {
             part: Part::new(context, &inputs.name),
             at: Path::default(),
             task: &inputs.task,
@@ -177,8 +177,8 @@ impl Composite for ContainerTask {
 }
 
 /// Adds the schedule. EventBridge Scheduler starts the task directly, without a function.
-fn add_schedule(graph: &mut Graph, spec: &Spec<'_>, schedule: &TaskSchedule, task: &Added) {
-    let Spec { part, common, .. } = spec;
+fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule, task: &TaskPart) {
+    let TaskSpec { part, common, .. } = spec;
     let own = part.slot("scheduler");
     let group = graph
         .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::launch::Launch;
 use super::steps::{Chain, ChoiceStep, Items, MapStep, Reaction, Step, pairs};
 use crate::capacity::CAPACITIES;
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::policy::Grant;
 
 /// The steps of a workflow, and the ARNs that its definition and grants refer to.
@@ -86,8 +86,8 @@ impl Source<'_> {
     fn states(&self, index: usize, step: &Step, following: Option<&str>) -> States {
         let name = step.inner().name.as_str();
         let one = |state: Expr| States::from([(name.to_owned(), state)]);
-        let after = step.place().and_then(|place| {
-            place.next.as_deref().or(following).filter(|_| !place.end).map(ToOwned::to_owned)
+        let after = step.position().and_then(|position| {
+            position.next.as_deref().or(following).filter(|_| !position.end).map(ToOwned::to_owned)
         });
         let end = || match &after {
             Some(next) => ("Next", Expr::from(next.as_str())),
@@ -272,7 +272,7 @@ const FAILED: &str = "All failed";
 
 /// The ARN of a service integration, for the `Resource` of a task state.
 fn integration(call: &str) -> Expr {
-    Expr::concat(["arn:".into(), Expr::Place(Place::Partition), format!(":states:::{call}").into()])
+    Expr::concat(["arn:".into(), Expr::Ambient(Ambient::Partition), format!(":states:::{call}").into()])
 }
 
 /// The input of a state, in JSONata.

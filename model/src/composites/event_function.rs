@@ -10,7 +10,7 @@ use super::launch::{self, LAUNCHES, Launch};
 use super::part::Part;
 use super::trigger_checks;
 use super::triggers::Trigger;
-use super::wiring::{self, Around, Endpoint};
+use super::wiring::{self, Endpoint, TriggerTarget};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
@@ -130,7 +130,7 @@ impl Composite for EventFunction {
     fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let launches = launch::read(&inputs.launches, findings);
-        let spec = Spec {
+        let spec = FunctionSpec {
             part: Part::new(context, &inputs.name),
             at: Path::default(),
             function: &inputs.function,
@@ -221,7 +221,7 @@ mod seeds {
 }
 
 /// A function to add to a graph.
-pub(super) struct Spec<'a> {
+pub(super) struct FunctionSpec<'a> {
     /// Its names and slots.
     pub(super) part: Part<'a>,
     /// The path of its inputs.
@@ -241,7 +241,7 @@ pub(super) struct Spec<'a> {
 }
 
 /// The objects that were added.
-pub(super) struct Added {
+pub(super) struct FunctionPart {
     pub(super) function: Handle,
     pub(super) role: Handle,
     pub(super) log_group: Handle,
@@ -251,8 +251,8 @@ pub(super) struct Added {
 }
 
 /// Adds a function with its role, log group, dead-letter queue and triggers.
-pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
-    let Spec { part, function: inputs, common, .. } = spec;
+pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Findings) -> FunctionPart {
+    let FunctionSpec { part, function: inputs, common, .. } = spec;
     trigger_checks::check(spec, findings);
     environment::check_function(
         inputs.environment.as_ref(),
@@ -312,30 +312,30 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
         .set("function_name", function.attribute("function_name"))
         .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
         .set("on_failure", dead_letters.arn());
-    let around = Around {
+    let target = TriggerTarget {
         function: &function,
         dead_letters: &dead_letters,
         queue_policy: &queue_policy,
         role_policy: &role_policy,
         rules: &rules,
     };
-    let endpoint = wiring::add_triggers(graph, spec, &around, &mut slots);
-    Added { function, role, log_group, dead_letters, endpoint }
+    let endpoint = wiring::add_triggers(graph, spec, &target, &mut slots);
+    FunctionPart { function, role, log_group, dead_letters, endpoint }
 }
 
 /// The environment variables of the inputs, merged with those of edges and launches.
-fn variables(spec: &Spec<'_>) -> Option<Expr> {
+fn variables(spec: &FunctionSpec<'_>) -> Option<Expr> {
     let launches = (!spec.launches.is_empty()).then(|| (LAUNCHES, launch::list(spec.launches)));
     common::variables(spec.function.environment.as_ref(), launches.into_iter().chain(spec.edges.variable()))
 }
 
 fn set_code<'a>(
-    function: crate::graph::Added<'a>,
+    function: crate::graph::ObjectBuilder<'a>,
     code: &Code,
     at: Path,
     context: &Context,
     findings: &mut Findings,
-) -> crate::graph::Added<'a> {
+) -> crate::graph::ObjectBuilder<'a> {
     let (path, kind) = match code {
         Code::Zip(code) => (&code.zip, "zip"),
         Code::Bootstrap(code) => (&code.bootstrap, "bootstrap"),

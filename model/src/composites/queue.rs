@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, Care, setting};
+use super::common::{self, Protection, setting};
 use super::part::Part;
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings, item_path};
@@ -128,14 +128,14 @@ impl Composite for Queue {
         // An import must list objects: the name of a FIFO queue is not the one of the seed.
         graph.open = true;
         let part = Part::new(context, &inputs.name);
-        let care = Care {
+        let protection = Protection {
             kms_key_arn: inputs.kms_key_arn.as_ref(),
             alarm_topic_arn: inputs.alarm_topic_arn.as_ref(),
         };
         check(&inputs.settings, &Path::default(), findings);
         let topics: Vec<(&str, On)> =
             inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
-        let added = add(&mut graph, &part, &inputs.settings, &topics, care);
+        let added = add(&mut graph, &part, &inputs.settings, &topics, protection);
         add_topics(&mut graph, inputs, &added, findings);
         let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
         let dead_letters = |attribute| match &added.dead_letters {
@@ -198,7 +198,7 @@ pub(super) fn recover(
 }
 
 /// The objects that were added.
-pub(super) struct Added {
+pub(super) struct QueuePart {
     pub(super) queue: Handle,
     policy: Handle,
     /// Its name in AWS; `None` if the project is not known.
@@ -212,8 +212,8 @@ pub(super) fn add(
     part: &Part<'_>,
     inputs: &QueueSettings,
     senders: &[(&str, On)],
-    care: Care<'_>,
-) -> Added {
+    protection: Protection<'_>,
+) -> QueuePart {
     let own = part.main("main");
     let text = |slot: &str| {
         // SQS requires that names of FIFO queues end in `.fifo`.
@@ -228,10 +228,10 @@ pub(super) fn add(
             .set("name", name("dead-letters"))
             .set_if("fifo_queue", inputs.fifo.then_some(true))
             .set("message_retention_seconds", common::LONGEST_RETENTION);
-        let queue = common::encrypted(queue, care).handle();
+        let queue = common::encrypted(queue, protection).handle();
         let description = "The dead-letter queue contains messages.";
         let alarm = (slot.as_str(), part.regional("dead-letters", 255));
-        common::queue_alarm(graph, alarm, &queue, (common::VISIBLE, 0.into()), description, care);
+        common::queue_alarm(graph, alarm, &queue, (common::VISIBLE, 0.into()), description, protection);
         let tls_only = policy::receiver("sqs", &queue.arn(), &[]);
         common::queue_policy(graph, part, &queue, tls_only);
         queue
@@ -255,7 +255,7 @@ pub(super) fn add(
         // Long polling: fewer empty responses.
         .set("receive_wait_time_seconds", 20)
         .set_if("redrive_policy", redrive);
-    let queue = common::encrypted(queue, care).handle();
+    let queue = common::encrypted(queue, protection).handle();
     let policy = graph
         .add(&sqs::QUEUE_POLICY, &own)
         .set("queue", queue.attribute("name"))
@@ -276,9 +276,9 @@ pub(super) fn add(
         ("depth", common::VISIBLE, &inputs.alarm_depth, "Too many messages wait in the queue."),
     ] {
         let alarm = (&*part.slot(slot), part.regional(slot, 255));
-        common::queue_alarm(graph, alarm, &queue, (metric, threshold.into()), description, care);
+        common::queue_alarm(graph, alarm, &queue, (metric, threshold.into()), description, protection);
     }
-    Added { queue, policy, name: text(""), dead_letters }
+    QueuePart { queue, policy, name: text(""), dead_letters }
 }
 
 /// Checks the settings of a queue; `at` is their path.
@@ -293,7 +293,7 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
     }
 }
 
-fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &Added, findings: &mut Findings) {
+fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findings: &mut Findings) {
     let mut slots = names::Slots::default();
     for (index, on) in inputs.on.iter().enumerate() {
         let standard = on.topic.known().filter(|topic| !names::is_fifo(topic));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::common::{self, Care, Common};
+use super::common::{self, Common, Protection};
 use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
@@ -103,13 +103,13 @@ impl Composite for Queues {
         let mut added = BTreeMap::new();
         for queue in &inputs.queue {
             let part = part.within(&queue.name);
-            let made = queue::add(&mut graph, &part, &queue.settings, &[], Care::from(&inputs.common));
+            let made = queue::add(&mut graph, &part, &queue.settings, &[], Protection::from(&inputs.common));
             added.insert(queue.name.as_str(), made);
         }
         let made: Vec<Handle> = added.values().map(|added| added.queue.clone()).collect();
         let consumer = inputs.consumer.as_ref().map(|consumer| {
             let on: Vec<Trigger> = added.values().map(|added| consumer.trigger(added)).collect();
-            let spec = event_function::Spec {
+            let spec = event_function::FunctionSpec {
                 part: part.within(CONSUMER),
                 at: Path::field(CONSUMER),
                 function: &consumer.function,
@@ -122,7 +122,7 @@ impl Composite for Queues {
             };
             event_function::add(&mut graph, &spec, findings)
         });
-        let all = |value: &dyn Fn(&queue::Added) -> Option<Expr>| {
+        let all = |value: &dyn Fn(&queue::QueuePart) -> Option<Expr>| {
             Expr::Map(
                 added.iter().filter_map(|(name, added)| Some(((*name).to_owned(), value(added)?))).collect(),
             )
@@ -131,7 +131,7 @@ impl Composite for Queues {
             let grants = added.values().map(|added| grant(added.queue.arn()));
             common::policy_text(grants, inputs.common.kms_key_arn.as_ref())
         };
-        let of_consumer = |value: &dyn Fn(&event_function::Added) -> Expr| {
+        let of_consumer = |value: &dyn Fn(&event_function::FunctionPart) -> Expr| {
             consumer.as_ref().map_or(Expr::Literal(Json::Null), value)
         };
         graph.outputs = BTreeMap::from([
@@ -174,7 +174,7 @@ impl Composite for Queues {
 
 impl Consumer {
     /// The trigger of the consumer on one of the queues.
-    fn trigger(&self, added: &queue::Added) -> Trigger {
+    fn trigger(&self, added: &queue::QueuePart) -> Trigger {
         Trigger::Queue(QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
             batch_size: self.batch_size.clone(),

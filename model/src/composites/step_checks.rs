@@ -102,9 +102,9 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
             );
         }
         let last = || !steps[index + 1..].iter().any(|other| other.chain() == step.chain());
-        if let Some(place) = step.place()
-            && place.end
-            && place.next.is_some()
+        if let Some(position) = step.position()
+            && position.end
+            && position.next.is_some()
         {
             findings.error(
                 Code::Choice,
@@ -112,7 +112,7 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
                 "`end` and `next` are both set",
                 "Remove one of the two.",
             );
-        } else if step.place().is_none() && index == 0 && last() && matches!(step, Step::Choice(_)) {
+        } else if step.position().is_none() && index == 0 && last() && matches!(step, Step::Choice(_)) {
             findings.error(
                 Code::Missing,
                 at(index, "choice"),
@@ -198,14 +198,14 @@ fn fewest_events(steps: &[Step], chain: Chain<'_>) -> i64 {
     let mut fewest = vec![EVENTS; members.len()];
     for _ in &members {
         for (index, step) in members.iter().enumerate() {
-            let rest = match (step, step.place()) {
+            let rest = match (step, step.position()) {
                 (Step::Choice(choice), _) => {
                     let next = choice.choice.iter().map(|condition| &condition.next);
                     let next = next.chain([&choice.otherwise]).filter_map(|next| find(next));
                     next.map(|next| fewest[next]).min().unwrap_or_default()
                 }
-                (_, Some(place)) if !place.end => {
-                    let next = place.next.as_deref().map_or(Some(index + 1), find);
+                (_, Some(position)) if !position.end => {
+                    let next = position.next.as_deref().map_or(Some(index + 1), find);
                     next.and_then(|next| fewest.get(next)).copied().unwrap_or_default()
                 }
                 _ => 0,
@@ -381,9 +381,9 @@ fn check_reached(steps: &[Step], findings: &mut Findings) {
         let step = &steps[index];
         let find = |name: &str| steps.iter().position(|other| other.inner().name == name);
         todo.extend(step.named().into_iter().filter_map(|(_, next)| find(next)));
-        if let Some(place) = step.place()
-            && place.next.is_none()
-            && !place.end
+        if let Some(position) = step.position()
+            && position.next.is_none()
+            && !position.end
         {
             let mut later = steps.iter().enumerate().skip(index + 1);
             todo.extend(later.find(|(_, other)| other.chain() == step.chain()).map(|(index, _)| index));

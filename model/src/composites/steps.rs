@@ -36,7 +36,7 @@ pub(super) struct FunctionStep {
     #[input(refers = Reference::FUNCTION, rule = Rule::ARN)]
     pub(super) function: Scalar<String>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
     #[input(flatten)]
     pub(super) on_error: OnError,
     /// Seconds after which an attempt times out.
@@ -52,7 +52,7 @@ pub(super) struct TaskStep {
     /// Environment variables of the container, instead of `TANDEM_INPUT`. A value in `{% … %}` is JSONata, e.g. `{% $states.input.key %}`. ECS accepts at most 8,192 characters in total.
     pub(super) environment: Option<Variables>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
     #[input(flatten)]
     pub(super) on_error: OnError,
     /// Seconds after which an attempt times out.
@@ -66,7 +66,7 @@ pub(super) struct WaitStep {
     #[input(unit = Unit::Seconds, rule = Rule::Range(1, 31_536_000))]
     pub(super) wait: Scalar<i64>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
 }
 
 #[derive(Debug, Inputs)]
@@ -75,7 +75,7 @@ pub(super) struct CallbackStep {
     #[input(refers = Reference::QUEUE, rule = Rule::ARN)]
     pub(super) callback: Scalar<String>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
     #[input(flatten)]
     pub(super) on_error: OnError,
     /// Seconds to wait for the token. Default: one day (86400).
@@ -107,7 +107,7 @@ pub(super) struct ParallelStep {
     /// Names of the branches. The steps of a branch set `within` to this step, and `branch` to its name.
     pub(super) parallel: Vec<String>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
     #[input(flatten)]
     pub(super) on_error: OnErrorWithin,
 }
@@ -126,7 +126,7 @@ pub(super) struct MapStep {
     #[input(default = 0, rule = Rule::Range(0, 100))]
     pub(super) tolerated_failure_percentage: Scalar<i64>,
     #[input(flatten)]
-    pub(super) of: Place,
+    pub(super) of: Position,
     #[input(flatten)]
     pub(super) on_error: OnErrorWithin,
 }
@@ -178,9 +178,9 @@ pub(super) struct Manifest {
     pub(super) format: String,
 }
 
-/// The place of a step in the workflow, and the step after it.
+/// The position of a step in the workflow, and the step after it.
 #[derive(Debug, Inputs)]
-pub(super) struct Place {
+pub(super) struct Position {
     #[input(flatten)]
     pub(super) inner: Inner,
     /// Next step. Default: the next one in the list with the same `within` and `branch`.
@@ -360,7 +360,7 @@ impl Step {
         match self {
             Self::Choice(step) => &step.of,
             Self::Fail(step) => &step.of,
-            _ => &self.place().expect("every other step has a place").inner,
+            _ => &self.position().expect("every other step has a position").inner,
         }
     }
 
@@ -370,8 +370,8 @@ impl Step {
         (inner.within.as_deref(), inner.branch.as_deref())
     }
 
-    /// The step's place; `None` for a step that no other step follows.
-    pub(super) fn place(&self) -> Option<&Place> {
+    /// The step's position; `None` for a step that no other step follows.
+    pub(super) fn position(&self) -> Option<&Position> {
         match self {
             Self::Function(step) => Some(&step.of),
             Self::Task(step) => Some(&step.of),
@@ -398,7 +398,7 @@ impl Step {
     /// Every step that this step refers to as a next one: the field and the name.
     pub(super) fn named(&self) -> Vec<(String, &str)> {
         let mut named = Vec::new();
-        if let Some(next) = self.place().and_then(|place| place.next.as_deref()) {
+        if let Some(next) = self.position().and_then(|position| position.next.as_deref()) {
             named.push(("next".to_owned(), next));
         }
         if let Some((_, _, Some(catch))) = self.reaction() {

@@ -14,7 +14,7 @@ use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
 use crate::composite::Settings;
 use crate::context::BuildContext;
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::image;
@@ -150,7 +150,7 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
 pub(super) const CONTAINER: &str = "main";
 
 /// A task to add to a graph.
-pub(super) struct Spec<'a> {
+pub(super) struct TaskSpec<'a> {
     /// The names of its objects.
     pub(super) part: Part<'a>,
     /// The path of its inputs, for findings.
@@ -163,14 +163,14 @@ pub(super) struct Spec<'a> {
     pub(super) common: &'a Common,
 }
 
-impl Spec<'_> {
+impl TaskSpec<'_> {
     fn at(&self, input: &str) -> Path {
         self.at.join(Step::Field(input.to_owned()))
     }
 }
 
 /// The added objects, and expressions for outputs.
-pub(super) struct Added {
+pub(super) struct TaskPart {
     pub(super) definition: Handle,
     pub(super) cluster: Expr,
     pub(super) image: Expr,
@@ -186,8 +186,8 @@ pub(super) struct Added {
 }
 
 /// Adds a task with its roles, log group, network, repository and dead-letter queue.
-pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> Added {
-    let Spec { part, task: inputs, common, .. } = spec;
+pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) -> TaskPart {
+    let TaskSpec { part, task: inputs, common, .. } = spec;
     check(spec, findings);
     let own = part.main("task");
     let family = part.regional("", 255);
@@ -262,7 +262,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
     ])));
     let launch = Launch::new(handle, definition.arn(), cluster.clone(), roles);
     let command = command(&cluster, &definition, &network, &inputs.capacity);
-    Added {
+    TaskPart {
         definition,
         cluster,
         image,
@@ -277,7 +277,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -
     }
 }
 
-fn check(spec: &Spec<'_>, findings: &mut Findings) {
+fn check(spec: &TaskSpec<'_>, findings: &mut Findings) {
     let inputs = spec.task;
     environment::check_container(
         inputs.environment.as_ref(),
@@ -303,13 +303,13 @@ fn check(spec: &Spec<'_>, findings: &mut Findings) {
 }
 
 /// Names of the reserved variables: the composite sets them, so the inputs must not.
-pub(super) fn set_here<'a>(spec: &'a Spec<'_>) -> Vec<&'a str> {
+pub(super) fn set_here<'a>(spec: &'a TaskSpec<'_>) -> Vec<&'a str> {
     let resources = (!spec.task.bucket_access.is_empty()).then_some(RESOURCES);
     spec.variables.iter().map(|(name, _)| &**name).chain(resources).collect()
 }
 
 /// Checks that the subnets exist and are in one VPC: the VPC of the security group.
-fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
+fn check_subnets(spec: &TaskSpec<'_>, findings: &mut Findings) {
     let mut first: Option<(&str, &str)> = None;
     let has_groups = spec.task.network.as_ref().is_some_and(|network| !network.security_groups.is_empty());
     let subnets = spec.task.network.iter().flat_map(|network| &network.subnets).enumerate();
@@ -334,8 +334,8 @@ fn check_subnets(spec: &Spec<'_>, findings: &mut Findings) {
 }
 
 /// The image of the container: `image`, or the result of `build` with its repository.
-fn add_image(graph: &mut Graph, spec: &Spec<'_>, findings: &mut Findings) -> (Expr, Option<Handle>) {
-    let Spec { part, task: inputs, common, .. } = spec;
+fn add_image(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) -> (Expr, Option<Handle>) {
+    let TaskSpec { part, task: inputs, common, .. } = spec;
     let build = match (&inputs.image, &inputs.build) {
         (Some(image), None) => return (image.into(), None),
         (None, Some(build)) => build,
@@ -434,7 +434,7 @@ pub(super) fn add_policy(graph: &mut Graph, own: &str, role: &Handle, grants: Op
 
 /// The grants of the role with which ECS starts the container; `None` while an ARN is unknown.
 fn execution_grants(
-    spec: &Spec<'_>,
+    spec: &TaskSpec<'_>,
     log_group: &Handle,
     repository: Option<&Handle>,
     findings: &mut Findings,
@@ -494,7 +494,7 @@ fn execution_grants(
     known.then_some(grants)
 }
 
-fn task_grants(spec: &Spec<'_>) -> Vec<Grant> {
+fn task_grants(spec: &TaskSpec<'_>) -> Vec<Grant> {
     let mut grants = spec.access.clone();
     for access in &spec.task.bucket_access {
         let bucket = common::bucket_arn((&access.bucket).into());
@@ -508,7 +508,7 @@ fn task_grants(spec: &Spec<'_>) -> Vec<Grant> {
 }
 
 /// The variables of the inputs, of the spec, and of `bucket_access`.
-fn variables(spec: &Spec<'_>) -> Option<Expr> {
+fn variables(spec: &TaskSpec<'_>) -> Option<Expr> {
     let buckets = spec.task.bucket_access.iter().map(|access| &access.bucket);
     let resources =
         (!spec.task.bucket_access.is_empty()).then(|| (RESOURCES, Expr::Json(Box::new(Expr::list(buckets)))));
@@ -523,12 +523,12 @@ struct Where {
     assign_public_ip: Expr,
 }
 
-fn add_network(graph: &mut Graph, spec: &Spec<'_>) -> Where {
-    let Spec { part, task: inputs, .. } = spec;
+fn add_network(graph: &mut Graph, spec: &TaskSpec<'_>) -> Where {
+    let TaskSpec { part, task: inputs, .. } = spec;
     let given = inputs.network.as_ref();
     let own_subnets = given.map(|network| &network.subnets[..]).unwrap_or_default();
     let (vpc, subnets) = match own_subnets.first() {
-        None => (Expr::Place(Place::DefaultVpc), Expr::Place(Place::DefaultSubnets)),
+        None => (Expr::Ambient(Ambient::DefaultVpc), Expr::Ambient(Ambient::DefaultSubnets)),
         Some(first) => (Expr::VpcOf(Box::new(first.into())), joined(own_subnets)),
     };
     let assign_public_ip = match given.and_then(|network| network.assign_public_ip.as_ref()) {

@@ -10,7 +10,7 @@ use super::common::{self, Common};
 use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
-use super::steps::{Inner, OnError, Place, Step, TaskStep};
+use super::steps::{Inner, OnError, Position, Step, TaskStep};
 use super::task::{self, TaskInputs};
 use super::triggers::{BucketTrigger, Trigger};
 use super::workflow::{self, BucketStart, Start};
@@ -152,7 +152,7 @@ impl Composite for Thumbnailer {
         let bucket_arn = common::bucket_arn(bucket.clone());
         let input_prefix = inputs.input_prefix.clone().unwrap_or_default();
 
-        let task = task::Spec {
+        let task = task::TaskSpec {
             part: part.within("task"),
             at: Path::field("task"),
             task: &inputs.task,
@@ -183,7 +183,7 @@ impl Composite for Thumbnailer {
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
         let launches = [task.launch.clone()];
         let launcher = inputs.launcher.as_ref().map(|function| {
-            let spec = event_function::Spec {
+            let spec = event_function::FunctionSpec {
                 part: part.within("launcher"),
                 at: Path::field("launcher"),
                 function,
@@ -202,7 +202,7 @@ impl Composite for Thumbnailer {
             }
             let starts: Vec<Start> =
                 suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
-            let spec = workflow::Spec {
+            let spec = workflow::WorkflowSpec {
                 part: part.within("workflow"),
                 steps: &[launching()],
                 tasks: &BTreeMap::from([(0, task.launch.clone())]),
@@ -218,7 +218,7 @@ impl Composite for Thumbnailer {
         });
         let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
-            let spec = event_function::Spec {
+            let spec = event_function::FunctionSpec {
                 part: part.within("on-thumbnail"),
                 at: Path::field("on_thumbnail"),
                 function,
@@ -314,7 +314,7 @@ fn launching() -> Step {
     Step::Task(TaskStep {
         task: Scalar::Unknown,
         environment: Some(Scalar::Known(environment)),
-        of: Place {
+        of: Position {
             inner: Inner { name: "thumbnail".to_owned(), within: None, branch: None },
             next: None,
             end: true,

@@ -1,6 +1,6 @@
 //! Checks of the triggers of a function, before expansion creates their objects.
 
-use super::event_function::Spec;
+use super::event_function::FunctionSpec;
 use super::triggers::{HttpTrigger, QueueTrigger, Trigger};
 use crate::checks::{filters, visibility};
 use crate::composite::item_path;
@@ -9,7 +9,7 @@ use crate::names;
 use crate::scalar::Scalar;
 
 /// Checks the triggers of a function, each by itself and against the others.
-pub(super) fn check(spec: &Spec<'_>, findings: &mut Findings) {
+pub(super) fn check(spec: &FunctionSpec<'_>, findings: &mut Findings) {
     let mut bucket_filters = Vec::new();
     let mut first_http: Option<usize> = None;
     for (index, trigger) in spec.on.iter().enumerate() {
@@ -91,7 +91,7 @@ fn source(trigger: &Trigger) -> Option<&Scalar<String>> {
     }
 }
 
-fn check_twice(spec: &Spec<'_>, index: usize, field: &str, findings: &mut Findings) {
+fn check_twice(spec: &FunctionSpec<'_>, index: usize, field: &str, findings: &mut Findings) {
     let Some(own) = source(&spec.on[index]) else { return };
     let mut others = spec.on[..index].iter();
     let earlier = others.position(|other| source(other).is_some_and(|other| other.surely_equals(own)));

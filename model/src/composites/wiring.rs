@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::common;
-use super::event_function::Spec;
+use super::event_function::FunctionSpec;
 use super::triggers::{
     BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle};
 use crate::kinds::{apigatewayv2, events, iam, lambda, s3, scheduler, sns};
 use crate::names;
@@ -19,7 +19,7 @@ use crate::scalar::Scalar;
 pub(super) type Rules = Vec<(String, Handle)>;
 
 /// The objects that triggers refer to.
-pub(super) struct Around<'a> {
+pub(super) struct TriggerTarget<'a> {
     pub(super) function: &'a Handle,
     pub(super) dead_letters: &'a Handle,
     /// The policy of the dead-letter queue. Objects that need its permissions come after it.
@@ -30,7 +30,7 @@ pub(super) struct Around<'a> {
 }
 
 /// The grants to read the sources of triggers: queues and streams.
-pub(super) fn grants(spec: &Spec<'_>) -> Vec<Grant> {
+pub(super) fn grants(spec: &FunctionSpec<'_>) -> Vec<Grant> {
     let mut queues = queue_arns(spec).into_iter();
     let grants = spec.on.iter().filter_map(|trigger| match trigger {
         Trigger::Queue(_) => queues.next().map(Grant::ConsumeQueue),
@@ -42,7 +42,7 @@ pub(super) fn grants(spec: &Spec<'_>) -> Vec<Grant> {
 }
 
 /// The ARNs of the triggers' queues, in the order of the triggers. The queues can be in the same graph.
-fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
+fn queue_arns(spec: &FunctionSpec<'_>) -> Vec<Expr> {
     if !spec.queues.is_empty() {
         return spec.queues.iter().map(Handle::arn).collect();
     }
@@ -54,7 +54,7 @@ fn queue_arns(spec: &Spec<'_>) -> Vec<Expr> {
 }
 
 /// Adds the rules of EventBridge.
-pub(super) fn add_rules(graph: &mut Graph, spec: &Spec<'_>, slots: &mut Slots) -> Rules {
+pub(super) fn add_rules(graph: &mut Graph, spec: &FunctionSpec<'_>, slots: &mut Slots) -> Rules {
     let on = names::trigger_slot(&spec.part.main("function"));
     let mut rules = Vec::new();
     for trigger in spec.on {
@@ -86,49 +86,49 @@ pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> 
 /// Adds the objects of the triggers. Returns the endpoint of the `http` trigger, if there is one.
 pub(super) fn add_triggers(
     graph: &mut Graph,
-    spec: &Spec<'_>,
-    around: &Around<'_>,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
     slots: &mut Slots,
 ) -> Option<Endpoint> {
     let mut schedules: Option<Schedules> = None;
-    let mut rules = around.rules.iter();
+    let mut rules = target.rules.iter();
     let mut queues = queue_arns(spec).into_iter();
     let mut endpoint = None;
     for trigger in spec.on {
         match trigger {
-            Trigger::Bucket(trigger) => add_bucket(graph, spec, around, trigger, slots),
+            Trigger::Bucket(trigger) => add_bucket(graph, spec, target, trigger, slots),
             Trigger::Queue(trigger) => {
                 let types = response_types(trigger.partial_batch_response);
                 let slot = source_slot(spec, &trigger.queue, slots);
                 graph
                     .add(&lambda::EVENT_SOURCE_MAPPING, &slot)
-                    .set("function_name", around.function.attribute("function_name"))
+                    .set("function_name", target.function.attribute("function_name"))
                     .set("event_source_arn", queues.next().expect("a queue for each trigger"))
                     .set("batch_size", &trigger.batch_size)
                     .set("maximum_batching_window_in_seconds", &trigger.maximum_batching_window)
                     .set("function_response_types", types)
                     .set("enabled", true)
-                    .after(around.role_policy);
+                    .after(target.role_policy);
             }
             Trigger::Stream(trigger) => {
                 let slot = source_slot(spec, &trigger.stream, slots);
-                add_records(graph, around, &slot, &trigger.stream, &trigger.records);
+                add_records(graph, target, &slot, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
                 let slot = source_slot(spec, &trigger.table, slots);
-                add_records(graph, around, &slot, &trigger.table, &trigger.records);
+                add_records(graph, target, &slot, &trigger.table, &trigger.records);
             }
             Trigger::Schedule(trigger) => {
-                let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, around));
-                add_schedule(graph, spec, around, trigger, schedules, slots);
+                let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, target));
+                add_schedule(graph, spec, target, trigger, schedules, slots);
             }
             // The checks reported a second one as an error.
             Trigger::Http(_) if endpoint.is_some() => {}
-            Trigger::Http(trigger) => endpoint = Some(add_http(graph, spec, around, trigger)),
-            Trigger::Topic(trigger) => add_topic(graph, spec, around, trigger, slots),
+            Trigger::Http(trigger) => endpoint = Some(add_http(graph, spec, target, trigger)),
+            Trigger::Topic(trigger) => add_topic(graph, spec, target, trigger, slots),
             Trigger::Event(_) => {
                 let (slot, rule) = rules.next().expect("a rule for each trigger");
-                add_event(graph, spec, around, slot, rule);
+                add_event(graph, spec, target, slot, rule);
             }
         }
     }
@@ -137,7 +137,7 @@ pub(super) fn add_triggers(
 }
 
 /// The slot of a trigger's event source mapping, after its source.
-fn source_slot(spec: &Spec<'_>, arn: &Scalar<String>, slots: &mut Slots) -> String {
+fn source_slot(spec: &FunctionSpec<'_>, arn: &Scalar<String>, slots: &mut Slots) -> String {
     let source = slots.part(arn);
     slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&source)))
 }
@@ -149,8 +149,8 @@ fn response_types(partial: bool) -> Expr {
 
 fn add_bucket(
     graph: &mut Graph,
-    spec: &Spec<'_>,
-    around: &Around<'_>,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
     trigger: &BucketTrigger,
     slots: &mut Slots,
 ) {
@@ -162,7 +162,7 @@ fn add_bucket(
         None => ((&trigger.bucket).into(), slots.part(&trigger.bucket)),
     };
     let slot = slots.unique(&[&on, &place, &trigger.kinds().join("_"), prefix, suffix].join("_"));
-    let permission = permission(graph, around, &slot, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
+    let permission = permission(graph, target, &slot, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
     let id = match &part.context.project {
         Some(project) => format!("tandem-{project}-{}-{slot}", part.name).into(),
         None => Expr::Unknown,
@@ -171,7 +171,7 @@ fn add_bucket(
         .add(&s3::NOTIFICATION, &slot)
         .set("bucket", bucket)
         .set("id", id)
-        .set("lambda_function_arn", around.function.arn())
+        .set("lambda_function_arn", target.function.arn())
         .set("events", Expr::list(trigger.events()))
         .after(&permission);
     let entry = if prefix.is_empty() { entry } else { entry.set("filter_prefix", prefix) };
@@ -181,12 +181,18 @@ fn add_bucket(
 }
 
 /// Lets a service invoke the function for a source (its ARN) of this account.
-fn permission(graph: &mut Graph, around: &Around<'_>, slot: &str, service: &str, source: Expr) -> Handle {
+fn permission(
+    graph: &mut Graph,
+    target: &TriggerTarget<'_>,
+    slot: &str,
+    service: &str,
+    source: Expr,
+) -> Handle {
     // The ARN of a bucket has no account; all others do. Not every service sends `aws:SourceAccount`.
-    let account = (service == "s3.amazonaws.com").then_some(Expr::Place(Place::Account));
+    let account = (service == "s3.amazonaws.com").then_some(Expr::Ambient(Ambient::Account));
     graph
         .add(&lambda::PERMISSION, slot)
-        .set("function_name", around.function.attribute("function_name"))
+        .set("function_name", target.function.attribute("function_name"))
         .set("statement_id", slot)
         .set("action", "lambda:InvokeFunction")
         .set("principal", service)
@@ -197,14 +203,14 @@ fn permission(graph: &mut Graph, around: &Around<'_>, slot: &str, service: &str,
 
 fn add_records(
     graph: &mut Graph,
-    around: &Around<'_>,
+    target: &TriggerTarget<'_>,
     slot: &str,
     source: &Scalar<String>,
     records: &Records,
 ) {
     graph
         .add(&lambda::EVENT_SOURCE_MAPPING, slot)
-        .set("function_name", around.function.attribute("function_name"))
+        .set("function_name", target.function.attribute("function_name"))
         .set("event_source_arn", source)
         .set("starting_position", records.starting_position.as_str())
         .set("batch_size", &records.batch_size)
@@ -214,30 +220,30 @@ fn add_records(
         .set("maximum_retry_attempts", &records.retry_attempts)
         .set("maximum_record_age_in_seconds", &records.maximum_record_age)
         .set("parallelization_factor", &records.parallelization_factor)
-        .set("on_failure", around.dead_letters.arn())
+        .set("on_failure", target.dead_letters.arn())
         .set("enabled", true)
-        .after(around.role_policy);
+        .after(target.role_policy);
 }
 
 fn add_topic(
     graph: &mut Graph,
-    spec: &Spec<'_>,
-    around: &Around<'_>,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
     trigger: &TopicTrigger,
     slots: &mut Slots,
 ) {
     let topic = slots.part(&trigger.topic);
     let slot = slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&topic)));
-    let permission = permission(graph, around, &slot, "sns.amazonaws.com", (&trigger.topic).into());
-    let redrive = Expr::map([("deadLetterTargetArn", around.dead_letters.arn())]);
+    let permission = permission(graph, target, &slot, "sns.amazonaws.com", (&trigger.topic).into());
+    let redrive = Expr::map([("deadLetterTargetArn", target.dead_letters.arn())]);
     let subscription = graph
         .add(&sns::TOPIC_SUBSCRIPTION, &slot)
         .set("topic_arn", &trigger.topic)
         .set("protocol", "lambda")
-        .set("endpoint", around.function.arn())
+        .set("endpoint", target.function.arn())
         .set("redrive_policy", redrive)
         .after(&permission)
-        .after(around.queue_policy);
+        .after(target.queue_policy);
     if let Some(filter) = &trigger.filter_policy {
         subscription
             .set("filter_policy", parsed(filter))
@@ -245,18 +251,24 @@ fn add_topic(
     }
 }
 
-fn add_event(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, slot: &str, rule: &Handle) {
-    let permission = permission(graph, around, slot, "events.amazonaws.com", rule.arn());
+fn add_event(
+    graph: &mut Graph,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
+    slot: &str,
+    rule: &Handle,
+) {
+    let permission = permission(graph, target, slot, "events.amazonaws.com", rule.arn());
     graph
         .add(&events::TARGET, slot)
         .set("rule", rule.attribute("name"))
         .set("target_id", "function")
-        .set("arn", around.function.arn())
-        .set("dead_letter_arn", around.dead_letters.arn())
+        .set("arn", target.function.arn())
+        .set("dead_letter_arn", target.dead_letters.arn())
         .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
         .set("maximum_event_age_in_seconds", 21_600)
         .after(&permission)
-        .after(around.queue_policy);
+        .after(target.queue_policy);
 }
 
 /// The value of a string of JSON that was checked before.
@@ -267,8 +279,8 @@ pub(super) fn parsed(text: &str) -> Expr {
 /// The objects that all schedules of a function share: a group, which has the tags, a role, and its policy.
 type Schedules = (Handle, Handle, Handle);
 
-fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Schedules {
-    let Spec { part, common, .. } = spec;
+fn add_scheduler(graph: &mut Graph, spec: &FunctionSpec<'_>, target: &TriggerTarget<'_>) -> Schedules {
+    let FunctionSpec { part, common, .. } = spec;
     let own = part.slot("scheduler");
     let group = graph
         .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
@@ -277,7 +289,7 @@ fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Sch
     let trust = policy::trust("scheduler.amazonaws.com", true);
     let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
     let mut grants =
-        vec![Grant::InvokeFunction(around.function.arn()), Grant::SendMessages(around.dead_letters.arn())];
+        vec![Grant::InvokeFunction(target.function.arn()), Grant::SendMessages(target.dead_letters.arn())];
     grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let role_policy = graph
         .add(&iam::ROLE_POLICY, &own)
@@ -290,8 +302,8 @@ fn add_scheduler(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>) -> Sch
 
 fn add_schedule(
     graph: &mut Graph,
-    spec: &Spec<'_>,
-    around: &Around<'_>,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
     trigger: &ScheduleTrigger,
     (group, scheduler_role, scheduler_policy): &Schedules,
     slots: &mut Slots,
@@ -304,10 +316,10 @@ fn add_schedule(
         .set("name", slot.clone())
         .set("schedule_expression", &trigger.schedule)
         .set("schedule_expression_timezone", &trigger.timezone)
-        .set("target_arn", around.function.arn())
+        .set("target_arn", target.function.arn())
         .set("target_role_arn", scheduler_role.arn())
         .set_if("input", trigger.input.as_deref().map(parsed))
-        .set("dead_letter_arn", around.dead_letters.arn())
+        .set("dead_letter_arn", target.dead_letters.arn())
         .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
         .set_if("kms_key_arn", spec.common.kms_key_arn.as_ref())
         .set("state", "ENABLED")
@@ -322,11 +334,16 @@ pub(super) struct Endpoint {
 }
 
 /// Adds the endpoint of an `http` trigger.
-fn add_http(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
+fn add_http(
+    graph: &mut Graph,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
+    trigger: &HttpTrigger,
+) -> Endpoint {
     if trigger.http == "url" {
-        add_url(graph, spec, around, trigger)
+        add_url(graph, spec, target, trigger)
     } else {
-        add_api(graph, spec, around, trigger)
+        add_api(graph, spec, target, trigger)
     }
 }
 
@@ -334,9 +351,14 @@ fn list(items: &[Scalar<String>]) -> Option<Expr> {
     (!items.is_empty()).then(|| Expr::list(items))
 }
 
-fn add_url(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
+fn add_url(
+    graph: &mut Graph,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
+    trigger: &HttpTrigger,
+) -> Endpoint {
     let own = spec.part.slot("http");
-    let name = || around.function.attribute("function_name");
+    let name = || target.function.attribute("function_name");
     let auth = if trigger.auth == "iam" { "AWS_IAM" } else { "NONE" };
     let cors = !trigger.cors_origins.is_empty();
     let url = graph
@@ -387,8 +409,13 @@ fn access_log_format() -> String {
     .to_string()
 }
 
-fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &HttpTrigger) -> Endpoint {
-    let Spec { part, common, .. } = spec;
+fn add_api(
+    graph: &mut Graph,
+    spec: &FunctionSpec<'_>,
+    target: &TriggerTarget<'_>,
+    trigger: &HttpTrigger,
+) -> Endpoint {
+    let FunctionSpec { part, common, .. } = spec;
     let own = part.slot("http");
     let name = part.regional("", 128);
     let log_name = Expr::concat(["/aws/vendedlogs/http-api/".into(), name.clone()]);
@@ -404,12 +431,12 @@ fn add_api(graph: &mut Graph, spec: &Spec<'_>, around: &Around<'_>, trigger: &Ht
         .set_if("cors_allow_headers", list(&trigger.cors_headers).filter(|_| cors))
         .handle();
     let source = Expr::concat([api.attribute("execution_arn"), "/*".into()]);
-    let permission = permission(graph, around, &own, "apigateway.amazonaws.com", source);
+    let permission = permission(graph, target, &own, "apigateway.amazonaws.com", source);
     let integration = graph
         .add(&apigatewayv2::INTEGRATION, &own)
         .set("api_id", api.attribute("id"))
         .set("integration_type", "AWS_PROXY")
-        .set("integration_uri", around.function.arn())
+        .set("integration_uri", target.function.arn())
         .set("payload_format_version", "2.0")
         // The maximum for an HTTP API.
         .set("timeout_milliseconds", 30_000)

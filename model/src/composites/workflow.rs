@@ -13,7 +13,7 @@ use super::steps::Step;
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
-use crate::expr::{Expr, Place};
+use crate::expr::{Ambient, Expr};
 use crate::finding::Findings;
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
@@ -125,7 +125,7 @@ impl Composite for Workflow {
         if findings.any_error() {
             return graph;
         }
-        let spec = Spec {
+        let spec = WorkflowSpec {
             part: Part::new(context, &inputs.name),
             steps: &inputs.step,
             tasks: &tasks,
@@ -212,7 +212,7 @@ fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
 }
 
 /// A state machine to add to a graph.
-pub(super) struct Spec<'a> {
+pub(super) struct WorkflowSpec<'a> {
     /// Its names and slots.
     pub(super) part: Part<'a>,
     pub(super) steps: &'a [Step],
@@ -230,7 +230,7 @@ pub(super) struct Spec<'a> {
 }
 
 /// The objects that were added.
-pub(super) struct Added {
+pub(super) struct WorkflowPart {
     pub(super) machine: Handle,
     pub(super) definition: Expr,
     pub(super) role: Handle,
@@ -239,8 +239,8 @@ pub(super) struct Added {
 }
 
 /// Adds a state machine with its role, log group, dead-letter queue and triggers.
-pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
-    let Spec { part, common, .. } = spec;
+pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
+    let WorkflowSpec { part, common, .. } = spec;
     let own = part.main("workflow");
     let name = part.regional("", 80);
     // With this prefix, the resource policy of CloudWatch Logs, whose size is limited, need not name the
@@ -252,7 +252,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     let dead_letters = common::dead_letters(
         graph,
         part,
-        common::Care::from(*common),
+        common::Protection::from(*common),
         "Executions that failed wait in the dead-letter queue.",
     );
     let mut senders = Vec::new();
@@ -334,7 +334,7 @@ pub(super) fn add(graph: &mut Graph, spec: &Spec<'_>) -> Added {
     if spec.express {
         add_alarms(graph, part, &machine, common);
     }
-    let added = Added { machine, definition, role, log_group, dead_letters };
+    let added = WorkflowPart { machine, definition, role, log_group, dead_letters };
     add_starts(graph, spec, &added, &rules, &queue_policy);
     added
 }
@@ -355,14 +355,14 @@ fn add_alarms(graph: &mut Graph, part: &Part<'_>, machine: &Handle, common: &Com
 }
 
 /// The slot of the objects of a trigger, by its index in `on`.
-fn start_slot(spec: &Spec<'_>, index: usize) -> String {
+fn start_slot(spec: &WorkflowSpec<'_>, index: usize) -> String {
     let number = if index == 0 { String::new() } else { format!("_{}", index + 1) };
     spec.part.slot(&format!("on_start{number}"))
 }
 
 /// Adds the EventBridge rules and returns each with its index in `on`. The policy of the dead-letter queue
 /// refers to them.
-fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
+fn add_rules(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> Vec<(usize, Handle)> {
     let mut rules = Vec::new();
     for (index, start) in spec.on.iter().enumerate() {
         let pattern = match start {
@@ -385,15 +385,15 @@ fn add_rules(graph: &mut Graph, spec: &Spec<'_>) -> Vec<(usize, Handle)> {
 /// Adds the role, the rule targets and the schedules that start executions.
 fn add_starts(
     graph: &mut Graph,
-    spec: &Spec<'_>,
-    added: &Added,
+    spec: &WorkflowSpec<'_>,
+    added: &WorkflowPart,
     rules: &[(usize, Handle)],
     queue_policy: &Handle,
 ) {
     if spec.on.is_empty() {
         return;
     }
-    let Spec { part, common, .. } = spec;
+    let WorkflowSpec { part, common, .. } = spec;
     let own = part.slot("start");
     let scheduled = spec.on.iter().any(|start| matches!(start, Start::Schedule(_)));
     let services: Vec<&str> =
@@ -468,7 +468,7 @@ fn created(start: &BucketStart, made: Option<&Handle>) -> Expr {
     Expr::map([
         ("source", Expr::list(["aws.s3"])),
         ("detail-type", Expr::list(["Object Created"])),
-        ("account", Expr::list([Expr::Place(Place::Account)])),
+        ("account", Expr::list([Expr::Ambient(Ambient::Account)])),
         ("detail", Expr::Map(detail)),
     ])
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
 use tandem_model::context::Context;
-use tandem_model::expr::{Place, Scope};
+use tandem_model::expr::{Ambient, Scope};
 use tandem_model::graph::{Graph, Key, Object};
 
 use crate::canonical::TAGS;
@@ -67,7 +67,7 @@ impl<'a> Resolver<'a> {
 }
 
 impl Scope for Resolver<'_> {
-    fn place(&self, place: Place) -> Option<String> {
+    fn place(&self, place: Ambient) -> Option<String> {
         self.context.place(place)
     }
 
