@@ -11,10 +11,10 @@ use tandem_model::input::{Field, Shape, Source, union};
 use tandem_model::names;
 use tandem_model::value::Value;
 
-use crate::graph::Diagram;
 use crate::hcl::{Body, Hcl, Item};
 use crate::native::versions::Version;
 use crate::native::{self, NOTIFICATIONS};
+use crate::picture::Diagram;
 use crate::readme::{self, Page, Part};
 use crate::spec::{App, Entry, body_fields, bootstrap};
 use crate::templates::{Error, Templates};

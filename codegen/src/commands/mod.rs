@@ -9,7 +9,7 @@ pub(crate) mod policy;
 use std::path::Path;
 
 use tandem::diagnostic::Diagnostic;
-use tandem::graph::Format as Picture;
+use tandem::picture::Format as Picture;
 use tandem::source::Source;
 use tandem::spec::{self, App};
 use tandem::templates::BUILT_IN;
@@ -99,7 +99,7 @@ pub(crate) fn graph(global: &Global) -> Outcome {
         }
     };
     let (_, app) = app(global)?;
-    global.print(&tandem::graph::draw(&app, picture))
+    global.print(&tandem::picture::draw(&app, picture))
 }
 
 pub(crate) fn export(global: &Global, folder: &Path) -> Outcome {
