@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 use tandem_model::kinds;
-use tandem_tests::environment::root;
+use tandem_testkit::environment::root;
 
 /// The crates of the workspace, each with the crates of the workspace that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -17,10 +17,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tandem", &["tandem-model"]),
     ("tandem-crash", &["tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"]),
     (
-        "tandem-tests",
+        "tandem-testkit",
         &["tandem", "tandem-crash", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"],
     ),
-    ("xtask", &["tandem", "tandem-tests"]),
+    ("xtask", &["tandem", "tandem-testkit"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
@@ -64,7 +64,7 @@ fn each_crate_knows_only_its_own_world() {
             assert_eq!(knows("tonic"), None, "{name} depends on tonic, but only tfplugin may");
             assert_eq!(knows("prost"), None, "{name} depends on prost, but only tfplugin may");
         }
-        if !["terraform-provider-tandem", "tandem-crash", "tandem-tests"].contains(&name.as_str()) {
+        if !["terraform-provider-tandem", "tandem-crash", "tandem-testkit"].contains(&name.as_str()) {
             assert_eq!(knows("aws-"), None, "{name} depends on an AWS crate, but only the provider may");
         }
         if name.starts_with("tandem-model") {

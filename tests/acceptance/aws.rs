@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use tandem_engine::driver::{Class, Driver, Drivers as _, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kinds;
-use tandem_tests::calls::Account;
+use tandem_testkit::calls::Account;
 use terraform_provider_tandem::aws::{Aws as Drivers, Clients, Connection};
 use tokio::runtime::Runtime;
 

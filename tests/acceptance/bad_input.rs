@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 use tandem_model::composites;
-use tandem_tests::environment::root;
-use tandem_tests::terraform::Run;
+use tandem_testkit::environment::root;
+use tandem_testkit::terraform::Run;
 
 use crate::stage::{On, Stage};
 

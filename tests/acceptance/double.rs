@@ -17,7 +17,7 @@ use tandem_engine::driver::{Class, Drivers, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::{Change, Form, Kind};
 use tandem_model::kinds;
-use tandem_tests::environment::root;
+use tandem_testkit::environment::root;
 use tfplugin::Value;
 
 use crate::stage::{On, Stage};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use tandem_tests::cargo::quickly;
-use tandem_tests::environment::{copy, private, root};
-use tandem_tests::examples::{ALL, Applied, Example, Result};
-use tandem_tests::rekognition::{self, Rekognition};
+use tandem_testkit::cargo::quickly;
+use tandem_testkit::environment::{copy, private, root};
+use tandem_testkit::examples::{ALL, Applied, Example, Result};
+use tandem_testkit::rekognition::{self, Rekognition};
 
 use crate::stage::{On, Stage, base_image, for_containers};
 

@@ -139,7 +139,7 @@ fn two_processes_keep_each_others_entries() {
     for (arguments, entries) in [("apply", 2), ("destroy", 0)] {
         let run = |stage: &Stage| stage.terraform.spawn(&[arguments, "-auto-approve", "-no-color"]);
         for child in [run(&one), run(&other)] {
-            tandem_tests::terraform::run(&child.wait_with_output().expect("terraform")).expect_success();
+            tandem_testkit::terraform::run(&child.wait_with_output().expect("terraform")).expect_success();
         }
         assert_eq!(one.aws.notifications(&bucket)["functions"].len(), entries);
     }

@@ -1,8 +1,8 @@
 //! The provider next to the real hashicorp/aws.
 
-use tandem_tests::calls::Account;
-use tandem_tests::hashicorp::{mirror_or_registry, provider_block};
-use tandem_tests::terraform::Terraform;
+use tandem_testkit::calls::Account;
+use tandem_testkit::hashicorp::{mirror_or_registry, provider_block};
+use tandem_testkit::terraform::Terraform;
 
 use crate::stage::REGION;
 

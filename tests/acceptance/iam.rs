@@ -14,7 +14,7 @@ use tandem_model::access::{Part, deployment};
 use tandem_model::composite::Settings as Fields;
 use tandem_model::context::Context;
 use tandem_model::value::Value;
-use tandem_tests::emulator::{Emulator, Settings};
+use tandem_testkit::emulator::{Emulator, Settings};
 use terraform_provider_tandem::aws::{Clients, Connection};
 
 use crate::proxy::Proxy;

@@ -61,7 +61,7 @@ fn an_interrupted_create_is_completed_after_untaint() {
         let output = child.wait_with_output().expect("terraform");
         terraform.store(0, Ordering::SeqCst);
         assert!(done.load(Ordering::SeqCst), "the apply was not interrupted");
-        let run = tandem_tests::terraform::run(&output);
+        let run = tandem_testkit::terraform::run(&output);
         let run = run.expect_failure(&[
             "The apply was interrupted",
             "was asked to stop",

@@ -182,7 +182,7 @@ fn run(case: &Case) -> End {
     };
     let output = child.wait_with_output().expect("terraform");
     watched.armed.store(false, Ordering::SeqCst);
-    let first = tandem_tests::terraform::run(&output);
+    let first = tandem_testkit::terraform::run(&output);
     if !watched.fired.load(Ordering::SeqCst) {
         first.expect_success();
         return End::NotReached;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tandem::explain::{Example, page};
 use tandem_model::finding::Code;
-use tandem_tests::terraform::{Run, Terraform};
+use tandem_testkit::terraform::{Run, Terraform};
 
 use crate::stage::{REGION, ministack};
 

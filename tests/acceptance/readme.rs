@@ -1,7 +1,7 @@
 //! The number of AWS objects in the root README is that of the plan.
 
 use serde_json::Value as Json;
-use tandem_tests::environment::root;
+use tandem_testkit::environment::root;
 
 use crate::stage::{On, Stage};
 

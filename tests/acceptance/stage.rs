@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
-use tandem_tests::calls::Account;
-use tandem_tests::emulator::{Emulator, Settings, remove_command};
-use tandem_tests::engine::{Engine, let_containers_reach};
-use tandem_tests::environment::root;
-use tandem_tests::shared::{self, end_with_this_process, new_account, watch};
-use tandem_tests::terraform::Terraform;
+use tandem_testkit::calls::Account;
+use tandem_testkit::emulator::{Emulator, Settings, remove_command};
+use tandem_testkit::engine::{Engine, let_containers_reach};
+use tandem_testkit::environment::root;
+use tandem_testkit::shared::{self, end_with_this_process, new_account, watch};
+use tandem_testkit::terraform::Terraform;
 
 use crate::aws::Aws;
 use crate::proxy::{Act, Phase, Proxy};
 use tandem_crash::fixture::Fixture;
 
-pub(crate) use tandem_tests::shared::REGION;
+pub(crate) use tandem_testkit::shared::REGION;
 
 /// An emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
-use tandem_tests::environment::{VIDEO_THUMBNAILER, copy};
-use tandem_tests::{examples, ffmpeg};
+use tandem_testkit::environment::{VIDEO_THUMBNAILER, copy};
+use tandem_testkit::{examples, ffmpeg};
 
 use crate::stage::{On, Stage, base_image, for_containers};
 

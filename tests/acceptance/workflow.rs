@@ -1,8 +1,8 @@
 //! Runs workflows: the data that steps pass to each other, with the types of steps that no example has.
 
 use serde_json::{Value as Json, json};
-use tandem_tests::environment::copy;
-use tandem_tests::examples::wait;
+use tandem_testkit::environment::copy;
+use tandem_testkit::examples::wait;
 
 use crate::stage::{On, Stage, base_image};
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 use tandem::module::Flavor;
 use tandem::project::Part;
-use tandem_tests::environment::{Packages, root};
+use tandem_testkit::environment::{Packages, root};
 
 use crate::project::{examples, generate, read};
 

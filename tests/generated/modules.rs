@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tandem::module::Flavor;
 use tandem::project::Part;
-use tandem_tests::environment::root;
+use tandem_testkit::environment::root;
 
 use crate::native::{configuration, write_zip};
 use crate::project::{FLAVORS, examples, generate, pending, read, specs, terraform};

@@ -12,8 +12,8 @@ use tandem::project::{Part, Request, plan};
 use tandem::source::Source;
 use tandem::spec::{self, App};
 use tandem_model::composites;
-use tandem_tests::environment::root;
-use tandem_tests::terraform::{Run, provider_binary, run};
+use tandem_testkit::environment::root;
+use tandem_testkit::terraform::{Run, provider_binary, run};
 
 /// The account id that the stand-in for hashicorp/aws returns.
 pub(crate) const ACCOUNT: &str = "123456789012";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use tandem_tests::environment::root;
+use tandem_testkit::environment::root;
 
 use crate::page::{Fault, Page};
 use crate::run;

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use tandem_tests::calls::Account;
-use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::engine::let_containers_reach;
-use tandem_tests::environment::{Packages, platform, private, root};
-use tandem_tests::ffmpeg;
-use tandem_tests::hashicorp::{Hashicorp, mirror_or_registry};
-use tandem_tests::shared::{REGION, end_with_this_process, engine, log, new_account};
-use tandem_tests::terraform::provider_binary;
+use tandem_testkit::calls::Account;
+use tandem_testkit::emulator::{Emulator, Settings};
+use tandem_testkit::engine::let_containers_reach;
+use tandem_testkit::environment::{Packages, platform, private, root};
+use tandem_testkit::ffmpeg;
+use tandem_testkit::hashicorp::{Hashicorp, mirror_or_registry};
+use tandem_testkit::shared::{REGION, end_with_this_process, engine, log, new_account};
+use tandem_testkit::terraform::provider_binary;
 
 use crate::page::{Command as Line, Needs};
 

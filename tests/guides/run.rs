@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tandem_tests::environment::root;
-use tandem_tests::hashicorp::mirror_or_registry;
-use tandem_tests::terraform::{Run, Terraform, provider_binary};
+use tandem_testkit::environment::root;
+use tandem_testkit::hashicorp::mirror_or_registry;
+use tandem_testkit::terraform::{Run, Terraform, provider_binary};
 
 use crate::page::{Block, Checker, Directive, Expect, Fault, Page};
 use crate::place::Place;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tandem_tests::cargo::cargo;
-use tandem_tests::environment::{private, root};
+use tandem_testkit::cargo::cargo;
+use tandem_testkit::environment::{private, root};
 
 use crate::install;
 use crate::step::{Result, step};

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use tandem_tests::cargo::{cargo, quickly};
-use tandem_tests::environment::root;
-use tandem_tests::examples::{ALL, Example, STATIC_TARGET};
-use tandem_tests::hashicorp;
+use tandem_testkit::cargo::{cargo, quickly};
+use tandem_testkit::environment::root;
+use tandem_testkit::examples::{ALL, Example, STATIC_TARGET};
+use tandem_testkit::hashicorp;
 
 use crate::setup;
 use crate::step::{Result, loud, quiet, step};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
-use tandem_tests::cargo::cargo;
-use tandem_tests::environment::{private, root};
+use tandem_testkit::cargo::cargo;
+use tandem_testkit::environment::{private, root};
 
 use crate::step::{Result, loud, quiet, step};
 

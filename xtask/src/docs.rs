@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use tandem_tests::environment::root;
-use tandem_tests::terraform::Terraform;
+use tandem_testkit::environment::root;
+use tandem_testkit::terraform::Terraform;
 
 use crate::check::build_all;
 use crate::step::{Result, step};

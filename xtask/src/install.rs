@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use tandem_tests::cargo::cargo;
-use tandem_tests::environment::{platform, private, root};
+use tandem_testkit::cargo::cargo;
+use tandem_testkit::environment::{platform, private, root};
 
 use crate::step::{Result, quiet, step};
 

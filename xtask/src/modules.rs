@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use tandem_tests::environment::{private, root};
+use tandem_testkit::environment::{private, root};
 
 use crate::check::{build_all, program};
 use crate::step::{Result, quiet, step};

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use tandem_tests::calls::Account;
-use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::environment::{Packages, private, root};
-use tandem_tests::hashicorp::{self, Hashicorp};
-use tandem_tests::terraform::provider_binary;
+use tandem_testkit::calls::Account;
+use tandem_testkit::emulator::{Emulator, Settings};
+use tandem_testkit::environment::{Packages, private, root};
+use tandem_testkit::hashicorp::{self, Hashicorp};
+use tandem_testkit::terraform::provider_binary;
 
 use crate::bench::median;
 use crate::step::{Result, quiet, step};

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use ignore::WalkBuilder;
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, tokenize};
-use tandem_tests::environment::{Packages, root};
+use tandem_testkit::environment::{Packages, root};
 
 use crate::setup;
 use crate::step::{Result, step};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tandem_tests::cargo::quickly;
-use tandem_tests::engine::Engine;
-use tandem_tests::environment::{Packages, private, root};
-use tandem_tests::hashicorp::{self, Hashicorp};
+use tandem_testkit::cargo::quickly;
+use tandem_testkit::engine::Engine;
+use tandem_testkit::environment::{Packages, private, root};
+use tandem_testkit::hashicorp::{self, Hashicorp};
 
 use crate::step::{Failure, Result, quiet, step};
 

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::{Map, Value as Json};
-use tandem_tests::calls::Account;
-use tandem_tests::emulator::{Emulator, Settings};
-use tandem_tests::engine::{Engine, let_containers_reach};
-use tandem_tests::environment::{Packages, private};
-use tandem_tests::examples::{ALL, Applied, Example};
-use tandem_tests::rekognition::{self, Rekognition};
+use tandem_testkit::calls::Account;
+use tandem_testkit::emulator::{Emulator, Settings};
+use tandem_testkit::engine::{Engine, let_containers_reach};
+use tandem_testkit::environment::{Packages, private};
+use tandem_testkit::examples::{ALL, Applied, Example};
+use tandem_testkit::rekognition::{self, Rekognition};
 
 use crate::step::{Result, quiet, step};
 use crate::{check, install, setup};
@@ -84,7 +84,7 @@ impl Stage {
         let folder = main.strip_suffix("main.tf").unwrap_or(main);
         let work = top.join("examples").join(example.name).join(folder);
         let mirror = private().join("demo-mirror");
-        install::put(&tandem_tests::terraform::provider_binary(), &mirror)?;
+        install::put(&tandem_testkit::terraform::provider_binary(), &mirror)?;
         let rc = work.join("terraform.rc");
         std::fs::write(&rc, install::configuration(&mirror))?;
         let account = "123456789012".to_owned();
