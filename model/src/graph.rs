@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::edge::Edge;
 use crate::expr::{Ambient, Expr};
 use crate::kind::{Change, Form, Kind};
 
@@ -15,6 +16,11 @@ impl Key {
     /// The key of an object of this kind in this slot.
     pub fn new(kind: &Kind, slot: &str) -> Self {
         Self(format!("{}.{slot}", kind.name))
+    }
+
+    /// The slot: the part after the kind, e.g. `function`.
+    pub fn slot(&self) -> &str {
+        self.0.split_once('.').map_or("", |(_, slot)| slot)
     }
 
     /// The key as a string.
@@ -76,6 +82,7 @@ impl Object {
 #[derive(Clone, Debug)]
 pub struct Graph {
     objects: Vec<Object>,
+    edges: Vec<Edge>,
     /// The outputs of the composite.
     pub outputs: BTreeMap<&'static str, Expr>,
     /// The tags of every object that supports tags, in addition to the ownership tags.
@@ -128,6 +135,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The key of the object.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// One of its attributes.
     pub fn attribute(&self, name: &'static str) -> Expr {
         let known = self.kind.attributes.iter().any(|(attribute, _)| *attribute == name);
@@ -146,6 +158,7 @@ impl Graph {
     pub fn new(force_destroy: bool) -> Self {
         Self {
             objects: Vec::new(),
+            edges: Vec::new(),
             outputs: BTreeMap::new(),
             tags: Expr::Map(BTreeMap::new()),
             force_destroy,
@@ -164,13 +177,28 @@ impl Graph {
         ObjectBuilder(self.objects.last_mut().expect("just pushed"))
     }
 
-    /// Adds the objects of another graph that this one does not have.
+    /// Adds an edge. The caller adds its objects or grants in the same place.
+    pub(crate) fn connect(&mut self, edge: Edge) {
+        self.edges.push(edge);
+    }
+
+    /// Adds the objects and edges of another graph that this one does not have.
     pub(crate) fn merge(&mut self, other: Graph) {
         for object in other.objects {
             if self.get(&object.key).is_none() {
                 self.objects.push(object);
             }
         }
+        for edge in other.edges {
+            if !self.edges.contains(&edge) {
+                self.edges.push(edge);
+            }
+        }
+    }
+
+    /// What triggers, uses or starts what.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
     }
 
     /// The objects. The anchor is the first; each object follows those that it needs.

@@ -13,6 +13,7 @@ pub mod checks;
 pub mod composite;
 pub mod composites;
 pub mod context;
+pub mod edge;
 pub mod expr;
 pub mod finding;
 pub mod graph;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use crate::edge::KeyPattern;
 use crate::expr::{Ambient, Expr};
 
 /// An edge from a role to a resource that it uses.
@@ -43,12 +44,12 @@ pub enum Grant {
     InvokeFunction(Expr),
     /// Encrypts and decrypts with a KMS key (its ARN).
     UseKey(Expr),
-    /// Reads objects (the ARN of a bucket, and a prefix of keys).
-    ReadObjects(Expr, String),
-    /// Writes objects (the ARN of a bucket, and a prefix of keys).
-    WriteObjects(Expr, String),
-    /// Writes, tags and deletes objects (the ARN of a bucket, and a prefix of keys).
-    ChangeObjects(Expr, String),
+    /// Reads objects (the ARN of a bucket, and their keys).
+    ReadObjects(Expr, KeyPattern),
+    /// Writes objects (the ARN of a bucket, and their keys).
+    WriteObjects(Expr, KeyPattern),
+    /// Writes, tags and deletes objects (the ARN of a bucket, and their keys).
+    ChangeObjects(Expr, KeyPattern),
     /// Calls an action that has no resource-level permissions.
     Call(&'static str),
     /// Pulls images of a repository (its ARN).
@@ -184,19 +185,17 @@ impl Grant {
                 ("InvokeFunction", &["lambda:InvokeFunction"], function.clone())
             }
             Self::UseKey(key) => ("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone()),
-            Self::ReadObjects(bucket, prefix) => (
+            Self::ReadObjects(bucket, keys) => (
                 "ReadObjects",
                 // A copy needs the tags, too.
                 &["s3:GetObject", "s3:GetObjectTagging"],
-                objects(bucket, prefix),
+                objects(bucket, keys),
             ),
-            Self::WriteObjects(bucket, prefix) => {
-                ("WriteObjects", &["s3:PutObject"], objects(bucket, prefix))
-            }
-            Self::ChangeObjects(bucket, prefix) => (
+            Self::WriteObjects(bucket, keys) => ("WriteObjects", &["s3:PutObject"], objects(bucket, keys)),
+            Self::ChangeObjects(bucket, keys) => (
                 "ChangeObjects",
                 &["s3:DeleteObject", "s3:PutObject", "s3:PutObjectTagging"],
-                objects(bucket, prefix),
+                objects(bucket, keys),
             ),
             Self::Call(action) => ("Call", std::slice::from_ref(action), "*".into()),
             Self::PullImages(repository) => {
@@ -237,8 +236,8 @@ impl Grant {
     }
 }
 
-fn objects(bucket: &Expr, prefix: &str) -> Expr {
-    Expr::concat([bucket.clone(), format!("/{prefix}*").into()])
+fn objects(bucket: &Expr, keys: &KeyPattern) -> Expr {
+    Expr::concat([bucket.clone(), format!("/{}*{}", keys.prefix, keys.suffix).into()])
 }
 
 /// The policy of a role with these edges. Grants that differ only in the resource share a statement, since

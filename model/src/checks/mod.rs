@@ -2,5 +2,6 @@
 
 pub mod environment;
 pub mod filters;
+pub mod loops;
 pub mod task_size;
 pub mod visibility;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Tags;
-use super::edges::RESOURCES;
 use super::launch::LAUNCHES;
 use super::part::Part;
+use super::uses::RESOURCES;
 use crate::checks::environment::Variables;
 use crate::composite::Settings;
 use crate::expr::{Ambient, Expr};

@@ -11,6 +11,7 @@ use super::task::{self, CONTAINER, TaskInputs, TaskPart, TaskSpec};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
+use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step};
 use crate::graph::{Graph, Handle};
@@ -114,7 +115,7 @@ impl Composite for ContainerTask {
             part: Part::new(context, &inputs.name),
             at: Path::default(),
             task: &inputs.task,
-            access: Vec::new(),
+            objects: Vec::new(),
             variables: &[],
             common: &inputs.common,
         };
@@ -191,7 +192,7 @@ fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule,
     grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     let role_policy = task::add_policy(graph, &own, &role, Some(grants));
     let target = task.launch.members();
-    graph
+    let scheduled = graph
         .add(&scheduler::SCHEDULE, &part.slot("schedule"))
         .set("group_name", group.attribute("name"))
         .set("name", "schedule")
@@ -211,7 +212,13 @@ fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule,
         .set("maximum_event_age_in_seconds", &schedule.maximum_event_age)
         .set_if("kms_key_arn", common.kms_key_arn.as_ref())
         .set("state", "ENABLED")
-        .after(&role_policy);
+        .after(&role_policy)
+        .handle();
+    let path = Path::field("schedule");
+    graph.connect(Edge::new(&scheduled, Verb::Starts, task.launch.end.clone()).at(path));
+    if let Some(dead_letters) = &task.dead_letters {
+        graph.connect(Edge::new(&scheduled, Verb::FailsTo, dead_letters));
+    }
 }
 
 /// The container overrides of scheduled tasks; `None` without any.

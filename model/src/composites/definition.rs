@@ -7,7 +7,10 @@ use serde_json::json;
 use super::launch::Launch;
 use super::steps::{Chain, ChoiceStep, Items, MapStep, Reaction, Step, pairs};
 use crate::capacity::CAPACITIES;
+use crate::edge::{Edge, End, KeyPattern, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
+use crate::finding::Path;
+use crate::graph::Key;
 use crate::policy::Grant;
 
 /// The steps of a workflow, and the ARNs that its definition and grants refer to.
@@ -231,28 +234,44 @@ impl Source<'_> {
         (vec![("items", items)], state)
     }
 
-    /// The grants of the state machine's role, without duplicates.
-    pub(super) fn grants(&self) -> Vec<Grant> {
-        let mut grants = Vec::new();
+    /// The grants of the state machine's role, without duplicates, and the edges to the resources that the
+    /// steps use.
+    pub(super) fn uses(&self, machine: &Key, paths: &[Path]) -> (Vec<Grant>, Vec<Edge>) {
+        let mut grants: Vec<Grant> = Vec::new();
+        let mut edges = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
-            match step {
-                Step::Function(step) => grants.push(Grant::InvokeFunction((&step.function).into())),
-                Step::Task(_) => {
-                    grants.extend(self.tasks.get(&index).map(Launch::grants_to_wait).unwrap_or_default());
+            let (verb, used, needed) = match step {
+                Step::Function(step) => {
+                    let arn = Expr::from(&step.function);
+                    let end = End::Resource(ResourceType::Function, arn.clone());
+                    (Verb::Invokes, end, vec![Grant::InvokeFunction(arn)])
                 }
-                Step::Callback(step) => grants.push(Grant::SendMessages((&step.callback).into())),
+                Step::Task(_) => {
+                    let Some(launch) = self.tasks.get(&index) else { continue };
+                    (Verb::Starts, launch.end.clone(), launch.grants_to_wait())
+                }
+                Step::Callback(step) => {
+                    let arn = Expr::from(&step.callback);
+                    let end = End::Resource(ResourceType::Queue, arn.clone());
+                    (Verb::Sends, end, vec![Grant::SendMessages(arn)])
+                }
                 Step::Map(step) => {
                     if step.distributed {
+                        // The executions of the map itself: not an edge, since no event causes them again.
                         grants.push(Grant::StartExecution(self.machine.clone()));
                         grants.push(Grant::WatchExecutions(self.executions.clone()));
                     }
-                    if let Items::Manifest(of) = &step.map {
-                        let bucket = super::common::bucket_arn((&of.bucket).into());
-                        grants.push(Grant::ReadObjects(bucket, String::new()));
-                    }
+                    let Items::Manifest(of) = &step.map else { continue };
+                    let name = Expr::from(&of.bucket);
+                    let read =
+                        Grant::ReadObjects(super::common::bucket_arn(name.clone()), KeyPattern::default());
+                    (Verb::Reads, End::Resource(ResourceType::Bucket, name), vec![read])
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            grants.extend(needed);
+            let path = paths.get(index).cloned().unwrap_or_default();
+            edges.push(Edge::new(machine.clone(), verb, used).step(&step.inner().name).at(path));
         }
         let mut seen = Vec::new();
         grants.retain(|grant| {
@@ -260,7 +279,7 @@ impl Source<'_> {
             seen.push(grant.clone());
             new
         });
-        grants
+        (grants, edges)
     }
 }
 

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common};
-use super::edges::{Edges, RESOURCES};
 use super::launch::{self, LAUNCHES, Launch};
 use super::part::Part;
 use super::trigger_checks;
 use super::triggers::Trigger;
+use super::uses::{RESOURCES, Uses};
 use super::wiring::{self, Endpoint, TriggerTarget};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
+use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code as FindingCode, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
@@ -42,7 +43,7 @@ pub(super) struct EventFunctionInputs {
     #[input(refers = Reference::LAUNCH)]
     launches: Vec<Scalar<String>>,
     #[input(flatten)]
-    edges: Edges,
+    uses: Uses,
     #[input(flatten)]
     common: Common,
 }
@@ -130,15 +131,22 @@ impl Composite for EventFunction {
     fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let launches = launch::read(&inputs.launches, findings);
+        let trigger_paths: Vec<Path> = inputs
+            .on
+            .iter()
+            .enumerate()
+            .map(|(index, trigger)| item_path("on", index).join(Step::Field(trigger.source().to_owned())))
+            .collect();
         let spec = FunctionSpec {
             part: Part::new(context, &inputs.name),
             at: Path::default(),
             function: &inputs.function,
             on: &inputs.on,
+            trigger_paths: &trigger_paths,
             bucket: None,
             queues: &[],
             launches: &launches,
-            edges: &inputs.edges,
+            uses: &inputs.uses,
             common: &inputs.common,
         };
         let function = add(&mut graph, &spec, findings);
@@ -228,6 +236,8 @@ pub(super) struct FunctionSpec<'a> {
     pub(super) at: Path,
     pub(super) function: &'a FunctionInputs,
     pub(super) on: &'a [Trigger],
+    /// The input that causes each trigger, for findings.
+    pub(super) trigger_paths: &'a [Path],
     /// The bucket of the bucket triggers, if it belongs to the same graph.
     pub(super) bucket: Option<&'a Handle>,
     /// The queues of the queue triggers, in order, if they belong to the same graph. Such a trigger contains the
@@ -236,7 +246,7 @@ pub(super) struct FunctionSpec<'a> {
     /// The container tasks that the function may start.
     pub(super) launches: &'a [Launch],
     /// The edges to buckets, tables, queues and so on that the function uses.
-    pub(super) edges: &'a Edges,
+    pub(super) uses: &'a Uses,
     pub(super) common: &'a Common,
 }
 
@@ -283,7 +293,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     grants.extend(wiring::grants(spec));
     grants.extend(key.map(|key| Grant::UseKey(key.into())));
     grants.extend(spec.launches.iter().flat_map(Launch::grants));
-    grants.extend(spec.edges.grants());
+    grants.extend(spec.uses.grants());
     let known = spec.launches.iter().all(Launch::is_known);
     let role_policy = graph
         .add(&iam::ROLE_POLICY, &own)
@@ -312,6 +322,12 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         .set("function_name", function.attribute("function_name"))
         .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
         .set("on_failure", dead_letters.arn());
+    graph.connect(Edge::new(&function, Verb::FailsTo, &dead_letters));
+    spec.uses.connect(graph, &function, &spec.at);
+    for (index, launch) in spec.launches.iter().enumerate() {
+        let path = spec.at.join(Step::Field("launches".to_owned())).join(Step::Index(index));
+        graph.connect(Edge::new(&function, Verb::Starts, launch.end.clone()).at(path));
+    }
     let target = TriggerTarget {
         function: &function,
         dead_letters: &dead_letters,
@@ -326,7 +342,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
 /// The environment variables of the inputs, merged with those of edges and launches.
 fn variables(spec: &FunctionSpec<'_>) -> Option<Expr> {
     let launches = (!spec.launches.is_empty()).then(|| (LAUNCHES, launch::list(spec.launches)));
-    common::variables(spec.function.environment.as_ref(), launches.into_iter().chain(spec.edges.variable()))
+    common::variables(spec.function.environment.as_ref(), launches.into_iter().chain(spec.uses.variable()))
 }
 
 fn set_code<'a>(

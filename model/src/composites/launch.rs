@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::edge::{End, ResourceType};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::policy::Grant;
@@ -15,6 +16,8 @@ pub(super) const LAUNCHES: &str = "TANDEM_LAUNCHES";
 pub(super) struct Launch {
     /// The handle: a string of JSON with everything that a call of RunTask needs.
     pub(super) handle: Expr,
+    /// The task, as the end of an edge.
+    pub(super) end: End,
     target: Option<Target>,
 }
 
@@ -40,10 +43,16 @@ pub(super) struct Members {
 }
 
 impl Launch {
-    /// A task of the same graph: its handle, and the ARNs of its task definition (without a revision), cluster
-    /// and roles.
-    pub(super) fn new(handle: Expr, task_definition: Expr, cluster: Expr, roles: Vec<Expr>) -> Self {
-        Self { handle, target: Some(Target { task_definition, cluster, roles: Expr::List(roles) }) }
+    /// A task: its handle, the ARNs of its task definition (without a revision), cluster and roles, and its
+    /// end of an edge.
+    pub(super) fn new(
+        handle: Expr,
+        task_definition: Expr,
+        cluster: Expr,
+        roles: Vec<Expr>,
+        end: End,
+    ) -> Self {
+        Self { handle, end, target: Some(Target { task_definition, cluster, roles: Expr::List(roles) }) }
     }
 
     /// The grants of a role that starts the task.
@@ -89,7 +98,8 @@ impl Launch {
         // `roles` is one expression that gives the whole list.
         let (task_definition, cluster, roles) =
             (member("task_definition"), member("cluster"), member("roles"));
-        Self { handle, target: Some(Target { task_definition, cluster, roles }) }
+        let end = End::Resource(ResourceType::Task, task_definition.clone());
+        Self { handle, end, target: Some(Target { task_definition, cluster, roles }) }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -100,7 +110,9 @@ impl Launch {
         };
         let roles = handle.get("roles")?.as_array()?.iter();
         let roles = roles.map(|role| role.as_str().map(Expr::from)).collect::<Option<Vec<_>>>()?;
-        Some(Self::new(text.into(), arn("task_definition")?, arn("cluster")?, roles))
+        let task_definition = arn("task_definition")?;
+        let end = End::Resource(ResourceType::Task, task_definition.clone());
+        Some(Self::new(text.into(), task_definition, arn("cluster")?, roles, end))
     }
 }
 
@@ -113,7 +125,8 @@ pub(super) fn read(handles: &[Scalar<String>], findings: &mut Findings) -> Vec<L
 
 /// Reads a handle. A value that is not a handle is a finding at this path.
 pub(super) fn read_one(handle: &Scalar<String>, at: Path, findings: &mut Findings) -> Launch {
-    let unknown = Launch { handle: handle.into(), target: None };
+    let end = End::Resource(ResourceType::Task, Expr::Unknown);
+    let unknown = Launch { handle: handle.into(), end, target: None };
     let text = match handle {
         Scalar::Known(text) => text,
         Scalar::Reference(_) => return Launch::of_member(handle.into()),

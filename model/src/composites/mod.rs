@@ -4,7 +4,7 @@ mod bucket;
 mod common;
 mod container_task;
 mod definition;
-mod edges;
+
 mod event_function;
 mod launch;
 mod part;
@@ -19,6 +19,7 @@ mod thumbnailer;
 mod topic;
 mod trigger_checks;
 mod triggers;
+mod uses;
 mod wiring;
 mod workflow;
 

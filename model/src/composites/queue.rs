@@ -9,6 +9,7 @@ use super::part::Part;
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
+use crate::edge::{Edge, End, ResourceType, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
@@ -92,6 +93,9 @@ struct TopicOfQueue {
     /// Delivers messages as they were published, without the JSON envelope of SNS.
     #[input(default = true)]
     raw_message_delivery: Scalar<bool>,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
+    #[input(default = false)]
+    allow_loop: bool,
 }
 
 impl Composite for Queue {
@@ -270,6 +274,7 @@ pub(super) fn add(
             .add(&sqs::QUEUE_REDRIVE_ALLOW_POLICY, &part.slot("dead_letters"))
             .set("queue", dead_letters.attribute("name"))
             .set("redrive_allow_policy", allowed);
+        graph.connect(Edge::new(&queue, Verb::FailsTo, dead_letters));
     }
     for (slot, metric, threshold, description) in [
         ("age", "ApproximateAgeOfOldestMessage", &inputs.alarm_age, "A message waits too long in the queue."),
@@ -340,5 +345,8 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
                 .set("filter_policy", parsed(filter))
                 .set("filter_policy_scope", &on.filter_policy_scope);
         }
+        let topic = End::Resource(ResourceType::Topic, (&on.topic).into());
+        let path = item_path("on", index).join(Step::Field("topic".to_owned()));
+        graph.connect(Edge::new(topic, Verb::Triggers, &added.queue).at(path).allow_loop(on.allow_loop));
     }
 }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::common::{self, Common, Protection};
-use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::queue::{self, QueueSettings};
 use super::triggers::{QueueTrigger, Trigger};
+use super::uses::Uses;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
@@ -55,7 +55,7 @@ struct Consumer {
     #[input(default = 10, rule = Rule::Range(1, 10))]
     batch_size: Scalar<i64>,
     #[input(flatten)]
-    edges: Edges,
+    uses: Uses,
 }
 
 /// Name of the consumer within the group.
@@ -114,10 +114,11 @@ impl Composite for Queues {
                 at: Path::field(CONSUMER),
                 function: &consumer.function,
                 on: &on,
+                trigger_paths: &vec![Path::field(CONSUMER); on.len()],
                 bucket: None,
                 queues: &made,
                 launches: &[],
-                edges: &consumer.edges,
+                uses: &consumer.uses,
                 common: &inputs.common,
             };
             event_function::add(&mut graph, &spec, findings)
@@ -180,6 +181,7 @@ impl Consumer {
             batch_size: self.batch_size.clone(),
             maximum_batching_window: Scalar::Known(0),
             partial_batch_response: true,
+            allow_loop: false,
         })
     }
 }

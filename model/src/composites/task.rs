@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common};
-use super::edges::RESOURCES;
 use super::launch::Launch;
 use super::part::Part;
+use super::uses::RESOURCES;
 use crate::capacity;
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
 use crate::composite::Settings;
 use crate::context::BuildContext;
+use crate::edge::{Edge, End, KeyPattern, ObjectFilter, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
@@ -156,14 +157,63 @@ pub(super) struct TaskSpec<'a> {
     /// The path of its inputs, for findings.
     pub(super) at: Path,
     pub(super) task: &'a TaskInputs,
-    /// Grants of the container in addition to those of the inputs.
-    pub(super) access: Vec<Grant>,
+    /// Objects that the container reads or writes, in addition to those of the inputs.
+    pub(super) objects: Vec<ObjectUse>,
     /// Environment variables in addition to those of the inputs.
     pub(super) variables: &'a [(&'a str, Expr)],
     pub(super) common: &'a Common,
 }
 
+/// Objects of a bucket that a container reads or writes.
+#[derive(Clone)]
+pub(super) struct ObjectUse {
+    pub(super) verb: Verb,
+    pub(super) bucket: End,
+    /// The name of the bucket.
+    pub(super) name: Expr,
+    /// The keys that the role may read or write.
+    pub(super) keys: KeyPattern,
+    /// The suffix of the keys that the program uses, if it is more than the role can express.
+    pub(super) suffix: &'static str,
+    /// The input.
+    pub(super) path: Path,
+}
+
+impl ObjectUse {
+    fn grant(&self) -> Grant {
+        let bucket = common::bucket_arn(self.name.clone());
+        match self.verb {
+            Verb::Reads => Grant::ReadObjects(bucket, self.keys.clone()),
+            _ => Grant::WriteObjects(bucket, self.keys.clone()),
+        }
+    }
+
+    fn edge(&self, definition: &Handle) -> Edge {
+        let keys = KeyPattern::new(&self.keys.prefix, self.suffix);
+        let edge = Edge::new(definition, self.verb, self.bucket.clone());
+        edge.objects(ObjectFilter::created(keys)).at(self.path.clone())
+    }
+}
+
 impl TaskSpec<'_> {
+    /// Every object that the container reads or writes.
+    fn objects(&self) -> Vec<ObjectUse> {
+        let mut objects = self.objects.clone();
+        for (index, access) in self.task.bucket_access.iter().enumerate() {
+            let of = |verb, prefix: &String| ObjectUse {
+                verb,
+                bucket: End::Resource(ResourceType::Bucket, (&access.bucket).into()),
+                name: (&access.bucket).into(),
+                keys: KeyPattern::new(prefix, ""),
+                suffix: "",
+                path: self.at("bucket_access").join(Step::Index(index)),
+            };
+            objects.extend(access.read.iter().map(|prefix| of(Verb::Reads, prefix)));
+            objects.extend(access.write.iter().map(|prefix| of(Verb::Writes, prefix)));
+        }
+        objects
+    }
+
     fn at(&self, input: &str) -> Path {
         self.at.join(Step::Field(input.to_owned()))
     }
@@ -245,6 +295,9 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
         definition = definition.after(task_policy);
     }
     let definition = definition.handle();
+    for objects in spec.objects() {
+        graph.connect(objects.edge(&definition));
+    }
     let dead_letters = (inputs.on_failure == "dead_letters")
         .then(|| add_failures(graph, part, common, &cluster, &definition));
 
@@ -260,7 +313,7 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
         ("assign_public_ip", network.assign_public_ip.clone()),
         ("capacity", (&inputs.capacity).into()),
     ])));
-    let launch = Launch::new(handle, definition.arn(), cluster.clone(), roles);
+    let launch = Launch::new(handle, definition.arn(), cluster.clone(), roles, (&definition).into());
     let command = command(&cluster, &definition, &network, &inputs.capacity);
     TaskPart {
         definition,
@@ -495,12 +548,7 @@ fn execution_grants(
 }
 
 fn task_grants(spec: &TaskSpec<'_>) -> Vec<Grant> {
-    let mut grants = spec.access.clone();
-    for access in &spec.task.bucket_access {
-        let bucket = common::bucket_arn((&access.bucket).into());
-        grants.extend(access.read.iter().map(|prefix| Grant::ReadObjects(bucket.clone(), prefix.clone())));
-        grants.extend(access.write.iter().map(|prefix| Grant::WriteObjects(bucket.clone(), prefix.clone())));
-    }
+    let mut grants: Vec<Grant> = spec.objects().iter().map(ObjectUse::grant).collect();
     if !grants.is_empty() {
         grants.extend(spec.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
     }
@@ -607,6 +655,7 @@ fn add_failures(
         .set("target_id", "dead-letters")
         .set("arn", queue.arn())
         .after(&queue_policy);
+    graph.connect(Edge::new(definition, Verb::FailsTo, &queue));
     queue
 }
 

@@ -7,22 +7,22 @@ use serde_json::Value as Json;
 
 use super::bucket;
 use super::common::{self, Common};
-use super::edges::Edges;
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Position, Step, TaskStep};
-use super::task::{self, TaskInputs};
+use super::task::{self, ObjectUse, TaskInputs};
 use super::triggers::{BucketTrigger, Trigger};
+use super::uses::Uses;
 use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
+use crate::edge::{End, KeyPattern, ResourceType, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::s3;
-use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -139,7 +139,7 @@ impl Composite for Thumbnailer {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let part = Part::new(context, &inputs.name);
         let suffixes = inputs.suffixes();
-        check_loop(inputs, &suffixes, findings);
+        check_suffixes(&suffixes, findings);
         let made = inputs.bucket.is_none().then(|| {
             let part = part.within("bucket");
             bucket::add(&mut graph, &part, inputs.common.kms_key_arn.as_ref(), &Scalar::Known(7))
@@ -149,16 +149,28 @@ impl Composite for Thumbnailer {
             (None, Some(given)) => given.into(),
             (None, None) => Expr::Unknown,
         };
-        let bucket_arn = common::bucket_arn(bucket.clone());
+        let source = match &made {
+            Some(made) => made.into(),
+            None => End::Resource(ResourceType::Bucket, bucket.clone()),
+        };
+        let objects = |verb, prefix: &str, suffix, input: &str| ObjectUse {
+            verb,
+            bucket: source.clone(),
+            name: bucket.clone(),
+            keys: KeyPattern::new(prefix, ""),
+            suffix,
+            path: Path::field(input),
+        };
         let input_prefix = inputs.input_prefix.clone().unwrap_or_default();
+        let video_paths: Vec<Path> = (0..suffixes.len()).map(|index| inputs.suffix_path(index)).collect();
 
         let task = task::TaskSpec {
             part: part.within("task"),
             at: Path::field("task"),
             task: &inputs.task,
-            access: vec![
-                Grant::ReadObjects(bucket_arn.clone(), input_prefix.clone()),
-                Grant::WriteObjects(bucket_arn, inputs.output_prefix.clone()),
+            objects: vec![
+                objects(Verb::Reads, &input_prefix, "", "input_prefix"),
+                objects(Verb::Writes, &inputs.output_prefix, THUMBNAIL, "output_prefix"),
             ],
             variables: &[
                 ("THUMBNAILER_INPUT_PREFIX", input_prefix.as_str().into()),
@@ -178,6 +190,7 @@ impl Composite for Thumbnailer {
                 events: Vec::new(),
                 prefix: Some(prefix.to_owned()),
                 suffix: Some(suffix.to_owned()),
+                allow_loop: false,
             })
         };
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
@@ -188,10 +201,11 @@ impl Composite for Thumbnailer {
                 at: Path::field("launcher"),
                 function,
                 on: &videos,
+                trigger_paths: &video_paths,
                 bucket: made.as_ref(),
                 queues: &[],
                 launches: &launches,
-                edges: &Edges::default(),
+                uses: &Uses::default(),
                 common: &inputs.common,
             };
             event_function::add(&mut graph, &spec, findings)
@@ -211,6 +225,8 @@ impl Composite for Thumbnailer {
                 log_data: &Scalar::Known(false),
                 tracing: &Scalar::Known(false),
                 on: &starts,
+                trigger_paths: &video_paths,
+                step_paths: &[Path::field("task")],
                 bucket: made.as_ref(),
                 common: &inputs.common,
             };
@@ -223,10 +239,11 @@ impl Composite for Thumbnailer {
                 at: Path::field("on_thumbnail"),
                 function,
                 on: &thumbnails,
+                trigger_paths: &[Path::field("on_thumbnail")],
                 bucket: made.as_ref(),
                 queues: &[],
                 launches: &[],
-                edges: &Edges::default(),
+                uses: &Uses::default(),
                 common: &inputs.common,
             };
             event_function::add(&mut graph, &spec, findings)
@@ -336,7 +353,17 @@ impl ThumbnailerInputs {
             bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
             prefix: Some(prefix.to_owned()),
             suffix: Some(suffix.to_owned()),
+            allow_loop: false,
         })
+    }
+
+    /// The input with a suffix of videos.
+    fn suffix_path(&self, index: usize) -> Path {
+        if self.video_suffixes.is_empty() {
+            Path::field("output_prefix")
+        } else {
+            item_path("video_suffixes", index)
+        }
     }
 
     fn suffixes(&self) -> Vec<String> {
@@ -344,10 +371,8 @@ impl ThumbnailerInputs {
     }
 }
 
-/// Reports filters that match thumbnails as videos, and suffixes that overlap. The recursive loop detection
-/// of Lambda does not see a loop through a container.
-fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Findings) {
-    let prefix = inputs.input_prefix.as_deref().unwrap_or_default();
+/// Reports suffixes that overlap.
+fn check_suffixes(suffixes: &[String], findings: &mut Findings) {
     for (index, suffix) in suffixes.iter().enumerate() {
         let earlier = suffixes[..index].iter().find(|other| filters::overlap(("", other), ("", suffix)));
         if let Some(other) = earlier {
@@ -356,23 +381,6 @@ fn check_loop(inputs: &ThumbnailerInputs, suffixes: &[String], findings: &mut Fi
                 item_path("video_suffixes", index),
                 format!("the suffixes {suffix:?} and {other:?} overlap: a video could start two containers"),
                 "Remove one of the two.",
-            );
-        }
-        if filters::overlap((prefix, suffix), (&inputs.output_prefix, THUMBNAIL)) {
-            findings.error(
-                Code::Loop,
-                if inputs.video_suffixes.is_empty() {
-                    Path::field("output_prefix")
-                } else {
-                    item_path("video_suffixes", index)
-                },
-                format!(
-                    "a thumbnail below {:?} could count as a video of prefix {prefix:?} and suffix \
-                     {suffix:?}: it would trigger another thumbnail, in an endless loop",
-                    inputs.output_prefix
-                ),
-                "Set `video_suffixes` that do not match `.jpg`, or set `input_prefix` and `output_prefix` so that \
-                 neither begins with the other.",
             );
         }
     }

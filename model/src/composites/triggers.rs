@@ -1,5 +1,6 @@
 //! The triggers of a function: their inputs.
 
+use crate::edge::{KeyPattern, ObjectFilter};
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::scalar::Scalar;
@@ -41,6 +42,9 @@ pub(super) struct BucketTrigger {
     /// Suffix of the object keys, e.g. `.mp4`. Objects with other keys do not invoke the function.
     #[input(rule = Rule::KEY_PART)]
     pub(super) suffix: Option<String>,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
+    #[input(default = false)]
+    pub(super) allow_loop: bool,
 }
 
 #[derive(Debug, Inputs)]
@@ -57,6 +61,9 @@ pub(super) struct QueueTrigger {
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(super) partial_batch_response: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
+    #[input(default = false)]
+    pub(super) allow_loop: bool,
 }
 
 #[derive(Debug, Inputs)]
@@ -147,6 +154,9 @@ pub(super) struct Records {
     /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
     #[input(default = 1, rule = Rule::Range(1, 10))]
     pub(super) parallelization_factor: Scalar<i64>,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
+    #[input(default = false)]
+    pub(super) allow_loop: bool,
 }
 
 #[derive(Debug, Inputs)]
@@ -160,6 +170,9 @@ pub(super) struct TopicTrigger {
     /// Part of a message to which `filter_policy` applies.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
     pub(super) filter_policy_scope: Scalar<String>,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
+    #[input(default = false)]
+    pub(super) allow_loop: bool,
 }
 
 #[derive(Debug, Inputs)]
@@ -233,7 +246,31 @@ fn described(text: &str) -> String {
     Value::String(text.to_owned()).describe()
 }
 
+impl Trigger {
+    /// The input with the source of its events.
+    pub(super) fn source(&self) -> &'static str {
+        match self {
+            Self::Bucket(_) => "bucket",
+            Self::Queue(_) => "queue",
+            Self::Schedule(_) => "schedule",
+            Self::Http(_) => "http",
+            Self::Stream(_) => "stream",
+            Self::Table(_) => "table",
+            Self::Topic(_) => "topic",
+            Self::Event(_) => "event_pattern",
+        }
+    }
+}
+
 impl BucketTrigger {
+    /// The objects that invoke the function.
+    pub(super) fn objects(&self) -> ObjectFilter {
+        let (prefix, suffix) = self.filter();
+        let has = |kind: &str| self.kinds().contains(&kind);
+        let keys = KeyPattern::new(prefix, suffix);
+        ObjectFilter { keys, created: has("created"), removed: has("removed") }
+    }
+
     /// The kinds of events: `created`, `removed`, or both.
     pub(super) fn kinds(&self) -> Vec<&str> {
         if self.events.is_empty() {

@@ -7,6 +7,7 @@ use super::event_function::FunctionSpec;
 use super::triggers::{
     BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
+use crate::edge::{Edge, End, Event, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle};
 use crate::kinds::{apigatewayv2, events, iam, lambda, s3, scheduler, sns};
@@ -93,11 +94,31 @@ pub(super) fn add_triggers(
     let mut schedules: Option<Schedules> = None;
     let mut rules = target.rules.iter();
     let mut queues = queue_arns(spec).into_iter();
+    let mut made_queues = spec.queues.iter();
     let mut endpoint = None;
-    for trigger in spec.on {
+    for (index, trigger) in spec.on.iter().enumerate() {
+        let path = spec.trigger_paths.get(index).cloned().unwrap_or_default();
+        // The edge from a source of events to the function.
+        let triggers = |source: End, event| {
+            Edge::new(source, Verb::Triggers, target.function).event(event).at(path.clone())
+        };
         match trigger {
-            Trigger::Bucket(trigger) => add_bucket(graph, spec, target, trigger, slots),
+            Trigger::Bucket(trigger) => {
+                let source = match spec.bucket {
+                    Some(made) => made.into(),
+                    None => End::Resource(ResourceType::Bucket, (&trigger.bucket).into()),
+                };
+                let edge = triggers(source, Event::Object).objects(trigger.objects());
+                graph.connect(edge.allow_loop(trigger.allow_loop));
+                add_bucket(graph, spec, target, trigger, slots);
+            }
             Trigger::Queue(trigger) => {
+                let source = match made_queues.next() {
+                    Some(made) => made.into(),
+                    None => End::Resource(ResourceType::Queue, (&trigger.queue).into()),
+                };
+                let edge = triggers(source, Event::Message).allow_loop(trigger.allow_loop);
+                graph.connect(Edge { partial: trigger.partial_batch_response, ..edge });
                 let types = response_types(trigger.partial_batch_response);
                 let slot = source_slot(spec, &trigger.queue, slots);
                 graph
@@ -111,23 +132,45 @@ pub(super) fn add_triggers(
                     .after(target.role_policy);
             }
             Trigger::Stream(trigger) => {
+                let source = End::Resource(ResourceType::Stream, (&trigger.stream).into());
+                let edge = triggers(source, Event::Record).allow_loop(trigger.records.allow_loop);
+                graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.stream, slots);
                 add_records(graph, target, &slot, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
+                let source = End::Resource(ResourceType::Table, (&trigger.table).into());
+                let edge = triggers(source, Event::Change).allow_loop(trigger.records.allow_loop);
+                graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.table, slots);
                 add_records(graph, target, &slot, &trigger.table, &trigger.records);
             }
             Trigger::Schedule(trigger) => {
                 let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, target));
-                add_schedule(graph, spec, target, trigger, schedules, slots);
+                let schedule = add_schedule(graph, spec, target, trigger, schedules, slots);
+                // The function receives the `input` instead of an event.
+                let event = if trigger.input.is_some() { Event::Invoke } else { Event::Schedule };
+                graph.connect(triggers((&schedule).into(), event));
+                graph.connect(Edge::new(&schedule, Verb::FailsTo, target.dead_letters).at(path.clone()));
             }
             // The checks reported a second one as an error.
             Trigger::Http(_) if endpoint.is_some() => {}
-            Trigger::Http(trigger) => endpoint = Some(add_http(graph, spec, target, trigger)),
-            Trigger::Topic(trigger) => add_topic(graph, spec, target, trigger, slots),
+            Trigger::Http(trigger) => {
+                let added = add_http(graph, spec, target, trigger);
+                graph.connect(triggers((&added.source).into(), Event::Request));
+                endpoint = Some(added);
+            }
+            Trigger::Topic(trigger) => {
+                let source = || End::Resource(ResourceType::Topic, (&trigger.topic).into());
+                graph.connect(triggers(source(), Event::Notification).allow_loop(trigger.allow_loop));
+                // SNS sends what it cannot deliver to the dead-letter queue.
+                graph.connect(Edge::new(source(), Verb::FailsTo, target.dead_letters).at(path.clone()));
+                add_topic(graph, spec, target, trigger, slots);
+            }
             Trigger::Event(_) => {
                 let (slot, rule) = rules.next().expect("a rule for each trigger");
+                graph.connect(triggers(rule.into(), Event::Bus));
+                graph.connect(Edge::new(rule, Verb::FailsTo, target.dead_letters).at(path.clone()));
                 add_event(graph, spec, target, slot, rule);
             }
         }
@@ -307,7 +350,7 @@ fn add_schedule(
     trigger: &ScheduleTrigger,
     (group, scheduler_role, scheduler_policy): &Schedules,
     slots: &mut Slots,
-) {
+) -> Handle {
     let on = names::trigger_slot(&spec.part.main("function"));
     let slot = slots.unique(&format!("{on}_schedule"));
     graph
@@ -323,11 +366,14 @@ fn add_schedule(
         .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
         .set_if("kms_key_arn", spec.common.kms_key_arn.as_ref())
         .set("state", "ENABLED")
-        .after(scheduler_policy);
+        .after(scheduler_policy)
+        .handle()
 }
 
 /// The endpoint of an `http` trigger.
 pub(super) struct Endpoint {
+    /// The object that invokes the function.
+    source: Handle,
     pub(super) url: Expr,
     /// The ID of the HTTP API. A function URL has none.
     pub(super) api_id: Option<Expr>,
@@ -389,7 +435,7 @@ fn add_url(
             .set("invoked_via_function_url", true)
             .after(&url);
     }
-    Endpoint { url: url.attribute("function_url"), api_id: None }
+    Endpoint { url: url.attribute("function_url"), api_id: None, source: url }
 }
 
 /// The fields of an access log record.
@@ -487,7 +533,7 @@ fn add_api(
         .set("throttling_burst_limit", &trigger.throttling_burst)
         .set("throttling_rate_limit", &trigger.throttling_rate)
         .after(&route);
-    Endpoint { url: api.attribute("api_endpoint"), api_id: Some(api.attribute("id")) }
+    Endpoint { url: api.attribute("api_endpoint"), api_id: Some(api.attribute("id")), source: api }
 }
 
 /// The slots of triggers. A slot follows from the trigger's source, so that a trigger keeps its objects when

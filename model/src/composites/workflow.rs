@@ -11,11 +11,12 @@ use super::part::Part;
 use super::step_checks;
 use super::steps::Step;
 use super::wiring::parsed;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
+use crate::edge::{Edge, End, Event, KeyPattern, ObjectFilter, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
-use crate::finding::Findings;
-use crate::graph::{Graph, Handle};
+use crate::finding::{Findings, Path, Step as PathStep};
+use crate::graph::{Graph, Handle, Key};
 use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::{events, iam, scheduler, sfn};
 use crate::policy::{self, Grant, On};
@@ -71,6 +72,9 @@ pub(super) struct BucketStart {
     pub(super) prefix: Option<String>,
     /// Suffix of the object keys, e.g. `.mp4`. Without it, all keys match.
     pub(super) suffix: Option<String>,
+    /// Accepts an endless loop through this trigger, e.g. of a step that ends the loop itself.
+    #[input(default = false)]
+    pub(super) allow_loop: bool,
 }
 
 #[derive(Debug, Inputs)]
@@ -91,6 +95,17 @@ pub(super) struct EventStart {
     /// Event pattern on the default event bus as a JSON string, e.g. `{"source": ["my.app"]}`.
     #[input(rule = Rule::JSON_OBJECT)]
     event_pattern: String,
+}
+
+impl Start {
+    /// The input with the source of the events.
+    fn source(&self) -> &'static str {
+        match self {
+            Self::Bucket(_) => "bucket",
+            Self::Schedule(_) => "schedule",
+            Self::Event(_) => "event_pattern",
+        }
+    }
 }
 
 impl Composite for Workflow {
@@ -125,6 +140,13 @@ impl Composite for Workflow {
         if findings.any_error() {
             return graph;
         }
+        let trigger_paths: Vec<Path> = inputs
+            .on
+            .iter()
+            .enumerate()
+            .map(|(index, start)| item_path("on", index).join(PathStep::Field(start.source().to_owned())))
+            .collect();
+        let step_paths: Vec<Path> = (0..inputs.step.len()).map(|index| item_path("step", index)).collect();
         let spec = WorkflowSpec {
             part: Part::new(context, &inputs.name),
             steps: &inputs.step,
@@ -134,6 +156,8 @@ impl Composite for Workflow {
             log_data: &inputs.log_data,
             tracing: &inputs.tracing,
             on: &inputs.on,
+            trigger_paths: &trigger_paths,
+            step_paths: &step_paths,
             bucket: None,
             common: &inputs.common,
         };
@@ -203,8 +227,7 @@ fn tasks(steps: &[Step], findings: &mut Findings) -> BTreeMap<usize, Launch> {
         _ => None,
     });
     let read = with_task.map(|(index, handle)| {
-        let at =
-            crate::composite::item_path("step", index).join(crate::finding::Step::Field("task".to_owned()));
+        let at = item_path("step", index).join(PathStep::Field("task".to_owned()));
         (index, launch::read_one(handle, at, findings))
     });
     let read: Vec<(usize, Launch)> = read.collect();
@@ -224,6 +247,10 @@ pub(super) struct WorkflowSpec<'a> {
     pub(super) tracing: &'a Scalar<bool>,
     /// Its triggers.
     pub(super) on: &'a [Start],
+    /// The input that causes each trigger, for findings.
+    pub(super) trigger_paths: &'a [Path],
+    /// The input with each step, for findings.
+    pub(super) step_paths: &'a [Path],
     /// The bucket of the bucket triggers, if it belongs to the same graph.
     pub(super) bucket: Option<&'a Handle>,
     pub(super) common: &'a Common,
@@ -292,7 +319,9 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
 
     let source =
         Source { steps: spec.steps, tasks: spec.tasks, machine: &machine_arn, executions: &executions };
-    let mut grants = source.grants();
+    let key = Key::new(&sfn::STATE_MACHINE, &own);
+    let (mut grants, edges) = source.uses(&key, spec.step_paths);
+    edges.into_iter().for_each(|edge| graph.connect(edge));
     if spec.log_level != "off" {
         grants.push(Grant::DeliverLogs);
     }
@@ -334,6 +363,7 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
     if spec.express {
         add_alarms(graph, part, &machine, common);
     }
+    graph.connect(Edge::new(&machine, Verb::FailsTo, &dead_letters));
     let added = WorkflowPart { machine, definition, role, log_group, dead_letters };
     add_starts(graph, spec, &added, &rules, &queue_policy);
     added
@@ -423,6 +453,24 @@ fn add_starts(
             .set("dead_letter_arn", added.dead_letters.arn())
             .after(&role_policy)
             .after(queue_policy);
+        let path = spec.trigger_paths.get(*index).cloned().unwrap_or_default();
+        let edge = match &spec.on[*index] {
+            Start::Bucket(start) => {
+                let bucket = match spec.bucket {
+                    Some(made) => made.into(),
+                    None => End::Resource(ResourceType::Bucket, (&start.bucket).into()),
+                };
+                let text = |part: &Option<String>| part.clone().unwrap_or_default();
+                let keys = KeyPattern { prefix: text(&start.prefix), suffix: text(&start.suffix) };
+                let objects = ObjectFilter::created(keys);
+                Edge::new(bucket, Verb::Triggers, &added.machine)
+                    .objects(objects)
+                    .allow_loop(start.allow_loop)
+            }
+            _ => Edge::new(rule, Verb::Triggers, &added.machine),
+        };
+        graph.connect(edge.event(Event::Bus).at(path.clone()));
+        graph.connect(Edge::new(rule, Verb::FailsTo, &added.dead_letters).at(path));
     }
     let mut group: Option<Handle> = None;
     for (index, start) in spec.on.iter().enumerate() {
@@ -434,7 +482,7 @@ fn add_starts(
                 .handle()
         });
         let slot = start_slot(spec, index);
-        graph
+        let schedule = graph
             .add(&scheduler::SCHEDULE, &slot)
             .set("group_name", group.attribute("name"))
             .set("name", slot.clone())
@@ -447,7 +495,11 @@ fn add_starts(
             .set("maximum_retry_attempts", 2)
             .set_if("kms_key_arn", common.kms_key_arn.as_ref())
             .set("state", "ENABLED")
-            .after(&role_policy);
+            .after(&role_policy)
+            .handle();
+        let path = spec.trigger_paths.get(index).cloned().unwrap_or_default();
+        graph.connect(Edge::new(&schedule, Verb::Starts, &added.machine).at(path.clone()));
+        graph.connect(Edge::new(&schedule, Verb::FailsTo, &added.dead_letters).at(path));
     }
 }
 
