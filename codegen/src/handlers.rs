@@ -6,14 +6,16 @@ mod signatures;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+pub use tandem_model::edge::Event;
+use tandem_model::edge::Verb;
 use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
-use tandem_model::graph::{Key, Object};
-use tandem_model::input::Reference;
+use tandem_model::graph::Object;
 
 pub use self::resources::{Kind, Resource};
 use self::signatures::{brings, find, misfit};
 use crate::diagnostic::Diagnostic;
+use crate::relations::{Node, Relation, relations};
 use crate::spec::{App, Entry, bootstrap};
 use crate::templates::{Error, Templates};
 
@@ -34,31 +36,8 @@ pub struct Function {
     pub resources: Vec<Resource>,
 }
 
-/// A type of event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
-    /// Events of objects in a bucket.
-    Object,
-    /// Messages of a queue.
-    Message,
-    /// Invocations by a schedule without an `input`.
-    Schedule,
-    /// HTTPS requests.
-    Request,
-    /// Records of a Kinesis stream.
-    Record,
-    /// Changes of table items.
-    Change,
-    /// Messages of a topic.
-    Notification,
-    /// EventBridge events.
-    Bus,
-    /// Direct invocations: by the user, a workflow, another function, or a schedule with an `input`.
-    Invoke,
-}
-
 /// The constants of a type of event.
-struct Facts {
+pub(crate) struct Facts {
     /// Name of the flag in templates.
     flag: &'static str,
     /// The function of `handler.rs` that handles these events.
@@ -70,31 +49,54 @@ struct Facts {
     feature: Option<&'static str>,
 }
 
-impl Event {
-    /// Every type.
-    pub(crate) const ALL: [Event; 9] = [
-        Event::Object,
-        Event::Message,
-        Event::Schedule,
-        Event::Request,
-        Event::Record,
-        Event::Change,
-        Event::Notification,
-        Event::Bus,
-        Event::Invoke,
-    ];
+/// Every type of event.
+pub(crate) const EVENTS: [Event; 9] = [
+    Event::Object,
+    Event::Message,
+    Event::Schedule,
+    Event::Request,
+    Event::Record,
+    Event::Change,
+    Event::Notification,
+    Event::Bus,
+    Event::Invoke,
+];
 
-    /// Sources of events: the kind of object, the field that refers to the function, and the type of event.
-    const SOURCES: &[(&'static str, &'static str, Event)] = &[
-        ("s3_bucket_notification", "lambda_function_arn", Event::Object),
-        ("lambda_event_source_mapping", "function_name", Event::Message),
-        ("scheduler_schedule", "target_arn", Event::Schedule),
-        ("apigatewayv2_integration", "integration_uri", Event::Request),
-        ("lambda_function_url", "function_name", Event::Request),
-        ("sns_topic_subscription", "endpoint", Event::Notification),
-        ("cloudwatch_event_target", "arn", Event::Bus),
-    ];
+/// The Rust side of a type of event.
+pub(crate) trait Handled: Copy {
+    fn facts(self) -> Facts;
 
+    fn flag(self) -> &'static str {
+        self.facts().flag
+    }
+
+    /// The function of `handler.rs` that handles these events.
+    fn function(self) -> &'static str {
+        self.facts().function
+    }
+
+    /// The type of the function's first argument.
+    fn argument(self) -> &'static str {
+        self.facts().argument.1
+    }
+
+    fn returns(self) -> &'static str {
+        self.facts().returns
+    }
+
+    /// The feature of `aws_lambda_events` that the types need.
+    fn feature(self) -> Option<&'static str> {
+        self.facts().feature
+    }
+
+    /// The signature of the function in `handler.rs`.
+    fn signature(self) -> String {
+        let Facts { function, argument: (name, argument), returns, .. } = self.facts();
+        format!("pub async fn {function}({name}: {argument}, context: &Context) -> {returns}")
+    }
+}
+
+impl Handled for Event {
     fn facts(self) -> Facts {
         const NOTHING: &str = "Result<(), Error>";
         let (flag, function, argument, returns, feature) = match self {
@@ -116,69 +118,11 @@ impl Event {
         };
         Facts { flag, function, argument, returns, feature }
     }
-
-    fn flag(self) -> &'static str {
-        self.facts().flag
-    }
-
-    /// The function of `handler.rs` that handles these events.
-    pub fn function(self) -> &'static str {
-        self.facts().function
-    }
-
-    /// The type of the function's first argument.
-    fn argument(self) -> &'static str {
-        self.facts().argument.1
-    }
-
-    fn returns(self) -> &'static str {
-        self.facts().returns
-    }
-
-    /// The feature of `aws_lambda_events` that the types need.
-    pub(crate) fn feature(self) -> Option<&'static str> {
-        self.facts().feature
-    }
-
-    /// The signature of the function in `handler.rs`.
-    fn signature(self) -> String {
-        let Facts { function, argument: (name, argument), returns, .. } = self.facts();
-        format!("pub async fn {function}({name}: {argument}, context: &Context) -> {returns}")
-    }
-
-    /// The type of event that an object sends to a function of an entry; none if it sends no events to it.
-    fn of(object: &Object, function: &Key, entry: &Entry, app: &App) -> Option<Self> {
-        let names = |expr: &Expr| matches!(expr, Expr::Attribute(key, _) if key == function);
-        let (.., event) = Self::SOURCES.iter().find(|(kind, field, _)| {
-            object.kind.name == *kind && object.fields.get(field).is_some_and(names)
-        })?;
-        Some(match event {
-            Self::Message if object.fields.contains_key("starting_position") => {
-                if reads_table(object, entry, app) { Self::Change } else { Self::Record }
-            }
-            // The function receives the `input` of the spec instead of an event.
-            Self::Schedule if object.fields.contains_key("input") => Self::Invoke,
-            event => *event,
-        })
-    }
 }
 
-/// True if an event source mapping reads a DynamoDB stream and not a Kinesis stream.
-fn reads_table(mapping: &Object, entry: &Entry, app: &App) -> bool {
-    match mapping.fields.get("event_source_arn") {
-        Some(Expr::Literal(arn)) => arn.as_str().and_then(|arn| arn.split(':').nth(2)) == Some("dynamodb"),
-        Some(Expr::Input(variable)) => {
-            let target = entry.references.get(variable);
-            let made = target.and_then(|target| app.entries.iter().find(|made| made.name == target.entry));
-            made.is_some_and(|made| made.definition.type_name == Reference::TABLE_STREAM.composite)
-        }
-        Some(Expr::Attribute(key, _)) => key.as_str().starts_with("dynamodb_table."),
-        _ => false,
-    }
-}
-
-/// The functions of an application, derived from the graphs of its entries.
+/// The functions of an application, derived from the edges of its graphs.
 pub fn functions(app: &App) -> Vec<Function> {
+    let relations = relations(&app.entries);
     let mut functions = Vec::new();
     for entry in &app.entries {
         for handler in entry.handlers.values() {
@@ -188,63 +132,48 @@ pub fn functions(app: &App) -> Vec<Function> {
                 matches!(source, Some(Expr::Literal(source)) if source["path"] == path.as_str())
             };
             let Some(object) = entry.graph.objects().iter().find(runs) else { continue };
-            functions.push(function(handler, object, entry, app));
+            functions.push(function(handler, Node::Made(entry, object), &relations));
         }
     }
     functions
 }
 
-fn function(name: &str, function: &Object, entry: &Entry, app: &App) -> Function {
-    let mut events = BTreeSet::new();
-    let mut partial = false;
-    for object in entry.graph.objects() {
-        if let Some(event) = Event::of(object, &function.key, entry, app) {
-            events.insert(event);
-            partial |= in_part(object);
-        }
-    }
-    let mut targets = app.entries.iter().flat_map(|other| other.references.values());
-    let output = Reference::FUNCTION.output;
-    let called = targets.any(|target| target.entry == entry.name && target.output == output);
-    if called || events.is_empty() {
+fn function(name: &str, function: Node<'_>, relations: &[Relation<'_>]) -> Function {
+    let own = function.identity();
+    let is_own = |end: Option<Node<'_>>| end.is_some_and(|end| end.identity() == own);
+    let to = || relations.iter().filter(|relation| is_own(relation.to));
+    let from: Vec<&Relation<'_>> = relations.iter().filter(|relation| is_own(relation.from)).collect();
+    let mut events: BTreeSet<Event> = to().filter_map(|relation| relation.edge.event).collect();
+    if events.is_empty() || to().any(|relation| relation.edge.verb == Verb::Invokes) {
         events.insert(Event::Invoke);
     }
-    let environment = function.fields.get("environment");
-    let variable = |name: &str| environment.and_then(|environment| variable(environment, name));
     Function {
         name: name.to_owned(),
         events,
         kept: BTreeSet::new(),
-        partial,
-        launches: variable("TANDEM_LAUNCHES").is_some(),
-        resources: resources::read(variable("TANDEM_RESOURCES"), entry, app),
+        partial: to().any(|relation| relation.edge.partial),
+        launches: from.iter().any(|relation| is_launch(relation)),
+        resources: resources::read(&from),
     }
 }
 
-/// The value of an environment variable.
-fn variable<'a>(environment: &'a Expr, name: &str) -> Option<&'a Expr> {
-    match environment {
-        Expr::Map(entries) => entries.get(name),
-        Expr::Merge(parts) => parts.iter().rev().find_map(|part| variable(part, name)),
-        _ => None,
-    }
+/// True if a function starts a task.
+fn is_launch(relation: &Relation<'_>) -> bool {
+    relation.edge.verb == Verb::Starts && relation.edge.position.is_none()
 }
 
 /// True if only some triggers of a function have `partial_batch_response`. A handler has one way to respond.
 pub(crate) fn answers_differ(entry: &Entry) -> bool {
-    let mappings =
-        entry.graph.objects().iter().filter(|object| object.kind.name == "lambda_event_source_mapping");
+    let batches = entry.graph.edges().iter().filter(|edge| edge.event.is_some_and(comes_in_batches));
     let mut answers: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
-    for mapping in mappings {
-        let function = format!("{:?}", mapping.fields.get("function_name"));
-        answers.entry(function).or_default().insert(in_part(mapping));
+    for edge in batches {
+        answers.entry(format!("{:?}", edge.to)).or_default().insert(edge.partial);
     }
     !entry.handlers.is_empty() && answers.values().any(|answers| answers.len() > 1)
 }
 
-/// True if an event source mapping expects partial batch responses.
-fn in_part(mapping: &Object) -> bool {
-    matches!(mapping.fields.get("function_response_types"), Some(Expr::List(types)) if !types.is_empty())
+fn comes_in_batches(event: Event) -> bool {
+    matches!(event, Event::Message | Event::Record | Event::Change)
 }
 
 impl Function {
@@ -256,11 +185,11 @@ impl Function {
             "kept": !self.kept.is_empty(),
             "resources": self.resources.iter().map(Resource::data).collect::<Vec<_>>(),
         });
-        for event in Event::ALL {
+        for event in EVENTS {
             data[event.function()] = self.events.contains(&event).into();
             data[event.flag()] = self.takes(event).into();
         }
-        let typed = || Event::ALL.into_iter().filter(|event| *event != Event::Invoke);
+        let typed = || EVENTS.into_iter().filter(|event| *event != Event::Invoke);
         let any = |events: &[Event]| events.iter().any(|event| self.takes(*event));
         data["typed"] = typed().any(|event| self.takes(event)).into();
         data["told_apart"] = typed().any(|event| self.events.contains(&event)).into();
@@ -294,7 +223,7 @@ impl Function {
         let kept = |event: &Event| {
             *event != Event::Invoke && !self.events.contains(event) && find(&file, *event).is_some()
         };
-        self.kept = Event::ALL.into_iter().filter(kept).collect();
+        self.kept = EVENTS.into_iter().filter(kept).collect();
     }
 
     /// The generated files, by their path in the folder of the crate.
@@ -469,7 +398,7 @@ mod tests {
     fn what_is_used_has_one_field_each() {
         let arn = |rest: &str| format!("'arn:aws:{rest}'");
         let inputs = format!(
-            "on: {{ stream: s }}, reads: [{{ bucket: b }}, {{ table: t }}], writes: [{{ table: t }}, \
+            "on: {{ stream: s, allow_loop: true }}, reads: [{{ bucket: b }}, {{ table: t }}], writes: [{{ table: t }}, \
              {{ table: {} }}, {{ stream: s }}], sends_to: [{{ queue: q }}, {{ queue: {} }}, {{ queue: {} }}, \
              {{ topic: {} }}, {{ topic: {} }}], invokes: {{ function: {} }}",
             arn("dynamodb:eu-central-1:123456789012:table/tasks"),

@@ -5,7 +5,6 @@
 
 mod arn;
 pub mod diagnostic;
-mod documents;
 pub mod explain;
 pub mod handlers;
 pub mod hcl;
@@ -15,6 +14,7 @@ pub mod output;
 pub mod picture;
 pub mod project;
 mod readme;
+mod relations;
 pub mod schema;
 pub mod source;
 pub mod spec;

@@ -1,20 +1,19 @@
 //! A diagram of an application: its entries, their objects, and the data flow between them.
 
-mod edges;
 mod formats;
 mod svg;
-mod things;
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
+use tandem_model::checks::loops::base;
+use tandem_model::edge::{Edge as Relationship, ResourceType, Verb};
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Key, Object};
 use tandem_model::names;
 
-use self::edges::Wire;
-use self::things::{Scope, Thing, text};
-use crate::spec::App;
+use crate::relations::{Identity, Node as End, Relation, is_main, relations};
+use crate::spec::{App, Entry};
 
 /// The format of a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +42,6 @@ const NODES: &[(&str, Shape)] = &[
     ("sqs_queue", Shape::Store),
 ];
 
-/// Roles of main objects. The first of them in an entry has the entry's name as its label.
-const MAIN: &[&str] = &["function", "main", "task", "workflow"];
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Store,
@@ -59,6 +55,16 @@ impl Shape {
     /// The shape of an object; none if it is not drawn.
     fn of(object: &Object) -> Option<Self> {
         NODES.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, shape)| *shape)
+    }
+
+    /// The shape of an existing resource.
+    fn of_type(ty: ResourceType) -> Self {
+        match ty {
+            ResourceType::Function => Self::Function,
+            ResourceType::Task => Self::Container,
+            ResourceType::Workflow => Self::Workflow,
+            _ => Self::Store,
+        }
     }
 }
 
@@ -171,28 +177,44 @@ fn events(pattern: &Expr) -> String {
 
 impl Picture {
     fn of(app: &App) -> Self {
-        let scopes: Vec<Scope<'_>> = app.entries.iter().map(|entry| Scope { app, entry }).collect();
+        let relations = relations(&app.entries);
+        // An event source is drawn if an edge leads from it: the source behind a rule may be a bucket.
+        let sources: BTreeSet<Identity> = relations
+            .iter()
+            .filter(|relation| matches!(relation.edge.verb, Verb::Triggers | Verb::Starts))
+            .filter_map(|relation| Some(relation.from?.identity()))
+            .collect();
         let mut picture = Self::default();
-        for scope in &scopes {
-            picture.entry(*scope);
-        }
-        for scope in &scopes {
-            scope.wires().into_iter().for_each(|wire| picture.wire(wire));
+        for entry in &app.entries {
+            picture.entry(entry, &sources);
         }
         // A function reads the source of its trigger: the trigger's edge covers this read.
-        for scope in &scopes {
-            picture.further(scope.steps());
-            picture.further(scope.uses());
+        // Failed deliveries of an event source are not drawn.
+        let drawn =
+            relations.iter().filter(|relation| relation.edge.verb != Verb::FailsTo || is_flow(relation));
+        let (first, further): (Vec<&Relation<'_>>, Vec<&Relation<'_>>) =
+            drawn.partition(|relation| is_flow(relation));
+        first.into_iter().for_each(|relation| picture.flow(relation));
+        // The steps of each workflow come before what roles allow.
+        for entry in &app.entries {
+            let own = |relation: &&&Relation<'_>| relation.entry.name == entry.name;
+            let of_steps = further.iter().filter(own).filter(|relation| relation.edge.step.is_some());
+            picture.further(of_steps.copied());
+            let others = further.iter().filter(own).filter(|relation| relation.edge.step.is_none());
+            picture.further(others.copied());
         }
         picture
     }
 
-    fn entry(&mut self, scope: Scope<'_>) {
-        let entry = &scope.entry.name;
-        for object in scope.entry.graph.objects() {
-            let Some(shape) = scope.shape(object) else { continue };
-            let label = self.label(entry, object);
-            self.nodes.push(Node { id: id(entry, &object.key), label, group: entry.clone(), shape });
+    fn entry(&mut self, entry: &Entry, sources: &BTreeSet<Identity>) {
+        for object in entry.graph.objects() {
+            let Some(shape) = Shape::of(object) else { continue };
+            if shape == Shape::Event && !sources.contains(&End::Made(entry, object).identity()) {
+                continue;
+            }
+            let label = self.label(&entry.name, object);
+            let id = id(&entry.name, &object.key);
+            self.nodes.push(Node { id, label, group: entry.name.clone(), shape });
         }
     }
 
@@ -201,24 +223,34 @@ impl Picture {
             "apigatewayv2_api" | "lambda_function_url" => object.kind.title.to_owned(),
             "cloudwatch_event_rule" => object.fields.get("event_pattern").map(events).unwrap_or_default(),
             "scheduler_schedule" => {
-                object.fields.get("schedule_expression").and_then(text).unwrap_or_default()
+                let expression = object.fields.get("schedule_expression");
+                expression.and_then(Expr::as_text).unwrap_or_default().to_owned()
             }
             _ => {
-                let role = object.key.as_str().rsplit('.').next().unwrap_or_default();
+                let slot = object.key.slot();
                 // The nodes of an entry are the last ones.
                 let mut own = self.nodes.iter().rev().take_while(|node| node.group == entry);
                 let taken = own.any(|node| node.label == entry);
-                if MAIN.contains(&role) && !taken { entry.to_owned() } else { role.replace('_', " ") }
+                if is_main(object) && !taken { entry.to_owned() } else { slot.replace('_', " ") }
             }
         }
     }
 
-    fn wire(&mut self, wire: Wire<'_>) {
-        let edge = Edge { from: self.node(wire.from), to: self.node(wire.to), label: wire.label };
+    fn flow(&mut self, relation: &Relation<'_>) {
+        let Some((from, to)) = self.ends(relation) else { return };
+        let edge = Edge { from, to, label: label(relation.edge) };
         let known = self.between(&edge.from, &edge.to);
         if !known.iter().any(|index| self.edges[*index] == edge) {
             self.connect(edge);
         }
+    }
+
+    /// The ids of the nodes of an edge, in the direction in which data flows. `None` if one is not known or not
+    /// drawn.
+    fn ends(&mut self, relation: &Relation<'_>) -> Option<(String, String)> {
+        let (from, to) = relation.ends()?;
+        let (from, to) = (self.node(from)?, self.node(to)?);
+        Some(if relation.edge.verb == Verb::Reads { (to, from) } else { (from, to) })
     }
 
     /// Positions of the edges from one node to another.
@@ -234,31 +266,63 @@ impl Picture {
 
     /// Draws edges between nodes that no edge connects yet. Further edges between the same nodes extend the
     /// label.
-    fn further(&mut self, wires: Vec<Wire<'_>>) {
+    fn further<'a>(&mut self, relations: impl Iterator<Item = &'a Relation<'a>>) {
         let drawn = self.edges.len();
-        for wire in wires {
-            let (from, to) = (self.node(wire.from), self.node(wire.to));
+        for relation in relations {
+            let Some((from, to)) = self.ends(relation) else { continue };
             let there = self.between(&from, &to).first().copied();
             match there {
-                None if from != to => self.connect(Edge { from, to, label: wire.label }),
-                Some(index) if index >= drawn => self.edges[index].say(&wire.label),
+                None if from != to => self.connect(Edge { from, to, label: label(relation.edge) }),
+                Some(index) if index >= drawn => self.edges[index].say(&label(relation.edge)),
                 _ => {}
             }
         }
     }
 
-    /// Returns the id of a node. The node of an existing resource is added with its first edge.
-    fn node(&mut self, thing: Thing<'_>) -> String {
-        let given = match thing {
-            Thing::Made(entry, object) => return id(&entry.name, &object.key),
-            Thing::Given(given) => given,
+    /// Returns the id of a node; `None` if it is not drawn. The node of an existing resource is added with its
+    /// first edge.
+    fn node(&mut self, end: End<'_>) -> Option<String> {
+        let (ty, text) = match end {
+            End::Made(entry, object) => return Shape::of(object).map(|_| id(&entry.name, &object.key)),
+            End::Given(ty, text) => (ty, base(text)),
         };
-        let id = format!("given_{}", names::hash(&given.identity));
+        let id = format!("given_{}", names::hash(text));
         if self.nodes.iter().all(|node| node.id != id) {
-            let (label, shape) = (given.name, given.shape);
+            let (label, shape) = (end.name().to_owned(), Shape::of_type(ty));
             self.nodes.push(Node { id: id.clone(), label, group: String::new(), shape });
         }
-        id
+        Some(id)
+    }
+}
+
+/// True for edges of triggers, schedules and dead-letter queues: events flow along them.
+fn is_flow(relation: &Relation<'_>) -> bool {
+    let from = relation.from.and_then(End::object).and_then(Shape::of);
+    match relation.edge.verb {
+        Verb::Triggers => true,
+        Verb::FailsTo => from.is_some_and(|shape| shape != Shape::Event),
+        Verb::Starts => from == Some(Shape::Event),
+        _ => false,
+    }
+}
+
+fn label(edge: &Relationship) -> String {
+    if edge.verb == Verb::FailsTo {
+        return "failed".to_owned();
+    }
+    if let Some(step) = &edge.step {
+        return step.clone();
+    }
+    let keys = edge.objects.iter().flat_map(|objects| [&objects.keys.prefix, &objects.keys.suffix]);
+    let keys: Vec<&str> = keys.map(String::as_str).filter(|keys| !keys.is_empty()).collect();
+    match edge.verb {
+        _ if !keys.is_empty() => keys.join(" "),
+        Verb::Triggers | Verb::FailsTo => String::new(),
+        Verb::Reads => "reads".to_owned(),
+        Verb::Writes => "writes".to_owned(),
+        Verb::Sends => "sends".to_owned(),
+        Verb::Invokes => "invokes".to_owned(),
+        Verb::Starts => "starts".to_owned(),
     }
 }
 
@@ -367,7 +431,7 @@ mod tests {
                         - { name: tiles, map: { count: 2 }, distributed: true }\n    \
                         - { name: tile, within: tiles, task: k }\n";
         let text = format!("{AROUND}{workflow}");
-        assert_eq!(edges(&text, false), ["b -in/-> w", "w -ask-> q", "w -one-> f", "w -tile, two-> k"]);
+        assert_eq!(edges(&text, false), ["b -in/-> w", "w -ask-> q", "w -one-> f", "w -two, tile-> k"]);
         let failed = ["f", "k", "q", "w"].map(|name| format!("{name} -failed-> dead letters"));
         assert_eq!(edges(&text, true), failed);
         let express = "app: a\nfunctions: { f: {} }\n\
@@ -387,7 +451,7 @@ mod tests {
         let expected = [
             "bucket -.mp4-> workflow",
             "bucket -reads-> v",
-            "v -thumbnails/-> bucket",
+            "v -thumbnails/ .jpg-> bucket",
             "workflow -thumbnail-> v",
         ];
         assert_eq!(edges(videos, false), expected);

@@ -14,6 +14,7 @@ use tandem_model::names;
 use tandem_model::suggest::{Suggestion, for_input, suggest};
 use tandem_model::value::Value;
 
+use self::across::Entries;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::source::{Kind, Node, Pair, Source, Span, parse_all};
 
@@ -194,7 +195,7 @@ impl Reader {
         let context = Context { project: name.clone(), ..Context::default() };
         let entries: Vec<Entry> =
             found.iter().filter_map(|(definition, pair)| self.entry(definition, pair, &context)).collect();
-        self.across(&entries);
+        self.across(&Entries::new(&entries, found.iter().map(|(_, pair)| *pair)));
         (entries.len() == found.len()).then_some(App { name: name?, entries })
     }
 
@@ -517,9 +518,12 @@ mod tests {
     #[test]
     fn entries_are_checked_against_each_other() {
         for (functions, expected) in [
-            ("f: { on: { bucket: inbox, suffix: .a } }, g: { on: { bucket: inbox, suffix: .a } }", "g"),
+            ("f: { on: { bucket: inbox, suffix: .a } }, g: { on: { bucket: inbox, suffix: .a } }", "inbox"),
             ("f: { on: { bucket: inbox, suffix: .a } }, g: { on: { bucket: inbox, suffix: .b } }", ""),
-            ("f: { on: { bucket: elsewhere-1 } }, g: { on: { bucket: elsewhere-1, suffix: .b } }", "g"),
+            (
+                "f: { on: { bucket: elsewhere-1 } }, g: { on: { bucket: elsewhere-1, suffix: .b } }",
+                "elsewhere-1",
+            ),
             ("f: { on: { bucket: elsewhere-1 } }, g: { on: { bucket: elsewhere-2 } }", ""),
             ("target: {}", "target"),
             (
@@ -535,13 +539,23 @@ mod tests {
         }
     }
 
+    /// The places of the loops of a spec.
+    fn loops(text: &str) -> String {
+        let (_, found) = read_text(text);
+        assert!(found.iter().all(|(_, code)| *code == Code::Loop), "{found:?}");
+        let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+        found.join(" ")
+    }
+
     #[test]
-    fn what_would_set_itself_off_is_found_through_a_container_too() {
+    fn a_loop_through_a_bucket_and_a_container_depends_on_keys() {
         for (on, write, expected) in [
-            ("{ bucket: b }", "['']", "f"),
-            ("{ bucket: b, prefix: in/ }", "[in/made/]", "f"),
+            ("{ bucket: b }", "['']", "b"),
+            ("{ bucket: b, prefix: in/ }", "[in/made/]", "b"),
+            ("{ bucket: b, prefix: in/ }", "['']", "b"),
             ("{ bucket: b, prefix: in/ }", "[out/]", ""),
-            ("{ bucket: b, suffix: .mp4 }", "['']", ""),
+            ("{ bucket: b, suffix: .mp4 }", "['']", "b"),
+            ("{ bucket: b, suffix: .mp4, allow_loop: true }", "['']", ""),
             ("{ bucket: b, events: removed }", "['']", ""),
             ("{ bucket: elsewhere-1 }", "['']", ""),
         ] {
@@ -549,10 +563,53 @@ mod tests {
                 "app: a\nbuckets: {{ b: {{}} }}\ntasks:\n  t:\n    image: i\n    \
                  bucket_access: {{ bucket: b, write: {write} }}\nfunctions: {{ f: {{ on: {on}, launches: t }} }}\n"
             );
-            let (_, found) = read_text(&text);
-            let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
-            assert_eq!(found.join(" "), expected, "{on} {write}");
+            assert_eq!(loops(&text), expected, "{on} {write}");
         }
+    }
+
+    #[test]
+    fn a_loop_is_found_through_every_resource() {
+        let around = "app: a\nbuckets: { b: { event_bridge: true } }\nstreams: { s: {} }\ntopics: { n: {} }\n\
+                      tables: { t: { key: id, stream: KEYS_ONLY } }\n";
+        let queue = "queues: { q: {} }\n";
+        for (rest, expected) in [
+            ("functions: { f: { on: { bucket: b }, writes: { bucket: b } } }\n", "b"),
+            ("functions: { f: { on: { bucket: b, suffix: .a }, writes: { bucket: b, suffix: .b } } }\n", ""),
+            ("functions: { f: { on: { table: t }, writes: { table: t } } }\n", "t"),
+            ("functions: { f: { on: { table: t, allow_loop: true }, writes: { table: t } } }\n", ""),
+            ("functions: { f: { on: { stream: s }, writes: { stream: s } } }\n", "s"),
+            ("functions: { f: { on: { topic: n }, sends_to: { topic: n } } }\n", "n"),
+            ("functions: { f: { on: { queue: q }, sends_to: { queue: q } } }\n", "q"),
+            ("functions: { f: { on: { queue: q }, sends_to: { topic: n } } }\n", ""),
+            ("functions: { f: { on: { table: t }, reads: { table: t } } }\n", ""),
+            (
+                "functions: { f: { on: { queue: q }, invokes: { function: g } }, \
+                 g: { sends_to: { queue: q } } }\n",
+                "q",
+            ),
+            (
+                "functions: { f: { on: { queue: q }, invokes: { workflow: w } }, g: { writes: { table: t } }, \
+                 h: { on: { table: t }, sends_to: { queue: q } } }\n\
+                 workflows: { w: { step: { name: one, function: g } } }\n",
+                "q",
+            ),
+            (
+                "tasks: { k: { image: i, bucket_access: { bucket: b, write: out/ } } }\n\
+                 workflows: { w: { on: { bucket: b, prefix: out/ }, step: { name: one, task: k } } }\n",
+                "b",
+            ),
+            (
+                "workflows: { w: { on: { bucket: b }, step: { name: ask, callback: q } } }\n\
+                 functions: { f: { on: { queue: q }, writes: { bucket: b } } }\n",
+                "b",
+            ),
+        ] {
+            assert_eq!(loops(&format!("{around}{queue}{rest}")), expected, "{rest}");
+        }
+        // A queue that subscribes to the topic that its reader sends to.
+        let through_topic = "queues: { q: { on: { topic: n } } }\n\
+                             functions: { f: { on: { queue: q }, sends_to: { topic: n } } }\n";
+        assert_eq!(loops(&format!("{around}{through_topic}")), "n");
     }
 
     #[test]

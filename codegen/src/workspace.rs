@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use crate::handlers::{Event, Function, Kind, Resource};
+use crate::handlers::{EVENTS, Event, Function, Handled, Kind, Resource};
 
 /// The Cargo workspace of handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +108,8 @@ fn covers(pattern: &str, member: &str) -> bool {
 
 /// The dependencies of a handler: crate, version, features, and true to keep the default features.
 fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
-    let typed = Event::ALL.into_iter().filter(|event| function.takes(*event));
-    let mut events: Vec<&str> = typed.filter_map(Event::feature).collect();
+    let typed = EVENTS.into_iter().filter(|event| function.takes(*event));
+    let mut events: Vec<&str> = typed.filter_map(Handled::feature).collect();
     events.sort_unstable();
     events.dedup();
     let mut needed = vec![
@@ -151,7 +151,7 @@ fn package_name(handler: &str) -> String {
     let resource = |kind| Resource { field: String::new(), name: String::new(), kind, index: 0 };
     let everything = Function {
         name: String::new(),
-        events: Event::ALL.into(),
+        events: EVENTS.into(),
         kept: [].into(),
         partial: true,
         launches: true,

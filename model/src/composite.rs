@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::checks::loops;
 use crate::composites;
 use crate::context::Context;
 use crate::finding::{Code, Findings, Path, Step};
@@ -166,11 +165,6 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
         Some(read) if !reader.unknown_structure => Some(C::expand(&read, context, &mut findings)),
         _ => None,
     };
-    if let Some(graph) = &graph
-        && !findings.any_error()
-    {
-        loops::check(graph, &mut findings);
-    }
     let graph = graph.filter(|_| !findings.any_error());
     Expansion { graph, findings }
 }

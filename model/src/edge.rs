@@ -5,7 +5,7 @@
 //! need not derive relations from names, policies or definitions.
 
 use crate::checks::filters::overlap;
-use crate::expr::Expr;
+use crate::expr::{Ambient, Expr};
 use crate::finding::Path;
 use crate::graph::{Handle, Key};
 
@@ -200,9 +200,9 @@ impl Edge {
         Self { step: Some(step.to_owned()), ..self }
     }
 
-    /// The same edge; with `true`, loops through it are accepted.
-    pub fn allow_loop(self, allow_loop: bool) -> Self {
-        Self { allow_loop, ..self }
+    /// The same edge with the input `allow_loop`. With `true`, loops through it are accepted.
+    pub fn allow_loop(self, allow_loop: Option<bool>) -> Self {
+        Self { allow_loop: allow_loop == Some(true), ..self }
     }
 
     /// Returns true if an event that passes through this edge can pass through `next`, whose `from` is the
@@ -213,6 +213,22 @@ impl Edge {
             _ => true,
         };
         self.verb.passes_on() && next.verb.passes_on() && matching
+    }
+}
+
+impl End {
+    /// The ARN of the object or resource. Not every object has one.
+    pub fn arn(&self) -> Expr {
+        match self {
+            Self::Object(key) => Expr::Attribute(key.clone(), "arn"),
+            Self::Resource(ResourceType::Bucket, name) => Expr::concat([
+                "arn:".into(),
+                Expr::Ambient(Ambient::Partition),
+                ":s3:::".into(),
+                name.clone(),
+            ]),
+            Self::Resource(_, arn) => arn.clone(),
+        }
     }
 }
 

@@ -89,6 +89,25 @@ impl Expr {
         ])
     }
 
+    /// The string, if the expression is a literal one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Literal(value) => value.as_str(),
+            _ => None,
+        }
+    }
+
+    /// The entry of a map that this expression encodes as a JSON string.
+    pub fn member(&self, name: &str) -> Option<&Expr> {
+        match self {
+            Self::Json(map) => match &**map {
+                Self::Map(entries) => entries.get(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Adds every attribute of another object that this expression refers to.
     pub fn references<'a>(&'a self, found: &mut Vec<(&'a Key, &'static str)>) {
         match self {

@@ -184,7 +184,8 @@ fn relations(graph: &Graph, known: &Known<'_>) -> Vec<Relation> {
         let policy = object.fields["policy"].evaluate(known).unwrap_or_else(|| panic!("{}", object.key));
         for statement in policy["Statement"].as_array().expect("statements") {
             let actions = statement["Action"].to_string();
-            for (_, verbs) in ACTIONS.iter().filter(|(action, _)| actions.contains(&format!("\"{action}\""))) {
+            for (_, verbs) in ACTIONS.iter().filter(|(action, _)| actions.contains(&format!("\"{action}\"")))
+            {
                 let resources = match &statement["Resource"] {
                     Json::Array(items) => items.clone(),
                     one => vec![one.clone()],
@@ -192,8 +193,10 @@ fn relations(graph: &Graph, known: &Known<'_>) -> Vec<Relation> {
                 for resource in resources {
                     // Objects of a bucket, and revisions of a task definition.
                     let arn = resource.as_str().expect("an ARN");
-                    let arn = if arn.contains(":s3:::") { arn.split('/').next() } else { arn.strip_suffix(":*") };
-                    let arn = arn.map_or_else(|| resource.as_str().expect("an ARN").to_owned(), ToOwned::to_owned);
+                    let arn =
+                        if arn.contains(":s3:::") { arn.split('/').next() } else { arn.strip_suffix(":*") };
+                    let arn =
+                        arn.map_or_else(|| resource.as_str().expect("an ARN").to_owned(), ToOwned::to_owned);
                     relations.push((runners.clone(), *verbs, arn));
                 }
             }
@@ -211,12 +214,13 @@ fn fits(edge: &Edge, (runners, verbs, arn): &Relation, graph: &Graph, known: &Kn
     // EventBridge and Scheduler run as the rule or schedule. Behind a rule on a bucket, the bucket is the source.
     let runs = |end: &End| match end {
         End::Object(key) => runners.contains(key),
-        End::Resource(ResourceType::Bucket, _) => {
-            runners.iter().any(|key| graph.get(key).is_some_and(|object| object.kind.name == "cloudwatch_event_rule"))
-        }
+        End::Resource(ResourceType::Bucket, _) => runners
+            .iter()
+            .any(|key| graph.get(key).is_some_and(|object| object.kind.name == "cloudwatch_event_rule")),
         End::Resource(..) => false,
     };
-    let is_from_bucket = |end: &End| matches!(end, End::Object(key) if key.as_str().starts_with("s3_bucket."));
+    let is_from_bucket =
+        |end: &End| matches!(end, End::Object(key) if key.as_str().starts_with("s3_bucket."));
     let behind_rule = runners.iter().any(|key| key.as_str().starts_with("cloudwatch_event_rule."));
     verbs.contains(&edge.verb)
         && ((runs(&edge.from) || behind_rule && is_from_bucket(&edge.from)) && known.arn(&edge.to) == *arn

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
-use tandem_model::expr::Expr;
+use tandem_model::edge::{End, ResourceType};
 
-use crate::arn;
-use crate::spec::{App, Entry};
+use crate::relations::{Node, Relation};
 
 /// A resource that a function uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +44,6 @@ struct Facts {
     noun: &'static str,
     /// Type of the client in a handler.
     type_name: &'static str,
-    /// Type of the composite.
-    composite: &'static str,
-    /// The service in its ARNs.
-    service: &'static str,
     /// The crate of its SDK client.
     package: &'static str,
 }
@@ -59,16 +54,31 @@ impl Kind {
         [Kind::Table, Kind::Bucket, Kind::Queue, Kind::Topic, Kind::Stream, Kind::Function, Kind::Workflow];
 
     fn facts(self) -> Facts {
-        let (noun, type_name, composite, service, package) = match self {
-            Self::Table => ("table", "Table", "table", "dynamodb", "aws-sdk-dynamodb"),
-            Self::Bucket => ("bucket", "Bucket", "bucket", "s3", "aws-sdk-s3"),
-            Self::Queue => ("queue", "Queue", "queue", "sqs", "aws-sdk-sqs"),
-            Self::Topic => ("topic", "Topic", "topic", "sns", "aws-sdk-sns"),
-            Self::Stream => ("stream", "Stream", "stream", "kinesis", "aws-sdk-kinesis"),
-            Self::Function => ("function", "Function", "event_function", "lambda", "aws-sdk-lambda"),
-            Self::Workflow => ("workflow", "Workflow", "workflow", "states", "aws-sdk-sfn"),
+        let (noun, type_name, package) = match self {
+            Self::Table => ("table", "Table", "aws-sdk-dynamodb"),
+            Self::Bucket => ("bucket", "Bucket", "aws-sdk-s3"),
+            Self::Queue => ("queue", "Queue", "aws-sdk-sqs"),
+            Self::Topic => ("topic", "Topic", "aws-sdk-sns"),
+            Self::Stream => ("stream", "Stream", "aws-sdk-kinesis"),
+            Self::Function => ("function", "Function", "aws-sdk-lambda"),
+            Self::Workflow => ("workflow", "Workflow", "aws-sdk-sfn"),
         };
-        Facts { noun, type_name, composite, service, package }
+        Facts { noun, type_name, package }
+    }
+
+    /// The kind of a resource that an edge leads to; `None` for a kind without a client.
+    fn of(end: &End) -> Option<Self> {
+        let End::Resource(ty, _) = end else { return None };
+        Some(match ty {
+            ResourceType::Table => Self::Table,
+            ResourceType::Bucket => Self::Bucket,
+            ResourceType::Queue => Self::Queue,
+            ResourceType::Topic => Self::Topic,
+            ResourceType::Stream => Self::Stream,
+            ResourceType::Function => Self::Function,
+            ResourceType::Workflow => Self::Workflow,
+            ResourceType::Task => return None,
+        })
     }
 
     /// The word for it in sentences and templates, e.g. `queue`.
@@ -89,46 +99,28 @@ impl Resource {
     }
 }
 
-/// Reads the resources of a function from the value of `TANDEM_RESOURCES`. Each resource gets its own field.
-pub(super) fn read(list: Option<&Expr>, entry: &Entry, app: &App) -> Vec<Resource> {
-    let Some(Expr::Json(list)) = list else { return Vec::new() };
-    let Expr::List(items) = &**list else { return Vec::new() };
+/// Reads the resources of a function from its edges. Each resource gets its own field.
+pub(super) fn read(relations: &[&Relation<'_>]) -> Vec<Resource> {
     // `Context` has its own fields of these names.
     let mut taken = BTreeSet::from(["config".to_owned(), "tasks".to_owned()]);
     let mut resources = Vec::new();
-    for (index, item) in items.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for relation in relations {
+        let (Some(index), Some(node)) = (relation.edge.position, relation.to) else { continue };
+        let Some(kind) = Kind::of(&relation.edge.to) else { continue };
         // A resource that is read and written is listed twice.
-        if items[..index].contains(item) {
+        if !seen.insert(node.identity()) {
             continue;
         }
-        let Some((kind, name)) = named(item, entry, app) else { continue };
+        let name = match node {
+            Node::Made(entry, _) => entry.name.clone(),
+            Node::Given(..) => identifier(node.name(), kind),
+        };
         let field = field(&name, kind, &taken);
         taken.insert(field.clone());
         resources.push(Resource { field, name, kind, index });
     }
     resources
-}
-
-/// The kind and the name of an item of the list.
-fn named(item: &Expr, entry: &Entry, app: &App) -> Option<(Kind, String)> {
-    let find = |fits: &dyn Fn(Facts) -> bool| Kind::ALL.into_iter().find(|kind| fits(kind.facts()));
-    match item {
-        Expr::Input(variable) => {
-            let target = entry.references.get(variable)?;
-            let made = app.entries.iter().find(|made| made.name == target.entry)?;
-            let kind = find(&|facts| facts.composite == made.definition.type_name)?;
-            Some((kind, target.entry.clone()))
-        }
-        Expr::Literal(text) => {
-            let text = text.as_str()?;
-            let Some((service, name)) = arn::parse(text) else {
-                return Some((Kind::Bucket, identifier(text, Kind::Bucket)));
-            };
-            let kind = find(&|facts| facts.service == service)?;
-            Some((kind, identifier(name, kind)))
-        }
-        _ => None,
-    }
 }
 
 /// Converts a name to a Rust identifier. The result can be a keyword.

@@ -1,6 +1,6 @@
 //! Finds and checks the functions of a `handler.rs`.
 
-use super::Event;
+use super::{EVENTS, Event, Handled};
 
 /// The function of a `handler.rs` that handles a type of event.
 pub(super) fn find(file: &syn::File, event: Event) -> Option<&syn::ItemFn> {
@@ -32,7 +32,7 @@ pub(super) fn misfit(event: Event, function: &syn::ItemFn) -> Option<String> {
     for (index, expected) in [(0, event.argument()), (1, "Context")] {
         // The compiler checks aliases and generic types.
         if let Some(found) = type_of(index)
-            && (found == "Context" || Event::ALL.iter().any(|event| event.argument() == found))
+            && (found == "Context" || EVENTS.iter().any(|event| event.argument() == found))
             && found != expected
         {
             return Some(format!("`{name}` takes a `{found}`, but is called with a `{expected}`"));

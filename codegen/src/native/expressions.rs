@@ -4,7 +4,6 @@ use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::Key;
 
 use super::{Printer, role};
-use crate::documents;
 use crate::hcl::{Body, Hcl};
 use crate::variables::Variable;
 
@@ -134,7 +133,7 @@ impl Printer<'_> {
 /// Replaces the member of a JSON text by the member itself, without encoding and decoding.
 pub(super) fn direct(expr: &Expr) -> &Expr {
     match expr {
-        Expr::Member(text, name) => documents::entry(direct(text), name).map_or(expr, direct),
+        Expr::Member(text, name) => direct(text).member(name).map_or(expr, direct),
         _ => expr,
     }
 }

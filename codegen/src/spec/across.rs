@@ -3,29 +3,50 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
-use tandem_model::checks::filters;
+use tandem_model::checks::loops::{self, Link};
 use tandem_model::checks::visibility::too_short;
 use tandem_model::context::Context;
+use tandem_model::edge::{Event, Verb};
 use tandem_model::expr::Expr;
-use tandem_model::finding::Code;
+use tandem_model::finding::{Code, Path};
 use tandem_model::graph::Object;
 use tandem_model::input::{Rule, Shape};
 use tandem_model::value::Value;
 
 use super::{Entry, Reader, Target};
-use crate::documents::statements;
 use crate::handlers;
+use crate::relations::{Identity, Node, Relation, relations};
+use crate::source::{Pair, Span};
+
+/// The entries of a spec, with the place of each in the text.
+pub(super) struct Entries<'a> {
+    all: &'a [Entry],
+    pairs: BTreeMap<&'a str, &'a Pair>,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(all: &'a [Entry], pairs: impl Iterator<Item = &'a Pair>) -> Self {
+        Self { all, pairs: pairs.map(|pair| (pair.key.as_str(), pair)).collect() }
+    }
+
+    /// The place of an input of an entry.
+    fn span(&self, entry: &Entry, path: &Path) -> Span {
+        let pair = self.pairs.get(entry.name.as_str()).filter(|_| !path.0.is_empty());
+        pair.map_or_else(|| entry.span.clone(), |pair| pair.value.locate(path, &pair.key_span))
+    }
+}
 
 impl Reader {
     /// Runs all checks across entries.
-    pub(super) fn across(&mut self, entries: &[Entry]) {
-        self.handlers(entries);
-        self.cycles(entries);
-        self.filters(entries);
-        self.loops(entries);
-        self.outputs(entries);
-        self.event_bridge(entries);
-        self.visibility(entries);
+    pub(super) fn across(&mut self, entries: &Entries<'_>) {
+        let relations = relations(entries.all);
+        self.handlers(entries.all);
+        self.cycles(entries.all);
+        self.filters(entries, &relations);
+        self.loops(entries, &relations);
+        self.outputs(entries.all);
+        self.event_bridge(entries, &relations);
+        self.visibility(entries, &relations);
     }
 
     /// An entry uses an output that is null, e.g. the stream of a table without `stream`.
@@ -53,59 +74,41 @@ impl Reader {
     }
 
     /// An EventBridge rule on the objects of a bucket needs a bucket that sends events to EventBridge.
-    fn event_bridge(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            let mut reported = BTreeSet::new();
-            let rules =
-                entry.graph.objects().iter().filter(|object| object.kind.name == "cloudwatch_event_rule");
-            for pattern in rules.filter_map(|rule| rule.fields.get("event_pattern")) {
-                let mut variables = Vec::new();
-                inputs(pattern, &mut variables);
-                for other in
-                    variables.iter().filter_map(|variable| find(entries, entry.references.get(*variable)?))
-                {
-                    let sends_events = |object: &Object| object.kind.name == "s3_bucket_eventbridge";
-                    let bucket = other.definition.type_name == "bucket";
-                    if bucket
-                        && !other.graph.objects().iter().any(sends_events)
-                        && reported.insert(&other.name)
-                    {
-                        let message = format!(
-                            "`{}` is triggered by objects of bucket `{}`, but the bucket sends no events to EventBridge",
-                            entry.name, other.name
-                        );
-                        let help = format!("Set `event_bridge: true` on `{}`.", other.name);
-                        self.error(Code::Missing, entry.span.clone(), message, help);
-                    }
-                }
+    fn event_bridge(&mut self, entries: &Entries<'_>, relations: &[Relation<'_>]) {
+        let on_buckets = relations
+            .iter()
+            .filter(|relation| relation.edge.event == Some(Event::Bus) && relation.edge.objects.is_some());
+        let mut reported = BTreeSet::new();
+        for relation in on_buckets {
+            let Some(Node::Made(other, bucket)) = relation.from else { continue };
+            let sends = other.graph.objects().iter().any(|object| {
+                object.kind.name == "s3_bucket_eventbridge" && object.parents().contains(&bucket.key)
+            });
+            let entry = relation.entry;
+            if sends || !reported.insert((&entry.name, &other.name)) {
+                continue;
             }
+            let message = format!(
+                "`{}` is triggered by objects of bucket `{}`, but the bucket sends no events to EventBridge",
+                entry.name, other.name
+            );
+            let help = format!("Set `event_bridge: true` on `{}`.", other.name);
+            self.error(Code::Missing, entries.span(entry, &relation.edge.path), message, help);
         }
     }
 
     /// A visibility timeout must not be shorter than the timeout of a function of another entry that reads
     /// the queue.
-    fn visibility(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            for mapping in entry.graph.objects().iter().filter(|object| object.kind.name == MAPPING) {
-                let Some(Expr::Input(variable)) = mapping.fields.get("event_source_arn") else { continue };
-                let Some(target) = entry.references.get(variable) else { continue };
-                let queue = find(entries, target).and_then(|other| {
-                    let Expr::Attribute(key, _) = other.graph.outputs.get(target.output)? else {
-                        return None;
-                    };
-                    other.graph.get(key)
-                });
-                let function = match mapping.fields.get("function_name") {
-                    Some(Expr::Attribute(key, _)) => entry.graph.get(key),
-                    _ => None,
-                };
-                let (visibility, timeout) =
-                    (number(queue, "visibility_timeout_seconds"), number(function, "timeout"));
-                let wrong = visibility.zip(timeout).and_then(|(queue, function)| too_short(queue, function));
-                if let Some((message, help)) = wrong {
-                    let message = format!("`{}` reads `{}`: {message}", entry.name, target.entry);
-                    self.error(Code::VisibilityTimeout, entry.span.clone(), message, help);
-                }
+    fn visibility(&mut self, entries: &Entries<'_>, relations: &[Relation<'_>]) {
+        for relation in relations.iter().filter(|relation| relation.edge.event == Some(Event::Message)) {
+            let Some((queue, function)) = relation.ends() else { continue };
+            let (visibility, timeout) =
+                (number(queue.object(), "visibility_timeout_seconds"), number(function.object(), "timeout"));
+            let wrong = visibility.zip(timeout).and_then(|(queue, function)| too_short(queue, function));
+            if let Some((message, help)) = wrong.filter(|_| queue.name() != function.name()) {
+                let message = format!("`{}` reads `{}`: {message}", function.name(), queue.name());
+                let span = entries.span(relation.entry, &relation.edge.path);
+                self.error(Code::VisibilityTimeout, span, message, help);
             }
         }
     }
@@ -164,65 +167,54 @@ impl Reader {
 
     /// Triggers of different entries on one bucket must not overlap. The model checks the triggers within an
     /// entry.
-    fn filters(&mut self, entries: &[Entry]) {
-        let mut triggers: Vec<(&Entry, Trigger)> = Vec::new();
-        for entry in entries {
-            for later in entry.graph.objects().iter().filter_map(|object| Trigger::of(entry, object)) {
-                let clash = triggers.iter().find(|(other, earlier)| {
-                    other.name != entry.name
-                        && earlier.bucket == later.bucket
-                        && filters::share_event(&earlier.events, &later.events)
-                        && filters::overlap(
-                            (&earlier.prefix, &earlier.suffix),
-                            (&later.prefix, &later.suffix),
-                        )
-                });
-                if let Some((other, earlier)) = clash {
-                    let message = format!(
-                        "a trigger of `{}` overlaps with one of `{}`: one object could match prefix {:?} and suffix \
-                         {:?} as well as prefix {:?} and suffix {:?}, which S3 rejects",
-                        entry.name, other.name, later.prefix, later.suffix, earlier.prefix, earlier.suffix
-                    );
-                    let help = "Change `prefix` or `suffix` of one trigger so that no object matches both.";
-                    self.error(Code::OverlappingFilters, entry.span.clone(), message, help);
-                }
-                triggers.push((entry, later));
+    fn filters(&mut self, entries: &Entries<'_>, relations: &[Relation<'_>]) {
+        let mut triggers: Vec<(Identity, &Relation<'_>)> = Vec::new();
+        for later in relations.iter().filter(|relation| relation.edge.event == Some(Event::Object)) {
+            let (Some(bucket), Some(watched)) = (later.from, &later.edge.objects) else { continue };
+            let clash = triggers.iter().find_map(|(identity, earlier)| {
+                let other = earlier.edge.objects.as_ref()?;
+                let apart = earlier.entry.name == later.entry.name || *identity != bucket.identity();
+                (!apart && other.overlaps(watched)).then_some((earlier.entry, &other.keys))
+            });
+            if let Some((other, keys)) = clash {
+                let own = &watched.keys;
+                let message = format!(
+                    "a trigger of `{}` overlaps with one of `{}`: one object could match prefix {:?} and suffix \
+                     {:?} as well as prefix {:?} and suffix {:?}, which S3 rejects",
+                    later.entry.name, other.name, own.prefix, own.suffix, keys.prefix, keys.suffix
+                );
+                let help = "Change `prefix` or `suffix` of one trigger so that no object matches both.";
+                let span = entries.span(later.entry, &later.edge.path);
+                self.error(Code::OverlappingFilters, span, message, help);
             }
+            triggers.push((bucket.identity(), later));
         }
     }
 
-    /// A function, or a task that it launches, must not write objects that trigger the function again.
-    fn loops(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            let launched = entry.references.values().filter(|target| target.output == "launch");
-            let launched =
-                launched.filter_map(|target| entries.iter().find(|other| other.name == target.entry));
-            for writer in launched.chain([entry]) {
-                for trigger in entry.graph.objects().iter().filter_map(|object| Trigger::of(entry, object)) {
-                    let again = writes(writer).into_iter().find(|(bucket, prefix)| {
-                        *bucket == trigger.bucket
-                            && trigger.suffix.is_empty()
-                            && prefix.starts_with(&trigger.prefix)
-                            && trigger.events.iter().any(|event| event.starts_with("s3:ObjectCreated:"))
-                    });
-                    if let Some((_, prefix)) = again {
-                        let message = format!(
-                            "`{}` writes objects with prefix {prefix:?} to bucket `{}`, and each of them triggers `{}` \
-                             again: an endless loop",
-                            writer.name, trigger.bucket.0, entry.name
-                        );
-                        let help = "Set `prefix` or `suffix` of the trigger so that it matches no written object, or \
-                                    write to another bucket.";
-                        self.error(Code::Loop, entry.span.clone(), message, help);
-                    }
-                }
+    /// No trigger may start an endless loop, within an entry or through others.
+    fn loops(&mut self, entries: &Entries<'_>, relations: &[Relation<'_>]) {
+        let mut known = Vec::new();
+        for relation in relations {
+            if let Some((from, to)) = relation.ends() {
+                let link = Link { from: from.identity(), to: to.identity(), edge: relation.edge };
+                known.push((link, relation.entry, (from.quoted(), to.quoted())));
             }
+        }
+        let links: Vec<Link<'_, Identity>> = known.iter().map(|(link, ..)| link.clone()).collect();
+        let names: BTreeMap<&Identity, &String> =
+            known.iter().flat_map(|(link, _, (from, to))| [(&link.from, from), (&link.to, to)]).collect();
+        for path in loops::find(&links) {
+            // Without a trigger, the references form a cycle, which has its own code.
+            if path.iter().all(|index| links[*index].edge.verb != Verb::Triggers) {
+                continue;
+            }
+            let entry = known[path[0]].1;
+            let (message, help) = loops::describe(&links, &path, |node| names[node].clone());
+            let span = entries.span(entry, &links[path[0]].edge.path);
+            self.error(Code::Loop, span, message, help);
         }
     }
 }
-
-/// The kind of the event source mappings, with which Lambda polls queues and streams.
-const MAPPING: &str = "lambda_event_source_mapping";
 
 /// The entry of a target.
 fn find<'a>(entries: &'a [Entry], target: &Target) -> Option<&'a Entry> {
@@ -254,88 +246,10 @@ fn creates(entry: &Entry, output: &str) -> Option<(&'static str, String)> {
     })
 }
 
-/// Collects the variables in an expression.
-fn inputs<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
-    match expr {
-        Expr::Input(variable) => found.push(variable),
-        Expr::Concat(parts) | Expr::List(parts) => parts.iter().for_each(|part| inputs(part, found)),
-        Expr::Map(entries) => entries.values().for_each(|value| inputs(value, found)),
-        _ => {}
-    }
-}
-
 /// A numeric field of an object, if it is known.
 fn number(object: Option<&Object>, field: &str) -> Option<i64> {
     match object?.fields.get(field)? {
         Expr::Literal(value) => value.as_i64(),
         _ => None,
-    }
-}
-
-/// A bucket: its name, or an entry and the output with its name.
-type Bucket = (String, &'static str);
-
-/// The bucket that an expression names, directly or in an ARN.
-fn bucket(entry: &Entry, expr: &Expr) -> Option<Bucket> {
-    match expr {
-        Expr::Input(variable) => {
-            let target = entry.references.get(variable)?;
-            Some((target.entry.clone(), target.output))
-        }
-        // Before an unknown name, the literal ends in a colon and contains no name.
-        Expr::Literal(name) => {
-            let name = name.as_str()?.rsplit(':').next().filter(|name| !name.is_empty())?;
-            Some((name.to_owned(), ""))
-        }
-        Expr::Attribute(key, _) => {
-            let made = |value: &Expr| matches!(value, Expr::Attribute(other, "bucket") if other == key);
-            let (output, _) = entry.graph.outputs.iter().find(|(_, value)| made(value))?;
-            Some((entry.name.clone(), *output))
-        }
-        Expr::Concat(parts) => parts.iter().rev().find_map(|part| bucket(entry, part)),
-        _ => None,
-    }
-}
-
-/// The buckets and key prefixes that the roles of an entry may write.
-fn writes(entry: &Entry) -> Vec<(Bucket, String)> {
-    let all = entry.graph.policies().flat_map(|(_, policy)| statements(policy));
-    let puts = all.filter(|statement| statement.names("s3:PutObject"));
-    let places = puts.filter_map(|statement| {
-        let (of, prefix) = statement.objects()?;
-        Some((bucket(entry, of)?, prefix.to_owned()))
-    });
-    places.collect()
-}
-
-/// A trigger on a bucket.
-struct Trigger {
-    bucket: Bucket,
-    events: Vec<String>,
-    prefix: String,
-    suffix: String,
-}
-
-impl Trigger {
-    fn of(entry: &Entry, object: &Object) -> Option<Self> {
-        if object.kind.name != "s3_bucket_notification" {
-            return None;
-        }
-        let bucket = bucket(entry, object.fields.get("bucket")?)?;
-        let text = |field: &str| match object.fields.get(field) {
-            Some(Expr::Literal(text)) => text.as_str().unwrap_or_default().to_owned(),
-            _ => String::new(),
-        };
-        let events = match object.fields.get("events")? {
-            Expr::List(events) => events
-                .iter()
-                .filter_map(|event| match event {
-                    Expr::Literal(event) => event.as_str().map(ToOwned::to_owned),
-                    _ => None,
-                })
-                .collect(),
-            _ => return None,
-        };
-        Some(Self { bucket, events, prefix: text("filter_prefix"), suffix: text("filter_suffix") })
     }
 }

@@ -44,9 +44,11 @@ resource "tandem_event_function" "moderate" {
     bootstrap = "${path.module}/../handlers/target/lambda/moderate/bootstrap"
   }
 
+  # The function deletes the object below incoming/ and writes it below another prefix, so the loop ends.
   on {
-    bucket = tandem_bucket.uploads.bucket
-    prefix = "incoming/"
+    bucket     = tandem_bucket.uploads.bucket
+    prefix     = "incoming/"
+    allow_loop = true
   }
 
   reads {

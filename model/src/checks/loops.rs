@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::edge::{Edge, End, ResourceType, Verb};
-use crate::expr::Expr;
+use crate::edge::{Edge, End, Verb};
 use crate::finding::{Code, Findings};
 use crate::graph::Graph;
 
@@ -22,6 +21,11 @@ pub struct Link<'a, N> {
 /// the loop has one. A loop through an edge with `allow_loop` does not count, and of the loops through one
 /// trigger only the shortest is found.
 pub fn find<N: Ord>(links: &[Link<'_, N>]) -> Vec<Vec<usize>> {
+    find_through(links, |_| true)
+}
+
+/// As [`find`], but only loops through links for which `own` is true.
+pub fn find_through<N: Ord>(links: &[Link<'_, N>], own: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
     let mut leaving: BTreeMap<&N, Vec<usize>> = BTreeMap::new();
     for (index, link) in links.iter().enumerate() {
         if !link.edge.allow_loop && link.edge.verb.passes_on() {
@@ -36,14 +40,14 @@ pub fn find<N: Ord>(links: &[Link<'_, N>]) -> Vec<Vec<usize>> {
     let all: BTreeSet<usize> = leaving.values().flatten().copied().collect();
     // Triggers first: a loop is reported at its trigger.
     let (triggers, others): (Vec<usize>, Vec<usize>) =
-        all.into_iter().partition(|index| links[*index].edge.verb == Verb::Triggers);
+        all.into_iter().filter(|index| own(*index)).partition(|index| is_trigger(links, *index));
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut reported: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
     for start in triggers.into_iter().chain(others) {
         let Some(path) = shortest(start, &next) else { continue };
-        let has_trigger = path.iter().any(|index| links[*index].edge.verb == Verb::Triggers);
         // The search from the trigger finds such a loop.
-        if has_trigger && links[start].edge.verb != Verb::Triggers {
+        let has_trigger = path.iter().any(|index| own(*index) && is_trigger(links, *index));
+        if has_trigger && !is_trigger(links, start) {
             continue;
         }
         if reported.insert(path.iter().copied().collect()) {
@@ -51,6 +55,10 @@ pub fn find<N: Ord>(links: &[Link<'_, N>]) -> Vec<Vec<usize>> {
         }
     }
     found
+}
+
+fn is_trigger<N>(links: &[Link<'_, N>], index: usize) -> bool {
+    links[index].edge.verb == Verb::Triggers
 }
 
 /// The shortest path from a link back to itself.
@@ -102,33 +110,24 @@ pub fn describe<N>(links: &[Link<'_, N>], path: &[usize], name: impl Fn(&N) -> S
     let fix = if through_bucket {
         "Set prefixes or suffixes so that no written object matches the trigger"
     } else {
-        "Remove one of these edges"
+        "Remove one of these connections"
     };
-    (message, format!("{fix}. If the loop is intended and ends, set `allow_loop` to `true` there."))
+    (message, format!("{fix}. If the loop is intended and ends, set `allow_loop` to `true` on the trigger."))
 }
 
-/// Reports the loops within a graph, each at the input of its trigger. Ends are compared as expressions: two
-/// unknown values are never the same resource.
-pub(crate) fn check(graph: &Graph, findings: &mut Findings) {
-    let mut links = Vec::new();
-    for edge in graph.edges() {
-        if let (Some(from), Some(to)) = (node(&edge.from), node(&edge.to)) {
-            links.push(Link { from, to, edge });
-        }
-    }
+/// Reports the loops within a graph, each at the input of its trigger. Ends are compared as expressions: an
+/// unknown value is no resource.
+pub fn check(graph: &Graph, findings: &mut Findings) {
+    let node = |end: &End| match end {
+        End::Object(key) => Some(key.to_string()),
+        End::Resource(_, expr) => expr.as_text().map(|text| base(text).to_owned()),
+    };
+    let edges = graph.edges().iter();
+    let links: Vec<Link<'_, String>> =
+        edges.filter_map(|edge| Some(Link { from: node(&edge.from)?, to: node(&edge.to)?, edge })).collect();
     for path in find(&links) {
-        let (message, help) = describe(&links, &path, |(_, name)| format!("`{name}`"));
+        let (message, help) = describe(&links, &path, |name| format!("`{name}`"));
         findings.error(Code::Loop, links[path[0]].edge.path.clone(), message, help);
-    }
-}
-
-/// A node of a graph: a type, and the key, name, ARN or variable. The type is missing for an object.
-fn node(end: &End) -> Option<(Option<ResourceType>, String)> {
-    match end {
-        End::Object(key) => Some((None, key.to_string())),
-        End::Resource(ty, Expr::Literal(text)) => Some((Some(*ty), base(text.as_str()?).to_owned())),
-        End::Resource(ty, Expr::Input(variable)) => Some((Some(*ty), variable.clone())),
-        End::Resource(..) => None,
     }
 }
 
@@ -211,7 +210,7 @@ mod tests {
     fn an_accepted_trigger_ends_every_loop_through_it() {
         let edges = |accepted| {
             [
-                Edge::new(object("sqs_queue.q"), Verb::Triggers, object(FUNCTION)).allow_loop(accepted),
+                Edge::new(object("sqs_queue.q"), Verb::Triggers, object(FUNCTION)).allow_loop(Some(accepted)),
                 Edge::new(object(FUNCTION), Verb::Sends, object("sqs_queue.q")),
                 Edge::new(object(FUNCTION), Verb::FailsTo, object("sqs_queue.q")),
             ]

@@ -93,9 +93,8 @@ struct TopicOfQueue {
     /// Delivers messages as they were published, without the JSON envelope of SNS.
     #[input(default = true)]
     raw_message_delivery: Scalar<bool>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    allow_loop: Option<bool>,
 }
 
 impl Composite for Queue {

@@ -181,7 +181,7 @@ impl Consumer {
             batch_size: self.batch_size.clone(),
             maximum_batching_window: Scalar::Known(0),
             partial_batch_response: true,
-            allow_loop: false,
+            allow_loop: None,
         })
     }
 }

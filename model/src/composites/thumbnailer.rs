@@ -190,7 +190,7 @@ impl Composite for Thumbnailer {
                 events: Vec::new(),
                 prefix: Some(prefix.to_owned()),
                 suffix: Some(suffix.to_owned()),
-                allow_loop: false,
+                allow_loop: None,
             })
         };
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
@@ -353,7 +353,7 @@ impl ThumbnailerInputs {
             bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
             prefix: Some(prefix.to_owned()),
             suffix: Some(suffix.to_owned()),
-            allow_loop: false,
+            allow_loop: None,
         })
     }
 

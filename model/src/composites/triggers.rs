@@ -42,9 +42,8 @@ pub(super) struct BucketTrigger {
     /// Suffix of the object keys, e.g. `.mp4`. Objects with other keys do not invoke the function.
     #[input(rule = Rule::KEY_PART)]
     pub(super) suffix: Option<String>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]
@@ -61,9 +60,8 @@ pub(super) struct QueueTrigger {
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(super) partial_batch_response: bool,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]
@@ -154,9 +152,8 @@ pub(super) struct Records {
     /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
     #[input(default = 1, rule = Rule::Range(1, 10))]
     pub(super) parallelization_factor: Scalar<i64>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]
@@ -170,9 +167,8 @@ pub(super) struct TopicTrigger {
     /// Part of a message to which `filter_policy` applies.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
     pub(super) filter_policy_scope: Scalar<String>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]

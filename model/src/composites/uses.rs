@@ -113,9 +113,8 @@ pub(super) struct FunctionUse {
     /// ARN of the function.
     #[input(refers = Reference::FUNCTION, rule = Rule::ARN)]
     pub(super) function: Scalar<String>,
-    /// Accepts an endless loop through this edge, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this call, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]
@@ -123,9 +122,8 @@ pub(super) struct WorkflowUse {
     /// ARN of the state machine.
     #[input(refers = Reference::WORKFLOW, rule = Rule::ARN)]
     pub(super) workflow: Scalar<String>,
-    /// Accepts an endless loop through this edge, e.g. of a function that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this call, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 /// One block of the inputs of [`Uses`].
@@ -193,11 +191,11 @@ impl Uses {
         });
         let invokes = self.invokes.iter().map(|of| match of {
             Invoke::Function(of) => Use {
-                allow_loop: of.allow_loop,
+                allow_loop: of.allow_loop == Some(true),
                 ..Use::new(Verb::Invokes, ResourceType::Function, &of.function)
             },
             Invoke::Workflow(of) => Use {
-                allow_loop: of.allow_loop,
+                allow_loop: of.allow_loop == Some(true),
                 ..Use::new(Verb::Starts, ResourceType::Workflow, &of.workflow)
             },
         });

@@ -72,9 +72,8 @@ pub(super) struct BucketStart {
     pub(super) prefix: Option<String>,
     /// Suffix of the object keys, e.g. `.mp4`. Without it, all keys match.
     pub(super) suffix: Option<String>,
-    /// Accepts an endless loop through this trigger, e.g. of a step that ends the loop itself.
-    #[input(default = false)]
-    pub(super) allow_loop: bool,
+    /// Accepts an endless loop through this trigger, e.g. of a step that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
 }
 
 #[derive(Debug, Inputs)]

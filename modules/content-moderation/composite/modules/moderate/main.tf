@@ -17,8 +17,9 @@ resource "tandem_event_function" "this" {
   force_destroy          = false
 
   on {
-    bucket = var.uploads_bucket
-    prefix = "incoming/"
+    bucket     = var.uploads_bucket
+    prefix     = "incoming/"
+    allow_loop = true
   }
 
   code {

@@ -16,15 +16,17 @@ resource "tandem_event_function" "this" {
   force_destroy          = true
 
   on {
-    bucket = var.pictures_bucket
-    prefix = "uploads/"
-    suffix = ".png"
+    bucket     = var.pictures_bucket
+    prefix     = "uploads/"
+    suffix     = ".png"
+    allow_loop = false
   }
 
   on {
-    bucket = var.pictures_bucket
-    prefix = "uploads/"
-    suffix = ".jpg"
+    bucket     = var.pictures_bucket
+    prefix     = "uploads/"
+    suffix     = ".jpg"
+    allow_loop = false
   }
 
   code {

@@ -16,9 +16,10 @@ resource "tandem_event_function" "this" {
   force_destroy          = false
 
   on {
-    bucket = var.inbox_bucket
-    prefix = "uploads/"
-    suffix = ".mp4"
+    bucket     = var.inbox_bucket
+    prefix     = "uploads/"
+    suffix     = ".mp4"
+    allow_loop = false
   }
 
   code {
