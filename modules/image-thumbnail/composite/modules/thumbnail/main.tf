@@ -16,17 +16,15 @@ resource "tandem_event_function" "this" {
   force_destroy          = true
 
   on {
-    bucket     = var.pictures_bucket
-    prefix     = "uploads/"
-    suffix     = ".png"
-    allow_loop = false
+    bucket = var.pictures_bucket
+    prefix = "uploads/"
+    suffix = ".png"
   }
 
   on {
-    bucket     = var.pictures_bucket
-    prefix     = "uploads/"
-    suffix     = ".jpg"
-    allow_loop = false
+    bucket = var.pictures_bucket
+    prefix = "uploads/"
+    suffix = ".jpg"
   }
 
   code {

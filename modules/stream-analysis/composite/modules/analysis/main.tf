@@ -25,7 +25,6 @@ resource "tandem_event_function" "this" {
     retry_attempts          = var.on_retry_attempts
     maximum_record_age      = var.on_maximum_record_age
     parallelization_factor  = var.on_parallelization_factor
-    allow_loop              = false
   }
 
   code {

@@ -16,10 +16,9 @@ resource "tandem_event_function" "this" {
   force_destroy          = false
 
   on {
-    bucket     = var.inbox_bucket
-    prefix     = "uploads/"
-    suffix     = ".mp4"
-    allow_loop = false
+    bucket = var.inbox_bucket
+    prefix = "uploads/"
+    suffix = ".mp4"
   }
 
   code {
