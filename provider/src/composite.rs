@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tandem_engine::job::{Job, Problem};
+use tandem_engine::job::Job;
+use tandem_engine::problem::Problem;
 use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};

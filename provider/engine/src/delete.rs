@@ -9,9 +9,10 @@ use tandem_model::graph::Key;
 use tandem_model::kind::Kind;
 
 use crate::driver::{Class, Failure, Observed};
-use crate::job::{Job, Outcome, Problem};
+use crate::job::{Job, Outcome};
 use crate::order;
 use crate::ownership::{is_ours, of_others};
+use crate::problem::Problem;
 use crate::read::look;
 use crate::record::{Entry, Record};
 

@@ -14,8 +14,9 @@ use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 
 use crate::canonical;
 use crate::driver::{Failure, Observed};
-use crate::job::{Job, Problem};
+use crate::job::Job;
 use crate::ownership::{Status, is_ours};
+use crate::problem::Problem;
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};

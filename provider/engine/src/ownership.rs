@@ -6,7 +6,7 @@ use tandem_model::graph::Key;
 use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
 
 use crate::driver::{Observed, Tags};
-use crate::job::Problem;
+use crate::problem::Problem;
 use crate::record::Record;
 
 /// The maximum difference between two clocks whose requests AWS accepts.

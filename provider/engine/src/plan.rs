@@ -10,7 +10,7 @@ use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Change, Kind};
 
 use crate::canonical;
-use crate::job::Problem;
+use crate::problem::Problem;
 use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};

@@ -10,8 +10,9 @@ use tandem_model::ownership::{INSTANCE, STATUS};
 
 use crate::canonical::{self, TAGS};
 use crate::driver::{Failure, Observed};
-use crate::job::{Job, Problem};
+use crate::job::Job;
 use crate::ownership::{self, Status};
+use crate::problem::Problem;
 use crate::record::{Entry, Record};
 
 /// The result of reading a composite.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
-use tandem_engine::job::Problem;
+use tandem_engine::problem::Problem;
 use tandem_engine::sweep::{Composite, Fate, Reason, Report as Found, Why};
 
 /// The report of a sweep.

@@ -15,7 +15,8 @@ use super::find::Tagged;
 use super::{Reason, problem};
 use crate::driver::{Failure, Observed};
 use crate::import::{self, Objects};
-use crate::job::{Job, Problem};
+use crate::job::Job;
+use crate::problem::Problem;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 

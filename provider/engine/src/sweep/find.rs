@@ -10,7 +10,8 @@ use tandem_model::ownership::OWNER;
 
 use super::{Request, problem};
 use crate::driver::Observed;
-use crate::job::{Job, Problem};
+use crate::job::Job;
+use crate::problem::Problem;
 
 /// The number of objects that are read at a time.
 const PARALLEL: usize = 8;

@@ -20,8 +20,9 @@ use tracing::info;
 
 use crate::delete;
 use crate::driver::{Failure, Observed, Tags};
-use crate::job::{Job, Problem};
+use crate::job::Job;
 use crate::ownership::Status;
+use crate::problem::Problem;
 use crate::resolve::{Attributes, Resolver};
 use bundle::Bundle;
 use find::Tagged;
