@@ -24,7 +24,8 @@ use tfplugin::{Diagnostic, Path, Step, Value};
 use tokio::time::Instant;
 
 use crate::config::{self, Configured, Session, Shared};
-use crate::{convert, files, random, state};
+use crate::holder::holder;
+use crate::{convert, files, random, remedy, state};
 
 /// The Terraform resource of one composite.
 pub(crate) struct CompositeResource {
@@ -407,6 +408,7 @@ pub(crate) fn job<'a>(
         adopt: configured.adopt,
         ignore,
         lease: config::lease(),
+        holder: holder(),
         clock: configured.clock(),
         deadline: Instant::now() + limit,
         stopped,
@@ -440,14 +442,7 @@ fn timeout(state: &Value, operation: &str) -> Duration {
 }
 
 fn diagnostics(problems: &[Problem]) -> Vec<Diagnostic> {
-    let diagnostic = |problem: &Problem| {
-        if problem.error {
-            Diagnostic::error(&problem.summary, &problem.detail)
-        } else {
-            Diagnostic::warning(&problem.summary, &problem.detail)
-        }
-    };
-    problems.iter().map(diagnostic).collect()
+    problems.iter().map(remedy::diagnostic).collect()
 }
 
 /// A value of the schema with every attribute null and no nested blocks.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
+use tandem_model::code::Code;
 use tandem_model::context::Context;
 use tandem_model::graph::Key;
 use tandem_model::ownership::Owner;
@@ -11,7 +12,7 @@ use tracing::debug;
 
 use crate::driver::{Class, Drivers, Failure};
 use crate::ownership::Status;
-use crate::problem::Problem;
+use crate::problem::{Problem, Remedy};
 use crate::record::Record;
 
 /// One operation on one composite.
@@ -24,12 +25,14 @@ pub struct Job<'a> {
     pub context: &'a Context,
     /// True to take over a complete composite of another state, if its settings are as wanted.
     pub adopt: bool,
-    /// Objects and fields that Tandem does not manage, from `ignore_drift`, e.g.
-    /// `lambda_function.function.memory_size`.
+    /// Objects and fields that Tandem does not manage, from `ignore_drift`: `KEY.FIELD`, `KEY`, or a prefix
+    /// with `*`.
     pub ignore: &'a [String],
     /// The length of a lease: the time for which an incomplete composite counts as being worked on after a
     /// renewal.
     pub lease: Duration,
+    /// The holder of the lease, for the tag of the anchor and for messages: the host and the process.
+    pub holder: &'a str,
     /// Returns the time of day, for leases.
     pub clock: fn() -> SystemTime,
     /// The time by which the operation must end.
@@ -75,7 +78,7 @@ impl Job<'_> {
 
     /// A lease that starts now.
     pub(crate) fn new_lease(&self) -> Status {
-        Status::lease((self.clock)(), self.lease)
+        Status::lease((self.clock)(), self.lease, self.holder)
     }
 
     /// Returns true if another step may start.
@@ -103,12 +106,13 @@ impl Job<'_> {
                 if now.is_some_and(|now| now != recorded) {
                     let now = now.unwrap_or_default();
                     return Err(Problem::error(
+                        Code::OtherPlace,
                         format!("The provider is configured for another {what}"),
                         format!(
                             "{key} was created in {what} {recorded}, but the provider is now configured for {what} \
-                             {now}. Nothing was changed. Configure the provider for {what} {recorded}, e.g. with a \
-                             provider alias, or destroy the composite there first."
+                             {now}. Nothing was changed."
                         ),
+                        Remedy::ConfigurePlace { place: what, recorded: recorded.to_owned() },
                     ));
                 }
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
@@ -10,7 +11,7 @@ use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Change, Kind};
 
 use crate::canonical;
-use crate::problem::Problem;
+use crate::problem::{Instead, Problem, Remedy};
 use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
@@ -218,9 +219,10 @@ pub fn check_data(graph: &Graph, replaced: &BTreeSet<Key>) -> Vec<Problem> {
     let lost = replaced.iter().filter(|key| graph.get(key).is_some_and(|object| object.kind.data));
     let refused = lost.filter(|_| !graph.force_destroy).map(|key| {
         Problem::error(
+            Code::WouldLoseData,
             format!("{key} would be replaced, but it holds data"),
-            "The change deletes the object with its data, and creates it again. Undo the change, or set \
-             `force_destroy = true` to delete the data.",
+            "The change deletes the object with its data, and creates it again.",
+            Remedy::AllowLoss(Instead::UndoChange),
         )
     });
     refused.collect()
