@@ -23,6 +23,7 @@ use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Step, Value};
 use tokio::time::Instant;
 
+use crate::aws::policy;
 use crate::config::{self, Configured, Session, Shared};
 use crate::holder::holder;
 use crate::{convert, files, random, remedy, state};
@@ -255,7 +256,7 @@ impl CompositeResource {
         let record = state::record(&request.prior);
         let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
         let drifted = read::drifted(drift.filter_map(Value::as_str));
-        let show = plan::plan(&graph, &context, &record, &drifted);
+        let show = plan::plan(&graph, &context, &record, &drifted, policy::canonical);
         let refused = plan::check_data(&graph, &show.replaced);
         // If an input of the identity changed, Terraform destroys the old composite as a whole.
         if !refused.is_empty() && requires_replace.is_empty() {
@@ -335,7 +336,7 @@ impl CompositeResource {
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
         state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default());
+        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default(), policy::canonical);
         state.set(
             "iam_policies",
             convert::text_map(
@@ -403,6 +404,7 @@ pub(crate) fn job<'a>(
 ) -> Job<'a> {
     Job {
         drivers: &session.aws,
+        policy: policy::canonical,
         owner,
         context: &session.context,
         adopt: configured.adopt,

@@ -498,8 +498,8 @@ impl Run<'_> {
     ) -> Result<(), Problem> {
         let key = &object.key;
         let failed = |doing: &'static str| move |failure: Failure| Problem::failed(doing, key, &failure);
-        let wanted = canonical::settings(object.kind, &settings);
-        let now = read::settings(object.kind, &found);
+        let wanted = canonical::settings(object.kind, &settings, self.job.policy);
+        let now = read::settings(self.job, object.kind, &found);
         let recorded = self.prior.objects.get(key);
         let differing: Vec<&str> = canonical::differing(object.kind, &wanted, &now)
             .into_iter()
@@ -608,7 +608,7 @@ impl Run<'_> {
     }
 
     fn keep(&self, object: &Object, id: String, settings: &Settings, attributes: BTreeMap<String, Json>) {
-        let canonical = canonical::settings(object.kind, settings);
+        let canonical = canonical::settings(object.kind, settings, self.job.policy);
         let context = self.job.context;
         let arn = attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
         let arn = arn.or_else(|| object.kind.predict("arn", settings, &|place| context.place(place)));

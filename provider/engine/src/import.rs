@@ -198,7 +198,7 @@ pub(crate) fn entry(
     needs: Vec<Key>,
     anchor: bool,
 ) -> Entry {
-    let canonical = read::settings(kind, &observed);
+    let canonical = read::settings(job, kind, &observed);
     let arn = observed.attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
     Entry {
         kind: kind.name.to_owned(),

@@ -10,6 +10,7 @@ use tandem_model::ownership::Owner;
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::canonical::Policy;
 use crate::driver::{Class, Drivers, Failure};
 use crate::ownership::Status;
 use crate::problem::{Problem, Remedy};
@@ -19,6 +20,8 @@ use crate::record::Record;
 pub struct Job<'a> {
     /// The drivers of every kind.
     pub drivers: &'a dyn Drivers,
+    /// Puts a policy document into canonical form.
+    pub policy: Policy,
     /// The owner of the objects.
     pub owner: Owner,
     /// The place of the objects, and further facts.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::code::Code;
+use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
 use tandem_model::ownership::{INSTANCE, STATUS};
@@ -105,8 +106,8 @@ pub(crate) async fn look(job: &Job<'_>, key: &Key, entry: &Entry) -> Result<Opti
 }
 
 /// Observed settings in canonical form, with the user's tags.
-pub(crate) fn settings(kind: &Kind, found: &Observed) -> tandem_model::composite::Settings {
-    let mut settings = canonical::settings(kind, &found.settings);
+pub(crate) fn settings(job: &Job<'_>, kind: &Kind, found: &Observed) -> Settings {
+    let mut settings = canonical::settings(kind, &found.settings, job.policy);
     if kind.tags {
         let tags =
             ownership::user_tags(&found.tags).map(|(key, value)| (key.clone(), Json::from(value.clone())));
@@ -119,7 +120,7 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
     let instance = record.instance.as_str();
     let Some(kind) = entry.kind() else { return Vec::new() };
     let wanted = entry.settings();
-    let now = canonical::shown(kind, &settings(kind, found));
+    let now = canonical::shown(kind, &settings(job, kind, found));
     let mut drift: Vec<String> = canonical::differing(kind, &wanted, &now)
         .into_iter()
         .filter(|field| !job.ignores(key, field))

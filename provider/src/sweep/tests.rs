@@ -192,6 +192,7 @@ impl Fake {
     async fn sweep(&self, owned: &[Owned], remove: bool, content: bool) -> Found {
         let job = Job {
             drivers: self,
+            policy: serde_json::Value::clone,
             owner: owner("shop/eu-central-1/any/any"),
             context: &self.context,
             adopt: false,

@@ -106,8 +106,9 @@ impl Run<'_> {
             let Ok(settings) = resolver.settings(object) else { return false };
             let driver = self.job.drivers.driver(object.kind);
             let Ok(Some(found)) = self.find(driver, object, &settings, &resolver).await else { return false };
-            let wanted = canonical::settings(object.kind, &settings);
-            if !canonical::differing(object.kind, &wanted, &read::settings(object.kind, &found)).is_empty() {
+            let wanted = canonical::settings(object.kind, &settings, self.job.policy);
+            let now = read::settings(self.job, object.kind, &found);
+            if !canonical::differing(object.kind, &wanted, &now).is_empty() {
                 return false;
             }
             attributes.insert(object.key.clone(), found.attributes);
