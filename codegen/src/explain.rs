@@ -1,4 +1,5 @@
-//! The page of each code: an explanation, a wrong example and a right one.
+//! The page of each code. A code of inputs has an explanation, a wrong example and a right one. No spec can
+//! cause a code of operations: it has an explanation and a remedy.
 //!
 //! A page is the Markdown file `codegen/explain/CODE.md`. Fenced blocks are files, named in the fence
 //! (```` ```yaml tandem.yaml ````), or commands (```` ```console ````). Tests write the files into a folder, run
@@ -6,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use tandem_model::finding::Code;
+use tandem_model::code::Code;
 
 macro_rules! pages {
     ($($code:literal)*) => {
@@ -20,17 +21,33 @@ pages! {
     "TDM020" "TDM021" "TDM022"
     "TDM030" "TDM031" "TDM032" "TDM033"
     "TDM040" "TDM041" "TDM042" "TDM043" "TDM044" "TDM045" "TDM046" "TDM047"
+    "TDM101" "TDM102" "TDM103" "TDM104" "TDM105" "TDM106"
+    "TDM110" "TDM111" "TDM112" "TDM113" "TDM114" "TDM115"
+    "TDM120" "TDM121" "TDM122" "TDM123"
+    "TDM130" "TDM131" "TDM132" "TDM133"
+    "TDM140" "TDM141"
+    "TDM150" "TDM151" "TDM152"
 }
 
 /// The page of a code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The reason for the check and the fix, in Markdown.
+    /// The reason for the check and the fix, or the cause of the problem, in Markdown.
     pub text: String,
+    /// The next step after a problem, in Markdown. Empty for a code of inputs.
+    pub remedy: String,
     /// An example with the error.
     pub wrong: Example,
     /// The same example without the error.
     pub right: Example,
+}
+
+impl Page {
+    /// Its examples, with their titles. A code of operations has none.
+    fn examples(&self) -> impl Iterator<Item = (&'static str, &Example)> {
+        let examples = [("Wrong", &self.wrong), ("Right", &self.right)];
+        examples.into_iter().filter(|(_, example)| **example != Example::default())
+    }
 }
 
 /// A small project.
@@ -63,10 +80,13 @@ fn parse(text: &str) -> Page {
             continue;
         }
         let Some(fence) = line.strip_prefix("```") else {
-            if section.is_empty() {
-                page.text.push_str(line);
-                page.text.push('\n');
-            }
+            let text = match section {
+                "" => &mut page.text,
+                "Remedy" => &mut page.remedy,
+                _ => continue,
+            };
+            text.push_str(line);
+            text.push('\n');
             continue;
         };
         let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
@@ -76,7 +96,9 @@ fn parse(text: &str) -> Page {
             None => example.commands.extend(commands(&body)),
         }
     }
-    page.text = page.text.trim().to_owned();
+    for text in [&mut page.text, &mut page.remedy] {
+        *text = text.trim().to_owned();
+    }
     page
 }
 
@@ -100,7 +122,10 @@ fn commands(body: &[&str]) -> Vec<String> {
 pub fn text(code: Code) -> String {
     let page = page(code);
     let mut text = format!("{code}: {}\n\n{}\n", code.title(), page.text);
-    for (title, example) in [("Wrong", &page.wrong), ("Right", &page.right)] {
+    if !page.remedy.is_empty() {
+        let _ = write!(text, "\nRemedy:\n\n{}\n", page.remedy);
+    }
+    for (title, example) in page.examples() {
         let _ = write!(text, "\n{title}:\n");
         for (path, content) in &example.files {
             let _ = write!(text, "\n  # {path}\n");
@@ -129,7 +154,10 @@ pub fn guide() -> String {
     for code in codes {
         let page = page(*code);
         let _ = write!(text, "\n## {code}: {}\n\n{}\n", code.title(), page.text);
-        for (title, example) in [("Wrong", &page.wrong), ("Right", &page.right)] {
+        if !page.remedy.is_empty() {
+            let _ = write!(text, "\nRemedy: {}\n", page.remedy);
+        }
+        for (title, example) in page.examples() {
             let _ = write!(text, "\n{title}:\n");
             for (path, content) in &example.files {
                 let language = match path.rsplit('.').next() {
@@ -156,10 +184,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_page_with_both_examples() {
+    fn every_code_has_a_page_with_both_examples_or_a_remedy() {
         for code in Code::ALL {
             let page = page(*code);
             assert!(page.text.len() > code.title().len(), "{code}");
+            if Code::OF_OPERATIONS.contains(code) {
+                assert!(!page.remedy.is_empty() && page.examples().count() == 0, "{code}");
+                continue;
+            }
+            assert!(page.remedy.is_empty(), "{code}");
             assert!(!page.wrong.files.is_empty() && !page.right.files.is_empty(), "{code}");
             assert_ne!(page.wrong, page.right, "{code}");
         }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{Run, tandem, write};
 use tandem::explain::{Example, page, text};
-use tandem_model::finding::Code;
+use tandem_model::code::Code;
 
 /// Writes the files of an example and runs its commands. The result is that of the last command.
 fn run(example: &Example) -> Run {
@@ -37,7 +37,7 @@ fn has_configuration(example: &Example) -> bool {
 #[test]
 fn wrong_examples_give_their_code_and_right_ones_do_not() {
     let mut judged = 0;
-    for code in Code::ALL {
+    for code in Code::OF_INPUTS {
         let page = page(*code);
         if has_configuration(&page.wrong) {
             continue;
@@ -53,7 +53,7 @@ fn wrong_examples_give_their_code_and_right_ones_do_not() {
         assert!(!output.contains("TDM"), "the right example of {code} has findings:\n{output}");
         judged += 1;
     }
-    assert_eq!(judged, Code::ALL.len() - 1);
+    assert_eq!(judged, Code::OF_INPUTS.len() - 1);
 }
 
 #[test]
@@ -62,4 +62,13 @@ fn a_page_shows_both_examples() {
     for part in ["TDM022: ", "\nWrong:\n", "\nRight:\n", "  # tandem.yaml\n  app: shop\n"] {
         assert!(shown.contains(part), "no {part:?} in:\n{shown}");
     }
+}
+
+#[test]
+fn the_page_of_a_problem_shows_its_remedy() {
+    let shown = text(Code::Incomplete);
+    for part in ["TDM113: The composite is incomplete\n\n", "\nRemedy:\n\n", "`terraform untaint ADDRESS`"] {
+        assert!(shown.contains(part), "no {part:?} in:\n{shown}");
+    }
+    assert!(!shown.contains("Wrong:") && !shown.contains("Right:"), "{shown}");
 }

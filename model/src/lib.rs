@@ -10,6 +10,7 @@ pub mod access;
 pub mod artifact;
 pub mod capacity;
 pub mod checks;
+pub mod code;
 pub mod composite;
 pub mod composites;
 pub mod context;

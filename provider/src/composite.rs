@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tandem_engine::job::{Job, Problem};
+use tandem_engine::job::Job;
+use tandem_engine::problem::Problem;
 use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::composite::{Definition, Expansion};
@@ -22,8 +23,10 @@ use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Step, Value};
 use tokio::time::Instant;
 
+use crate::aws::policy;
 use crate::config::{self, Configured, Session, Shared};
-use crate::{convert, files, random, state};
+use crate::holder::holder;
+use crate::{convert, files, random, remedy, state};
 
 /// The Terraform resource of one composite.
 pub(crate) struct CompositeResource {
@@ -253,7 +256,7 @@ impl CompositeResource {
         let record = state::record(&request.prior);
         let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
         let drifted = read::drifted(drift.filter_map(Value::as_str));
-        let show = plan::plan(&graph, &context, &record, &drifted);
+        let show = plan::plan(&graph, &context, &record, &drifted, policy::canonical);
         let refused = plan::check_data(&graph, &show.replaced);
         // If an input of the identity changed, Terraform destroys the old composite as a whole.
         if !refused.is_empty() && requires_replace.is_empty() {
@@ -333,7 +336,7 @@ impl CompositeResource {
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
         state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default());
+        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default(), policy::canonical);
         state.set(
             "iam_policies",
             convert::text_map(
@@ -401,11 +404,13 @@ pub(crate) fn job<'a>(
 ) -> Job<'a> {
     Job {
         drivers: &session.aws,
+        policy: policy::canonical,
         owner,
         context: &session.context,
         adopt: configured.adopt,
         ignore,
         lease: config::lease(),
+        holder: holder(),
         clock: configured.clock(),
         deadline: Instant::now() + limit,
         stopped,
@@ -439,14 +444,7 @@ fn timeout(state: &Value, operation: &str) -> Duration {
 }
 
 fn diagnostics(problems: &[Problem]) -> Vec<Diagnostic> {
-    let diagnostic = |problem: &Problem| {
-        if problem.error {
-            Diagnostic::error(&problem.summary, &problem.detail)
-        } else {
-            Diagnostic::warning(&problem.summary, &problem.detail)
-        }
-    };
-    problems.iter().map(diagnostic).collect()
+    problems.iter().map(remedy::diagnostic).collect()
 }
 
 /// A value of the schema with every attribute null and no nested blocks.

@@ -8,7 +8,9 @@ mod config;
 pub mod container_engine;
 mod convert;
 mod files;
+mod holder;
 mod random;
+mod remedy;
 mod state;
 pub mod sweep;
 

@@ -18,6 +18,7 @@ use tandem_model::composite::Settings;
 use tandem_model::kind::{Change, Form, Kind};
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
+use terraform_provider_tandem::aws::policy;
 use tfplugin::Value;
 
 use crate::stage::{On, Stage};
@@ -86,7 +87,8 @@ impl Probe<'_> {
             let driver = self.drivers.driver(kind);
             let observed = settled(|| driver.observe(id)).await.expect("an observation");
             let observed = observed.unwrap_or_else(|| panic!("{key} does not exist"));
-            self.settings.insert(key.clone(), canonical::settings(kind, &observed.settings));
+            self.settings
+                .insert(key.clone(), canonical::settings(kind, &observed.settings, policy::canonical));
             if is_made_by_a_call(kind) {
                 let again = remade(kind, &observed, &self.code);
                 let tags = Tags::from([("probe".to_owned(), "again".to_owned())]);

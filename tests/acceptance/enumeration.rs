@@ -8,6 +8,7 @@ use tandem_engine::driver::Observed;
 use tandem_model::composite::Settings;
 use tandem_model::input::{Body, Field, Shape};
 use tandem_model::kinds;
+use terraform_provider_tandem::aws::policy;
 
 use crate::stage::{On, Stage, judged, moto_cannot_judge};
 use tandem_crash::fixture::{Fixture, set};
@@ -100,7 +101,7 @@ fn difference(before: &Lines, after: &Lines) -> BTreeSet<String> {
 /// AWS's settings of an object as the state would show them.
 fn shown(kind: &str, observed: &Observed) -> Settings {
     let kind = kinds::find(kind).expect("a kind");
-    let mut settings = canonical::settings(kind, &observed.settings);
+    let mut settings = canonical::settings(kind, &observed.settings, policy::canonical);
     if kind.tags {
         let tags = tandem_engine::ownership::user_tags(&observed.tags);
         let tags: serde_json::Map<String, Json> =

@@ -108,12 +108,14 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
 /// The page of all codes.
 const CODES: &str = "guides/codes.md";
 
-/// The page of all codes of findings, from the pages of `tandem explain`.
+/// The page of all codes, from the pages of `tandem explain`.
 fn codes() -> String {
     format!(
-        "---\npage_title: \"Codes of findings\"\ndescription: |-\n  Every code that the provider and tandem print, \
-         with a wrong and a right example.\n---\n\n# Codes of findings\n\nThe provider and `tandem` print a code \
-         with each finding. `tandem explain TDM022` prints the page of one code.\n{}",
+        "---\npage_title: \"Codes\"\ndescription: |-\n  Every code that the provider and tandem print: findings with \
+         a wrong and a right example, and problems of an operation with a remedy.\n---\n\n# Codes\n\nThe provider \
+         and `tandem` print a code with each finding about inputs, e.g. TDM022. From TDM101 on, the codes report \
+         problems of an operation: a plan, an apply, a destroy, an import or a sweep. `tandem explain TDM022` prints \
+         the page of one code.\n{}",
         tandem::explain::guide()
     )
 }

@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::kind::Kind;
@@ -27,10 +28,11 @@ use crate::canonical::{self, TAGS};
 use crate::delete::{delete_objects, delete_one};
 use crate::driver::{Class, Driver, Failure, Observed, Tags};
 use crate::import;
-use crate::job::{Job, Outcome, Problem};
+use crate::job::{Job, Outcome};
 use crate::order;
 use crate::ownership::{self, Status, is_ours, of_others};
 use crate::plan::{mutable, replaced};
+use crate::problem::{Instead, Problem, Remedy};
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
@@ -161,11 +163,13 @@ impl Run<'_> {
         let why = if (self.job.stopped)() { "was asked to stop" } else { "ran out of time" };
         let all = self.graph.objects().len();
         self.shared().problems.push(Problem::error(
+            Code::ApplyInterrupted,
             "The apply was interrupted",
             format!(
                 "It {why} before {left} of {all} objects were applied. The objects that were created are in the \
                  state."
             ),
+            Remedy::None,
         ));
     }
 
@@ -180,15 +184,19 @@ impl Run<'_> {
             let (owner, list) = (&self.job.owner, list.join("\n"));
             shared.problems.push(if shared.adopted {
                 Problem::warning(
+                    Code::Adopted,
                     "An existing composite was adopted",
                     format!("`{owner}` existed with these settings. Its objects belong to this state now:\n{list}"),
+                    Remedy::None,
                 )
             } else {
                 Problem::warning(
+                    Code::Resumed,
                     "An earlier apply was resumed",
                     format!(
                         "An earlier apply of `{owner}` did not complete. Its objects belong to this state now:\n{list}"
                     ),
+                    Remedy::None,
                 )
             });
         }
@@ -196,12 +204,8 @@ impl Run<'_> {
             && !shared.record.objects.is_empty()
             && shared.problems.iter().any(|problem| problem.error)
         {
-            shared.problems.push(Problem::warning(
-                "The composite is incomplete",
-                "Terraform marks it as tainted: the next apply would destroy it and create it again. To complete \
-                 it instead, run this command with the address that Terraform prints above (e.g. \
-                 tandem_event_function.NAME), then apply again:\n\n  terraform untaint ADDRESS",
-            ));
+            let fact = "The composite is incomplete";
+            shared.problems.push(Problem::warning(Code::Incomplete, fact, "", Remedy::Untaint));
         }
         Outcome { record: shared.record, problems: shared.problems }
     }
@@ -213,7 +217,7 @@ impl Run<'_> {
             .prior
             .objects
             .iter()
-            .map(|(key, entry)| async move { (key, entry, read::look(job, entry).await) });
+            .map(|(key, entry)| async move { (key, entry, read::look(job, key, entry).await) });
         let (mut problems, mut others, mut ours) = (Vec::new(), Vec::new(), false);
         let mut seen = BTreeMap::new();
         for (key, entry, found) in join_all(looks).await {
@@ -229,7 +233,7 @@ impl Run<'_> {
                     }
                     seen.insert(key.clone(), found);
                 }
-                Err(failure) => problems.push(Problem::failed("Reading", key, &failure)),
+                Err(problem) => problems.push(problem),
             }
         }
         problems.extend(of_others(&job.owner, &self.prior.instance, &others, ours));
@@ -389,8 +393,10 @@ impl Run<'_> {
         let resolver = Resolver::new(self.graph, self.job.context, &attributes);
         let settings = resolver.settings(object).map_err(|field| {
             Problem::error(
+                Code::StillUnknown,
                 format!("{}: {field} is still unknown", object.key),
-                "A value that must be known at apply is unknown. This is a bug in the provider: please report it.",
+                "A value that must be known at apply is unknown.",
+                Remedy::ReportBug,
             )
         })?;
         let driver = self.job.drivers.driver(object.kind);
@@ -492,8 +498,8 @@ impl Run<'_> {
     ) -> Result<(), Problem> {
         let key = &object.key;
         let failed = |doing: &'static str| move |failure: Failure| Problem::failed(doing, key, &failure);
-        let wanted = canonical::settings(object.kind, &settings);
-        let now = read::settings(object.kind, &found);
+        let wanted = canonical::settings(object.kind, &settings, self.job.policy);
+        let now = read::settings(self.job, object.kind, &found);
         let recorded = self.prior.objects.get(key);
         let differing: Vec<&str> = canonical::differing(object.kind, &wanted, &now)
             .into_iter()
@@ -567,9 +573,10 @@ impl Run<'_> {
             |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
         if object.kind.data && !self.graph.force_destroy {
             return Err(Problem::error(
+                Code::WouldLoseData,
                 format!("{} would be replaced, but it holds data", object.key),
-                "Set `force_destroy = true` to delete the data, or change the object by hand to the wanted \
-                 settings.",
+                "",
+                Remedy::AllowLoss(Instead::ChangeByHand),
             ));
         }
         delete_one(self.job, object.kind, &found.id, self.graph.force_destroy)
@@ -601,7 +608,7 @@ impl Run<'_> {
     }
 
     fn keep(&self, object: &Object, id: String, settings: &Settings, attributes: BTreeMap<String, Json>) {
-        let canonical = canonical::settings(object.kind, settings);
+        let canonical = canonical::settings(object.kind, settings, self.job.policy);
         let context = self.job.context;
         let arn = attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
         let arn = arn.or_else(|| object.kind.predict("arn", settings, &|place| context.place(place)));

@@ -5,13 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tandem_model::code::Code;
 use tandem_model::graph::Key;
 use tandem_model::kind::Kind;
 
 use crate::driver::{Class, Failure, Observed};
-use crate::job::{Job, Outcome, Problem};
+use crate::job::{Job, Outcome};
 use crate::order;
 use crate::ownership::{is_ours, of_others};
+use crate::problem::{Instead, Problem, Remedy};
 use crate::read::look;
 use crate::record::{Entry, Record};
 
@@ -71,11 +73,10 @@ pub(crate) async fn delete_objects(
     let mut problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
     if !stopped.is_empty() && problems.is_empty() {
         problems.push(Problem::error(
+            Code::DeleteInterrupted,
             "The delete was interrupted",
-            format!(
-                "{} objects were not deleted, and stay in the state. Run the command again.",
-                stopped.len()
-            ),
+            format!("{} objects were not deleted, and stay in the state.", stopped.len()),
+            Remedy::RunAgain,
         ));
     }
     Outcome { record: left.into_inner().unwrap_or_else(PoisonError::into_inner), problems }
@@ -110,6 +111,7 @@ pub(crate) async fn delete_one(
         }
         Err(Failure {
             class: Class::Passing(LINGERS),
+            denied: false,
             operation: format!("deleting {}", kind.title),
             code: String::new(),
             message: format!("`{id}` still exists"),
@@ -148,8 +150,7 @@ async fn check(
     instance: &str,
     content: bool,
 ) -> Result<bool, Refusal> {
-    let failed = |doing, failure: Failure| Refusal::Problem(Problem::failed(doing, key, &failure));
-    let found = look(job, entry).await.map_err(|failure| failed("Reading", failure))?;
+    let found = look(job, key, entry).await.map_err(Refusal::Problem)?;
     let (Some(kind), Some(found)) = (entry.kind(), found) else { return Ok(false) };
     if kind.tags && !is_ours(&found, instance) {
         return Err(Refusal::OfOthers(key.clone(), Box::new(found)));
@@ -159,15 +160,14 @@ async fn check(
     }
     let driver = job.drivers.driver(kind);
     let held = job.call(|| driver.content(&entry.id)).await;
-    match held.map_err(|failure| failed("Reading the content of", failure))? {
+    let failed = |failure| Refusal::Problem(Problem::failed("Reading the content of", key, &failure));
+    match held.map_err(failed)? {
         None => Ok(kind.tags),
         Some(held) => Err(Refusal::Problem(Problem::error(
+            Code::NotEmpty,
             format!("{key} is not empty"),
-            format!(
-                "{} `{}` contains {held}. Nothing was deleted. Empty it, or set `force_destroy = true` and \
-                 apply, then destroy again.",
-                kind.title, entry.id
-            ),
+            format!("{} `{}` contains {held}. Nothing was deleted.", kind.title, entry.id),
+            Remedy::AllowLoss(Instead::Empty),
         ))),
     }
 }

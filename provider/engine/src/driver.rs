@@ -114,7 +114,9 @@ pub trait Drivers: Send + Sync {
 pub struct Failure {
     /// The reaction of the engine.
     pub class: Class,
-    /// The call, e.g. `lambda:CreateFunction`.
+    /// True if the credentials do not allow the call.
+    pub denied: bool,
+    /// The call, e.g. `service:CreateObject`.
     pub operation: String,
     /// The code of the error, from the cloud.
     pub code: String,
@@ -140,16 +142,11 @@ impl Failure {
     pub fn local(operation: &str, message: impl Into<String>) -> Self {
         Self {
             class: Class::Final,
+            denied: false,
             operation: operation.to_owned(),
             code: String::new(),
             message: message.into(),
         }
-    }
-
-    /// Returns true if a permission is missing.
-    pub fn is_denied(&self) -> bool {
-        let denied = ["AccessDenied", "AuthorizationError", "Unauthorized", "NotAuthorized", "Forbidden"];
-        denied.iter().any(|word| self.code.contains(word))
     }
 }
 
@@ -161,3 +158,5 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+impl std::error::Error for Failure {}

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::Kind;
@@ -14,8 +15,9 @@ use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
 
 use crate::canonical;
 use crate::driver::{Failure, Observed};
-use crate::job::{Job, Problem};
+use crate::job::Job;
 use crate::ownership::{Status, is_ours};
+use crate::problem::{Problem, Remedy};
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
@@ -93,7 +95,7 @@ async fn named(job: &Job<'_>, seed: &Graph) -> Result<Objects, Problem> {
         let driver = job.drivers.driver(object.kind);
         let observed = match (resolver.id(object), resolver.settings(object)) {
             (Some(id), _) => job.call(|| driver.observe(&id)).await,
-            // AWS chose the id: the search needs all settings.
+            // The cloud chose the id: the search needs all settings.
             (None, Ok(settings)) => job.call(|| driver.find(&settings)).await,
             (None, Err(_)) => continue,
         };
@@ -155,21 +157,26 @@ fn instance(job: &Job<'_>, anchor: Option<&(&'static Kind, Observed)>) -> Result
     let owner = job.owner.to_string();
     let Some((kind, observed)) = anchor else {
         return Err(Problem::error(
+            Code::NotFound,
             format!("There is no `{owner}`"),
-            "No object of that name exists in this account and region. Check the name, and the provider's \
-             `project`, `region` and credentials.",
+            "No object of that name exists in this account and region.",
+            Remedy::CheckName { place: true },
         ));
     };
     if observed.tags.get(OWNER) != Some(&owner) {
         return Err(Problem::error(
+            Code::NotOurs,
             format!("{} `{}` does not belong to `{owner}`", kind.title, observed.id),
-            "Tandem did not create it under that name, so it cannot be imported. Check the name and `project`.",
+            "Tandem did not create it under that name, so it cannot be imported.",
+            Remedy::CheckName { place: false },
         ));
     }
     if !Status::of(&observed.tags).is_complete() {
         return Err(Problem::error(
+            Code::ImportIncomplete,
             format!("`{owner}` is incomplete"),
-            "The apply that created it did not end. Remove the import: the next apply completes the composite.",
+            "The apply that created it did not end.",
+            Remedy::RemoveImport,
         ));
     }
     Ok(observed.tags.get(INSTANCE).cloned().unwrap_or_default())
@@ -191,7 +198,7 @@ pub(crate) fn entry(
     needs: Vec<Key>,
     anchor: bool,
 ) -> Entry {
-    let canonical = read::settings(kind, &observed);
+    let canonical = read::settings(job, kind, &observed);
     let arn = observed.attributes.get("arn").and_then(Json::as_str).map(ToOwned::to_owned);
     Entry {
         kind: kind.name.to_owned(),

@@ -3,78 +3,45 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
+use tandem_model::code::Code;
 use tandem_model::context::Context;
 use tandem_model::graph::Key;
 use tandem_model::ownership::Owner;
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::canonical::Policy;
 use crate::driver::{Class, Drivers, Failure};
 use crate::ownership::Status;
+use crate::problem::{Problem, Remedy};
 use crate::record::Record;
 
 /// One operation on one composite.
 pub struct Job<'a> {
     /// The drivers of every kind.
     pub drivers: &'a dyn Drivers,
+    /// Puts a policy document into canonical form.
+    pub policy: Policy,
     /// The owner of the objects.
     pub owner: Owner,
     /// The place of the objects, and further facts.
     pub context: &'a Context,
     /// True to take over a complete composite of another state, if its settings are as wanted.
     pub adopt: bool,
-    /// Objects and fields that Tandem does not manage, from `ignore_drift`, e.g.
-    /// `lambda_function.function.memory_size`.
+    /// Objects and fields that Tandem does not manage, from `ignore_drift`: `KEY.FIELD`, `KEY`, or a prefix
+    /// with `*`.
     pub ignore: &'a [String],
     /// The length of a lease: the time for which an incomplete composite counts as being worked on after a
     /// renewal.
     pub lease: Duration,
+    /// The holder of the lease, for the tag of the anchor and for messages: the host and the process.
+    pub holder: &'a str,
     /// Returns the time of day, for leases.
     pub clock: fn() -> SystemTime,
     /// The time by which the operation must end.
     pub deadline: Instant,
     /// Returns true to start no new step.
     pub stopped: &'a (dyn Fn() -> bool + Send + Sync),
-}
-
-/// An error or a warning for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// True for an error, false for a warning.
-    pub error: bool,
-    /// The fact, in one line.
-    pub summary: String,
-    /// The place, the cause and the next step.
-    pub detail: String,
-}
-
-impl Problem {
-    /// An error.
-    pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { error: true, summary: summary.into(), detail: detail.into() }
-    }
-
-    /// A warning.
-    pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { error: false, ..Self::error(summary, detail) }
-    }
-
-    /// The error for a failed call on an object.
-    pub fn failed(doing: &str, key: &Key, failure: &Failure) -> Self {
-        Self::error(format!("{doing} {key} failed"), format!("{failure}{}", advice(failure)))
-    }
-}
-
-fn advice(failure: &Failure) -> &'static str {
-    if failure.is_denied() {
-        "\n\nThe credentials are not allowed to make this call. Allow it in IAM, or use other credentials, then \
-         apply again."
-    } else if matches!(failure.class, Class::Passing(_)) {
-        "\n\nThis failure is usually temporary, but lasted too long. Apply again. If it occurs again, raise \
-         `timeouts`."
-    } else {
-        ""
-    }
 }
 
 /// The result of an operation.
@@ -114,7 +81,7 @@ impl Job<'_> {
 
     /// A lease that starts now.
     pub(crate) fn new_lease(&self) -> Status {
-        Status::lease((self.clock)(), self.lease)
+        Status::lease((self.clock)(), self.lease, self.holder)
     }
 
     /// Returns true if another step may start.
@@ -142,12 +109,13 @@ impl Job<'_> {
                 if now.is_some_and(|now| now != recorded) {
                     let now = now.unwrap_or_default();
                     return Err(Problem::error(
+                        Code::OtherPlace,
                         format!("The provider is configured for another {what}"),
                         format!(
                             "{key} was created in {what} {recorded}, but the provider is now configured for {what} \
-                             {now}. Nothing was changed. Configure the provider for {what} {recorded}, e.g. with a \
-                             provider alias, or destroy the composite there first."
+                             {now}. Nothing was changed."
                         ),
+                        Remedy::ConfigurePlace { place: what, recorded: recorded.to_owned() },
                     ));
                 }
             }

@@ -13,6 +13,7 @@ pub mod job;
 pub mod order;
 pub mod ownership;
 pub mod plan;
+pub mod problem;
 pub mod read;
 pub mod record;
 pub mod resolve;

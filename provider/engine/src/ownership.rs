@@ -2,18 +2,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tandem_model::code::Code;
 use tandem_model::graph::Key;
-use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS};
+use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS, is_reserved};
 
 use crate::driver::{Observed, Tags};
-use crate::job::Problem;
+use crate::problem::{Problem, Remedy};
 use crate::record::Record;
 
-/// The maximum difference between two clocks whose requests AWS accepts.
+/// The maximum difference between two clocks whose requests the cloud accepts.
 const CLOCKS: Duration = Duration::from_secs(30 * 60);
-
-/// Prefixes of tags that users do not set.
-const FOREIGN: [&str; 2] = ["aws:", "tandem:"];
 
 /// The ownership tags of an object.
 pub fn tags(owner: &Owner, instance: &str) -> Tags {
@@ -22,7 +20,7 @@ pub fn tags(owner: &Owner, instance: &str) -> Tags {
 
 /// The tags that the user set.
 pub fn user_tags(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
-    tags.iter().filter(|(key, _)| FOREIGN.iter().all(|prefix| !key.starts_with(prefix)))
+    tags.iter().filter(|(key, _)| !is_reserved(key))
 }
 
 /// The status of a composite, from the tag of its anchor.
@@ -70,9 +68,9 @@ impl Status {
         matches!(self, Self::Complete { of: Some(of) } if *of != record.digest())
     }
 
-    /// A lease that starts now, held by this process.
-    pub fn lease(now: SystemTime, length: Duration) -> Self {
-        Self::Creating { until: seconds(now) + length.as_secs() + 1, by: myself() }
+    /// A lease of this holder that starts now.
+    pub fn lease(now: SystemTime, length: Duration, holder: &str) -> Self {
+        Self::Creating { until: seconds(now) + length.as_secs() + 1, by: holder.to_owned() }
     }
 
     /// The tag with this status.
@@ -86,7 +84,7 @@ impl Status {
     }
 
     /// Returns true if the holder of the lease may still be at work. A lease that ended more than half an
-    /// hour ago is over on every clock. AWS rejects requests from a clock that is off by more than 15
+    /// hour ago is over on every clock. The cloud rejects requests from a clock that is off by more than 15
     /// minutes.
     pub fn may_be_held(&self, now: SystemTime) -> bool {
         match self {
@@ -120,39 +118,29 @@ pub(crate) fn of_others(
         |found: &Observed| found.tags.get(OWNER) == Some(&name) && found.tags.contains_key(INSTANCE);
     if !some_are_ours && found.iter().all(|(_, found)| of_owner(found)) {
         return Some(Problem::error(
+            Code::OtherInstance,
             format!("The objects of `{owner}` do not belong to this state"),
             format!(
                 "The instance of this state is `{instance}`, but the objects carry another one in their tag \
                  `{INSTANCE}`:\n{list}\n\nEither a replacement was interrupted before its state was saved, or \
-                 another state owns them. Nothing was changed. If no other state owns them, remove the resource \
-                 from this state, with the address that Terraform prints above:\n\n  \
-                 terraform state rm ADDRESS\n\nThen apply again: the apply completes an incomplete composite, and \
-                 prints the `import` block for a complete one."
+                 another state owns them. Nothing was changed."
             ),
+            Remedy::ForgetState,
         ));
     }
     Some(Problem::error(
+        Code::OtherOwner,
         format!("{key} belongs to another owner"),
         format!(
             "The instance of this state is `{instance}`, but another owner created or took over these \
-             objects:\n{list}\n\nNothing was changed. If the objects are yours, set their tag `{INSTANCE}` to \
-             `{instance}` (the first is `{}`). If not, run `terraform state rm` to remove the resource from this \
-             state.",
-            first.id
+             objects:\n{list}\n\nNothing was changed."
         ),
+        Remedy::SetInstanceTag { instance: instance.to_owned(), first: first.id.clone() },
     ))
 }
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// Host and process, in characters that AWS allows in a tag.
-fn myself() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
-    let host: String =
-        host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect();
-    format!("{host}:{}", std::process::id())
 }
 
 #[cfg(test)]
@@ -161,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_status_survives_its_tag() {
-        let now = SystemTime::now();
-        let lease = Status::lease(now, Duration::from_secs(30));
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let lease = Status::lease(now, Duration::from_secs(30), "host:1");
         assert_eq!(Status::of(&lease.tag()), lease);
         assert!(lease.may_be_held(now));
         // The other clock may be behind ours.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Change, Kind};
 
-use crate::canonical;
-use crate::job::Problem;
+use crate::canonical::{self, Policy};
+use crate::problem::{Instead, Problem, Remedy};
 use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
@@ -46,7 +47,7 @@ pub struct PlannedEntry {
 }
 
 /// Plans a graph against the record. Missing objects will be created again, and drifted fields changed back.
-pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted) -> Planned {
+pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted, policy: Policy) -> Planned {
     let missing = &made_again(graph, drifted);
     let replaced = replaced(graph, context, record);
     let renewed = renewed(graph, context, record, drifted);
@@ -56,8 +57,10 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted
     let mut planned = Planned { replaced, ..Planned::default() };
     let anchor = graph.objects().first().map(|object| &object.key);
     for object in graph.objects() {
-        let canonical =
-            resolver.settings(object).ok().map(|settings| canonical::settings(object.kind, &settings));
+        let canonical = resolver
+            .settings(object)
+            .ok()
+            .map(|settings| canonical::settings(object.kind, &settings, policy));
         let line =
             canonical.as_ref().map(|settings| canonical::line(&canonical::shown(object.kind, settings)));
         let arn = Expr::Attribute(object.key.clone(), "arn").evaluate(&resolver);
@@ -218,9 +221,10 @@ pub fn check_data(graph: &Graph, replaced: &BTreeSet<Key>) -> Vec<Problem> {
     let lost = replaced.iter().filter(|key| graph.get(key).is_some_and(|object| object.kind.data));
     let refused = lost.filter(|_| !graph.force_destroy).map(|key| {
         Problem::error(
+            Code::WouldLoseData,
             format!("{key} would be replaced, but it holds data"),
-            "The change deletes the object with its data, and creates it again. Undo the change, or set \
-             `force_destroy = true` to delete the data.",
+            "The change deletes the object with its data, and creates it again.",
+            Remedy::AllowLoss(Instead::UndoChange),
         )
     });
     refused.collect()
@@ -266,7 +270,7 @@ mod tests {
     #[test]
     fn what_may_be_made_again_is_not_promised() {
         let (graph, context) = task(Value::String("subnet-1".to_owned()));
-        let first = plan(&graph, &context, &Record::default(), &Drifted::default());
+        let first = plan(&graph, &context, &Record::default(), &Drifted::default(), Json::clone);
         let group = Key::from("security_group.task");
         let mut record = Record { instance: "i".to_owned(), objects: BTreeMap::new() };
         for (key, planned) in first.entries {
@@ -274,12 +278,12 @@ mod tests {
             let line = first.components[&key].clone().unwrap_or_default();
             record.objects.insert(key, Entry { id, line, ..planned.entry });
         }
-        let again = plan(&graph, &context, &record, &Drifted::default());
+        let again = plan(&graph, &context, &record, &Drifted::default(), Json::clone);
         assert_eq!(again.ids[&group].as_deref(), Some("sg-1"));
 
         // The VPC of the subnet is not known before the apply: the group may have to move there.
         let (graph, context) = task(Value::Unknown);
-        let planned = plan(&graph, &context, &record, &Drifted::default());
+        let planned = plan(&graph, &context, &record, &Drifted::default(), Json::clone);
         assert!(planned.replaced.is_empty(), "{:?}", planned.replaced);
         assert_eq!(planned.ids[&group], None);
         assert_eq!(planned.outputs["security_group_id"], None);

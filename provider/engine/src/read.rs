@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::Value as Json;
+use tandem_model::code::Code;
+use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
 use tandem_model::ownership::{INSTANCE, STATUS};
 
 use crate::canonical::{self, TAGS};
-use crate::driver::{Failure, Observed};
-use crate::job::{Job, Problem};
+use crate::driver::Observed;
+use crate::job::Job;
 use crate::ownership::{self, Status};
+use crate::problem::{Problem, Remedy};
 use crate::record::{Entry, Record};
 
 /// The result of reading a composite.
@@ -51,7 +54,8 @@ const MISSING: &str = " is missing";
 /// Reads every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
-    let looks = record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, entry).await) });
+    let looks =
+        record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, key, entry).await) });
     let mut reading = Reading { gone: true, drift: Vec::new() };
     let mut problems = Vec::new();
     let mut missing = BTreeSet::new();
@@ -64,7 +68,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
             Ok(None) => {
                 missing.insert(key.clone());
             }
-            Err(failure) => problems.push(Problem::failed("Reading", key, &failure)),
+            Err(problem) => problems.push(problem),
         }
     }
     let left = left_gone(job, record, &missing);
@@ -90,20 +94,20 @@ pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>)
 }
 
 /// Reads one recorded object.
-pub(crate) async fn look(job: &Job<'_>, entry: &Entry) -> Result<Option<Observed>, Failure> {
+pub(crate) async fn look(job: &Job<'_>, key: &Key, entry: &Entry) -> Result<Option<Observed>, Problem> {
     let Some(kind) = entry.kind() else {
-        return Err(Failure::local(
-            &entry.kind,
-            "this version of the provider does not support this kind of object; use the version that created it, \
-             or a newer one",
-        ));
+        let cause =
+            format!("{}: this version of the provider does not support this kind of object", entry.kind);
+        let fact = format!("Reading {key} failed");
+        return Err(Problem::error(Code::UnknownKind, fact, cause, Remedy::OtherVersion));
     };
-    job.call(|| job.drivers.driver(kind).observe(&entry.id)).await
+    let found = job.call(|| job.drivers.driver(kind).observe(&entry.id)).await;
+    found.map_err(|failure| Problem::failed("Reading", key, &failure))
 }
 
 /// Observed settings in canonical form, with the user's tags.
-pub(crate) fn settings(kind: &Kind, found: &Observed) -> tandem_model::composite::Settings {
-    let mut settings = canonical::settings(kind, &found.settings);
+pub(crate) fn settings(job: &Job<'_>, kind: &Kind, found: &Observed) -> Settings {
+    let mut settings = canonical::settings(kind, &found.settings, job.policy);
     if kind.tags {
         let tags =
             ownership::user_tags(&found.tags).map(|(key, value)| (key.clone(), Json::from(value.clone())));
@@ -116,7 +120,7 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
     let instance = record.instance.as_str();
     let Some(kind) = entry.kind() else { return Vec::new() };
     let wanted = entry.settings();
-    let now = canonical::shown(kind, &settings(kind, found));
+    let now = canonical::shown(kind, &settings(job, kind, found));
     let mut drift: Vec<String> = canonical::differing(kind, &wanted, &now)
         .into_iter()
         .filter(|field| !job.ignores(key, field))

@@ -1,4 +1,4 @@
-//! The record: the list of objects that a composite owns, in the state of Terraform.
+//! The record: the list of objects that a composite owns. The state contains it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

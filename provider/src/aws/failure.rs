@@ -142,10 +142,14 @@ where
     if transport { Failure { class: Class::Final, ..failure } } else { failure }
 }
 
+/// Parts of the codes of errors that report a missing permission.
+const DENIED: &[&str] = &["AccessDenied", "AuthorizationError", "Unauthorized", "NotAuthorized", "Forbidden"];
+
 /// Converts an error of a service to a failure.
 pub(super) fn answered(operation: &str, code: &str, message: &str) -> Failure {
     Failure {
         class: classify(operation, code, message),
+        denied: DENIED.iter().any(|part| code.contains(part)),
         operation: operation.to_owned(),
         code: code.to_owned(),
         message: message.to_owned(),
@@ -212,6 +216,7 @@ pub(super) fn unseen(operation: &str, message: impl Into<String>) -> Failure {
 pub(super) fn not_yet(operation: &str, message: impl Into<String>) -> Failure {
     Failure {
         class: Class::Passing(Duration::from_secs(15 * MINUTE)),
+        denied: false,
         operation: operation.to_owned(),
         code: String::new(),
         message: message.into(),

@@ -66,7 +66,7 @@ impl Driver for FunctionUrls {
             let Some(role) = key.strip_prefix("lambda_function.") else { continue };
             match self.observe(&function.id).await {
                 // Policies grant reading together with creating: if reading is denied, no URL was created.
-                Err(failure) if failure.is_denied() => {}
+                Err(failure) if failure.denied => {}
                 observed => belonging.extend(observed?.map(|observed| (http_role(role), observed))),
             }
         }

@@ -19,6 +19,7 @@ mod limiter;
 mod log_group;
 mod notification;
 mod permission;
+pub mod policy;
 mod queue;
 mod role;
 mod role_policy;

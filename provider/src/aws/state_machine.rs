@@ -83,7 +83,7 @@ impl StateMachines {
                     format!("the definition is not valid: {}", faults.join("; ")),
                 ))
             }
-            Err(failure) if failure.is_denied() => Err(failure),
+            Err(failure) if failure.denied => Err(failure),
             Ok(_) | Err(_) => Ok(()),
         }
     }

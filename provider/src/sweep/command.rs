@@ -12,6 +12,7 @@ use tandem_model::access;
 
 use super::{Arguments, Refusal, Watch, sweep};
 use crate::config::Outside;
+use crate::remedy;
 
 /// Interval at which a new progress message is printed.
 const NEWS: Duration = Duration::from_secs(2);
@@ -109,9 +110,12 @@ pub async fn run(words: Vec<OsString>) -> ExitCode {
     };
     for (owner, problem) in report.problems() {
         let of = owner.map(|owner| format!("{owner}: ")).unwrap_or_default();
-        let detail: Vec<String> =
-            problem.detail.lines().filter(|line| !line.is_empty()).map(|line| format!("  {line}")).collect();
-        say(&format!("error: {of}{}\n{}", problem.summary, detail.join("\n")));
+        let detail: Vec<String> = remedy::with_code(problem)
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| format!("  {line}"))
+            .collect();
+        say(&format!("error: {of}{}\n{}", problem.fact, detail.join("\n")));
     }
     let again = again(words.first(), &call.arguments);
     let text = match call.format {

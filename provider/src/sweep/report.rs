@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
-use tandem_engine::job::Problem;
+use tandem_engine::problem::Problem;
 use tandem_engine::sweep::{Composite, Fate, Reason, Report as Found, Why};
+
+use crate::remedy;
 
 /// The report of a sweep.
 #[derive(Clone, Debug)]
@@ -108,7 +110,8 @@ impl Report {
             })
         });
         let problems = self.problems().map(|(owner, problem)| {
-            json!({ "owner": owner, "summary": problem.summary, "detail": problem.detail })
+            let (code, detail) = (problem.code.as_str(), remedy::detail(problem));
+            json!({ "owner": owner, "code": code, "summary": problem.fact, "detail": detail })
         });
         json!({
             "project": self.project,

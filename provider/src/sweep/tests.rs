@@ -192,11 +192,13 @@ impl Fake {
     async fn sweep(&self, owned: &[Owned], remove: bool, content: bool) -> Found {
         let job = Job {
             drivers: self,
+            policy: serde_json::Value::clone,
             owner: owner("shop/eu-central-1/any/any"),
             context: &self.context,
             adopt: false,
             ignore: &[],
             lease: Duration::from_secs(30),
+            holder: "host:1",
             clock: SystemTime::now,
             deadline: Instant::now() + Duration::from_secs(60),
             stopped: &|| false,
@@ -387,7 +389,7 @@ async fn a_failure_is_told_and_holds_back_no_more_than_it_must() {
     let inbox = fake.make(INBOX, "2");
     fake.cloud().refused.insert("list iam_role".to_owned());
     let found = fake.sweep(&[], true, false).await;
-    assert!(found.problems[0].summary.contains("IAM role"), "{:?}", found.problems);
+    assert!(found.problems[0].fact.contains("IAM role"), "{:?}", found.problems);
     assert!(found.objects().all(|object| object.fate == Fate::Stays(Reason::Unseen)));
     assert_eq!(fake.cloud().objects.len(), notice.len() + inbox.len());
     assert_eq!(report(true, found).exit_code(false), 1);
@@ -407,7 +409,7 @@ async fn a_failure_is_told_and_holds_back_no_more_than_it_must() {
     fake.cloud().refused = BTreeSet::from(["observe shop-other".to_owned()]);
     fake.put(&s3::BUCKET, Observed { id: "shop-other".to_owned(), ..Observed::default() });
     let found = fake.sweep(&[], true, false).await;
-    assert!(found.problems[0].summary.contains("shop-other"), "{:?}", found.problems);
+    assert!(found.problems[0].fact.contains("shop-other"), "{:?}", found.problems);
     assert_eq!(found.objects().filter(|object| object.fate == Fate::Removed).count(), left);
 }
 

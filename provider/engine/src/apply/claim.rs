@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tandem_model::code::Code;
 use tandem_model::graph::Object;
 use tandem_model::ownership::{OWNER, Owner, STATUS};
 use tokio::sync::Notify;
@@ -11,8 +12,8 @@ use tracing::info;
 use super::Run;
 use crate::canonical;
 use crate::driver::{Driver, Failure, Observed, Tags};
-use crate::job::Problem;
 use crate::ownership::{self, Status, is_ours};
+use crate::problem::{Other, Problem, Remedy};
 use crate::read;
 use crate::record;
 use crate::resolve::{Attributes, Resolver};
@@ -105,8 +106,9 @@ impl Run<'_> {
             let Ok(settings) = resolver.settings(object) else { return false };
             let driver = self.job.drivers.driver(object.kind);
             let Ok(Some(found)) = self.find(driver, object, &settings, &resolver).await else { return false };
-            let wanted = canonical::settings(object.kind, &settings);
-            if !canonical::differing(object.kind, &wanted, &read::settings(object.kind, &found)).is_empty() {
+            let wanted = canonical::settings(object.kind, &settings, self.job.policy);
+            let now = read::settings(self.job, object.kind, &found);
+            if !canonical::differing(object.kind, &wanted, &now).is_empty() {
                 return false;
             }
             attributes.insert(object.key.clone(), found.attributes);
@@ -134,8 +136,10 @@ impl Run<'_> {
             }
             if !self.job.go_on() {
                 return Err(Problem::error(
+                    Code::AtWork,
                     format!("Another apply of `{}` may still be running", self.job.owner),
-                    "This apply ended while it waited for the lease of the other one. Apply again.",
+                    "This apply ended while it waited for the lease of the other one.",
+                    Remedy::ApplyAgain,
                 ));
             }
         }
@@ -144,8 +148,10 @@ impl Run<'_> {
         let again = again.map_err(|failure| Problem::failed("Reading", key, &failure))?;
         *found = again.ok_or_else(|| {
             Problem::error(
+                Code::BeingDeleted,
                 format!("{key} is being deleted"),
-                "It existed a moment ago: another apply or destroy is running. Apply again when that has ended.",
+                "It existed a moment ago: another apply or destroy is running.",
+                Remedy::WaitFor(Other::Operation),
             )
         })?;
         match Status::of(&found.tags) {
@@ -161,12 +167,10 @@ impl Run<'_> {
             now if now == first => {}
             Status::Creating { by, .. } => {
                 return Err(Problem::error(
+                    Code::BeingCreated,
                     format!("`{}` is being created by another apply", self.job.owner),
-                    format!(
-                        "Process {by} renewed its lease on {key} while this apply waited. Wait until that process \
-                         has ended, then apply again. If it uses another state, give this composite another \
-                         `name`: two states must not own the same composite."
-                    ),
+                    format!("Process {by} renewed its lease on {key} while this apply waited."),
+                    Remedy::WaitFor(Other::Process),
                 ));
             }
         }
@@ -177,16 +181,13 @@ impl Run<'_> {
     fn complete_elsewhere(&self, object: &Object, found: &Observed) -> Problem {
         let owner = &self.job.owner;
         Problem::error(
+            Code::CompleteElsewhere,
             format!("`{owner}` exists already"),
             format!(
-                "{} `{}` belongs to a complete composite of that name, which is not in this state. If its state \
-                 was lost, set `adopt = \"matching\"` in the provider configuration and apply again, or import \
-                 it, with NAME as in your configuration:\n\n  import {{\n    to = tandem_{}.NAME\n    id = \
-                 \"{}\"\n  }}\n\nIf another state owns it, give this composite another \
-                 `name`. If the resource sets `create_before_destroy`, remove that: the new composite would have \
-                 the name of the old one.",
-                object.kind.title, found.id, owner.composite, owner.name
+                "{} `{}` belongs to a complete composite of that name, which is not in this state.",
+                object.kind.title, found.id
             ),
+            Remedy::Import { composite: owner.composite.clone(), name: owner.name.clone() },
         )
     }
 
@@ -261,8 +262,10 @@ impl Run<'_> {
 
 pub(super) fn taken_over(owner: &Owner, how: &str) -> Problem {
     Problem::error(
+        Code::TakenOver,
         format!("`{owner}` was taken over by another apply"),
-        format!("{how}. Wait until the other apply has ended, then apply again."),
+        format!("{how}."),
+        Remedy::WaitFor(Other::Apply),
     )
 }
 
@@ -272,12 +275,9 @@ fn stranger(object: &Object, found: &Observed, owner: Option<&String>) -> Proble
         None => "was not created by Tandem".to_owned(),
     };
     Problem::error(
+        Code::NameTaken,
         format!("{} `{}` exists already", object.kind.title, found.id),
-        format!(
-            "It {whose}, and is not touched. Give this composite another `name`, or set another `project` in \
-             the provider configuration. If the object is not needed any more, delete it instead. (Its key is \
-             {}.)",
-            object.key
-        ),
+        format!("It {whose}, and is not touched."),
+        Remedy::AnotherName { key: object.key.clone() },
     )
 }

@@ -11,11 +11,12 @@ use tandem_model::kinds;
 use tandem_model::names;
 use tandem_model::ownership::STATUS;
 
+use super::Reason;
 use super::find::Tagged;
-use super::{Reason, problem};
 use crate::driver::{Failure, Observed};
 use crate::import::{self, Objects};
-use crate::job::{Job, Problem};
+use crate::job::Job;
+use crate::problem::Problem;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
@@ -135,7 +136,7 @@ impl Bundle {
     }
 }
 
-/// The key of an object in the seed: by its id, or by its immutable fields if AWS chooses the id.
+/// The key of an object in the seed: by its id, or by its immutable fields if the cloud chooses the id.
 fn known_key(seed: &Graph, resolver: &Resolver<'_>, kind: &Kind, observed: &Observed) -> Option<Key> {
     let same = seed.objects().iter().filter(|object| object.kind.name == kind.name).find(|object| {
         if let Some(id) = resolver.id(object) {
@@ -165,5 +166,5 @@ fn parent<'a>(kind: &Kind, settings: &'a Settings) -> Option<&'a str> {
 }
 
 fn unseen(job: &Job<'_>, kind: &Kind, failure: &Failure) -> Problem {
-    problem(format!("Finding every {} of `{}` failed", kind.title, job.owner), failure)
+    Problem::of_sweep(format!("Finding every {} of `{}` failed", kind.title, job.owner), failure)
 }

@@ -8,9 +8,10 @@ use tandem_model::kind::Kind;
 use tandem_model::kinds;
 use tandem_model::ownership::OWNER;
 
-use super::{Request, problem};
+use super::Request;
 use crate::driver::Observed;
-use crate::job::{Job, Problem};
+use crate::job::Job;
+use crate::problem::Problem;
 
 /// The number of objects that are read at a time.
 const PARALLEL: usize = 8;
@@ -57,7 +58,9 @@ pub(super) async fn find(job: &Job<'_>, request: &Request<'_>) -> Found {
             Ok(ids) => named.extend(ids.into_iter().map(|id| (kind, id))),
             Err(failure) => {
                 found.everything = false;
-                found.problems.push(problem(format!("Listing every {} failed", kind.title), &failure));
+                found
+                    .problems
+                    .push(Problem::of_sweep(format!("Listing every {} failed", kind.title), &failure));
             }
         }
     }
@@ -86,8 +89,8 @@ pub(super) async fn find(job: &Job<'_>, request: &Request<'_>) -> Found {
             }
             Ok(None) => {}
             Err(failure) => {
-                let summary = format!("The owner of {} `{id}` could not be read", kind.title);
-                found.problems.push(problem(summary, &failure));
+                let fact = format!("The owner of {} `{id}` could not be read", kind.title);
+                found.problems.push(Problem::of_sweep(fact, &failure));
             }
         }
     }

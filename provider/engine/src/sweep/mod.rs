@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use tandem_model::code::Code;
 use tandem_model::composite::Definition;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::Kind;
@@ -20,8 +21,9 @@ use tracing::info;
 
 use crate::delete;
 use crate::driver::{Failure, Observed, Tags};
-use crate::job::{Job, Problem};
+use crate::job::Job;
 use crate::ownership::Status;
+use crate::problem::{Problem, Remedy};
 use crate::resolve::{Attributes, Resolver};
 use bundle::Bundle;
 use find::Tagged;
@@ -331,8 +333,8 @@ impl Work<'_> {
         match self.at_work().await {
             Ok(by) => by.map(Reason::AtWork),
             Err(failure) => {
-                let summary = format!("The lease of `{}` could not be read", composite.owner);
-                composite.problems.push(problem(summary, &failure));
+                let fact = format!("The lease of `{}` could not be read", composite.owner);
+                composite.problems.push(Problem::of_sweep(fact, &failure));
                 Some(Reason::Unseen)
             }
         }
@@ -375,25 +377,16 @@ impl Work<'_> {
         let outcome = delete::delete(self.job, record, self.request.content).await;
         let left: BTreeSet<Key> = outcome.record.objects.into_keys().collect();
         let interrupted = !left.is_empty() && !self.job.go_on();
-        let failed = |problem: &Problem| !interrupted || problem.summary.starts_with("Deleting");
+        let failed = |problem: &Problem| problem.code != Code::DeleteInterrupted || !interrupted;
         composite.problems.extend(outcome.problems.into_iter().filter(failed));
         if interrupted {
             composite.problems.push(Problem::error(
+                Code::SweepInterrupted,
                 "The sweep was interrupted",
-                "It was asked to stop, or ran out of time. Sweep again to continue.",
+                "It was asked to stop, or ran out of time.",
+                Remedy::SweepAgain,
             ));
         }
         left
     }
-}
-
-/// The problem for a failed call.
-fn problem(summary: String, failure: &Failure) -> Problem {
-    let advice = if failure.is_denied() {
-        "The credentials are not allowed to make this call. Allow it in IAM, or use other credentials, then \
-         sweep again."
-    } else {
-        "Fix the cause, then sweep again."
-    };
-    Problem::error(summary, format!("{failure}\n\n{advice}"))
 }
