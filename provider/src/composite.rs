@@ -8,6 +8,7 @@ use tandem_engine::job::Job;
 use tandem_engine::problem::Problem;
 use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
+use tandem_model::checks::loops;
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
 use tandem_model::expr::Ambient;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use crate::aws::policy;
 use crate::config::{self, Configured, Session, Shared};
 use crate::holder::holder;
+use crate::planned::Claim;
 use crate::{convert, files, random, remedy, state};
 
 /// The Terraform resource of one composite.
@@ -60,7 +62,10 @@ impl Resource for CompositeResource {
                 diagnostics.push(Diagnostic::error(summary, detail).at(path));
             }
         }
-        let (_, expansion) = self.expand(&config, ModelContext::default(), None, true).await;
+        let (_, mut expansion) = self.expand(&config, ModelContext::default(), None, true).await;
+        if let Some(graph) = &expansion.graph {
+            loops::check(graph, &mut expansion.findings);
+        }
         diagnostics.extend(convert::diagnostics(&expansion.findings, &(self.definition.fields)()));
         diagnostics
     }
@@ -99,7 +104,7 @@ impl Resource for CompositeResource {
         }
         match self.plan_change(&request).await {
             Ok((planned, requires_replace, diagnostics)) => {
-                PlanResponse { planned, requires_replace, private: request.private, diagnostics }
+                PlanResponse { planned, requires_replace, private: claim(&request).private(), diagnostics }
             }
             Err(diagnostics) => PlanResponse { diagnostics, ..PlanResponse::default() },
         }
@@ -253,6 +258,16 @@ impl CompositeResource {
             planned.set("id", Value::String(self.owner(session, name).to_string()));
         }
         let Some(graph) = expansion.graph else { return Ok((planned, requires_replace, diagnostics)) };
+        if let Some(session) = session
+            && let Some(name) = planned.get("name").as_str()
+        {
+            let owner = self.owner(session, name);
+            let conflicts = configured.planned.add(&owner, claim(request), &graph, &context);
+            diagnostics.extend(convert::diagnostics(&conflicts, &(self.definition.fields)()));
+            if any_error(&diagnostics) {
+                return Err(diagnostics);
+            }
+        }
         let record = state::record(&request.prior);
         let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
         let drifted = read::drifted(drift.filter_map(Value::as_str));
@@ -371,6 +386,12 @@ impl CompositeResource {
         state::set_record(&mut state, &outcome.record);
         Ok((state, messages))
     }
+}
+
+/// Whose plan a request is.
+fn claim(request: &PlanRequest) -> Claim {
+    let instance = request.prior.get("instance").as_str().filter(|_| !request.prior.is_null());
+    Claim::of(instance, &request.private)
 }
 
 /// Looks up the default VPC if the graph refers to it.

@@ -9,6 +9,7 @@ pub mod container_engine;
 mod convert;
 mod files;
 mod holder;
+mod planned;
 mod random;
 mod remedy;
 mod state;

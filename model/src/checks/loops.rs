@@ -1,4 +1,4 @@
-//! Endless loops: a trigger that what it runs sets off again, through any number of edges.
+//! Endless loops: a trigger whose effects cause the same trigger again, through any number of edges.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
