@@ -148,7 +148,7 @@ pub(crate) fn record(state: &Value) -> Record {
 const MISSING: &str = "missing";
 const FIELD: &str = "field";
 const OTHER_INSTANCE: &str = "other_instance";
-const UNLABELLED: &str = "unlabelled";
+const UNLABELED: &str = "unlabeled";
 const UNFINISHED: &str = "unfinished";
 const OF_ANOTHER_APPLY: &str = "of_another_apply";
 
@@ -163,7 +163,7 @@ fn differences(entry: &Value, instance: &str) -> Vec<Difference> {
             Some(Difference::Field { name, values: Values::Hidden })
         }
         OTHER_INSTANCE => Some(Difference::OtherInstance { instance: instance.to_owned() }),
-        UNLABELLED => Some(Difference::Unlabelled),
+        UNLABELED => Some(Difference::Unlabeled),
         UNFINISHED => Some(Difference::Unfinished),
         OF_ANOTHER_APPLY => Some(Difference::OfAnotherApply),
         _ => None,
@@ -179,7 +179,7 @@ fn difference_values<'a>(differences: impl Iterator<Item = &'a Difference>) -> V
             Difference::Missing => (MISSING, ""),
             Difference::Field { name, .. } => (FIELD, name.as_str()),
             Difference::OtherInstance { .. } => (OTHER_INSTANCE, ""),
-            Difference::Unlabelled => (UNLABELLED, ""),
+            Difference::Unlabeled => (UNLABELED, ""),
             Difference::Unfinished => (UNFINISHED, ""),
             Difference::OfAnotherApply => (OF_ANOTHER_APPLY, ""),
         };

@@ -22,7 +22,7 @@ pub enum Difference {
         instance: String,
     },
     /// The object does not carry its tag with its key.
-    Unlabelled,
+    Unlabeled,
     /// The anchor carries the status of an apply that did not end.
     Unfinished,
     /// The anchor carries the status of an apply whose state was not saved.
@@ -73,7 +73,7 @@ impl Difference {
             Self::OtherInstance { instance } => {
                 format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object")
             }
-            Self::Unlabelled => format!("{key}: tag `{KEY}` is not set; the next apply sets it"),
+            Self::Unlabeled => format!("{key}: tag `{KEY}` is not set; the next apply sets it"),
             Self::Unfinished => format!(
                 "{key}: tag `{STATUS}` was written by an apply that did not end; the next apply completes it"
             ),
@@ -109,7 +109,7 @@ mod tests {
                 Difference::OtherInstance { instance: "i".to_owned() },
                 "a.b: tag `tandem:instance` is not `i`: another state may own the object",
             ),
-            (Difference::Unlabelled, "a.b: tag `tandem:key` is not set; the next apply sets it"),
+            (Difference::Unlabeled, "a.b: tag `tandem:key` is not set; the next apply sets it"),
             (
                 Difference::Unfinished,
                 "a.b: tag `tandem:status` was written by an apply that did not end; the next apply completes it",
