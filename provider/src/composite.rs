@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value as Json;
 use tandem_engine::job::Job;
 use tandem_engine::problem::Problem;
-use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
 use tandem_model::checks::loops;
 use tandem_model::composite::{Definition, Expansion};
@@ -18,7 +18,7 @@ use tandem_model::ownership::Owner;
 use tfplugin::diagnostic::any_error;
 use tfplugin::provider::{
     ApplyRequest, ApplyResponse, Context, Imported, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
-    Resource,
+    Resource, other_schema,
 };
 use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Step, Value};
@@ -28,7 +28,7 @@ use crate::aws::policy;
 use crate::config::{self, Configured, Session, Shared};
 use crate::holder::holder;
 use crate::planned::Claim;
-use crate::{convert, files, random, remedy, state};
+use crate::{convert, files, random, remedy, state, upgrade};
 
 /// The Terraform resource of one composite.
 pub(crate) struct CompositeResource {
@@ -47,6 +47,11 @@ impl Resource for CompositeResource {
 
     fn schema(&self) -> Schema {
         state::schema(self.definition)
+    }
+
+    async fn upgrade(&self, version: i64, state: Json) -> Result<Json, Vec<Diagnostic>> {
+        upgrade::upgrade(self.definition, version, state)
+            .ok_or_else(|| vec![other_schema(&self.type_name(), version, upgrade::VERSION)])
     }
 
     /// Runs the checks that do not need the provider's configuration.
@@ -87,7 +92,7 @@ impl Resource for CompositeResource {
                 return Ok(Value::Null);
             }
             let mut state = request.state.clone();
-            state.set("drift", Value::List(reading.drift.into_iter().map(Value::String).collect()));
+            state::set_reading(&mut state, &reading);
             Ok(state)
         };
         match result.await {
@@ -269,9 +274,7 @@ impl CompositeResource {
             }
         }
         let record = state::record(&request.prior);
-        let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
-        let drifted = read::drifted(drift.filter_map(Value::as_str));
-        let show = plan::plan(&graph, &context, &record, &drifted, policy::canonical);
+        let show = plan::plan(&graph, &context, &record, policy::canonical);
         let refused = plan::check_data(&graph, &show.replaced);
         // If an input of the identity changed, Terraform destroys the old composite as a whole.
         if !refused.is_empty() && requires_replace.is_empty() {
@@ -350,8 +353,9 @@ impl CompositeResource {
         let mut state = self.with_defaults(&request.config);
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
-        state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default(), policy::canonical);
+        let record = outcome.record.settled();
+        state::set_record(&mut state, &record);
+        let now = plan::plan(&graph, &model, &record, policy::canonical);
         state.set(
             "iam_policies",
             convert::text_map(

@@ -14,6 +14,7 @@ mod random;
 mod remedy;
 mod state;
 pub mod sweep;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::sync::Arc;

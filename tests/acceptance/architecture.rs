@@ -1,9 +1,11 @@
-//! The architecture: dependencies between crates, and the policy of a deployment compared with the drivers.
+//! The architecture: dependencies between crates, words that the engine does not contain, and the policy of a
+//! deployment compared with the drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
 
@@ -70,6 +72,80 @@ fn each_crate_knows_only_its_own_world() {
         if name.starts_with("tandem-model") {
             assert_eq!(knows("tokio"), None, "the model depends on tokio, but it must do no I/O");
         }
+    }
+}
+
+/// The sources of the engine, each without its tests.
+fn engine() -> Vec<(String, String)> {
+    let mut folders = vec![root().join("provider/engine/src")];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the engine") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let (product, _) = text.split_once("\n#[cfg(test)]").unwrap_or((&text, ""));
+            sources.push((path.display().to_string(), product.to_owned()));
+        }
+    }
+    assert!(sources.len() > 12, "{} sources", sources.len());
+    sources
+}
+
+/// Words that only a driver or the provider may contain: names of Terraform, of its language and of the machine, and
+/// parts of error codes and policy documents of AWS.
+const NOT_OF_THE_ENGINE: [&str; 22] = [
+    "terraform",
+    "untaint",
+    "hcl",
+    "import {{",
+    "= true`",
+    "adopt = ",
+    "/proc",
+    "aws",
+    "accessdenied",
+    "authorizationerror",
+    "unauthorized",
+    "notauthorized",
+    "forbidden",
+    "exception",
+    "throttl",
+    "nosuch",
+    "notfounderror",
+    "entityalreadyexists",
+    "\"statement\"",
+    "\"principal\"",
+    "\"effect\"",
+    "\"condition\"",
+];
+
+#[test]
+fn the_engine_knows_neither_terraform_nor_a_cloud() {
+    for (path, text) in engine() {
+        let lower = text.to_lowercase();
+        for word in NOT_OF_THE_ENGINE {
+            let line = lower.lines().find(|line| line.contains(word));
+            assert_eq!(line, None, "{path} contains `{word}`");
+        }
+        for kind in kinds::ALL {
+            let line = text.lines().find(|line| line.contains(kind.name));
+            assert_eq!(line, None, "{path} contains the kind `{}`", kind.name);
+        }
+        // `arn: ` is a field of a record.
+        let arn = text.split("arn:").skip(1).find(|rest| !rest.starts_with(' '));
+        assert_eq!(arn, None, "{path} contains a prefix of ARNs");
+    }
+}
+
+#[test]
+fn the_engine_reports_every_code_of_operations_and_no_other() {
+    let sources: String = engine().into_iter().map(|(_, text)| text).collect();
+    for code in Code::ALL {
+        let reported = sources.contains(&format!("Code::{code:?}"));
+        assert_eq!(reported, Code::OF_OPERATIONS.contains(code), "{code}, `{code:?}`");
     }
 }
 

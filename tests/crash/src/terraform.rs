@@ -178,7 +178,7 @@ impl Terraform {
         let instances: Vec<Json> = self
             .state
             .iter()
-            .map(|stored| serde_json::json!({ "schema_version": 0, "attributes": json(&stored.value) }))
+            .map(|stored| serde_json::json!({ "schema_version": 1, "attributes": json(&stored.value) }))
             .collect();
         serde_json::json!({
             "version": 4,
