@@ -613,6 +613,28 @@ mod tests {
     }
 
     #[test]
+    fn fifo_queues_of_other_entries_have_their_limits() {
+        let around = "app: a\nqueues: { q: { fifo: true } }\nfunctions: { f: {} }\n";
+        let workflow = "workflows: { w: { step: [{ name: ask, callback: q }] } }\n";
+        let (_, found) = read_text(&format!("{around}{workflow}"));
+        assert_eq!(found, [("q".to_owned(), Code::Choice)]);
+        for (on, expected) in [
+            ("{ queue: q, batch_size: 11, maximum_batching_window: 1 }", "11 1"),
+            ("{ queue: q, batch_size: 10 }", ""),
+            ("[{ queue: q, maximum_batching_window: 2 }]", "2"),
+        ] {
+            let text =
+                format!("app: a\nqueues: {{ q: {{ fifo: true }} }}\nfunctions: {{ f: {{ on: {on} }} }}\n");
+            let (_, found) = read_text(&text);
+            let found: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+            assert_eq!(found.join(" "), expected, "{on}");
+        }
+        let (_, found) =
+            read_text("app: a\ntopics: { n: {} }\nqueues: { q: { fifo: true, on: { topic: n } } }\n");
+        assert_eq!(found, [("n".to_owned(), Code::Choice)]);
+    }
+
+    #[test]
     fn what_is_wrong_between_entries_is_said_beside_what_is_wrong_in_them() {
         let (_, found) = read_text(
             "app: a\nbuckets: { b: { abort_incomplete_upload_days: 0 } }\nfunctions: { target: {} }\n",

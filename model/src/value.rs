@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::finding::{Path, Step};
 use serde_json::Value as Json;
 
 /// A value from the user.
@@ -48,6 +49,23 @@ impl Value {
         match self {
             Self::Map(entries) => entries.get(name).unwrap_or(&NULL),
             _ => &NULL,
+        }
+    }
+
+    /// The value at a path; null if there is none.
+    pub fn at(&self, path: &Path) -> &Value {
+        path.0.iter().fold(self, |value, step| match (step, value) {
+            (Step::Field(name) | Step::Key(name), _) => value.get(name),
+            (Step::Index(index), Self::List(items)) => items.get(*index).unwrap_or(&Self::Null),
+            (Step::Index(_), _) => &Self::Null,
+        })
+    }
+
+    /// The value as an integer. `None` if it is no number, or has a fraction.
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Number(text) => text.parse().ok(),
+            _ => None,
         }
     }
 

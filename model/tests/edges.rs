@@ -77,6 +77,7 @@ impl Known<'_> {
 }
 
 /// The graphs to check: of every fixture, before and after its changes, and of a few further inputs.
+#[expect(clippy::disallowed_methods, reason = "the model does no I/O, its tests read fixtures")]
 fn graphs() -> Vec<(String, Graph)> {
     let context = Context {
         project: Some("test".to_owned()),

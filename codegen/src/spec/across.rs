@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use tandem_model::checks::fifo;
 use tandem_model::checks::loops::{self, Link};
 use tandem_model::checks::visibility::too_short;
+use tandem_model::code::Code;
 use tandem_model::context::Context;
-use tandem_model::edge::{Event, Verb};
+use tandem_model::edge::{End, Event, ResourceType, Verb};
 use tandem_model::expr::Expr;
-use tandem_model::finding::{Code, Path};
+use tandem_model::finding::{Path, Step};
 use tandem_model::graph::Object;
 use tandem_model::input::{Rule, Shape};
 use tandem_model::value::Value;
@@ -47,6 +49,7 @@ impl Reader {
         self.outputs(entries.all);
         self.event_bridge(entries, &relations);
         self.visibility(entries, &relations);
+        self.fifo(entries, &relations);
     }
 
     /// An entry uses an output that is null, e.g. the stream of a table without `stream`.
@@ -109,6 +112,45 @@ impl Reader {
                 let message = format!("`{}` reads `{}`: {message}", function.name(), queue.name());
                 let span = entries.span(relation.entry, &relation.edge.path);
                 self.error(Code::VisibilityTimeout, span, message, help);
+            }
+        }
+    }
+
+    /// A FIFO queue of another entry has limits that its ARN does not show in a spec.
+    fn fifo(&mut self, entries: &Entries<'_>, relations: &[Relation<'_>]) {
+        let is_fifo = |node: Node<'_>| {
+            let fields = node.object().map(|object| &object.fields);
+            fields.is_some_and(|fields| {
+                ["fifo_queue", "fifo_topic"].iter().any(|field| fields.contains_key(field))
+            })
+        };
+        for relation in relations {
+            let Some((from, to)) = relation.ends() else { continue };
+            let (edge, entry) = (relation.edge, relation.entry);
+            if edge.verb == Verb::Sends && edge.step.is_some() && is_fifo(to) {
+                let (message, help) = fifo::callback();
+                let path = edge.path.join(Step::Field("callback".to_owned()));
+                self.error(Code::Choice, entries.span(entry, &path), message, help);
+            }
+            let is_topic = matches!(edge.from, End::Resource(ResourceType::Topic, _));
+            if edge.verb == Verb::Triggers
+                && is_topic
+                && is_fifo(to)
+                && from.object().is_some()
+                && !is_fifo(from)
+            {
+                let (message, help) = fifo::standard_topic(from.name());
+                self.error(Code::Choice, entries.span(entry, &edge.path), message, help);
+            }
+            if edge.event == Some(Event::Message) && is_fifo(from) {
+                // The trigger is the block of the input that causes the edge.
+                let trigger = Path(edge.path.0[..edge.path.0.len().saturating_sub(1)].to_vec());
+                let number = |field: &str| entry.inputs.at(&trigger).get(field).as_integer();
+                let (size, window) = (number("batch_size"), number("maximum_batching_window"));
+                for (field, help) in fifo::batch(size, window) {
+                    let path = trigger.join(Step::Field(field.to_owned()));
+                    self.error(Code::OutOfRange, entries.span(entry, &path), fifo::BATCH, help);
+                }
             }
         }
     }

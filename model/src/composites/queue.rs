@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::common::{self, Protection, setting};
 use super::part::Part;
 use super::wiring::parsed;
+use crate::checks::fifo;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
 use crate::edge::{Edge, End, ResourceType, Verb};
@@ -304,12 +305,9 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
         if inputs.settings.fifo
             && let Some(topic) = standard
         {
-            findings.error(
-                Code::Choice,
-                item_path("on", index).join(Step::Field("topic".to_owned())),
-                format!("a FIFO queue cannot subscribe to the standard topic `{topic}`"),
-                "Set `fifo` to `false`, or set `topic` to a FIFO topic (its name ends in `.fifo`).",
-            );
+            let (message, help) = fifo::standard_topic(topic);
+            let at = item_path("on", index).join(Step::Field("topic".to_owned()));
+            findings.error(Code::Choice, at, message, help);
         }
         let earlier = inputs.on[..index].iter().position(|other| other.topic.surely_equals(&on.topic));
         if let Some(earlier) = earlier {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::{Chain, Count, Items, MapStep, Step, TaskStep, check_text};
+use crate::checks::fifo;
 use crate::composite::item_path;
 use crate::finding::{Code, Findings, Path, Step as At};
 use crate::names;
@@ -82,13 +83,8 @@ pub(super) fn check(steps: &[Step], express: bool, findings: &mut Findings) {
         if let Step::Callback(step) = step
             && step.callback.known().is_some_and(|queue| names::is_fifo(queue))
         {
-            let help = "Set `callback` to a standard queue: the token identifies each message.";
-            findings.error(
-                Code::Choice,
-                at(index, "callback"),
-                "`callback` is a FIFO queue, but messages of callback steps have no message group",
-                help,
-            );
+            let (message, help) = fifo::callback();
+            findings.error(Code::Choice, at(index, "callback"), message, help);
         }
         if let Step::Map(step) = step
             && let (Items::Manifest(_), false) = (&step.map, step.distributed)

@@ -2,7 +2,7 @@
 
 use super::event_function::FunctionSpec;
 use super::triggers::{HttpTrigger, QueueTrigger, Trigger};
-use crate::checks::{filters, visibility};
+use crate::checks::{fifo, filters, visibility};
 use crate::composite::item_path;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::names;
@@ -115,18 +115,9 @@ fn check_order(queue: &QueueTrigger, index: usize, findings: &mut Findings) {
         return;
     }
     let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
-    let message =
-        "a FIFO queue delivers at most 10 messages per batch, and does not support a batching window";
-    if queue.batch_size.known().is_some_and(|size| *size > 10) {
-        findings.error(Code::OutOfRange, at("batch_size"), message, "Set `batch_size` to 10 or less.");
-    }
-    if queue.maximum_batching_window.known().is_some_and(|window| *window > 0) {
-        findings.error(
-            Code::OutOfRange,
-            at("maximum_batching_window"),
-            message,
-            "Set `maximum_batching_window` to 0.",
-        );
+    let (size, window) = (queue.batch_size.known().copied(), queue.maximum_batching_window.known().copied());
+    for (field, help) in fifo::batch(size, window) {
+        findings.error(Code::OutOfRange, at(field), fifo::BATCH, help);
     }
 }
 
