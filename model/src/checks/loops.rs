@@ -1,5 +1,6 @@
 //! Endless loops: a trigger that what it runs sets off again, through any number of edges.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::edge::{Edge, End, Verb};
@@ -76,8 +77,8 @@ fn shortest<I: Iterator<Item = usize>>(start: usize, next: &impl Fn(usize) -> I)
                 path.reverse();
                 return Some(path);
             }
-            if !before.contains_key(&follower) {
-                before.insert(follower, index);
+            if let Entry::Vacant(first) = before.entry(follower) {
+                first.insert(index);
                 queue.push_back(follower);
             }
         }
