@@ -1,9 +1,12 @@
-//! The architecture: dependencies between crates, and the policy of a deployment compared with the drivers.
+//! The architecture: dependencies between crates, code that names no composite, and the policy of a deployment
+//! compared with the drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use tandem_model::composite::Definition;
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
 
@@ -71,6 +74,45 @@ fn each_crate_knows_only_its_own_world() {
             assert_eq!(knows("tokio"), None, "the model depends on tokio, but it must do no I/O");
         }
     }
+}
+
+/// Sources that work with any composite: the generator, the provider and the engine.
+const GENERAL: &[&str] = &["codegen/src", "provider/src", "provider/engine/src"];
+
+/// Sources of the generator for particular composites: clients of handlers, and examples to start from.
+const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init"];
+
+/// Types of composites that are no words of AWS: in quotes they can only mean the composite.
+const TYPES: &[&str] = &["event_function", "container_task", "thumbnailer"];
+
+/// The Rust files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let files = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
+}
+
+/// A new composite needs no change outside of the model.
+#[test]
+fn code_for_all_composites_names_none_of_them() {
+    let mut read = 0;
+    for path in GENERAL.iter().flat_map(|folder| sources(&root().join(folder))) {
+        let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+        if name.ends_with("tests.rs") || PARTICULAR.iter().any(|particular| name.starts_with(particular)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        // The module with the tests is at the end.
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for composite in TYPES {
+            assert!(Definition::find(composite).is_some(), "there is no composite {composite}");
+            assert!(!code.contains(&format!("\"{composite}\"")), "{name} contains {composite:?}");
+        }
+        // Fields have the references to outputs of particular composites.
+        assert!(!code.contains("Reference::"), "{name} contains a constant of `Reference`");
+        read += 1;
+    }
+    assert!(read > 50, "{read} files were read");
 }
 
 /// The IAM actions of calls whose actions have other names.
