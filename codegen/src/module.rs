@@ -1,6 +1,7 @@
 //! Terraform modules: one for each entry of a spec, and the root module.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -77,6 +78,24 @@ pub enum Failure {
         /// The field that they cannot represent, and the reason.
         message: String,
     },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template(error) => error.fmt(f),
+            Self::Native { entry, message } => write!(f, "`{entry}`: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Template(error) => Some(error),
+            Self::Native { .. } => None,
+        }
+    }
 }
 
 impl From<Error> for Failure {

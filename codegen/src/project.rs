@@ -1,6 +1,7 @@
 //! Plans all files that are generated from a spec.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,17 @@ pub enum Failure {
     /// An unreadable file or an invalid option.
     Input(String),
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finding(finding) => write!(f, "{}. {} [{}]", finding.message, finding.help, finding.code),
+            Self::Input(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

@@ -55,6 +55,15 @@ pub struct Error {
     pub message: String,
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.at;
+        write!(f, "{}.hbs:{line}:{column}: {}", self.template, self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
 /// Helpers of templates. The macro does not accept doc comments.
 #[allow(missing_docs, reason = "the macro does not accept doc comments")]
 mod helpers {

@@ -92,6 +92,7 @@ codes! {
         NameTaken "TDM131" "An object of another owner has the name";
         OtherInstance "TDM132" "The objects of the composite do not belong to this state";
         OtherOwner "TDM133" "Some objects of the state belong to another owner";
+        SameObject "TDM134" "Two resources would own the same object";
         WouldLoseData "TDM140" "An object that holds data would be replaced";
         NotEmpty "TDM141" "An object that a destroy deletes is not empty";
         NotFound "TDM150" "The composite to import does not exist";

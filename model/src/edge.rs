@@ -1,4 +1,4 @@
-//! Edges of a graph: what triggers, uses or starts what.
+//! Edges of a graph: relations such as "the bucket triggers the function".
 //!
 //! An edge reads as a sentence: `from` `verb` `to`, e.g. "the bucket triggers the function". The code that
 //! creates objects or grants permissions adds the edge in the same place, so pictures, handlers and checks
@@ -135,7 +135,7 @@ impl KeyPattern {
     }
 }
 
-/// Objects of a bucket, and what happens to them.
+/// Objects of a bucket, and the changes of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectFilter {
     /// Their keys.

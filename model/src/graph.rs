@@ -196,7 +196,7 @@ impl Graph {
         }
     }
 
-    /// What triggers, uses or starts what.
+    /// The relations between objects, and to resources outside of the graph.
     pub fn edges(&self) -> &[Edge] {
         &self.edges
     }

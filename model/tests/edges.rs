@@ -1,13 +1,12 @@
 //! Every grant has an edge, and every edge has its grant.
 //!
-//! The test reads the policies of each graph as IAM does: which principal may do what to which resource. It
+//! The test reads the policies of each graph as IAM does: the actions of each principal on each resource. It
 //! does not know how a composite adds its edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
-use tandem_model::composite::Definition;
 use tandem_model::composites;
 use tandem_model::context::Context;
 use tandem_model::edge::{Edge, End, ResourceType, Verb};
@@ -44,7 +43,7 @@ impl Scope for Known<'_> {
         self.1.place(place)
     }
 
-    /// The predicted attribute, or a text that names the object, e.g. for a URL.
+    /// The predicted attribute, or a string that names the object, e.g. for a URL.
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
         let object = self.0.get(key)?;
         let fields = object.fields.iter();

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value as Json;
 use tandem_engine::job::Job;
 use tandem_engine::problem::Problem;
-use tandem_engine::read::Drifted;
 use tandem_engine::{apply, delete, import, plan, read};
+use tandem_model::checks::loops;
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::context::Context as ModelContext;
 use tandem_model::expr::Ambient;
@@ -17,7 +18,7 @@ use tandem_model::ownership::Owner;
 use tfplugin::diagnostic::any_error;
 use tfplugin::provider::{
     ApplyRequest, ApplyResponse, Context, Imported, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
-    Resource,
+    Resource, other_schema,
 };
 use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Step, Value};
@@ -26,7 +27,8 @@ use tokio::time::Instant;
 use crate::aws::policy;
 use crate::config::{self, Configured, Session, Shared};
 use crate::holder::holder;
-use crate::{convert, files, random, remedy, state};
+use crate::planned::Claim;
+use crate::{convert, files, random, remedy, state, upgrade};
 
 /// The Terraform resource of one composite.
 pub(crate) struct CompositeResource {
@@ -47,6 +49,11 @@ impl Resource for CompositeResource {
         state::schema(self.definition)
     }
 
+    async fn upgrade(&self, version: i64, state: Json) -> Result<Json, Vec<Diagnostic>> {
+        upgrade::upgrade(self.definition, version, state)
+            .ok_or_else(|| vec![other_schema(&self.type_name(), version, upgrade::VERSION)])
+    }
+
     /// Runs the checks that do not need the provider's configuration.
     async fn validate(&self, config: Value) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
@@ -60,7 +67,10 @@ impl Resource for CompositeResource {
                 diagnostics.push(Diagnostic::error(summary, detail).at(path));
             }
         }
-        let (_, expansion) = self.expand(&config, ModelContext::default(), None, true).await;
+        let (_, mut expansion) = self.expand(&config, ModelContext::default(), None, true).await;
+        if let Some(graph) = &expansion.graph {
+            loops::check(graph, &mut expansion.findings);
+        }
         diagnostics.extend(convert::diagnostics(&expansion.findings, &(self.definition.fields)()));
         diagnostics
     }
@@ -82,7 +92,7 @@ impl Resource for CompositeResource {
                 return Ok(Value::Null);
             }
             let mut state = request.state.clone();
-            state.set("drift", Value::List(reading.drift.into_iter().map(Value::String).collect()));
+            state::set_reading(&mut state, &reading);
             Ok(state)
         };
         match result.await {
@@ -99,7 +109,7 @@ impl Resource for CompositeResource {
         }
         match self.plan_change(&request).await {
             Ok((planned, requires_replace, diagnostics)) => {
-                PlanResponse { planned, requires_replace, private: request.private, diagnostics }
+                PlanResponse { planned, requires_replace, private: claim(&request).private(), diagnostics }
             }
             Err(diagnostics) => PlanResponse { diagnostics, ..PlanResponse::default() },
         }
@@ -253,10 +263,18 @@ impl CompositeResource {
             planned.set("id", Value::String(self.owner(session, name).to_string()));
         }
         let Some(graph) = expansion.graph else { return Ok((planned, requires_replace, diagnostics)) };
+        if let Some(session) = session
+            && let Some(name) = planned.get("name").as_str()
+        {
+            let owner = self.owner(session, name);
+            let conflicts = configured.planned.add(&owner, claim(request), &graph, &context);
+            diagnostics.extend(convert::diagnostics(&conflicts, &(self.definition.fields)()));
+            if any_error(&diagnostics) {
+                return Err(diagnostics);
+            }
+        }
         let record = state::record(&request.prior);
-        let drift = request.prior.get("drift").as_list().unwrap_or_default().iter();
-        let drifted = read::drifted(drift.filter_map(Value::as_str));
-        let show = plan::plan(&graph, &context, &record, &drifted, policy::canonical);
+        let show = plan::plan(&graph, &context, &record, policy::canonical);
         let refused = plan::check_data(&graph, &show.replaced);
         // If an input of the identity changed, Terraform destroys the old composite as a whole.
         if !refused.is_empty() && requires_replace.is_empty() {
@@ -335,8 +353,9 @@ impl CompositeResource {
         let mut state = self.with_defaults(&request.config);
         state.set("id", Value::String(owner.to_string()));
         state.set("drift", Value::List(Vec::new()));
-        state::set_record(&mut state, &outcome.record);
-        let now = plan::plan(&graph, &model, &outcome.record, &Drifted::default(), policy::canonical);
+        let record = outcome.record.settled();
+        state::set_record(&mut state, &record);
+        let now = plan::plan(&graph, &model, &record, policy::canonical);
         state.set(
             "iam_policies",
             convert::text_map(
@@ -371,6 +390,12 @@ impl CompositeResource {
         state::set_record(&mut state, &outcome.record);
         Ok((state, messages))
     }
+}
+
+/// Whose plan a request is.
+fn claim(request: &PlanRequest) -> Claim {
+    let instance = request.prior.get("instance").as_str().filter(|_| !request.prior.is_null());
+    Claim::of(instance, &request.private)
 }
 
 /// Looks up the default VPC if the graph refers to it.

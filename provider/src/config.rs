@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use crate::aws::{AssumeRole, Aws, Clients, Connection, SERVICES};
 use crate::container_engine::ContainerEngine;
 use crate::convert;
+use crate::planned::Planned;
 
 /// How long an apply counts as running after it last renewed its lease. `TANDEM_LEASE_SECONDS` sets another
 /// time, for tests.
@@ -178,6 +179,8 @@ pub(crate) struct Configured {
     default_tags: BTreeMap<String, String>,
     outside: Outside,
     session: OnceCell<Session>,
+    /// The composites planned since the provider was configured.
+    pub(crate) planned: Planned,
 }
 
 /// The clients, and the region and account, from the first use on.
@@ -260,6 +263,7 @@ impl Shared {
             default_tags,
             outside: self.outside.clone(),
             session: OnceCell::new(),
+            planned: Planned::default(),
         };
         *self.configured.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured));
         Vec::new()

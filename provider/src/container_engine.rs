@@ -1,6 +1,7 @@
 //! Builds container images and pushes them, with Docker or podman, through the Docker Engine API.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::io::BufWriter;
 use std::path::Path;
 use std::time::Duration;
@@ -94,6 +95,14 @@ pub struct Failed {
     /// The cause and an instruction.
     pub message: String,
 }
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.message)
+    }
+}
+
+impl std::error::Error for Failed {}
 
 /// The number of last lines of the engine's output in an error.
 const LINES: usize = 20;

@@ -9,10 +9,12 @@ pub mod container_engine;
 mod convert;
 mod files;
 mod holder;
+mod planned;
 mod random;
 mod remedy;
 mod state;
 pub mod sweep;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -68,7 +68,7 @@ fn text(remedy: &Remedy) -> String {
         ),
         Remedy::OtherVersion => "use the version that created it, or a newer one".to_owned(),
         Remedy::ReportBug => "This is a bug in the provider: please report it.".to_owned(),
-        Remedy::Untaint => {
+        Remedy::KeepCreated => {
             "Terraform marks it as tainted: the next apply would destroy it and create it again. To complete it \
              instead, run this command with the address that Terraform prints above (e.g. \
              tandem_event_function.NAME), then apply again:\n\n  terraform untaint ADDRESS"
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_command_can_be_copied_without_the_code() {
-        let incomplete = Problem::warning(Code::Incomplete, "It is incomplete", "", Remedy::Untaint);
+        let incomplete = Problem::warning(Code::Incomplete, "It is incomplete", "", Remedy::KeepCreated);
         let text = with_code(&incomplete);
         assert!(text.starts_with("Terraform marks"), "{text}");
         assert!(text.ends_with(":\n\n  terraform untaint ADDRESS\n\n[TDM113]"), "{text}");

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tandem_engine::difference::{Difference, Values};
 use tandem_engine::plan::Planned;
+use tandem_engine::read::Reading;
 use tandem_engine::record::{Entry, Record};
 use tandem_model::composite::Definition;
 use tandem_model::graph::Key;
@@ -10,7 +12,7 @@ use tfplugin::Value;
 use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
 use tfplugin::types::Type;
 
-use crate::convert;
+use crate::{convert, upgrade};
 
 /// The schema of a composite's resource.
 pub(crate) fn schema(definition: &Definition) -> Schema {
@@ -65,7 +67,7 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         "record",
         Type::map(record_type()),
         Mode::Computed,
-        "AWS objects that the composite owns, by key. Updates and deletes use this record.",
+        "AWS objects that the composite owns, by key, with their drift. Plans, updates and deletes use this record.",
     );
     for output in definition.outputs {
         let ty = if output.map { Type::map(Type::String) } else { Type::String };
@@ -88,7 +90,7 @@ pub(crate) fn schema(definition: &Definition) -> Schema {
         min_items: 0,
         max_items: 0,
     });
-    Schema { version: 0, block }
+    Schema { version: upgrade::VERSION, block }
 }
 
 fn record_type() -> Type {
@@ -101,6 +103,7 @@ fn record_type() -> Type {
         ("needs", Type::list(Type::String)),
         ("attributes", Type::map(Type::String)),
         ("anchor", Type::Bool),
+        ("differences", Type::list(Type::object([("what", Type::String), ("field", Type::String)]))),
     ])
 }
 
@@ -113,6 +116,7 @@ pub(crate) fn record(state: &Value) -> Record {
     let text = |value: &Value, name: &str| value.get(name).as_str().unwrap_or_default().to_owned();
     let lines = state.get("components");
     let ids = state.get("ids");
+    let instance = text(state, "instance");
     let entries = state.get("record").as_map().into_iter().flatten();
     let objects = entries.map(|(key, value)| {
         let id = text(value, "id");
@@ -131,11 +135,70 @@ pub(crate) fn record(state: &Value) -> Record {
                 .collect(),
             needs: needs.filter_map(|need| need.as_str().map(Key::from)).collect(),
             anchor: *value.get("anchor") == Value::Bool(true),
+            differences: differences(value, &instance),
             id,
         };
         (Key::from(key.as_str()), entry)
     });
-    Record { instance: text(state, "instance"), objects: objects.collect() }
+    let objects = objects.collect();
+    Record { instance, objects }
+}
+
+/// Words for differences in a record.
+const MISSING: &str = "missing";
+const FIELD: &str = "field";
+const OTHER_INSTANCE: &str = "other_instance";
+const UNLABELED: &str = "unlabeled";
+const UNFINISHED: &str = "unfinished";
+const OF_ANOTHER_APPLY: &str = "of_another_apply";
+
+/// Reads the differences of an entry. A newer version may have written others: these are ignored until the next
+/// read.
+fn differences(entry: &Value, instance: &str) -> Vec<Difference> {
+    let differences = entry.get("differences").as_list().unwrap_or_default().iter();
+    let difference = |value: &Value| match value.get("what").as_str()? {
+        MISSING => Some(Difference::Missing),
+        FIELD => {
+            let name = value.get("field").as_str()?.to_owned();
+            Some(Difference::Field { name, values: Values::Hidden })
+        }
+        OTHER_INSTANCE => Some(Difference::OtherInstance { instance: instance.to_owned() }),
+        UNLABELED => Some(Difference::Unlabeled),
+        UNFINISHED => Some(Difference::Unfinished),
+        OF_ANOTHER_APPLY => Some(Difference::OfAnotherApply),
+        _ => None,
+    };
+    differences.filter_map(difference).collect()
+}
+
+/// The differences of an entry as the record contains them. The values of a field are only in the lines of
+/// `drift`.
+fn difference_values<'a>(differences: impl Iterator<Item = &'a Difference>) -> Value {
+    let value = |difference: &Difference| {
+        let (what, field) = match difference {
+            Difference::Missing => (MISSING, ""),
+            Difference::Field { name, .. } => (FIELD, name.as_str()),
+            Difference::OtherInstance { .. } => (OTHER_INSTANCE, ""),
+            Difference::Unlabeled => (UNLABELED, ""),
+            Difference::Unfinished => (UNFINISHED, ""),
+            Difference::OfAnotherApply => (OF_ANOTHER_APPLY, ""),
+        };
+        Value::map([("what", Value::from(what)), ("field", Value::from(field))])
+    };
+    Value::List(differences.map(value).collect())
+}
+
+/// Writes the result of a read to a state: each difference to the entry of its object, and a line about it to
+/// `drift`.
+pub(crate) fn set_reading(state: &mut Value, reading: &Reading) {
+    let lines = reading.lines().into_iter().map(Value::String);
+    state.set("drift", Value::List(lines.collect()));
+    let Value::Map(mut entries) = state.get("record").clone() else { return };
+    for (key, entry) in &mut entries {
+        let own = reading.differences.iter().filter(|(of, _)| of.as_str() == key);
+        entry.set("differences", difference_values(own.map(|(_, difference)| difference)));
+    }
+    state.set("record", Value::Map(entries));
 }
 
 /// Writes a record to a state.
@@ -180,5 +243,6 @@ fn object(entry: &Entry, id: Value, digest: Value, attributes: Value) -> Value {
         ("needs", Value::List(entry.needs.iter().map(|key| Value::String(key.to_string())).collect())),
         ("attributes", attributes),
         ("anchor", Value::Bool(entry.anchor)),
+        ("differences", difference_values(entry.differences.iter())),
     ])
 }

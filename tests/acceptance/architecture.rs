@@ -1,11 +1,11 @@
-//! The architecture: dependencies between crates, code that names no composite, and the policy of a deployment
-//! compared with the drivers.
+//! The architecture: dependencies between crates, code that names no composite, words that the engine does not
+//! contain, and the policy of a deployment compared with the drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use tandem_model::code::Code;
 use tandem_model::composite::Definition;
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
@@ -85,34 +85,98 @@ const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init
 /// Types of composites that are no words of AWS: in quotes they can only mean the composite.
 const TYPES: &[&str] = &["event_function", "container_task", "thumbnailer"];
 
-/// The Rust files below a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let files = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    files.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
+/// The Rust files below a folder of the repository, each with its path and without its tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut folders = vec![root().join(folder)];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                // The module with the tests is at the end.
+                let (product, _) = text.split_once("\n#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
+                let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+                sources.push((name, product.to_owned()));
+            }
+        }
+    }
+    assert!(sources.len() > 12, "{} sources", sources.len());
+    sources
 }
 
 /// A new composite needs no change outside of the model.
 #[test]
 fn code_for_all_composites_names_none_of_them() {
-    let mut read = 0;
-    for path in GENERAL.iter().flat_map(|folder| sources(&root().join(folder))) {
-        let name = path.strip_prefix(root()).expect("below the root").display().to_string();
-        if name.ends_with("tests.rs") || PARTICULAR.iter().any(|particular| name.starts_with(particular)) {
+    for composite in TYPES {
+        assert!(Definition::find(composite).is_some(), "there is no composite {composite}");
+    }
+    for (path, text) in GENERAL.iter().flat_map(|folder| sources(folder)) {
+        if PARTICULAR.iter().any(|particular| path.starts_with(particular)) {
             continue;
         }
-        let text = std::fs::read_to_string(&path).expect("a source");
-        // The module with the tests is at the end.
-        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for composite in TYPES {
-            assert!(Definition::find(composite).is_some(), "there is no composite {composite}");
-            assert!(!code.contains(&format!("\"{composite}\"")), "{name} contains {composite:?}");
+            assert!(!text.contains(&format!("\"{composite}\"")), "{path} contains {composite:?}");
         }
-        // Fields have the references to outputs of particular composites.
-        assert!(!code.contains("Reference::"), "{name} contains a constant of `Reference`");
-        read += 1;
+        // Fields of the model have the references to outputs of particular composites.
+        assert!(!text.contains("Reference::"), "{path} contains a constant of `Reference`");
     }
-    assert!(read > 50, "{read} files were read");
+}
+
+/// Words that only a driver or the provider may contain: names of Terraform, of its language and of the machine, and
+/// parts of error codes and policy documents of AWS.
+const NOT_OF_THE_ENGINE: [&str; 22] = [
+    "terraform",
+    "untaint",
+    "hcl",
+    "import {{",
+    "= true`",
+    "adopt = ",
+    "/proc",
+    "aws",
+    "accessdenied",
+    "authorizationerror",
+    "unauthorized",
+    "notauthorized",
+    "forbidden",
+    "exception",
+    "throttl",
+    "nosuch",
+    "notfounderror",
+    "entityalreadyexists",
+    "\"statement\"",
+    "\"principal\"",
+    "\"effect\"",
+    "\"condition\"",
+];
+
+#[test]
+fn the_engine_knows_neither_terraform_nor_a_cloud() {
+    for (path, text) in sources("provider/engine/src") {
+        let lower = text.to_lowercase();
+        for word in NOT_OF_THE_ENGINE {
+            let line = lower.lines().find(|line| line.contains(word));
+            assert_eq!(line, None, "{path} contains `{word}`");
+        }
+        for kind in kinds::ALL {
+            let line = text.lines().find(|line| line.contains(kind.name));
+            assert_eq!(line, None, "{path} contains the kind `{}`", kind.name);
+        }
+        // `arn: ` is a field of a record.
+        let arn = text.split("arn:").skip(1).find(|rest| !rest.starts_with(' '));
+        assert_eq!(arn, None, "{path} contains a prefix of ARNs");
+    }
+}
+
+#[test]
+fn the_engine_reports_every_code_of_operations_and_no_other() {
+    let sources: String = sources("provider/engine/src").into_iter().map(|(_, text)| text).collect();
+    for code in Code::ALL {
+        let reported = sources.contains(&format!("Code::{code:?}"));
+        assert_eq!(reported, Code::OF_OPERATIONS.contains(code), "{code}, `{code:?}`");
+    }
 }
 
 /// The IAM actions of calls whose actions have other names.

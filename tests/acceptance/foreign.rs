@@ -116,7 +116,7 @@ fn a_foreign_entry_that_overlaps_is_named() {
     stage.terraform.apply().expect_failure(&[
         "the notification `their-queue` of bucket",
         "belongs to another owner",
-        "terraform untaint",
+        "[TDM113]",
     ]);
     stage.terraform.destroy().expect_success();
 }

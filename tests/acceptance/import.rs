@@ -48,7 +48,7 @@ fn import_and_apply(on: On, by_block: bool) {
         stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
         let name = inputs["name"].as_str().expect("a name");
         let refused = stage.terraform.apply();
-        let refused = refused.expect_failure(&["exists already", "import {", &format!("id = \"{name}\"")]);
+        let refused = refused.expect_failure(&["[TDM130]", "import {", &format!("id = \"{name}\"")]);
         let calls = proxy.mutating().len();
         if by_block {
             stage.follow_import(&refused.text);
@@ -96,7 +96,7 @@ fn what_does_not_exist_cannot_be_imported() {
         stage
             .terraform
             .run(&["import", "-no-color", &address, "nothing"])
-            .expect_failure(&["There is no `test/eu-central-1/", "Check the name"]);
+            .expect_failure(&["There is no `test/eu-central-1/", "[TDM150]"]);
     }
 }
 
@@ -116,7 +116,7 @@ fn a_matching_composite_is_adopted_when_the_provider_says_so() {
             adopting.replace(r#""project": "test""#, r#""project": "test", "adopt": "matching""#),
         )
         .expect("a file");
-        stage.terraform.apply().expect_success().expect_text(&["An existing composite was adopted"]);
+        stage.terraform.apply().expect_success().expect_text(&["[TDM115]"]);
         stage.terraform.expect_empty_plan();
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);

@@ -62,11 +62,7 @@ fn an_interrupted_create_is_completed_after_untaint() {
         terraform.store(0, Ordering::SeqCst);
         assert!(done.load(Ordering::SeqCst), "the apply was not interrupted");
         let run = tandem_testkit::terraform::run(&output);
-        let run = run.expect_failure(&[
-            "The apply was interrupted",
-            "was asked to stop",
-            "terraform untaint ADDRESS",
-        ]);
+        let run = run.expect_failure(&["[TDM110]", "was asked to stop", "[TDM113]"]);
         let made =
             stage.terraform.resource(&fixture.address())["record"].as_object().expect("a record").len();
         assert!(made > 0, "{}", run.text);
@@ -96,12 +92,12 @@ fn timeouts_end_an_operation_and_leave_its_work_in_the_state() {
         late.store(true, Ordering::SeqCst);
         inputs["timeouts"] = json!({ "create": "4s", "delete": "4s" });
         stage.configure(&fixture, &inputs);
-        stage.terraform.apply().expect_failure(&["The apply was interrupted", "ran out of time"]);
+        stage.terraform.apply().expect_failure(&["[TDM110]", "ran out of time"]);
         late.store(false, Ordering::SeqCst);
         stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
         stage.terraform.apply().expect_success();
         late.store(true, Ordering::SeqCst);
-        stage.terraform.destroy().expect_failure(&["The delete was interrupted"]);
+        stage.terraform.destroy().expect_failure(&["[TDM111]"]);
         late.store(false, Ordering::SeqCst);
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);

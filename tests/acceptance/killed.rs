@@ -16,6 +16,7 @@ use crate::proxy::{Act, Phase};
 use crate::stage::{On, Stage};
 use tandem_crash::fault::Fault;
 use tandem_crash::fixture::Fixture;
+use tandem_crash::instruction::{Instruction, instruction};
 
 /// The provider processes that a parent process started.
 fn providers_of(parent: u32) -> Vec<u32> {
@@ -225,19 +226,17 @@ fn run(case: &Case) -> End {
 
 /// Runs the command that a message prints; returns `false` if it only asks for another apply.
 fn follow(stage: &Stage, fixture: &Fixture, message: &str) -> bool {
-    if message.contains("terraform state rm ADDRESS") {
-        stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
-        return true;
+    match instruction(message) {
+        Some(Instruction::Forget) => {
+            stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
+        }
+        Some(Instruction::Untaint) => {
+            stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
+        }
+        Some(Instruction::Import(_)) => stage.follow_import(message),
+        Some(Instruction::Again) | None => return false,
     }
-    if message.contains("terraform untaint ADDRESS") {
-        stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
-        return true;
-    }
-    if message.contains("import {") {
-        stage.follow_import(message);
-        return true;
-    }
-    false
+    true
 }
 
 /// Inputs for fewer objects.

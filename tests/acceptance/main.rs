@@ -4,6 +4,7 @@ mod architecture;
 mod aws;
 mod bad_input;
 mod behind_the_back;
+mod conflicts;
 mod containers;
 mod double;
 mod enumeration;

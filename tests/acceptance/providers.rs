@@ -61,7 +61,7 @@ fn an_assumed_role_is_where_the_work_is_done() {
 
     // Without the role it is another account: nothing is touched.
     configure(&stage, json!([{ "project": "test" }]), json!({ "it": { "name": "it" } }));
-    stage.terraform.plan().expect_failure(&["configured for another account", "Nothing was changed"]);
+    stage.terraform.plan().expect_failure(&["[TDM104]", "Nothing was changed"]);
     let expected = json!([{ "project": "test", "account_id": there.account.id }]);
     configure(&stage, expected, json!({ "it": { "name": "it" } }));
     stage.terraform.plan().expect_failure(&[&there.account.id, &stage.account.id]);

@@ -1,4 +1,4 @@
-//! Endless loops: a trigger that what it runs sets off again, through any number of edges.
+//! Endless loops: a trigger whose effects cause the same trigger again, through any number of edges.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -77,8 +77,8 @@ fn shortest<I: Iterator<Item = usize>>(start: usize, next: &impl Fn(usize) -> I)
                 path.reverse();
                 return Some(path);
             }
-            if let Entry::Vacant(first) = before.entry(follower) {
-                first.insert(index);
+            if let Entry::Vacant(vacant) = before.entry(follower) {
+                vacant.insert(index);
                 queue.push_back(follower);
             }
         }

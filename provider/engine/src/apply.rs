@@ -205,7 +205,7 @@ impl Run<'_> {
             && shared.problems.iter().any(|problem| problem.error)
         {
             let fact = "The composite is incomplete";
-            shared.problems.push(Problem::warning(Code::Incomplete, fact, "", Remedy::Untaint));
+            shared.problems.push(Problem::warning(Code::Incomplete, fact, "", Remedy::KeepCreated));
         }
         Outcome { record: shared.record, problems: shared.problems }
     }
@@ -623,6 +623,7 @@ impl Run<'_> {
             attributes: Entry::lasting(object.kind, &attributes),
             needs: object.needs().into_iter().collect(),
             anchor: self.is_anchor(&object.key),
+            differences: Vec::new(),
         };
         let mut shared = self.shared();
         shared.attributes.insert(object.key.clone(), attributes);

@@ -211,5 +211,6 @@ pub(crate) fn entry(
         id: observed.id,
         needs,
         anchor,
+        differences: Vec::new(),
     }
 }

@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod canonical;
 pub mod delete;
+pub mod difference;
 pub mod driver;
 pub mod import;
 pub mod job;

@@ -11,8 +11,8 @@ use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Change, Kind};
 
 use crate::canonical::{self, Policy};
+use crate::difference::Difference;
 use crate::problem::{Instead, Problem, Remedy};
-use crate::read::Drifted;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
 
@@ -47,10 +47,10 @@ pub struct PlannedEntry {
 }
 
 /// Plans a graph against the record. Missing objects will be created again, and drifted fields changed back.
-pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted, policy: Policy) -> Planned {
-    let missing = &made_again(graph, drifted);
+pub fn plan(graph: &Graph, context: &Context, record: &Record, policy: Policy) -> Planned {
+    let missing = &made_again(graph, record);
     let replaced = replaced(graph, context, record);
-    let renewed = renewed(graph, context, record, drifted);
+    let renewed = renewed(graph, context, record);
     let mut attributes = lasting_attributes(record, &replaced, missing, &renewed);
     let uncertain = uncertain(graph, context, record, &mut attributes);
     let resolver = Resolver::new(graph, context, &attributes);
@@ -90,6 +90,7 @@ pub fn plan(graph: &Graph, context: &Context, record: &Record, drifted: &Drifted
                 attributes: kept.map(|entry| entry.attributes.clone()).unwrap_or_default(),
                 needs: object.needs().into_iter().collect(),
                 anchor: Some(&object.key) == anchor,
+                differences: Vec::new(),
             },
         };
         planned.entries.insert(object.key.clone(), entry);
@@ -144,23 +145,22 @@ fn uncertain(
 }
 
 /// Missing objects, and objects whose drift only a replacement can change back.
-fn made_again(graph: &Graph, drifted: &Drifted) -> BTreeSet<Key> {
-    let fields = drifted.fields.iter();
-    let immutable = fields.filter(|(key, field)| {
-        graph
-            .get(key)
-            .is_some_and(|object| !mutable(object.kind, field) && object.kind.field(field).is_some())
-    });
-    drifted.missing.iter().chain(immutable.map(|(key, _)| key)).cloned().collect()
+fn made_again(graph: &Graph, record: &Record) -> BTreeSet<Key> {
+    let again = |key: &Key, difference: &Difference| match difference {
+        Difference::Missing => true,
+        Difference::Field { name, .. } => graph.get(key).is_some_and(|object| !mutable(object.kind, name)),
+        Difference::OtherInstance { .. }
+        | Difference::Unlabeled
+        | Difference::Unfinished
+        | Difference::OfAnotherApply => false,
+    };
+    let drifted =
+        record.objects.iter().filter(|(key, entry)| entry.differences.iter().any(|it| again(key, it)));
+    drifted.map(|(key, _)| key.clone()).collect()
 }
 
 /// Attributes of recorded objects that get a new value, because a field changes.
-fn renewed(
-    graph: &Graph,
-    context: &Context,
-    record: &Record,
-    drifted: &Drifted,
-) -> BTreeMap<Key, BTreeSet<&'static str>> {
+fn renewed(graph: &Graph, context: &Context, record: &Record) -> BTreeMap<Key, BTreeSet<&'static str>> {
     let none = Attributes::new();
     let resolver = Resolver::new(graph, context, &none);
     let mut renewed: BTreeMap<Key, BTreeSet<&'static str>> = BTreeMap::new();
@@ -174,7 +174,9 @@ fn renewed(
                 None => !before.contains_key(field.name),
                 Some(after) => before.get(field.name) == after.as_ref(),
             };
-            let changed_back = drifted.fields.contains(&(object.key.clone(), field.name.to_owned()));
+            let changed_back = entry.differences.iter().any(
+                |difference| matches!(difference, Difference::Field { name, .. } if *name == field.name),
+            );
             if !same || changed_back {
                 renewed.entry(object.key.clone()).or_default().insert(attribute);
             }
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn what_may_be_made_again_is_not_promised() {
         let (graph, context) = task(Value::String("subnet-1".to_owned()));
-        let first = plan(&graph, &context, &Record::default(), &Drifted::default(), Json::clone);
+        let first = plan(&graph, &context, &Record::default(), Json::clone);
         let group = Key::from("security_group.task");
         let mut record = Record { instance: "i".to_owned(), objects: BTreeMap::new() };
         for (key, planned) in first.entries {
@@ -278,12 +280,12 @@ mod tests {
             let line = first.components[&key].clone().unwrap_or_default();
             record.objects.insert(key, Entry { id, line, ..planned.entry });
         }
-        let again = plan(&graph, &context, &record, &Drifted::default(), Json::clone);
+        let again = plan(&graph, &context, &record, Json::clone);
         assert_eq!(again.ids[&group].as_deref(), Some("sg-1"));
 
         // The VPC of the subnet is not known before the apply: the group may have to move there.
         let (graph, context) = task(Value::Unknown);
-        let planned = plan(&graph, &context, &record, &Drifted::default(), Json::clone);
+        let planned = plan(&graph, &context, &record, Json::clone);
         assert!(planned.replaced.is_empty(), "{:?}", planned.replaced);
         assert_eq!(planned.ids[&group], None);
         assert_eq!(planned.outputs["security_group_id"], None);

@@ -54,8 +54,8 @@ pub enum Remedy {
     OtherVersion,
     /// Report a bug.
     ReportBug,
-    /// Remove the mark that makes the next apply replace the composite, then apply again.
-    Untaint,
+    /// Remove the mark that makes the next apply replace the created objects, then apply again.
+    KeepCreated,
     /// If no other state owns the objects, remove the composite from the state, then apply again.
     ForgetState,
     /// Give the objects the instance of this state, or remove the composite from the state.

@@ -8,9 +8,9 @@ use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
-use tandem_model::ownership::{INSTANCE, STATUS};
 
 use crate::canonical::{self, TAGS};
+use crate::difference::{Difference, Values};
 use crate::driver::Observed;
 use crate::job::Job;
 use crate::ownership::{self, Status};
@@ -18,52 +18,35 @@ use crate::problem::{Problem, Remedy};
 use crate::record::{Entry, Record};
 
 /// The result of reading a composite.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// True if no recorded object exists any more.
     pub gone: bool,
-    /// Every difference, as a line for the user.
-    pub drift: Vec<String>,
+    /// Every difference, in the order in which the user sees them.
+    pub differences: Vec<(Key, Difference)>,
 }
 
-/// The drift that a plan uses.
-#[derive(Clone, Debug, Default)]
-pub struct Drifted {
-    /// The objects that are missing.
-    pub missing: BTreeSet<Key>,
-    /// The fields with another value.
-    pub fields: BTreeSet<(Key, String)>,
-}
-
-/// Parses the lines of [`Reading::drift`], which the state contains.
-pub fn drifted<'a>(drift: impl IntoIterator<Item = &'a str>) -> Drifted {
-    let mut drifted = Drifted::default();
-    for line in drift {
-        if let Some(key) = line.strip_suffix(MISSING) {
-            drifted.missing.insert(Key::from(key));
-        } else if let Some((key, rest)) = line.split_once(": ") {
-            let field = rest.split(' ').next().unwrap_or_default();
-            drifted.fields.insert((Key::from(key), field.to_owned()));
-        }
+impl Reading {
+    /// Every difference as a line for the user.
+    pub fn lines(&self) -> Vec<String> {
+        self.differences.iter().map(|(key, difference)| difference.line(key)).collect()
     }
-    drifted
 }
-
-const MISSING: &str = " is missing";
 
 /// Reads every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
     let looks =
         record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, key, entry).await) });
-    let mut reading = Reading { gone: true, drift: Vec::new() };
+    let mut reading = Reading { gone: true, differences: Vec::new() };
     let mut problems = Vec::new();
     let mut missing = BTreeSet::new();
     for (key, entry, found) in join_all(looks).await {
         match found {
             Ok(Some(found)) => {
                 reading.gone = false;
-                reading.drift.extend(drift(job, key, entry, record, &found));
+                let drift = drift(job, key, entry, record, &found).into_iter();
+                reading.differences.extend(drift.map(|difference| (key.clone(), difference)));
             }
             Ok(None) => {
                 missing.insert(key.clone());
@@ -72,7 +55,7 @@ pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem
         }
     }
     let left = left_gone(job, record, &missing);
-    reading.drift.extend(missing.difference(&left).map(|key| format!("{key}{MISSING}")));
+    reading.differences.extend(missing.difference(&left).map(|key| (key.clone(), Difference::Missing)));
     if problems.is_empty() { Ok(reading) } else { Err(problems) }
 }
 
@@ -116,53 +99,43 @@ pub(crate) fn settings(job: &Job<'_>, kind: &Kind, found: &Observed) -> Settings
     settings
 }
 
-fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Observed) -> Vec<String> {
+fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Observed) -> Vec<Difference> {
     let instance = record.instance.as_str();
     let Some(kind) = entry.kind() else { return Vec::new() };
     let wanted = entry.settings();
     let now = canonical::shown(kind, &settings(job, kind, found));
-    let mut drift: Vec<String> = canonical::differing(kind, &wanted, &now)
+    let mut drift: Vec<Difference> = canonical::differing(kind, &wanted, &now)
         .into_iter()
         .filter(|field| !job.ignores(key, field))
-        .map(|field| describe(kind, key, field, wanted.get(field), now.get(field)))
+        .map(|field| Difference::Field {
+            name: field.to_owned(),
+            values: values(kind, field, wanted.get(field), now.get(field)),
+        })
         .collect();
     if kind.tags && !ownership::is_ours(found, instance) {
-        drift.push(format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object"));
+        drift.push(Difference::OtherInstance { instance: instance.to_owned() });
     }
     if entry.anchor {
         let status = Status::of(&found.tags);
         if !status.is_complete() {
-            drift.push(format!(
-                "{key}: tag `{STATUS}` was written by an apply that did not end; the next apply completes it"
-            ));
+            drift.push(Difference::Unfinished);
         } else if status.is_of_another(record) {
-            drift.push(format!(
-                "{key}: tag `{STATUS}` was written by an apply whose state was not saved; the next apply \
-                 reconciles it"
-            ));
+            drift.push(Difference::OfAnotherApply);
         }
     }
     drift
 }
 
-fn describe(kind: &Kind, key: &Key, field: &str, wanted: Option<&Json>, now: Option<&Json>) -> String {
+/// The values of a field, as far as they may be shown.
+fn values(kind: &Kind, field: &str, wanted: Option<&Json>, now: Option<&Json>) -> Values {
     let form = kind.field(field).map_or(Form::Plain, |field| field.form);
-    match (form, wanted, now) {
-        (Form::SecretMap, wanted, Some(Json::Object(now))) => {
+    match (form, now) {
+        (Form::SecretMap, Some(Json::Object(now))) => {
             let wanted = wanted.and_then(Json::as_object).cloned().unwrap_or_default();
             let names = wanted.keys().chain(now.keys().filter(|name| !wanted.contains_key(*name)));
-            let changed =
-                names.filter(|name| wanted.get(*name) != now.get(*name)).map(|name| format!("{name:?}"));
-            format!("{key}: {field} is changed at {}", changed.collect::<Vec<_>>().join(", "))
+            Values::HiddenAt(names.filter(|name| wanted.get(*name) != now.get(*name)).cloned().collect())
         }
-        (Form::SecretMap | Form::Policy, ..) => format!("{key}: {field} is changed"),
-        (_, Some(wanted), Some(now)) => format!("{key}: {field} is {now}, should be {wanted}"),
-        (_, Some(wanted), None) => format!("{key}: {field} is not set, should be {wanted}"),
-        (_, None, now) => {
-            format!(
-                "{key}: {field} is {}, should not be set",
-                now.map(ToString::to_string).unwrap_or_default()
-            )
-        }
+        (Form::SecretMap | Form::Policy, _) => Values::Hidden,
+        _ => Values::Shown { is: now.cloned(), should: wanted.cloned() },
     }
 }

@@ -9,6 +9,7 @@ use tandem_model::kind::Kind;
 use tandem_model::{kinds, names};
 
 use crate::canonical;
+use crate::difference::Difference;
 
 /// The objects that a composite owns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Entry {
     pub needs: Vec<Key>,
     /// True for the anchor.
     pub anchor: bool,
+    /// The differences that the last read found. After an apply there are none.
+    pub differences: Vec<Difference>,
 }
 
 impl Entry {
@@ -71,6 +74,12 @@ impl Record {
     /// A digest of the keys of the recorded objects. Their settings do not count.
     pub fn digest(&self) -> String {
         digest(self.objects.keys())
+    }
+
+    /// This record without differences, as after an apply.
+    pub fn settled(mut self) -> Self {
+        self.objects.values_mut().for_each(|entry| entry.differences.clear());
+        self
     }
 
     /// The anchor and its key.

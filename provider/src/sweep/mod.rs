@@ -6,6 +6,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +70,14 @@ impl Watch for () {}
 /// The error of a sweep that did not start: the cause and an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// Runs a sweep. All state files are read before the first call to AWS.
 ///

@@ -1,5 +1,6 @@
 //! The traits that a provider implements.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -65,6 +66,17 @@ pub struct ConfigureRequest {
     pub terraform_version: String,
 }
 
+/// The error for a state of a schema version from which no upgrade exists.
+pub fn other_schema(type_name: &str, version: i64, today: i64) -> Diagnostic {
+    Diagnostic::error(
+        "The state has another schema version",
+        format!(
+            "The state of this {type_name} was written with schema version {version}. This provider has version \
+             {today} and cannot upgrade the state. Use the provider version that wrote the state, or a newer one."
+        ),
+    )
+}
+
 /// A managed resource.
 #[async_trait]
 pub trait Resource: Send + Sync + 'static {
@@ -85,15 +97,7 @@ pub trait Resource: Send + Sync + 'static {
         if version == today {
             return Ok(state);
         }
-        Err(vec![Diagnostic::error(
-            "The state has another schema version",
-            format!(
-                "The state of this {} was written with schema version {version}. This provider has \
-                 version {today} and cannot upgrade the state. Use the provider version that wrote \
-                 the state, or a newer one.",
-                self.type_name()
-            ),
-        )])
+        Err(vec![other_schema(&self.type_name(), version, today)])
     }
 
     /// Reads the resource. Return a null state if it no longer exists.
@@ -245,6 +249,17 @@ pub struct FunctionError {
     /// The index of the invalid argument, from 0.
     pub argument: Option<i64>,
 }
+
+impl fmt::Display for FunctionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.argument {
+            Some(argument) => write!(f, "argument {argument}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+impl std::error::Error for FunctionError {}
 
 /// A pure function. It runs in an unconfigured provider.
 #[async_trait]

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::carrier::Process;
 use crate::double::Item;
 use crate::fault::Fault;
+use crate::instruction::{Instruction, instruction};
 use crate::report::Results;
 use crate::scene::Scene;
 use crate::terraform::End;
@@ -207,7 +208,7 @@ async fn judge(case: &Case, seed: u64) -> Result<Verdict, String> {
             let followed = follow(&mut scene, message).await?;
             instructed |= followed;
             // Without a fault, a command may fail only with an instruction.
-            if round > 0 && !followed && !message.contains("pply again") {
+            if round > 0 && instruction(message).is_none() {
                 return Err(format!(
                     "a later command fails without a fault: {}",
                     said.join("\n-- then --\n")
@@ -258,24 +259,20 @@ fn list(items: &[Item]) -> String {
 /// Follows the instructions of a message, and nothing else. Returns true if it contained one besides applying
 /// again.
 pub async fn follow(scene: &mut Scene, message: &str) -> Result<bool, String> {
-    if message.contains("terraform state rm ADDRESS") {
-        scene.terraform.forget().map_err(|wrong| format!("{wrong}\nprinted message:\n{message}"))?;
-        return Ok(true);
-    }
-    if message.contains("terraform untaint ADDRESS") {
-        scene.terraform.untaint().map_err(|wrong| format!("{wrong}\nprinted message:\n{message}"))?;
-        return Ok(true);
-    }
-    if let Some((_, rest)) = message.split_once("id = \"") {
-        let id = rest.split('"').next().unwrap_or_default().to_owned();
-        let process = Process::new(&scene.world);
-        let end = scene.terraform.import(&process, &id).await;
-        if end != End::Done {
-            return Err(format!("the printed import fails: {end:?}\nprinted message:\n{message}"));
+    let printed = |wrong: String| format!("{wrong}\nprinted message:\n{message}");
+    match instruction(message) {
+        Some(Instruction::Forget) => scene.terraform.forget().map_err(printed)?,
+        Some(Instruction::Untaint) => scene.terraform.untaint().map_err(printed)?,
+        Some(Instruction::Import(id)) => {
+            let process = Process::new(&scene.world);
+            let end = scene.terraform.import(&process, &id).await;
+            if end != End::Done {
+                return Err(printed(format!("the printed import fails: {end:?}")));
+            }
         }
-        return Ok(true);
+        Some(Instruction::Again) | None => return Ok(false),
     }
-    Ok(false)
+    Ok(true)
 }
 
 /// Options of a run.

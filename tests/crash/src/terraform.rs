@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use tandem_model::composite::Definition;
-use tfplugin::provider::{ApplyRequest, ConfigureRequest, Context, PlanRequest, ReadRequest, Resource};
+use tfplugin::provider::{
+    ApplyRequest, ConfigureRequest, Context, PlanRequest, PlanResponse, ReadRequest, Resource,
+};
 use tfplugin::schema::{Block, Nesting, Schema};
 use tfplugin::{Diagnostic, Provider, Value};
 
@@ -42,8 +44,17 @@ pub enum End {
     Killed,
 }
 
-/// The resource of a provider that was started for one command.
+/// The providers of one command. Terraform starts one to plan, and another one to apply.
+pub struct Providers {
+    planner: Box<dyn Provider>,
+    applier: Box<dyn Provider>,
+}
+
+/// The resource of the providers that were started for one command.
 struct Session {
+    /// Reads, validates and plans.
+    planner: Arc<dyn Resource>,
+    /// Plans again, and applies.
     resource: Arc<dyn Resource>,
     schema: Schema,
     context: Context,
@@ -102,8 +113,13 @@ impl Terraform {
         self.state = Some(Stored { value, tainted: false });
     }
 
-    /// Starts a provider in a process, as Terraform does once per command.
-    pub async fn start(&self, process: &Arc<Process>) -> Result<Box<dyn Provider>, End> {
+    /// Starts the providers of a command in a process.
+    pub async fn start(&self, process: &Arc<Process>) -> Result<Providers, End> {
+        let (planner, applier) = (self.provider(process).await?, self.provider(process).await?);
+        Ok(Providers { planner, applier })
+    }
+
+    async fn provider(&self, process: &Arc<Process>) -> Command<Box<dyn Provider>> {
         let provider = terraform_provider_tandem::provider(process.outside());
         let config = serde_json::json!({
             "project": self.project,
@@ -118,28 +134,31 @@ impl Terraform {
         Ok(Box::new(provider))
     }
 
-    fn session_of(&self, provider: &dyn Provider, process: &Process) -> Session {
+    fn session_of(&self, providers: &Providers, process: &Process) -> Session {
         let wanted = format!("tandem_{}", self.definition.type_name);
-        let resource = provider.resources().into_iter().find(|resource| resource.type_name() == wanted);
-        let resource = resource.expect("every composite must have a resource");
-        let schema = resource.schema();
-        Session { resource, schema, context: Context { stop: process.token() } }
+        let resource = |provider: &dyn Provider| {
+            let resource = provider.resources().into_iter().find(|resource| resource.type_name() == wanted);
+            resource.expect("every composite must have a resource")
+        };
+        let resource_of_applier = resource(&*providers.applier);
+        let schema = resource_of_applier.schema();
+        Session {
+            planner: resource(&*providers.planner),
+            resource: resource_of_applier,
+            schema,
+            context: Context { stop: process.token() },
+        }
     }
 
     async fn session(&self, process: &Arc<Process>) -> Command<Session> {
-        let provider = self.start(process).await?;
-        Ok(self.session_of(&*provider, process))
+        let providers = self.start(process).await?;
+        Ok(self.session_of(&providers, process))
     }
 
-    /// `terraform apply` with a provider that several resources share.
-    pub async fn apply_with(
-        &mut self,
-        provider: &dyn Provider,
-        process: &Arc<Process>,
-        inputs: &Json,
-    ) -> End {
+    /// `terraform apply` with providers that several resources share.
+    pub async fn apply_with(&mut self, providers: &Providers, process: &Arc<Process>, inputs: &Json) -> End {
         let mut kept = self.clone();
-        let session = self.session_of(provider, process);
+        let session = self.session_of(providers, process);
         let end = process.live(kept.try_apply(&session, inputs)).await;
         self.keep(process, kept, end)
     }
@@ -159,7 +178,7 @@ impl Terraform {
         let instances: Vec<Json> = self
             .state
             .iter()
-            .map(|stored| serde_json::json!({ "schema_version": 0, "attributes": json(&stored.value) }))
+            .map(|stored| serde_json::json!({ "schema_version": 1, "attributes": json(&stored.value) }))
             .collect();
         serde_json::json!({
             "version": 4,
@@ -210,7 +229,7 @@ impl Terraform {
         kept.refresh(&session).await?;
         let prior = kept.state().clone();
         let config = value(inputs, &session.schema);
-        let planned = plan(&session, &prior, &config).await?.0;
+        let planned = session.plan(&session.planner, &prior, &config, Vec::new()).await?.planned;
         if kept.is_tainted() {
             return Ok(vec!["the resource is tainted".to_owned()]);
         }
@@ -235,7 +254,7 @@ impl Terraform {
     async fn refresh(&mut self, session: &Session) -> Command<()> {
         let Some(stored) = self.state.clone() else { return Ok(()) };
         let request = ReadRequest { state: stored.value.clone(), private: Vec::new() };
-        let read = session.resource.read(request, session.context.clone()).await;
+        let read = session.planner.read(request, session.context.clone()).await;
         self.state = match &read.state {
             Value::Null => None,
             value => Some(Stored { value: value.clone(), ..stored }),
@@ -245,25 +264,33 @@ impl Terraform {
 
     async fn try_apply(&mut self, session: &Session, inputs: &Json) -> Command<()> {
         let config = value(inputs, &session.schema);
-        check(&session.resource.validate(config.clone()).await)?;
+        check(&session.planner.validate(config.clone()).await)?;
         self.refresh(session).await?;
         let prior = self.state().clone();
-        let (planned, replace) = if self.is_tainted() {
-            (plan(session, &Value::Null, &config).await?.0, true)
+        let (promised, replace) = if self.is_tainted() {
+            (session.plan(&session.planner, &Value::Null, &config, Vec::new()).await?, true)
         } else {
-            plan(session, &prior, &config).await?
+            let first = session.plan(&session.planner, &prior, &config, Vec::new()).await?;
+            if prior.is_null() || first.requires_replace.is_empty() {
+                (first, false)
+            } else {
+                // Terraform plans the new resource with the private data of the first plan.
+                (session.plan(&session.planner, &Value::Null, &config, first.private).await?, true)
+            }
         };
-        if !replace && differences(&prior, &planned).is_empty() {
-            return Ok(());
-        }
+        let promised = promised.planned;
         if !replace {
+            if differences(&prior, &promised).is_empty() {
+                return Ok(());
+            }
+            let planned = session.plan_again(&promised, &prior, &config).await?;
             return self.change(session, prior, planned, config).await;
         }
         self.delete(session).await?;
         if session.context.stop.is_stopped() {
             return Err(End::Failed("Interrupted: Terraform starts no new operation".to_owned()));
         }
-        let planned = plan(session, &Value::Null, &config).await?.0;
+        let planned = session.plan_again(&promised, &Value::Null, &config).await?;
         self.change(session, Value::Null, planned, config).await
     }
 
@@ -327,24 +354,31 @@ impl Terraform {
     }
 }
 
-/// Plans twice, as Terraform does in an apply. The second plan must be consistent with the first.
-async fn plan(session: &Session, prior: &Value, config: &Value) -> Command<(Value, bool)> {
-    let request = PlanRequest {
-        prior: prior.clone(),
-        proposed: config.clone(),
-        config: config.clone(),
-        private: Vec::new(),
-    };
-    let first = session.resource.plan(request.clone(), session.context.clone()).await;
-    check(&first.diagnostics)?;
-    let second = session.resource.plan(request, session.context.clone()).await;
-    check(&second.diagnostics)?;
-    let changed = inconsistencies(&first.planned, &second.planned, "");
-    if !changed.is_empty() {
-        let text = format!("Provider produced inconsistent final plan: {}", changed.join("; "));
-        return Err(End::Failed(text));
+impl Session {
+    async fn plan(
+        &self,
+        resource: &Arc<dyn Resource>,
+        prior: &Value,
+        config: &Value,
+        private: Vec<u8>,
+    ) -> Command<PlanResponse> {
+        let request =
+            PlanRequest { prior: prior.clone(), proposed: config.clone(), config: config.clone(), private };
+        let plan = resource.plan(request, self.context.clone()).await;
+        check(&plan.diagnostics)?;
+        Ok(plan)
     }
-    Ok((second.planned, !second.requires_replace.is_empty() && !prior.is_null()))
+
+    /// Plans again, as Terraform does in an apply. The second plan must be consistent with the first.
+    async fn plan_again(&self, promised: &Value, prior: &Value, config: &Value) -> Command<Value> {
+        let planned = self.plan(&self.resource, prior, config, Vec::new()).await?.planned;
+        let changed = inconsistencies(promised, &planned, "");
+        if !changed.is_empty() {
+            let text = format!("Provider produced inconsistent final plan: {}", changed.join("; "));
+            return Err(End::Failed(text));
+        }
+        Ok(planned)
+    }
 }
 
 /// The paths at which a value differs from the promised value. An unknown value promises nothing.

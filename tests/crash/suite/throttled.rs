@@ -19,15 +19,15 @@ fn a_hundred_composites_waste_few_calls() {
     in_virtual_time(async {
         let world = World::new(1);
         world.limit(LIMIT);
-        // One process: Terraform starts one provider for all of them.
+        // Terraform starts one provider for all plans, and one for all applies.
         let process = Process::new(&world);
         let definition = Definition::find("event_function").expect("a composite");
         tandem_crash::scene::enter_folder();
-        let provider = Terraform::new(definition).start(&process).await;
-        let provider = provider.unwrap_or_else(|end| panic!("{end:?}"));
+        let providers = Terraform::new(definition).start(&process).await;
+        let providers = providers.unwrap_or_else(|end| panic!("{end:?}"));
         let turns = tokio::sync::Semaphore::new(PARALLELISM);
         let applies = (0..COMPOSITES).map(|number| {
-            let (process, provider, turns) = (&process, &provider, &turns);
+            let (process, providers, turns) = (&process, &providers, &turns);
             async move {
                 let _turn = turns.acquire().await.expect("open");
                 let inputs = json!({
@@ -36,7 +36,7 @@ fn a_hundred_composites_waste_few_calls() {
                     "on": [{ "schedule": "rate(5 minutes)" }],
                 });
                 let mut terraform = Terraform::new(definition);
-                terraform.apply_with(&**provider, process, &inputs).await
+                terraform.apply_with(providers, process, &inputs).await
             }
         });
         // All applies run in parallel, within the limit of the turns.

@@ -48,6 +48,7 @@ fn an_object_that_this_version_does_not_make_any_more_goes() {
                 ("needs", Value::List(Vec::new())),
                 ("attributes", Value::map::<String>([])),
                 ("anchor", Value::Bool(false)),
+                ("differences", Value::List(Vec::new())),
             ]);
             let values = [Value::string(line), Value::string("/tandem/of-another-version"), entry];
             for (name, value) in BY_OBJECT.into_iter().zip(values) {
