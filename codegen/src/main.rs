@@ -93,9 +93,17 @@ Examples:
   tandem generate --check                          in CI: fail if a file is out of date
   tandem generate --only modules --out infra/app   modules for an existing repository")]
     Generate(commands::generate::Options),
-    /// Add a function to the spec, and generate its handler
+    /// Add an entry to the spec, and generate its files
     #[command(
-        after_help = "Examples:\n  tandem add function notify --on bucket=inbox,suffix=.jpg\n  tandem add function nightly --on 'schedule=cron(0 3 * * ? *)'"
+        subcommand,
+        after_help = "\
+Examples:
+  tandem add function notify --on bucket=inbox,suffix=.jpg
+  tandem add function nightly --on 'schedule=cron(0 3 * * ? *)' --set memory_size=512
+  tandem add table routes --set key=id
+  tandem add queue jobs --set fifo=true
+  tandem add task ffmpeg --set build.context=container
+  tandem add function --help                 the inputs of a function"
     )]
     Add(commands::add::Options),
     /// Build the handlers for Lambda

@@ -47,7 +47,7 @@ fn block(fields: &[Field]) -> Json {
     // An entry without code gets a Rust handler.
     let required: Vec<&str> = fields
         .iter()
-        .filter(|field| field.required && field.default.is_none() && !is_code(field))
+        .filter(|field| field.must_be_set() && !is_code(field))
         .map(|field| field.name)
         .collect();
     json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })

@@ -62,6 +62,44 @@ pub fn section(definition: &Definition) -> String {
     definition.section.map_or_else(|| format!("{last}s"), ToOwned::to_owned)
 }
 
+/// The word for one entry of a section: the section without its `s`, e.g. `function`.
+pub fn singular(definition: &Definition) -> String {
+    let section = section(definition);
+    section.strip_suffix('s').map_or(section.clone(), ToOwned::to_owned)
+}
+
+/// The words for a composite: its section, one entry of it, its type, and terms of AWS and of other tools.
+pub fn words(definition: &Definition) -> Vec<String> {
+    let own = [section(definition), singular(definition)];
+    let plural = format!("{}s", definition.type_name.trim_end_matches('s'));
+    let types = [definition.type_name.to_owned(), plural];
+    let mut words: Vec<String> = own.into();
+    for word in definition.terms.iter().map(|term| (*term).to_owned()).chain(types) {
+        // A type can be the section of another composite, e.g. `queues`.
+        if meant(&word).is_some_and(|meant| meant.type_name == definition.type_name) && !words.contains(&word)
+        {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The composite that a word means, e.g. `functions`, `function`, `lambda` or `Event-Function`.
+pub fn meant(word: &str) -> Option<&'static Definition> {
+    let word = word.to_lowercase().replace('-', "_");
+    let find = |is: fn(&Definition, &str) -> bool| {
+        composites::ALL.iter().find(|definition| is(definition, word.as_str()))
+    };
+    find(|definition, word| section(definition) == word)
+        .or_else(|| find(|definition, word| singular(definition) == word))
+        .or_else(|| find(|definition, word| definition.terms.contains(&word)))
+        .or_else(|| {
+            find(|definition, word| {
+                word.strip_prefix(definition.type_name).is_some_and(|rest| ["", "s"].contains(&rest))
+            })
+        })
+}
+
 /// The path of a handler's binary, relative to the folder of the handlers.
 pub fn bootstrap(handler: &str) -> String {
     format!("target/lambda/{handler}/bootstrap")
@@ -99,18 +137,6 @@ const APP: &str = "app";
 
 /// Prefix of a top-level key that the generator ignores: a place for YAML anchors.
 pub const IGNORED: &str = "x-";
-
-/// Terms of other tools and of AWS, each with the section that they mean.
-const SECTION_TERMS: &[(&[&str], &str)] = &[
-    (&["function", "lambda", "lambdas", "handlers", "event_functions"], "functions"),
-    (&["container", "containers", "task", "container_tasks", "jobs", "ecs", "fargate"], "tasks"),
-    (&["sqs", "queue"], "queues"),
-    (&["sns", "topic"], "topics"),
-    (&["dynamodb", "table", "databases"], "tables"),
-    (&["kinesis", "stream"], "streams"),
-    (&["s3", "bucket", "storage"], "buckets"),
-    (&["state_machines", "step_functions", "stepfunctions", "workflow", "sfn"], "workflows"),
-];
 
 /// Arguments of resources in a Terraform configuration that entries of a spec do not have.
 const TERRAFORM_ONLY: &[&str] =
@@ -152,9 +178,9 @@ impl Reader {
                 (None, _) => {
                     let sections: Vec<String> = composites::ALL.iter().map(section).collect();
                     let known = sections.iter().map(String::as_str).chain([APP]);
-                    let word = pair.key.to_lowercase().replace('-', "_");
-                    let meant = SECTION_TERMS.iter().find(|(words, _)| words.contains(&word.as_str()));
-                    let near = meant.map(|(_, section)| *section).or_else(|| suggest(&pair.key, known));
+                    let near = meant(&pair.key)
+                        .map(section)
+                        .or_else(|| suggest(&pair.key, known).map(ToOwned::to_owned));
                     let help = match near {
                         Some(near) => format!("Did you mean `{near}`? Rename `{}`, or remove it.", pair.key),
                         None => format!(
@@ -408,10 +434,9 @@ impl Reader {
                 let candidates =
                     self.names.iter().filter(|(_, other)| other.type_name == reference.composite);
                 let near = suggest(name, candidates.map(|(name, _)| name.as_str())).map(ToOwned::to_owned);
-                // An existing bucket is referred to by its name. A task is referred to by its `launch` handle,
-                // and every other existing object by its ARN.
+                // An existing object is referred to by its name, its ARN or its handle, which is JSON.
                 let given = name.starts_with("arn:") || name.trim_start().starts_with('{');
-                let must = reference != tandem_model::input::Reference::BUCKET && !given;
+                let must = !reference.by_name && !given;
                 if !must && near.is_none() {
                     return;
                 }
@@ -433,7 +458,8 @@ impl Reader {
     }
 }
 
-fn plural(type_name: &str) -> String {
+/// The section of a composite, by its type; empty if there is none.
+pub fn plural(type_name: &str) -> String {
     Definition::find(type_name).map(section).unwrap_or_default()
 }
 
@@ -640,6 +666,32 @@ mod tests {
             "app: a\nbuckets: { b: { abort_incomplete_upload_days: 0 } }\nfunctions: { target: {} }\n",
         );
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_word_means_one_section() {
+        for (word, expected) in [
+            ("functions", "functions"),
+            ("function", "functions"),
+            ("event_functions", "functions"),
+            ("Lambda", "functions"),
+            ("container-task", "tasks"),
+            ("queues", "queues"),
+            ("queue", "queues"),
+            ("queue_group", "queue_groups"),
+            ("state-machine", "workflows"),
+        ] {
+            assert_eq!(meant(word).map(section).as_deref(), Some(expected), "{word}");
+        }
+        assert!(meant("vpc").is_none());
+        // No term is also a word for another section.
+        let mut all = BTreeSet::new();
+        for definition in composites::ALL {
+            assert!(definition.terms.iter().all(|term| words(definition).iter().any(|word| word == term)));
+            for word in words(definition) {
+                assert!(all.insert(word.clone()), "{word} means two sections");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tandem_model::finding::{Path, Step};
-use tandem_model::input::{Body, Field, Reference, Rule, Shape, Source};
+use tandem_model::input::{Body, Field, Rule, Shape, Source};
 use tandem_model::names;
 use tandem_model::value::Value;
 
@@ -131,8 +131,9 @@ impl Maker<'_> {
             // A map with references to other entries inside is not a default.
             given => given.into(),
         };
-        // The bucket's name decides which module contains its notification configuration.
-        let decides = self.absent == Absent::Maps && field.refers == Some(Reference::BUCKET);
+        // The name of a bucket decides which module contains its notification configuration.
+        let by_name = field.refers.is_some_and(|reference| reference.by_name);
+        let decides = self.absent == Absent::Maps && by_name;
         let name = self.name(at);
         if decides || self.literal.contains(&name) {
             return value.clone();

@@ -21,6 +21,9 @@ pub trait Composite {
     /// The section of a spec for this composite. By default it is the last word of the type with an `s`, e.g.
     /// `functions`.
     const SECTION: Option<&'static str> = None;
+    /// Terms of AWS and of other tools for this composite, e.g. `lambda`: plural forms too. They lead to the
+    /// section.
+    const TERMS: &'static [&'static str] = &[];
     /// Its documentation, in Markdown; the first line is a summary.
     const DOC: &'static str;
     /// Its outputs: name and documentation.
@@ -76,6 +79,8 @@ pub struct Definition {
     pub type_name: &'static str,
     /// See [`Composite::SECTION`].
     pub section: Option<&'static str>,
+    /// See [`Composite::TERMS`].
+    pub terms: &'static [&'static str],
     /// See [`Composite::DOC`].
     pub doc: &'static str,
     /// See [`Composite::OUTPUTS`].
@@ -105,6 +110,7 @@ impl Definition {
         Self {
             type_name: C::TYPE,
             section: C::SECTION,
+            terms: C::TERMS,
             doc: C::DOC,
             outputs: C::OUTPUTS,
             fields: C::Inputs::fields,

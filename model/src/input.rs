@@ -51,6 +51,18 @@ pub struct Field {
     pub write_only: bool,
 }
 
+impl Field {
+    /// The first sentence of the documentation.
+    pub fn summary(&self) -> &str {
+        first_sentence(self.doc)
+    }
+
+    /// True if every block must set the field: it is required, and has no default.
+    pub fn must_be_set(&self) -> bool {
+        self.required && self.default.is_none()
+    }
+}
+
 /// The type of a field.
 #[derive(Clone, Debug)]
 pub enum Shape {
@@ -175,27 +187,35 @@ pub struct Reference {
     pub composite: &'static str,
     /// Name of the output.
     pub output: &'static str,
+    /// True if the output is a plain name: any string can be the name of an existing object. Every other output
+    /// is an ARN or a handle, and a string of another form can only be the name of an entry.
+    pub by_name: bool,
 }
 
 impl Reference {
     /// The name of a bucket.
-    pub const BUCKET: Self = Self { composite: "bucket", output: "bucket" };
+    pub const BUCKET: Self = Self { composite: "bucket", output: "bucket", by_name: true };
     /// The ARN of a function.
-    pub const FUNCTION: Self = Self { composite: "event_function", output: "function_arn" };
+    pub const FUNCTION: Self = Self::handle("event_function", "function_arn");
     /// The `launch` handle of a task.
-    pub const LAUNCH: Self = Self { composite: "container_task", output: "launch" };
+    pub const LAUNCH: Self = Self::handle("container_task", "launch");
     /// The ARN of a queue.
-    pub const QUEUE: Self = Self { composite: "queue", output: "arn" };
+    pub const QUEUE: Self = Self::handle("queue", "arn");
     /// The ARN of a Kinesis stream.
-    pub const STREAM: Self = Self { composite: "stream", output: "arn" };
+    pub const STREAM: Self = Self::handle("stream", "arn");
     /// The ARN of a table.
-    pub const TABLE: Self = Self { composite: "table", output: "arn" };
+    pub const TABLE: Self = Self::handle("table", "arn");
     /// The ARN of the stream of a table's changes.
-    pub const TABLE_STREAM: Self = Self { composite: "table", output: "stream_arn" };
+    pub const TABLE_STREAM: Self = Self::handle("table", "stream_arn");
     /// The ARN of a topic.
-    pub const TOPIC: Self = Self { composite: "topic", output: "arn" };
+    pub const TOPIC: Self = Self::handle("topic", "arn");
     /// The ARN of a workflow's state machine.
-    pub const WORKFLOW: Self = Self { composite: "workflow", output: "arn" };
+    pub const WORKFLOW: Self = Self::handle("workflow", "arn");
+
+    /// An output that is an ARN or a handle.
+    const fn handle(composite: &'static str, output: &'static str) -> Self {
+        Self { composite, output, by_name: false }
+    }
 }
 
 /// A struct of inputs.
@@ -274,7 +294,7 @@ impl Reader {
                         Some(Rule::OneOf(allowed)) => {
                             format!("Set `{name}` to one of `{}`.", allowed.join("`, `"))
                         }
-                        _ => format!("Set `{name}`: {}", lower_first(first_sentence(field.doc))),
+                        _ => format!("Set `{name}`: {}", lower_first(field.summary())),
                     },
                 );
                 return None;

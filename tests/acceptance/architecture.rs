@@ -1,11 +1,12 @@
-//! The architecture: dependencies between crates, words that the engine does not contain, and the policy of a
-//! deployment compared with the drivers.
+//! The architecture: dependencies between crates, code that names no composite, words that the engine does not
+//! contain, and the policy of a deployment compared with the drivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value as Json;
 use tandem_model::code::Code;
+use tandem_model::composite::Definition;
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
 
@@ -75,24 +76,53 @@ fn each_crate_knows_only_its_own_world() {
     }
 }
 
-/// The sources of the engine, each without its tests.
-fn engine() -> Vec<(String, String)> {
-    let mut folders = vec![root().join("provider/engine/src")];
+/// Sources that work with any composite: the generator, the provider and the engine.
+const GENERAL: &[&str] = &["codegen/src", "provider/src", "provider/engine/src"];
+
+/// Sources of the generator for particular composites: clients of handlers, and examples to start from.
+const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init"];
+
+/// Types of composites that are no words of AWS: in quotes they can only mean the composite.
+const TYPES: &[&str] = &["event_function", "container_task", "thumbnailer"];
+
+/// The Rust files below a folder of the repository, each with its path and without its tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut folders = vec![root().join(folder)];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder of the engine") {
+        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-                continue;
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                // The module with the tests is at the end.
+                let (product, _) = text.split_once("\n#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
+                let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+                sources.push((name, product.to_owned()));
             }
-            let text = std::fs::read_to_string(&path).expect("a source");
-            let (product, _) = text.split_once("\n#[cfg(test)]").unwrap_or((&text, ""));
-            sources.push((path.display().to_string(), product.to_owned()));
         }
     }
     assert!(sources.len() > 12, "{} sources", sources.len());
     sources
+}
+
+/// A new composite needs no change outside of the model.
+#[test]
+fn code_for_all_composites_names_none_of_them() {
+    for composite in TYPES {
+        assert!(Definition::find(composite).is_some(), "there is no composite {composite}");
+    }
+    for (path, text) in GENERAL.iter().flat_map(|folder| sources(folder)) {
+        if PARTICULAR.iter().any(|particular| path.starts_with(particular)) {
+            continue;
+        }
+        for composite in TYPES {
+            assert!(!text.contains(&format!("\"{composite}\"")), "{path} contains {composite:?}");
+        }
+        // Fields of the model have the references to outputs of particular composites.
+        assert!(!text.contains("Reference::"), "{path} contains a constant of `Reference`");
+    }
 }
 
 /// Words that only a driver or the provider may contain: names of Terraform, of its language and of the machine, and
@@ -124,7 +154,7 @@ const NOT_OF_THE_ENGINE: [&str; 22] = [
 
 #[test]
 fn the_engine_knows_neither_terraform_nor_a_cloud() {
-    for (path, text) in engine() {
+    for (path, text) in sources("provider/engine/src") {
         let lower = text.to_lowercase();
         for word in NOT_OF_THE_ENGINE {
             let line = lower.lines().find(|line| line.contains(word));
@@ -142,7 +172,7 @@ fn the_engine_knows_neither_terraform_nor_a_cloud() {
 
 #[test]
 fn the_engine_reports_every_code_of_operations_and_no_other() {
-    let sources: String = engine().into_iter().map(|(_, text)| text).collect();
+    let sources: String = sources("provider/engine/src").into_iter().map(|(_, text)| text).collect();
     for code in Code::ALL {
         let reported = sources.contains(&format!("Code::{code:?}"));
         assert_eq!(reported, Code::OF_OPERATIONS.contains(code), "{code}, `{code:?}`");

@@ -1,59 +1,53 @@
-//! `tandem add`
+//! `tandem add`. Types and inputs come from the definitions of the composites.
 
-use clap::{Args, Subcommand};
-use serde_json::Value as Json;
-use tandem::diagnostic::Diagnostic;
-use tandem::source::{Kind, Node, Source};
-use tandem::{output, source, spec};
+mod arguments;
+mod inputs;
+mod insert;
+
+use std::path::PathBuf;
+
+use tandem::source::Source;
+use tandem::spec::{meant, singular};
+use tandem::{output, spec};
 use tandem_model::composite::Definition;
-use tandem_model::input::Shape;
+use tandem_model::composites;
 use tandem_model::names;
-use tandem_model::value::Value;
+use tandem_model::suggest::suggest;
 
 use super::generate;
 use crate::{Failure, Global, Outcome};
 
-/// Options of `add`.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    #[command(subcommand)]
-    what: What,
+/// The arguments of `add`.
+#[derive(Debug)]
+pub(crate) enum Options {
+    /// An entry to add.
+    Entry(Entry),
+    /// A word that is no type of entry.
+    Unknown(String),
 }
 
-#[derive(Debug, Subcommand)]
-enum What {
-    /// Add a function with a Rust handler
-    Function {
-        /// Name of the function, e.g. `notify`
-        name: String,
-        /// Trigger, e.g. `bucket=inbox,suffix=.mp4`; repeat the option for more triggers
-        #[arg(long, value_name = "KEY=VALUE,…", required = true)]
-        on: Vec<String>,
-        /// Task that the function may start, e.g. `ffmpeg`; repeat the option for more tasks
-        #[arg(long, value_name = "TASK")]
-        launches: Vec<String>,
-        /// Folder to generate into, e.g. `infra`; default: the folder of the spec
-        #[arg(long, value_name = "DIR")]
-        out: Option<std::path::PathBuf>,
-    },
+/// An entry to add.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    definition: &'static Definition,
+    name: String,
+    /// Values of the options for lists: the input and one item.
+    items: Vec<(&'static str, String)>,
+    /// Values of `--set`.
+    set: Vec<String>,
+    /// Folder to generate into.
+    out: Option<PathBuf>,
 }
-
-/// The composite that `tandem add function` adds.
-const FUNCTION: &str = "event_function";
 
 pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
-    let What::Function { name, on, launches, out } = &options.what;
+    let Entry { definition, name, items, set, out } = match options {
+        Options::Entry(entry) => entry,
+        Options::Unknown(word) => return Err(Failure::Usage(unknown(word))),
+    };
     names::check_name(name).map_err(Failure::Usage)?;
     let source = global.source()?;
-    let triggers = on.iter().map(|on| trigger(on)).collect::<Result<Vec<_>, _>>()?;
-    let mut inputs = vec![match <[Json; 1]>::try_from(triggers) {
-        Ok([one]) => ("on", one),
-        Err(several) => ("on", several.into()),
-    }];
-    if !launches.is_empty() {
-        inputs.push(("launches", launches.as_slice().into()));
-    }
-    let text = insert(&source, name, &inputs)?;
+    let inputs = inputs::read(definition, items, set)?;
+    let text = insert::insert(&source, definition, name, &inputs)?;
     let extended = Source { text, path: source.path.clone() };
     let (app, diagnostics) = spec::read(&extended);
     let Some(app) = app else {
@@ -69,260 +63,29 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
     generate::generate(global, &extended, &app, &options)
 }
 
-/// Parses a trigger from `key=value,key=value`.
-fn trigger(text: &str) -> Result<Json, Failure> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for part in text.split(',') {
-        match (part.split_once('='), pairs.last_mut()) {
-            (Some((key, value)), _) => pairs.push((key.trim().to_owned(), value.to_owned())),
-            // A comma within a value, as in `cron(0 3,4 * * ? *)`.
-            (None, Some((_, value))) => value.push_str(&format!(",{part}")),
-            (None, None) => {
-                let message = format!(
-                    "{text:?} is not a trigger. Pass keys and values, e.g. `--on bucket=inbox,suffix=.mp4`"
-                );
-                return Err(Failure::Usage(message));
-            }
-        }
-    }
-    let mut trigger = serde_json::Map::new();
-    for (key, text) in pairs {
-        let value = match shape(&key) {
-            Some(Shape::Integer) => text.parse::<i64>().map_or(Json::from(&*text), Json::from),
-            Some(Shape::Bool) => text.parse::<bool>().map_or(Json::from(&*text), Json::from),
-            _ => text.into(),
-        };
-        if trigger.insert(key.clone(), value).is_some() {
-            return Err(Failure::Usage(format!(
-                "`{key}` occurs twice in one trigger. Pass `--on` once for each trigger"
-            )));
-        }
-    }
-    Ok(Json::Object(trigger))
-}
-
-/// The type of an input of a trigger. `None` if there is no such input.
-fn shape(name: &str) -> Option<Shape> {
-    let fields = (Definition::find(FUNCTION)?.fields)();
-    let on = fields.into_iter().find(|field| field.name == "on")?;
-    let Shape::Blocks(body) = on.shape else { return None };
-    spec::body_fields(&body).into_iter().find(|field| field.name == name).map(|field| field.shape)
-}
-
-/// A value in YAML's flow style.
-fn flow(value: &Json) -> String {
-    let joined = |items: Vec<String>| items.join(", ");
-    match value {
-        Json::String(text) => quoted(text),
-        Json::Array(items) => format!("[{}]", joined(items.iter().map(flow).collect())),
-        Json::Object(entries) => {
-            let entries = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), flow(value)));
-            format!("{{ {} }}", joined(entries.collect()))
-        }
-        other => other.to_string(),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
-    if !text.is_empty()
-        && text.chars().all(safe)
-        && matches!(source::parse(text).map(|node| node.kind), Ok(Kind::Text(_)))
-    {
-        text.to_owned()
-    } else {
-        Json::from(text).to_string()
-    }
-}
-
-/// The text of the spec with one more entry. All other bytes are kept, including comments.
-fn insert(source: &Source, name: &str, inputs: &[(&str, Json)]) -> Result<String, Failure> {
-    let damaged = |diagnostic: Diagnostic| {
-        Failure::Usage(format!(
-            "{}: {}. Run `tandem check` for the position",
-            source.path.display(),
-            diagnostic.message
-        ))
-    };
-    let root = source::parse(&source.text).map_err(damaged)?;
-    let section = Definition::find(FUNCTION).map(spec::section).unwrap_or_default();
-    if root.get(&section).is_some_and(|pair| pair.value.get(name).is_some()) {
-        return Err(Failure::Usage(format!("a function `{name}` already exists. Pass another name")));
-    }
-    let text = place(&source.text, &root, &section, name, inputs);
-    // YAML has forms that `place` does not handle: make sure that nothing else has changed.
-    let mut expected = root.to_value();
-    let entry = Value::map(inputs.iter().map(|(key, value)| (*key, Value::from(value))));
-    if let Value::Map(sections) = &mut expected {
-        let entries = sections.entry(section.clone()).or_insert(Value::Null);
-        if entries.is_null() {
-            *entries = Value::map::<&str>([]);
-        }
-        if let Value::Map(entries) = entries {
-            entries.insert(name.to_owned(), entry);
-        }
-    }
-    match source::parse(&text) {
-        Ok(found) if found.to_value() == expected => Ok(text),
-        _ => Err(Failure::Usage(format!(
-            "`tandem add` cannot edit the layout of {}. Add this to `{section}` yourself:\n{}",
-            source.path.display(),
-            block(name, inputs, "  ", "\n")
-        ))),
-    }
-}
-
-fn block(name: &str, inputs: &[(&str, Json)], indent: &str, newline: &str) -> String {
-    let inputs = inputs.iter().map(|(key, value)| format!("{indent}  {key}: {}{newline}", flow(value)));
-    format!("{indent}{name}:{newline}{}", inputs.collect::<String>())
-}
-
-fn place(text: &str, root: &Node, section: &str, name: &str, inputs: &[(&str, Json)]) -> String {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let block = |indent: &str| block(name, inputs, indent, newline);
-    let one_line = || {
-        let inputs = inputs.iter().map(|(key, value)| format!("\"{key}\": {value}"));
-        format!("\"{name}\": {{ {} }}", inputs.collect::<Vec<_>>().join(", "))
-    };
-    let mut whole = text.to_owned();
-    let into_flow = |whole: &mut String, node: &Node, what: String| {
-        // Insert after the existing content, before the closing brace.
-        let close = flow_end(text, node).saturating_sub(1);
-        let at = text[..close].trim_end().len();
-        let comma = if node.pairs().is_empty() { " " } else { ", " };
-        let after = if text[at..close].is_empty() { " " } else { "" };
-        whole.insert_str(at, &format!("{comma}{what}{after}"));
-    };
-    let Some(pair) = root.get(section) else {
-        if text[root.span.start.min(text.len())..].starts_with('{') {
-            into_flow(&mut whole, root, format!("\"{section}\": {{ {} }}", one_line()));
-            return whole;
-        }
-        if !whole.ends_with('\n') {
-            whole.push_str(newline);
-        }
-        return format!("{whole}{section}:{newline}{}", block("  "));
-    };
-    match (&pair.value.kind, pair.value.pairs().last()) {
-        (Kind::Map(_), _) if text[pair.value.span.start..].starts_with('{') => {
-            into_flow(&mut whole, &pair.value, one_line());
-        }
-        (Kind::Map(_), Some(last)) => {
-            let start = text[..last.key_span.start].rfind('\n').map_or(0, |at| at + 1);
-            let indent = &text[start..last.key_span.start];
-            let mut at = line_end(text, content_end(text, &last.value).max(last.key_span.end));
-            // Comments that are indented deeper than the entry's name belong to the entry.
-            while let Some(line) = text[at..].split_inclusive('\n').next() {
-                let own = line.len() - line.trim_start().len() > indent.len();
-                if !(own && line.trim_start().starts_with('#')) {
-                    break;
-                }
-                at += line.len();
-            }
-            if !text[..at].ends_with('\n') {
-                whole.insert_str(at, newline);
-                at += newline.len();
-            }
-            whole.insert_str(at, &block(indent));
-        }
-        _ => {
-            // `functions:` without a value, or with an explicit null, e.g. `~`.
-            whole.replace_range(
-                pair.value.span.start.max(pair.key_span.end)..pair.value.span.end.max(pair.key_span.end),
-                "",
-            );
-            let mut at = line_end(&whole, pair.key_span.end);
-            if !whole[..at].ends_with('\n') {
-                whole.push_str(newline);
-                at = whole.len();
-            }
-            whole.insert_str(at, &block("  "));
-        }
-    }
-    whole
-}
-
-/// The end of the content of a node. The span of a block reaches to the start of the next token.
-fn content_end(text: &str, node: &Node) -> usize {
-    let end = match &node.kind {
-        _ if text[node.span.start..].starts_with(['{', '[']) => flow_end(text, node),
-        Kind::Map(pairs) => pairs
-            .iter()
-            .map(|pair| content_end(text, &pair.value).max(pair.key_span.end))
-            .max()
-            .unwrap_or(node.span.end),
-        Kind::List(items) => items.iter().map(|item| content_end(text, item)).max().unwrap_or(node.span.end),
-        Kind::Null => node.span.start,
-        _ => node.span.end,
-    };
-    text[..end].trim_end().len()
-}
-
-/// The end of a value in braces or brackets. Its span can reach to the start of the next token.
-fn flow_end(text: &str, node: &Node) -> usize {
-    text[..node.span.end].rfind(['}', ']']).map_or(node.span.end, |at| at + 1)
-}
-
-/// The start of the next line, or the end of the text.
-fn line_end(text: &str, at: usize) -> usize {
-    text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
+/// The message for a word that is no type of entry.
+fn unknown(word: &str) -> String {
+    let types: Vec<String> = composites::ALL.iter().map(singular).collect();
+    let words: Vec<String> = composites::ALL.iter().flat_map(spec::words).collect();
+    let near = suggest(word, words.iter().map(String::as_str)).and_then(meant).or_else(|| meant(word));
+    let near = near.map_or_else(String::new, |near| format!("Did you mean `{}`? ", singular(near)));
+    format!("`{word}` is not a type of entry. {near}Use one of: {}", types.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn added(text: &str) -> String {
-        let source = Source { path: "tandem.yaml".into(), text: text.to_owned() };
-        let inputs = [("on", trigger("bucket=inbox,suffix=.a").unwrap())];
-        insert(&source, "two", &inputs).unwrap_or_else(|failure| panic!("{text}: {failure:?}"))
+    /// clap asserts that no two arguments have the same name, e.g. an input and `--out`.
+    #[test]
+    fn options_have_different_names() {
+        crate::command().debug_assert();
     }
 
     #[test]
-    fn entries_are_added_to_any_spec() {
-        const TWO: &str = "  two:\n    on: { bucket: inbox, suffix: .a }\n";
-        for (before, after) in [
-            ("", ""),
-            ("functions:\n  one: {}\n", ""),
-            ("functions:\n  one: {}", "\n"),
-            ("functions:\n  one:\n    description: |\n      a\n      b\n", ""),
-            ("functions:\n  one: { # why\n    timeout: 3 }\n", ""),
-            ("functions: # ours\n", ""),
-        ] {
-            let text = format!("app: a\n{before}");
-            let section = if before.is_empty() { "functions:\n" } else { "" };
-            assert_eq!(added(&text), format!("{text}{after}{section}{TWO}"));
-        }
-        // A comment stays with its entry.
-        let text = "app: a\nfunctions:\n  one:\n    timeout: 3\n    # more of one\n\n# of the buckets\nbuckets: {}\n";
-        let expected = text.replace("more of one\n", &format!("more of one\n{TWO}"));
-        assert_eq!(added(text), expected);
-        for text in [
-            "{ \"app\": \"a\" }",
-            "{ \"app\": \"a\", \"functions\": {} }",
-            "{\n  \"app\": \"a\",\n  \"functions\": {\n    \"one\": {}\n  }\n}\n",
-            "app: a\nfunctions: ~\nbuckets: {}\n",
-            "app: a\nfunctions: {}\nbuckets: {}\n",
-            "app: a\nfunctions:\nbuckets: {}\n",
-            "app: a\r\nfunctions:\r\n  one: {}\r\n",
-        ] {
-            // `insert` itself checks that nothing else has changed.
-            added(text);
-        }
-    }
-
-    #[test]
-    fn triggers_are_read() {
-        assert_eq!(
-            flow(&trigger("schedule=cron(0 3,4 * * ? *),timezone=UTC").unwrap()),
-            "{ schedule: \"cron(0 3,4 * * ? *)\", timezone: UTC }"
-        );
-        assert_eq!(flow(&trigger("queue=q,batch_size=5").unwrap()), "{ batch_size: 5, queue: q }");
-        assert_eq!(
-            flow(&trigger("bucket=inbox,prefix=2024").unwrap()),
-            "{ bucket: inbox, prefix: \"2024\" }"
-        );
-        assert!(trigger("nonsense").is_err());
-        assert!(trigger("bucket=one,bucket=two").is_err());
+    fn an_unknown_type_has_a_suggestion() {
+        assert!(unknown("buckte").contains("Did you mean `bucket`? Use one of: bucket, "));
+        assert!(unknown("Lambda").contains("Did you mean `function`?"));
+        assert!(!unknown("vpc").contains("Did you mean"), "{}", unknown("vpc"));
     }
 }

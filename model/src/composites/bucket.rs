@@ -42,6 +42,7 @@ pub(super) struct BucketInputs {
 impl Composite for Bucket {
     type Inputs = BucketInputs;
     const TYPE: &'static str = "bucket";
+    const TERMS: &'static [&'static str] = &["s3", "storage"];
     const DOC: &'static str = "Creates a private, encrypted S3 bucket.\n\n\
         All four settings of the public access block are on, and the bucket owner owns all objects \
         (`BucketOwnerEnforced`). The bucket rejects requests without TLS, and S3 deletes incomplete multipart \

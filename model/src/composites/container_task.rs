@@ -66,6 +66,7 @@ struct TaskSchedule {
 impl Composite for ContainerTask {
     type Inputs = ContainerTaskInputs;
     const TYPE: &'static str = "container_task";
+    const TERMS: &'static [&'static str] = &["container", "containers", "jobs", "ecs", "fargate"];
     const DOC: &'static str = "Creates an ECS task definition for a container that runs to completion on \
         Fargate.\n\n\
         The resource also creates a log group, a task role with only the configured access, and an execution \

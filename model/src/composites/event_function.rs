@@ -105,6 +105,7 @@ pub(super) struct ImageCode {
 impl Composite for EventFunction {
     type Inputs = EventFunctionInputs;
     const TYPE: &'static str = "event_function";
+    const TERMS: &'static [&'static str] = &["lambda", "lambdas", "handlers"];
     const DOC: &'static str = "Creates a Lambda function with its triggers.\n\n\
         The resource also creates a log group and a role with only the permissions that the inputs require. \
         Events that the function fails to process go to a dead-letter queue with an alarm.\n\n\

@@ -101,6 +101,7 @@ struct TopicOfQueue {
 impl Composite for Queue {
     type Inputs = QueueInputs;
     const TYPE: &'static str = "queue";
+    const TERMS: &'static [&'static str] = &["sqs"];
     const DOC: &'static str = "Creates an SQS queue with a dead-letter queue and alarms.\n\n\
         Both queues are encrypted and reject requests without TLS. After `max_receive_count` receives, a \
         message moves to the dead-letter queue, which keeps it for 14 days. Three alarms watch the number of \

@@ -44,6 +44,7 @@ const OWN_KEY: &str = "alias/aws/kinesis";
 impl Composite for Stream {
     type Inputs = StreamInputs;
     const TYPE: &'static str = "stream";
+    const TERMS: &'static [&'static str] = &["kinesis"];
     const DOC: &'static str = "Creates an encrypted Kinesis data stream.\n\n\
         Without `shard_count`, the stream is in on-demand mode and scales with its load. There is no \
         `force_destroy`: a destroy deletes the stream and its records.\n\n\

@@ -81,6 +81,7 @@ pub(super) struct TableInputs {
 impl Composite for Table {
     type Inputs = TableInputs;
     const TYPE: &'static str = "table";
+    const TERMS: &'static [&'static str] = &["dynamodb", "databases"];
     const DOC: &'static str = "Creates an encrypted DynamoDB table with on-demand capacity.\n\n\
         Point-in-time recovery is on by default. A table that contains items is deleted only with \
         `force_destroy`. A function with the table in `reads` or `writes` gets exactly that access.";

@@ -52,6 +52,7 @@ fn check_service(name: &str) -> Result<(), String> {
 impl Composite for Topic {
     type Inputs = TopicInputs;
     const TYPE: &'static str = "topic";
+    const TERMS: &'static [&'static str] = &["sns"];
     const DOC: &'static str = "Creates an SNS topic that rejects messages sent without TLS.\n\n\
         An `event_function` with a `topic` trigger and a `queue` with the topic in `on` receive its \
         messages. A function with the topic in `sends_to` may publish to it.";

@@ -110,6 +110,8 @@ impl Start {
 impl Composite for Workflow {
     type Inputs = WorkflowInputs;
     const TYPE: &'static str = "workflow";
+    const TERMS: &'static [&'static str] =
+        &["state_machine", "state_machines", "step_functions", "stepfunctions", "sfn"];
     const DOC: &'static str = "Creates a Step Functions state machine that runs functions and containers, in \
         sequence or in parallel.\n\n\
         The definition is generated from a flat list of named steps. The resource also creates a log group, \

@@ -6,8 +6,7 @@ use crate::value::Value;
 /// An example of a block in the syntax of a spec. It contains the required fields, or the first field if none
 /// is required.
 pub(super) fn example(fields: &[Field], first: Option<&str>) -> String {
-    let required = |field: &&Field| field.required && field.default.is_none();
-    let shown: Vec<&Field> = fields.iter().filter(required).collect();
+    let shown: Vec<&Field> = fields.iter().filter(|field| field.must_be_set()).collect();
     let shown = if shown.is_empty() { fields.iter().take(1).collect() } else { shown };
     let values = shown.iter().enumerate().map(|(position, field)| {
         let value = match (first.filter(|_| position == 0), field.rule) {
