@@ -23,5 +23,6 @@ mod replacement;
 mod secrets;
 mod stage;
 mod throttled;
+mod upgrades;
 mod video;
 mod workflow;
