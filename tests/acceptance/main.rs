@@ -24,5 +24,6 @@ mod replacement;
 mod secrets;
 mod stage;
 mod throttled;
+mod upgrades;
 mod video;
 mod workflow;
