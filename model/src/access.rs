@@ -38,7 +38,11 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         let known = Known { part, parts, context };
         for object in part.graph.objects() {
             let settings = known.settings(object);
-            let needed = |access: &Access| (part.graph.force_destroy || !access.to_empty) && !access.to_sweep;
+            // After an interrupted apply, objects that inputs named are found like in a sweep.
+            let lists = object.named_by_inputs;
+            let needed = |access: &Access| {
+                (part.graph.force_destroy || !access.to_empty) && (lists || !access.to_sweep)
+            };
             let all = object.kind.access.iter().enumerate();
             for (number, access) in all.filter(|(_, access)| needed(access)) {
                 let place = |place| Some(known.place(place));

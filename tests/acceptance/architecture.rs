@@ -93,6 +93,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("apigatewayv2:GetIntegrations", &["apigateway:GET"]),
     ("apigatewayv2:GetRoutes", &["apigateway:GET"]),
     ("apigatewayv2:GetStage", &["apigateway:GET"]),
+    ("apigatewayv2:GetStages", &["apigateway:GET"]),
     ("apigatewayv2:GetTags", &["apigateway:GET"]),
     ("apigatewayv2:TagResource", &["apigateway:POST", "apigateway:PUT"]),
     ("apigatewayv2:UntagResource", &["apigateway:DELETE"]),

@@ -16,4 +16,5 @@ pub mod plan;
 pub mod read;
 pub mod record;
 pub mod resolve;
+mod search;
 pub mod sweep;

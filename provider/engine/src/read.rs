@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
-use tandem_model::ownership::{INSTANCE, STATUS};
+use tandem_model::ownership::{INSTANCE, KEY, STATUS};
 
 use crate::canonical::{self, TAGS};
 use crate::driver::{Failure, Observed};
@@ -124,6 +124,10 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         .collect();
     if kind.tags && !ownership::is_ours(found, instance) {
         drift.push(format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object"));
+    } else if kind.tags && !ownership::is_labelled(found, key) {
+        let is = found.tags.get(KEY).map_or_else(|| "not set".to_owned(), |tag| format!("`{tag}`"));
+        let sets = if found.tags.contains_key(KEY) { format!("`{key}`") } else { "it".to_owned() };
+        drift.push(format!("{key}: tag `{KEY}` is {is}; the next apply sets {sets}"));
     }
     if entry.anchor {
         let status = Status::of(&found.tags);
