@@ -131,3 +131,31 @@ impl Known<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composite::Definition;
+    use crate::value::Value;
+
+    #[test]
+    fn only_objects_that_inputs_name_are_listed_in_a_deployment() {
+        let context = Context { project: Some("test".to_owned()), ..Context::default() };
+        for (composite, inputs, action, lists) in [
+            ("queue", json!({ "name": "jobs" }), "sqs:ListQueues", true),
+            ("topic", json!({ "name": "news" }), "sns:ListTopics", false),
+            (
+                "event_function",
+                json!({ "name": "f", "code": { "image_uri": "i" }, "on": [{ "event_pattern": "{\"source\":[\"a\"]}" }] }),
+                "events:ListRules",
+                true,
+            ),
+            ("event_function", json!({ "name": "f", "code": { "image_uri": "i" } }), "sqs:ListQueues", false),
+        ] {
+            let definition = Definition::find(composite).expect("a composite");
+            let graph = definition.expand(&Value::from(&inputs), &context).graph.expect("a graph");
+            let policy = deployment(&[Part { graph: &graph, takes: BTreeMap::new() }], &context);
+            assert_eq!(policy.to_string().contains(action), lists, "{inputs}: {action}");
+        }
+    }
+}

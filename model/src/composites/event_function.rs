@@ -161,11 +161,16 @@ impl Composite for EventFunction {
 
     fn seed(name: &str) -> Value {
         let text = |text: &str| Value::String(text.to_owned());
-        // The triggers that create objects with tags.
+        // The triggers that create objects with tags. The authorizer must be deleted after its route.
         let on = [
             Value::map([("schedule", text("rate(1 day)"))]),
             Value::map([("event_pattern", text(r#"{"source":["it"]}"#))]),
-            Value::map([("http", text("api")), ("auth", text("none"))]),
+            Value::map([
+                ("http", text("api")),
+                ("auth", text("jwt")),
+                ("jwt_issuer", text("https://example.com")),
+                ("jwt_audience", Value::List(vec![text("it")])),
+            ]),
         ];
         Value::map([
             ("name", text(name)),

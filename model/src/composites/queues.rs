@@ -247,3 +247,32 @@ fn check(inputs: &QueuesInputs, findings: &mut Findings) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dead_letter_queues_are_not_recovered_as_queues() {
+        let arn = |name: &str| format!("arn:aws:sqs:eu-central-1:123456789012:{name}");
+        let queue = |name: &str, dead_letters: Option<&str>| -> Settings {
+            let redrive =
+                dead_letters.map(|of| json!({ "deadLetterTargetArn": arn(of), "maxReceiveCount": 5 }));
+            let settings = [("name", json!(name)), ("redrive_policy", json!(redrive))].into_iter();
+            let given = settings.filter(|(_, value)| !value.is_null());
+            given.map(|(field, value)| (field.to_owned(), value)).collect()
+        };
+        let objects = BTreeMap::from([
+            ("sqs_queue.a".to_owned(), queue("x-work--a", Some("x-work--a--dead-letters"))),
+            ("sqs_queue.a_dead_letters".to_owned(), queue("x-work--a--dead-letters", None)),
+            ("sqs_queue.my_dead_letters".to_owned(), queue("x-work--my-dead-letters", None)),
+            ("sqs_queue.consumer_dead_letters".to_owned(), queue("x-work--consumer--dead-letters", None)),
+        ]);
+        let Value::Map(inputs) = Queues::recover("work", &objects) else { panic!("no inputs") };
+        let Value::List(queues) = &inputs["queue"] else { panic!("no queues") };
+        let names: Vec<&str> = queues.iter().filter_map(|queue| queue.get("name").as_text()).collect();
+        assert_eq!(names, ["a", "my-dead-letters"]);
+    }
+}

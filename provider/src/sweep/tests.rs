@@ -96,15 +96,16 @@ impl Driver for One {
     /// As AWS: a field names the parent by its id or ARN. A notification hangs on the permission of its
     /// function.
     async fn children(&self, parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
-        let named = |settings: &Settings| {
-            let fields = self.kind.fields.iter().filter(|field| field.change == Change::WithParent);
+        let named = |kind: &Kind, settings: &Settings| {
+            let fields = kind.fields.iter().filter(|field| field.change == Change::WithParent);
             let mut names =
                 fields.filter_map(|field| settings.get(field.name)?.as_str()).map(ToOwned::to_owned);
             names.next()
         };
-        let of_parent = if parent.tags { Some(of.id.clone()) } else { named(&of.settings) };
+        let of_parent = if parent.tags { Some(of.id.clone()) } else { named(parent, &of.settings) };
         let is_child = |observed: &Observed| {
-            let (Some(named), Some(parent)) = (named(&observed.settings), &of_parent) else { return false };
+            let named = named(self.kind, &observed.settings);
+            let (Some(named), Some(parent)) = (named, &of_parent) else { return false };
             named == *parent || named.rsplit(':').next() == Some(parent)
         };
         let cloud = self.cloud();
@@ -252,7 +253,11 @@ async fn a_lost_composite_is_listed_and_then_removed_in_order() {
 
     let listed = fake.sweep(&[], false, false).await;
     assert!(listed.good() && fake.cloud().deleted.is_empty());
-    assert_eq!(listed.objects().count(), made.len() + 2);
+    let found: BTreeSet<Name> =
+        listed.objects().map(|object| (object.kind.name.to_owned(), object.id.clone())).collect();
+    let more = [(lambda::PERMISSION.name, permission), (s3::NOTIFICATION.name, entry)];
+    let more = more.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+    assert_eq!(found, made.iter().cloned().chain(more).collect());
     assert!(listed.objects().all(|object| object.fate == Fate::Removable));
     assert_eq!(object(&listed, &logs::LOG_GROUP, LOG_GROUP).why, Why::UnknownInstance("1".to_owned()));
     assert_eq!(object(&listed, &s3::NOTIFICATION, entry).why, Why::With(arn.to_owned()));

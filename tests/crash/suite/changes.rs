@@ -118,7 +118,7 @@ fn an_import_finds_fifo_queues_and_every_queue_of_a_group() {
     in_virtual_time(async {
         let mut scene = Scene::new("queues", 1).await;
         let process = Process::new(&scene.world);
-        // The names of the last two look like dead-letter queues and hashes.
+        // The names of the last two look like that of a dead-letter queue and like a shortened one.
         let queues = json!([{ "name": "a", "fifo": true }, { "name": "b", "dead_letters": false },
             { "name": "my-dead-letters" }, { "name": "n-0123abcd" }]);
         let inputs = json!({ "name": "work", "queue": queues, "force_destroy": true });
@@ -126,11 +126,6 @@ fn an_import_finds_fifo_queues_and_every_queue_of_a_group() {
         let mut imported = terraform("queues");
         assert_eq!(imported.import(&process, "work").await, End::Done);
         assert_eq!(recorded(&imported), recorded(&scene.terraform));
-        let mut names: Vec<String> = Vec::new();
-        for queue in imported.state().get("queue").as_list().expect("queues") {
-            names.extend(queue.get("name").as_str().map(ToOwned::to_owned));
-        }
-        assert_eq!(names, ["a", "b", "my-dead-letters", "n-0123abcd"]);
         assert_eq!(imported.apply(&process, &inputs).await, End::Done);
         assert_eq!(imported.destroy(&process).await, End::Done);
         assert_eq!(counts(&scene.made()), BTreeMap::new());
