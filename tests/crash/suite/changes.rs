@@ -133,7 +133,7 @@ fn an_import_finds_fifo_queues_and_every_queue_of_a_group() {
 }
 
 #[test]
-fn an_import_takes_no_statement_and_no_target_that_a_user_added() {
+fn an_import_takes_no_statement_and_no_policy_that_a_user_added() {
     in_virtual_time(async {
         let mut scene = Scene::new("event_function", 1).await;
         let process = Process::new(&scene.world);
@@ -149,7 +149,9 @@ fn an_import_takes_no_statement_and_no_target_that_a_user_added() {
             (
                 &kinds::iam::ROLE_POLICY,
                 json!({ "role": "test-notice--eu-central-1", "name": "by-hand",
-                "policy": { "Version": "2012-10-17", "Statement": [] } }),
+                "policy": { "Version": "2012-10-17", "Statement": [
+                    { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },
+                ] } }),
             ),
         ];
         for (kind, settings) in by_hand {

@@ -3,7 +3,7 @@
 use tandem_crash::carrier::Process;
 use tandem_crash::double::ACCOUNT;
 use tandem_crash::scene::{Scene, drivers};
-use tandem_crash::terraform::End;
+use tandem_crash::terraform::{End, Terraform};
 use tandem_engine::driver::{Drivers as _, Tags};
 use tandem_model::kinds;
 use tandem_model::ownership::{KEY, STATUS};
@@ -102,8 +102,8 @@ fn sets_tags(call: &str) -> bool {
 }
 
 /// Changes the tags with the keys of all objects, and of the anchor the digest of the keys. Then an apply must
-/// set the tags again, and must make no other change.
-async fn expect_labels_again(composite: &'static str, label: impl Fn(&str) -> Option<String>) {
+/// set the tags again, and must make no other change. With `lost` the state is lost and imported first.
+async fn expect_labels_again(composite: &'static str, label: impl Fn(&str) -> Option<String>, lost: bool) {
     let mut scene = Scene::new(composite, 1).await;
     let inputs = scene.fixture.inputs(ACCOUNT);
     assert_eq!(scene.terraform.apply(&Process::new(&scene.world), &inputs).await, End::Done, "{composite}");
@@ -124,8 +124,14 @@ async fn expect_labels_again(composite: &'static str, label: impl Fn(&str) -> Op
         aws.driver(kind).tag(text("id"), &set, &remove).await.expect("another tag");
     }
     let process = Process::new(&scene.world);
-    let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
-    assert!(changes.iter().any(|change| change.contains("drift")), "{composite}: {changes:?}");
+    if lost {
+        scene.terraform = Terraform::new(scene.fixture.definition);
+        let name = inputs["name"].as_str().expect("a name");
+        assert_eq!(scene.terraform.import(&process, name).await, End::Done, "{composite}");
+    } else {
+        let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+        assert!(changes.iter().any(|change| change.contains("drift")), "{composite}: {changes:?}");
+    }
     let process = Process::new(&scene.world);
     assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{composite}");
     let calls = process.calls();
@@ -139,13 +145,20 @@ async fn expect_labels_again(composite: &'static str, label: impl Fn(&str) -> Op
 #[test]
 fn objects_of_a_version_without_keys_get_them_and_nothing_else_changes() {
     for composite in types() {
-        in_virtual_time(expect_labels_again(composite, |_| None));
+        in_virtual_time(expect_labels_again(composite, |_| None, false));
     }
 }
 
 #[test]
 fn objects_of_a_version_with_other_keys_get_the_new_ones_and_nothing_else_changes() {
     for composite in types() {
-        in_virtual_time(expect_labels_again(composite, |key| Some(format!("{key}_of_old"))));
+        in_virtual_time(expect_labels_again(composite, |key| Some(format!("{key}_of_old")), false));
+    }
+}
+
+#[test]
+fn objects_without_keys_can_be_imported_and_get_them() {
+    for composite in types() {
+        in_virtual_time(expect_labels_again(composite, |_| None, true));
     }
 }
