@@ -553,8 +553,8 @@ impl Run<'_> {
             (set, remove) = tag_changes(&wanted, &now);
         }
         // An older version set no key, or another one. A claim has set it.
-        let labelled = ownership::is_labelled(&found, key) || self.shared().resumed.contains(key);
-        if object.kind.tags && !labelled {
+        let has_key = ownership::has_key(&found, key) || self.shared().resumed.contains(key);
+        if object.kind.tags && !has_key {
             set.extend(ownership::label(key));
         }
         if !set.is_empty() || !remove.is_empty() {

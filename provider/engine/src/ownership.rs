@@ -30,7 +30,7 @@ pub(crate) fn label(key: &Key) -> Tags {
 }
 
 /// Returns true if an object carries this key.
-pub(crate) fn is_labelled(found: &Observed, key: &Key) -> bool {
+pub(crate) fn has_key(found: &Observed, key: &Key) -> bool {
     found.tags.get(KEY).is_some_and(|tag| tag == key.as_str())
 }
 

@@ -124,7 +124,7 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         .collect();
     if kind.tags && !ownership::is_ours(found, instance) {
         drift.push(format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object"));
-    } else if kind.tags && !ownership::is_labelled(found, key) {
+    } else if kind.tags && !ownership::has_key(found, key) {
         let is = found.tags.get(KEY).map_or_else(|| "not set".to_owned(), |tag| format!("`{tag}`"));
         let sets = if found.tags.contains_key(KEY) { format!("`{key}`") } else { "it".to_owned() };
         drift.push(format!("{key}: tag `{KEY}` is {is}; the next apply sets {sets}"));
