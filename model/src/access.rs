@@ -38,7 +38,11 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         let known = Known { part, parts, context };
         for object in part.graph.objects() {
             let settings = known.settings(object);
-            let needed = |access: &Access| (part.graph.force_destroy || !access.to_empty) && !access.to_sweep;
+            // After an interrupted apply, objects that inputs named are found like in a sweep.
+            let lists = object.named_by_inputs;
+            let needed = |access: &Access| {
+                (part.graph.force_destroy || !access.to_empty) && (lists || !access.to_sweep)
+            };
             let all = object.kind.access.iter().enumerate();
             for (number, access) in all.filter(|(_, access)| needed(access)) {
                 let place = |place| Some(known.place(place));
@@ -124,6 +128,34 @@ impl Known<'_> {
                 text => names::hash(&text),
             },
             _ => "*".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composite::Definition;
+    use crate::value::Value;
+
+    #[test]
+    fn only_objects_that_inputs_name_are_listed_in_a_deployment() {
+        let context = Context { project: Some("test".to_owned()), ..Context::default() };
+        for (composite, inputs, action, lists) in [
+            ("queue", json!({ "name": "jobs" }), "sqs:ListQueues", true),
+            ("topic", json!({ "name": "news" }), "sns:ListTopics", false),
+            (
+                "event_function",
+                json!({ "name": "f", "code": { "image_uri": "i" }, "on": [{ "event_pattern": "{\"source\":[\"a\"]}" }] }),
+                "events:ListRules",
+                true,
+            ),
+            ("event_function", json!({ "name": "f", "code": { "image_uri": "i" } }), "sqs:ListQueues", false),
+        ] {
+            let definition = Definition::find(composite).expect("a composite");
+            let graph = definition.expand(&Value::from(&inputs), &context).graph.expect("a graph");
+            let policy = deployment(&[Part { graph: &graph, takes: BTreeMap::new() }], &context);
+            assert_eq!(policy.to_string().contains(action), lists, "{inputs}: {action}");
         }
     }
 }

@@ -32,8 +32,8 @@ pub trait Composite {
     /// Returns the graph for these inputs. Adds errors and warnings about the inputs to `findings`.
     fn expand(inputs: &Self::Inputs, context: &Context, findings: &mut Findings) -> Graph;
 
-    /// Inputs whose graph has every object with a name that follows from the name of the composite. An import
-    /// looks for these objects first.
+    /// Inputs whose graph has every object with tags whose name follows from the name of the composite, and one
+    /// of each kind that inputs name. An import looks for these objects first, and then for their children.
     fn seed(name: &str) -> Value;
 
     /// More such inputs, for objects that one graph cannot have at the same time.
@@ -126,8 +126,8 @@ impl Definition {
         (self.expand)(inputs, context)
     }
 
-    /// Returns one graph with every object whose name follows from the composite's: that of all seeds,
-    /// merged.
+    /// Returns one graph with every object with tags whose name follows from the composite's: that of all
+    /// seeds, merged.
     pub fn expand_seed(&self, name: &str, context: &Context) -> Expansion {
         let mut first = self.expand(&(self.seed)(name), context);
         for seed in (self.other_seeds)(name) {

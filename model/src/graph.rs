@@ -23,6 +23,11 @@ impl Key {
         self.0.split_once('.').map_or("", |(_, slot)| slot)
     }
 
+    /// Its slot, if it is the key of an object of this kind.
+    pub fn slot_of(&self, kind: &Kind) -> Option<&str> {
+        self.0.strip_prefix(kind.name)?.strip_prefix('.').filter(|slot| !slot.is_empty())
+    }
+
     /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,6 +63,9 @@ pub struct Object {
     pub fields: BTreeMap<&'static str, Expr>,
     /// Objects that must exist first, although no field refers to them.
     pub after: BTreeSet<Key>,
+    /// True if inputs decide the name of the object, or the number of such objects: other inputs give objects
+    /// that this graph does not have. A search lists the objects of the kind.
+    pub named_by_inputs: bool,
 }
 
 impl Object {
@@ -91,8 +99,8 @@ pub struct Graph {
     pub force_destroy: bool,
     /// True if a key depends on a value that is not known yet: at apply the key may be a different one.
     pub unstable: bool,
-    /// True if inputs name objects: more objects may exist than a graph of other inputs has.
-    pub open: bool,
+    /// True while added objects get names from inputs.
+    names_from_inputs: bool,
 }
 
 /// An object that was just added, to set its fields and to refer to it.
@@ -118,6 +126,12 @@ impl ObjectBuilder<'_> {
     /// Adds an object that must exist first.
     pub fn after(self, other: &Handle) -> Self {
         self.0.after.insert(other.key.clone());
+        self
+    }
+
+    /// States that inputs decide the name of the object, or the number of such objects.
+    pub fn named_by_inputs(self) -> Self {
+        self.0.named_by_inputs = true;
         self
     }
 
@@ -163,7 +177,7 @@ impl Graph {
             tags: Expr::Map(BTreeMap::new()),
             force_destroy,
             unstable: false,
-            open: false,
+            names_from_inputs: false,
         }
     }
 
@@ -173,13 +187,27 @@ impl Graph {
         assert!(!self.objects.is_empty() || kind.tags, "the anchor must carry tags");
         let key = Key::new(kind, slot);
         assert!(self.get(&key).is_none(), "{key} is added twice");
-        self.objects.push(Object { key, kind, fields: BTreeMap::new(), after: BTreeSet::new() });
+        self.objects.push(Object {
+            key,
+            kind,
+            fields: BTreeMap::new(),
+            after: BTreeSet::new(),
+            named_by_inputs: self.names_from_inputs,
+        });
         ObjectBuilder(self.objects.last_mut().expect("just pushed"))
     }
 
     /// Adds an edge. The caller adds its objects or grants in the same place.
     pub(crate) fn connect(&mut self, edge: Edge) {
         self.edges.push(edge);
+    }
+
+    /// Adds objects whose names all follow from inputs.
+    pub(crate) fn with_names_from_inputs<T>(&mut self, add: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.names_from_inputs, true);
+        let added = add(self);
+        self.names_from_inputs = before;
+        added
     }
 
     /// Adds the objects and edges of another graph that this one does not have.

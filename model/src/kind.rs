@@ -47,7 +47,7 @@ pub struct Access {
     pub actions: &'static [&'static str],
     /// True if the actions only empty an object before its delete, which needs `force_destroy`.
     pub to_empty: bool,
-    /// True if only a sweep needs the actions, to find orphaned objects.
+    /// True if the actions only list objects: for a sweep, and for objects that inputs name.
     pub to_sweep: bool,
 }
 
@@ -62,7 +62,7 @@ impl Access {
         Self { to_empty: true, ..self }
     }
 
-    /// The same, to find orphaned objects.
+    /// The same, to list objects.
     pub const fn to_sweep(self) -> Self {
         Self { to_sweep: true, ..self }
     }

@@ -30,3 +30,5 @@ pub mod schedule;
 pub mod suggest;
 pub mod unit;
 pub mod value;
+
+pub use composites::keys;

@@ -21,9 +21,6 @@ const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - HASH;
 /// The length of a hash, in hexadecimal digits.
 const HASH: usize = 8;
 
-/// The minimum length of a shortened name: [`shorten`] removes up to two hyphens at the end of the kept part.
-const SHORTEST_CUT: usize = LEAST_KEPT - 2 + 1 + HASH;
-
 impl Rule {
     /// The name of a composite or project.
     pub const NAME: Self = Self::Check(
@@ -84,26 +81,13 @@ pub fn prefix(project: &str) -> String {
     format!("{project}-").chars().take(LEAST_KEPT).collect()
 }
 
-/// The slot of an object that inputs name: the part of its name after the name of the composite.
-///
-/// `None` for the name of another composite, and for a shortened name, which contains no slot.
-pub fn slot_among(owner: &Owner, name: &str) -> Option<String> {
-    // Names of FIFO queues end with `.fifo`.
-    let name = name.strip_suffix(".fifo").unwrap_or(name);
-    // Names that are unique in an account end with the region.
-    let name = name.strip_suffix(&format!("--{}", owner.region)).unwrap_or(name);
-    // A shortened name ends with a hash instead of the slot.
-    let last = name.rsplit('-').next().unwrap_or_default();
-    let hashed = last.len() == HASH && last.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hashed && name.len() >= SHORTEST_CUT {
-        return None;
-    }
-    let rest = name.strip_prefix(&join(&owner.project, &owner.name, &[]))?;
-    if rest.is_empty() { Some("main".to_owned()) } else { rest.strip_prefix("--").map(slug) }
+/// The prefix of the names of all objects of a composite. Of a long name it contains only the part that
+/// [`shorten`] always keeps, so objects of other composites may have the same prefix.
+pub fn prefix_of(owner: &Owner) -> String {
+    join(&owner.project, &owner.name, &[]).chars().take(LEAST_KEPT).collect()
 }
 
-/// The name of an object that is unique in its region, of an existing composite. `parts` come from the inputs
-/// that name the object.
+/// The name of an object that is unique in its region, of an existing composite.
 pub fn of(owner: &Owner, parts: &[&str], limit: usize) -> String {
     shorten(&join(&owner.project, &owner.name, parts), limit)
 }
@@ -230,6 +214,8 @@ mod tests {
                 let prefix = prefix(&project);
                 let context = Context { project: Some(project.clone()), ..Context::default() };
                 for name in ["n", "some-name", &"n".repeat(MAX_NAME)] {
+                    let owner = Owner::parse(&format!("{project}/r/c/{name}")).expect("an owner");
+                    let prefix_of = prefix_of(&owner);
                     for part in ["", "dead-letters", "on-thumbnail--scheduler"] {
                         for name in [
                             regional(&context, name, part, 64),
@@ -238,30 +224,11 @@ mod tests {
                         ] {
                             let name = text(name);
                             assert!(name.starts_with(&prefix), "{name} of {project}");
+                            assert!(name.starts_with(&prefix_of), "{name} of {owner}");
                         }
                     }
                 }
             }
-        }
-    }
-
-    #[test]
-    fn what_inputs_name_is_told_from_what_was_cut() {
-        let owner = Owner::parse("shop/eu-central-1/queues/work").expect("an owner");
-        for (name, slot) in [
-            ("shop-work", Some("main")),
-            ("shop-work--orders", Some("orders")),
-            ("shop-work--orders-3fa85f64.fifo", Some("orders_3fa85f64")),
-            ("shop-work--orders--eu-central-1", Some("orders")),
-            ("shop-works--orders", None),
-            ("shop-work-3fa85f64", None),
-        ] {
-            assert_eq!(slot_among(&owner, name).as_deref(), slot, "{name}");
-        }
-        let long = Owner { project: "p".repeat(40), ..owner };
-        for limit in [80, 75, 64, 64 - 2 - LONGEST_REGION] {
-            let name = of(&long, &["orders", &"o".repeat(40)], limit);
-            assert_eq!(slot_among(&long, &name), None, "{name}");
         }
     }
 

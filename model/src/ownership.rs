@@ -6,6 +6,8 @@ use std::fmt;
 pub const OWNER: &str = "tandem:owner";
 /// The tag with the state that an object belongs to: a random string, which the state contains as well.
 pub const INSTANCE: &str = "tandem:instance";
+/// The tag with the key of an object in its graph, e.g. `lambda_event_source_mapping.on_orders`.
+pub const KEY: &str = "tandem:key";
 /// The tag of the anchor with the status of the composite. `complete` has a digest of the keys of its
 /// objects, `creating` has the end of the lease.
 pub const STATUS: &str = "tandem:status";

@@ -163,7 +163,7 @@ fn differences(entry: &Value, instance: &str) -> Vec<Difference> {
             Some(Difference::Field { name, values: Values::Hidden })
         }
         OTHER_INSTANCE => Some(Difference::OtherInstance { instance: instance.to_owned() }),
-        UNLABELED => Some(Difference::Unlabeled),
+        UNLABELED => Some(Difference::Unlabeled { found: None }),
         UNFINISHED => Some(Difference::Unfinished),
         OF_ANOTHER_APPLY => Some(Difference::OfAnotherApply),
         _ => None,
@@ -179,7 +179,7 @@ fn difference_values<'a>(differences: impl Iterator<Item = &'a Difference>) -> V
             Difference::Missing => (MISSING, ""),
             Difference::Field { name, .. } => (FIELD, name.as_str()),
             Difference::OtherInstance { .. } => (OTHER_INSTANCE, ""),
-            Difference::Unlabeled => (UNLABELED, ""),
+            Difference::Unlabeled { .. } => (UNLABELED, ""),
             Difference::Unfinished => (UNFINISHED, ""),
             Difference::OfAnotherApply => (OF_ANOTHER_APPLY, ""),
         };

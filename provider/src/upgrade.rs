@@ -155,7 +155,7 @@ mod tests {
             Difference::Missing,
             Difference::Field { name: "name".to_owned(), values: tandem_engine::difference::Values::Hidden },
             Difference::OtherInstance { instance: "i".to_owned() },
-            Difference::Unlabeled,
+            Difference::Unlabeled { found: None },
             Difference::Unfinished,
             Difference::OfAnotherApply,
         ];

@@ -201,6 +201,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("apigatewayv2:GetIntegrations", &["apigateway:GET"]),
     ("apigatewayv2:GetRoutes", &["apigateway:GET"]),
     ("apigatewayv2:GetStage", &["apigateway:GET"]),
+    ("apigatewayv2:GetStages", &["apigateway:GET"]),
     ("apigatewayv2:GetTags", &["apigateway:GET"]),
     ("apigatewayv2:TagResource", &["apigateway:POST", "apigateway:PUT"]),
     ("apigatewayv2:UntagResource", &["apigateway:DELETE"]),
@@ -305,7 +306,8 @@ fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     assert!(called.len() > 100, "{called:?}");
     let tagged = kinds::ALL.iter().filter(|kind| kind.tags).count();
     assert_eq!(called_to_list.len(), tagged, "every kind with tags can be listed: {called_to_list:?}");
-    // Only a sweep lists all objects: a deployment needs no permission for that.
+    // Only a sweep, and the search for objects that inputs name, lists all objects. Other deployments need no
+    // permission for that.
     for (called, to_sweep) in [(&called, false), (&called_to_list, true)] {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
         for call in called {

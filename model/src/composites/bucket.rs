@@ -64,7 +64,7 @@ impl Composite for Bucket {
     }
 
     fn seed(name: &str) -> Value {
-        Value::map([("name", Value::String(name.to_owned())), ("event_bridge", Value::Bool(true))])
+        Value::map([("name", Value::String(name.to_owned()))])
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {

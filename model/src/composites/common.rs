@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Tags;
+use super::keys::Child;
 use super::launch::LAUNCHES;
 use super::part::Part;
 use super::uses::RESOURCES;
@@ -296,4 +297,34 @@ pub(super) fn recover(objects: &BTreeMap<String, Settings>, slot: &str) -> BTree
         ("alarm_topic_arn", topic.map(Value::from).unwrap_or_default()),
     ];
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Names of the inline policies of roles. The policies of a task's roles have the slot of the role as name.
+const ROLE_POLICIES: [&str; 4] = ["function", "scheduler", "start", "workflow"];
+
+/// The slot of the policy of a role.
+pub(super) fn slot_of_role_policy(child: &Child<'_>) -> Option<String> {
+    let name = child.text("name");
+    (name == child.parent || ROLE_POLICIES.contains(&name)).then(|| child.parent.to_owned())
+}
+
+/// The ids of targets of rules.
+const TARGETS: [&str; 3] = ["dead-letters", "function", "workflow"];
+
+/// The slot of the target of a rule.
+pub(super) fn slot_of_target(child: &Child<'_>) -> Option<String> {
+    TARGETS.contains(&child.text("target_id")).then(|| child.parent.to_owned())
+}
+
+/// The slot of a schedule: its name. The group has the slot of its part.
+pub(super) fn slot_of_schedule(child: &Child<'_>) -> Option<String> {
+    let name = child.text("name");
+    let own = name.strip_prefix(child.parent.strip_suffix("schedules")?)?;
+    let numbered = |base: &str| own.strip_prefix(base).is_some_and(is_number);
+    (own == "schedule" || numbered("on_schedule") || numbered("on_start")).then(|| name.to_owned())
+}
+
+/// Returns true for the end of a numbered slot: nothing, or a number such as `_2`.
+fn is_number(end: &str) -> bool {
+    end.is_empty() || end.strip_prefix('_').is_some_and(|number| number.parse::<usize>().is_ok())
 }

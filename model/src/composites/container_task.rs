@@ -158,14 +158,9 @@ impl Composite for ContainerTask {
 
     fn seed(name: &str) -> Value {
         let build = Value::map([("context", Value::String(String::new()))]);
-        let access = Value::map([
-            ("bucket", Value::Unknown),
-            ("read", Value::List(vec![Value::String(String::new())])),
-        ]);
         Value::map([
             ("name", Value::String(name.to_owned())),
             ("build", build),
-            ("bucket_access", Value::List(vec![access])),
             ("schedule", Value::map([("expression", Value::Unknown)])),
         ])
     }

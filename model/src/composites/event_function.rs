@@ -169,17 +169,23 @@ impl Composite for EventFunction {
     }
 
     fn seed(name: &str) -> Value {
+        let text = |text: &str| Value::String(text.to_owned());
+        // The triggers that create objects with tags. The authorizer must be deleted after its route.
+        let on = [
+            Value::map([("schedule", text("rate(1 day)"))]),
+            Value::map([("event_pattern", text(r#"{"source":["it"]}"#))]),
+            Value::map([
+                ("http", text("api")),
+                ("auth", text("jwt")),
+                ("jwt_issuer", text("https://example.com")),
+                ("jwt_audience", Value::List(vec![text("it")])),
+            ]),
+        ];
         Value::map([
-            ("name", Value::String(name.to_owned())),
+            ("name", text(name)),
             ("code", Value::map([("image_uri", Value::Unknown)])),
-            ("on", Value::List(seeds::TRIGGERS.iter().map(|trigger| seeds::trigger(trigger)).collect())),
+            ("on", Value::List(on.into())),
         ])
-    }
-
-    fn other_seeds(name: &str) -> Vec<Value> {
-        let Value::Map(mut other) = Self::seed(name) else { return Vec::new() };
-        other.insert("on".to_owned(), Value::List(vec![seeds::trigger(seeds::URL)]));
-        vec![Value::Map(other)]
     }
 
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
@@ -204,29 +210,6 @@ pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTr
         ("maximum_retry_attempts", retries),
     ];
     inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// Triggers whose objects have names that derive from the name of the function.
-mod seeds {
-    use crate::value::Value;
-
-    type Trigger = &'static [(&'static str, &'static str)];
-
-    pub(super) const TRIGGERS: &[Trigger] = &[
-        &[("schedule", "rate(1 day)")],
-        &[("event_pattern", r#"{"source":["it"]}"#)],
-        &[("http", "api"), ("auth", "jwt"), ("jwt_issuer", "https://example.com")],
-    ];
-    pub(super) const URL: Trigger = &[("http", "url"), ("auth", "none")];
-
-    pub(super) fn trigger(trigger: Trigger) -> Value {
-        let audience = trigger
-            .iter()
-            .any(|(field, _)| *field == "jwt_issuer")
-            .then(|| ("jwt_audience", Value::List(vec![Value::String("it".to_owned())])));
-        let fields = trigger.iter().map(|(field, text)| (*field, Value::String((*text).to_owned())));
-        Value::map(fields.chain(audience))
-    }
 }
 
 /// A function to add to a graph.

@@ -6,6 +6,7 @@ mod container_task;
 mod definition;
 
 mod event_function;
+pub mod keys;
 mod launch;
 mod part;
 mod queue;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::common::{self, Protection, setting};
+use super::keys::Child;
 use super::part::Part;
 use super::wiring::parsed;
 use crate::checks::fifo;
@@ -130,8 +131,6 @@ impl Composite for Queue {
 
     fn expand(inputs: &QueueInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
-        // An import must list objects: the name of a FIFO queue is not the one of the seed.
-        graph.open = true;
         let part = Part::new(context, &inputs.name);
         let protection = Protection {
             kms_key_arn: inputs.kms_key_arn.as_ref(),
@@ -232,7 +231,9 @@ pub(super) fn add(
             .add(&sqs::QUEUE, &slot)
             .set("name", name("dead-letters"))
             .set_if("fifo_queue", inputs.fifo.then_some(true))
-            .set("message_retention_seconds", common::LONGEST_RETENTION);
+            .set("message_retention_seconds", common::LONGEST_RETENTION)
+            // The name of a FIFO queue has another ending.
+            .named_by_inputs();
         let queue = common::encrypted(queue, protection).handle();
         let description = "The dead-letter queue contains messages.";
         let alarm = (slot.as_str(), part.regional("dead-letters", 255));
@@ -259,7 +260,8 @@ pub(super) fn add(
         .set("delay_seconds", &inputs.delay)
         // Long polling: fewer empty responses.
         .set("receive_wait_time_seconds", 20)
-        .set_if("redrive_policy", redrive);
+        .set_if("redrive_policy", redrive)
+        .named_by_inputs();
     let queue = common::encrypted(queue, protection).handle();
     let policy = graph
         .add(&sqs::QUEUE_POLICY, &own)
@@ -301,6 +303,7 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
 
 fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findings: &mut Findings) {
     let mut slots = names::Slots::default();
+    let known: Vec<&str> = inputs.on.iter().filter_map(topic_of).collect();
     for (index, on) in inputs.on.iter().enumerate() {
         let standard = on.topic.known().filter(|topic| !names::is_fifo(topic));
         if inputs.settings.fifo
@@ -322,21 +325,15 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
             );
             continue;
         }
-        let topic = match &on.topic {
-            Scalar::Known(topic) | Scalar::Reference(topic) => names::source(topic),
-            Scalar::Unknown => {
-                graph.unstable = true;
-                ""
-            }
-        };
-        let slot = slots.unique(&format!("on_{topic}"));
+        graph.unstable |= topic_of(on).is_none();
+        let slot = slots.unique(&topic_of(on).map_or("on".to_owned(), |topic| topic_slot(topic, &known)));
         let subscription = graph
             .add(&sns::TOPIC_SUBSCRIPTION, &slot)
             .set("topic_arn", &on.topic)
             .set("protocol", "sqs")
             .set("endpoint", added.queue.arn())
             .set("raw_message_delivery", &on.raw_message_delivery)
-            // SNS may send only after the policy is in place. A sweep finds the subscription by the policy.
+            // SNS may send only after the policy is in place. A search finds the subscription by the policy.
             .after(&added.policy);
         if let Some(filter) = &on.filter_policy {
             subscription
@@ -347,4 +344,31 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
         let path = item_path("on", index).join(Step::Field("topic".to_owned()));
         graph.connect(Edge::new(topic, Verb::Triggers, &added.queue).at(path).allow_loop(on.allow_loop));
     }
+}
+
+/// The ARN of a topic, unless it is not known yet.
+fn topic_of(on: &TopicOfQueue) -> Option<&str> {
+    match &on.topic {
+        Scalar::Known(topic) | Scalar::Reference(topic) => Some(topic),
+        Scalar::Unknown => None,
+    }
+}
+
+/// The slot of the subscription to a topic, from its name. If topics share a name, e.g. in two accounts, the
+/// slot also contains a hash of the ARN, and so does not depend on their order.
+fn topic_slot(topic: &str, all: &[&str]) -> String {
+    let slot = |topic: &str| names::slot(&format!("on_{}", names::source(topic)));
+    let own = slot(topic);
+    let shared = all.iter().any(|other| *other != topic && slot(other) == own);
+    if shared { format!("{own}_{}", names::hash(topic)) } else { own }
+}
+
+/// The slot of a subscription of the queue.
+pub(super) fn slot_of_subscription(child: &Child<'_>) -> Option<String> {
+    // A dead-letter queue accepts messages that SNS could not deliver, but subscribes to no topic.
+    if child.owner.composite != Queue::TYPE || child.parent != "main" {
+        return None;
+    }
+    let topics = child.siblings.iter().filter_map(|sibling| sibling.get("topic_arn")?.as_str());
+    Some(topic_slot(child.text("topic_arn"), &topics.collect::<Vec<_>>()))
 }

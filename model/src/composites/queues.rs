@@ -94,7 +94,6 @@ impl Composite for Queues {
 
     fn expand(inputs: &QueuesInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
-        graph.open = true;
         let part = Part::new(context, &inputs.name);
         check(inputs, findings);
         if findings.any_error() {
@@ -103,7 +102,9 @@ impl Composite for Queues {
         let mut added = BTreeMap::new();
         for queue in &inputs.queue {
             let part = part.within(&queue.name);
-            let made = queue::add(&mut graph, &part, &queue.settings, &[], Protection::from(&inputs.common));
+            let protection = Protection::from(&inputs.common);
+            let made = graph
+                .with_names_from_inputs(|graph| queue::add(graph, &part, &queue.settings, &[], protection));
             added.insert(queue.name.as_str(), made);
         }
         let made: Vec<Handle> = added.values().map(|added| added.queue.clone()).collect();
@@ -161,8 +162,17 @@ impl Composite for Queues {
     fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
         let mut inputs = common::recover(objects, CONSUMER);
         inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        let slots = objects.keys().filter_map(|key| key.strip_prefix("sqs_queue."));
-        let queues = slots.filter(|slot| !slot.ends_with("_dead_letters")).map(|slot| {
+        let queues =
+            objects.iter().filter_map(|(key, settings)| Some((key.strip_prefix("sqs_queue.")?, settings)));
+        let queues: Vec<(&str, &Settings)> = queues.collect();
+        let fed: BTreeSet<&str> =
+            queues.iter().filter_map(|(_, settings)| dead_letters_of(settings)).collect();
+        let of_consumer = format!("{CONSUMER}_dead_letters");
+        let own = queues.iter().filter(|(slot, settings)| {
+            let name = settings.get("name").and_then(Json::as_str).unwrap_or_default();
+            *slot != of_consumer && !fed.contains(name)
+        });
+        let queues = own.map(|(slot, _)| {
             let mut queue = queue::recover(objects, slot, &format!("{slot}_"));
             // Names of queues contain no underscores.
             queue.insert("name".to_owned(), Value::String(slot.replace('_', "-")));
@@ -184,6 +194,11 @@ impl Consumer {
             allow_loop: None,
         })
     }
+}
+
+/// The name of the dead-letter queue of a queue.
+fn dead_letters_of(settings: &Settings) -> Option<&str> {
+    settings.get("redrive_policy")?["deadLetterTargetArn"].as_str()?.rsplit(':').next()
 }
 
 fn check(inputs: &QueuesInputs, findings: &mut Findings) {
@@ -232,5 +247,34 @@ fn check(inputs: &QueuesInputs, findings: &mut Findings) {
                 ),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dead_letter_queues_are_not_recovered_as_queues() {
+        let arn = |name: &str| format!("arn:aws:sqs:eu-central-1:123456789012:{name}");
+        let queue = |name: &str, dead_letters: Option<&str>| -> Settings {
+            let redrive =
+                dead_letters.map(|of| json!({ "deadLetterTargetArn": arn(of), "maxReceiveCount": 5 }));
+            let settings = [("name", json!(name)), ("redrive_policy", json!(redrive))].into_iter();
+            let given = settings.filter(|(_, value)| !value.is_null());
+            given.map(|(field, value)| (field.to_owned(), value)).collect()
+        };
+        let objects = BTreeMap::from([
+            ("sqs_queue.a".to_owned(), queue("x-work--a", Some("x-work--a--dead-letters"))),
+            ("sqs_queue.a_dead_letters".to_owned(), queue("x-work--a--dead-letters", None)),
+            ("sqs_queue.my_dead_letters".to_owned(), queue("x-work--my-dead-letters", None)),
+            ("sqs_queue.consumer_dead_letters".to_owned(), queue("x-work--consumer--dead-letters", None)),
+        ]);
+        let Value::Map(inputs) = Queues::recover("work", &objects) else { panic!("no inputs") };
+        let Value::List(queues) = &inputs["queue"] else { panic!("no queues") };
+        let names: Vec<&str> = queues.iter().filter_map(|queue| queue.get("name").as_text()).collect();
+        assert_eq!(names, ["a", "my-dead-letters"]);
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::common;
 use super::event_function::FunctionSpec;
+use super::keys::Child;
 use super::triggers::{
     BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
@@ -67,6 +68,7 @@ pub(super) fn add_rules(graph: &mut Graph, spec: &FunctionSpec<'_>, slots: &mut 
             .set("name", spec.part.regional(&name, 64))
             .set("event_pattern", parsed(event_pattern))
             .set("state", "ENABLED")
+            .named_by_inputs()
             .handle();
         rules.push((slot, rule));
     }
@@ -207,7 +209,7 @@ fn add_bucket(
     let slot = slots.unique(&[&on, &place, &trigger.kinds().join("_"), prefix, suffix].join("_"));
     let permission = permission(graph, target, &slot, "s3.amazonaws.com", common::bucket_arn(bucket.clone()));
     let id = match &part.context.project {
-        Some(project) => format!("tandem-{project}-{}-{slot}", part.name).into(),
+        Some(project) => format!("{}{slot}", notification_prefix(project, part.name)).into(),
         None => Expr::Unknown,
     };
     let entry = graph
@@ -491,7 +493,7 @@ fn add_api(
         graph
             .add(&apigatewayv2::AUTHORIZER, &own)
             .set("api_id", api.attribute("id"))
-            .set("name", "jwt")
+            .set("name", AUTHORIZER)
             .set("authorizer_type", "JWT")
             .set("identity_sources", Expr::list(["$request.header.Authorization"]))
             .set_if("jwt_issuer", trigger.jwt_issuer.as_ref())
@@ -506,7 +508,7 @@ fn add_api(
     let route = graph
         .add(&apigatewayv2::ROUTE, &own)
         .set("api_id", api.attribute("id"))
-        .set("route_key", "$default")
+        .set("route_key", ROUTE)
         .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
         .set("authorization_type", auth)
         .set_if("authorizer_id", authorizer.as_ref().map(|authorizer| authorizer.attribute("id")))
@@ -518,7 +520,7 @@ fn add_api(
         graph
             .add(&apigatewayv2::ROUTE, &part.slot("http_preflight"))
             .set("api_id", api.attribute("id"))
-            .set("route_key", "OPTIONS /{proxy+}")
+            .set("route_key", PREFLIGHT)
             .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
             .set("authorization_type", "NONE")
             .after(&permission);
@@ -526,7 +528,7 @@ fn add_api(
     graph
         .add(&apigatewayv2::STAGE, &own)
         .set("api_id", api.attribute("id"))
-        .set("name", "$default")
+        .set("name", STAGE)
         .set("auto_deploy", true)
         .set("access_log_destination_arn", log_group.arn())
         .set("access_log_format", access_log_format())
@@ -560,3 +562,79 @@ impl Slots {
         self.known.unique(text)
     }
 }
+
+/// The prefix of the ids of notifications of a composite. The slot follows.
+fn notification_prefix(project: &str, name: &str) -> String {
+    format!("tandem-{project}-{name}-")
+}
+
+/// The services that triggers allow to invoke a function.
+const SENDERS: [&str; 3] = ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"];
+
+/// The slot of the `http` trigger of a function.
+fn http_slot(function: &str) -> String {
+    if function == "function" { "http".to_owned() } else { format!("{function}_http") }
+}
+
+/// The slot of a permission: its statement id.
+pub(super) fn slot_of_permission(child: &Child<'_>) -> Option<String> {
+    let (id, http) = (child.text("statement_id"), http_slot(child.parent));
+    let of_trigger = id.starts_with(&format!("{}_", names::trigger_slot(child.parent)))
+        && child.text("action") == "lambda:InvokeFunction"
+        && SENDERS.contains(&child.text("principal"));
+    (of_trigger || id == http || id == format!("{http}_invoke")).then(|| id.to_owned())
+}
+
+/// The slot of the URL of a function.
+pub(super) fn slot_of_url(child: &Child<'_>) -> String {
+    http_slot(child.parent)
+}
+
+/// The slot of an event source mapping of an older version, which carries no key.
+pub(super) fn slot_of_mapping(child: &Child<'_>) -> String {
+    let source = names::source(child.text("event_source_arn"));
+    names::slot(&format!("{}_{source}", names::trigger_slot(child.parent)))
+}
+
+/// The slot of a notification: the end of its id.
+pub(super) fn slot_of_notification(child: &Child<'_>) -> Option<String> {
+    let prefix = notification_prefix(&child.owner.project, &child.owner.name);
+    let slot = child.text("id").strip_prefix(&prefix)?;
+    // The id of another composite, whose name begins with this one's.
+    (!slot.is_empty() && !slot.contains('-')).then(|| slot.to_owned())
+}
+
+/// The slot of the integration of an API with the function.
+pub(super) fn slot_of_integration(child: &Child<'_>) -> Option<String> {
+    let within = child.parent.strip_suffix("http")?.trim_end_matches('_').replace('_', "-");
+    let function = format!(":function:{}", names::of(child.owner, &[&within], 64));
+    child.text("integration_uri").ends_with(&function).then(|| child.parent.to_owned())
+}
+
+/// The slot of a route of an API.
+pub(super) fn slot_of_route(child: &Child<'_>) -> Option<String> {
+    match child.text("route_key") {
+        ROUTE => Some(child.parent.to_owned()),
+        PREFLIGHT => Some(format!("{}_preflight", child.parent)),
+        _ => None,
+    }
+}
+
+/// The slot of the authorizer of an API.
+pub(super) fn slot_of_authorizer(child: &Child<'_>) -> Option<String> {
+    (child.text("name") == AUTHORIZER).then(|| child.parent.to_owned())
+}
+
+/// The slot of the stage of an API.
+pub(super) fn slot_of_stage(child: &Child<'_>) -> Option<String> {
+    (child.text("name") == STAGE).then(|| child.parent.to_owned())
+}
+
+/// The route of all requests.
+const ROUTE: &str = "$default";
+/// The route of preflight requests.
+const PREFLIGHT: &str = "OPTIONS /{proxy+}";
+/// The name of the authorizer.
+const AUTHORIZER: &str = "jwt";
+/// The name of the stage.
+const STAGE: &str = "$default";

@@ -407,6 +407,7 @@ fn add_rules(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> Vec<(usize, Handle)>
             .set("name", spec.part.regional(&format!("start{number}"), 64))
             .set("event_pattern", pattern)
             .set("state", "ENABLED")
+            .named_by_inputs()
             .handle();
         rules.push((index, rule));
     }

@@ -36,6 +36,7 @@ use crate::problem::{Instead, Problem, Remedy};
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
+use crate::search::Found;
 use claim::taken_over;
 
 /// Applies a graph. `record` is the record of the state; a create has an empty one, with a new instance.
@@ -310,25 +311,37 @@ impl Run<'_> {
                 return false;
             }
         };
-        for (key, (kind, observed)) in found {
-            if self.graph.get(&key).is_some() || self.prior.objects.contains_key(&key) {
+        for (key, Found { kind, observed, parent }) in found {
+            if self.graph.get(&key).is_some()
+                || self.prior.objects.contains_key(&key)
+                || self.is_known(kind, &observed.id)
+            {
                 continue;
             }
             info!(%key, "an apply that did not end left an unwanted object");
             if kind.tags && !is_ours(&observed, &self.prior.instance) {
-                let ours = ownership::tags(&self.job.owner, &self.prior.instance);
+                let ours = ownership::tags(&self.job.owner, &self.prior.instance, &key);
                 let driver = self.job.drivers.driver(kind);
                 if let Err(failure) = self.job.call(|| driver.tag(&observed.id, &ours, &[])).await {
                     self.shared().problems.push(Problem::failed("Taking over", &key, &failure));
                     return false;
                 }
             }
-            let needs = import::needs(self.seed, &key);
+            let needs = import::needs(self.seed, &key, parent);
             let entry = import::entry(self.job, kind, observed, needs, false);
             self.shared().record.objects.insert(key.clone(), entry.clone());
             self.prior.objects.insert(key, entry);
         }
         true
+    }
+
+    /// Returns true if an object is recorded or wanted under any key. A version can rename a key.
+    fn is_known(&self, kind: &Kind, id: &str) -> bool {
+        let none = Attributes::new();
+        let resolver = Resolver::new(self.graph, self.job.context, &none);
+        let mut wanted = self.graph.objects().iter().filter(|object| object.kind.name == kind.name);
+        self.prior.objects.values().any(|entry| entry.kind == kind.name && entry.id == id)
+            || wanted.any(|object| resolver.id(object).as_deref() == Some(id))
     }
 
     /// Recorded objects to delete: those to delete first, including `again`, and those that other objects
@@ -541,8 +554,16 @@ impl Run<'_> {
                 self.job.call(|| driver.update(&found.id, part, &sent)).await.map_err(failed("Updating"))?;
             }
         }
+        let (mut set, mut remove) = (Tags::new(), Vec::new());
         if differing.contains(&TAGS) {
-            let (set, remove) = tag_changes(&wanted, &now);
+            (set, remove) = tag_changes(&wanted, &now);
+        }
+        // An older version set no key, or another one. A claim has set it.
+        let has_key = ownership::has_key(&found, key) || self.shared().resumed.contains(key);
+        if object.kind.tags && !has_key {
+            set.extend(ownership::label(key));
+        }
+        if !set.is_empty() || !remove.is_empty() {
             self.job.call(|| driver.tag(&found.id, &set, &remove)).await.map_err(failed("Tagging"))?;
         }
         self.job.call(|| driver.ready(&found.id)).await.map_err(failed("Waiting for"))?;
@@ -596,7 +617,7 @@ impl Run<'_> {
         let user = settings.get(TAGS).and_then(Json::as_object).into_iter().flatten();
         let mut tags: Tags =
             user.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
-        tags.extend(ownership::tags(&self.job.owner, &self.prior.instance));
+        tags.extend(ownership::tags(&self.job.owner, &self.prior.instance, &object.key));
         if self.is_anchor(&object.key) {
             tags.extend(self.job.new_lease().tag());
         }

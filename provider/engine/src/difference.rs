@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use tandem_model::graph::Key;
-use tandem_model::ownership::{INSTANCE, STATUS};
+use tandem_model::ownership::{INSTANCE, KEY, STATUS};
 
 /// A difference between a recorded object and the existing one.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,11 @@ pub enum Difference {
         /// The instance of this state.
         instance: String,
     },
-    /// The object does not carry its tag with its key.
-    Unlabeled,
+    /// The object does not carry its key in its tag.
+    Unlabeled {
+        /// The key that it carries. It is not recorded.
+        found: Option<String>,
+    },
     /// The anchor carries the status of an apply that did not end.
     Unfinished,
     /// The anchor carries the status of an apply whose state was not saved.
@@ -44,9 +47,6 @@ pub enum Values {
         should: Option<Json>,
     },
 }
-
-/// The name of the tag with the key of an object.
-const KEY: &str = "tandem:key";
 
 impl Difference {
     /// The line for the user about the object with this key.
@@ -73,7 +73,12 @@ impl Difference {
             Self::OtherInstance { instance } => {
                 format!("{key}: tag `{INSTANCE}` is not `{instance}`: another state may own the object")
             }
-            Self::Unlabeled => format!("{key}: tag `{KEY}` is not set; the next apply sets it"),
+            Self::Unlabeled { found: None } => {
+                format!("{key}: tag `{KEY}` is not set; the next apply sets it")
+            }
+            Self::Unlabeled { found: Some(found) } => {
+                format!("{key}: tag `{KEY}` is `{found}`; the next apply sets `{key}`")
+            }
             Self::Unfinished => format!(
                 "{key}: tag `{STATUS}` was written by an apply that did not end; the next apply completes it"
             ),
@@ -109,7 +114,14 @@ mod tests {
                 Difference::OtherInstance { instance: "i".to_owned() },
                 "a.b: tag `tandem:instance` is not `i`: another state may own the object",
             ),
-            (Difference::Unlabeled, "a.b: tag `tandem:key` is not set; the next apply sets it"),
+            (
+                Difference::Unlabeled { found: Some("a.c".to_owned()) },
+                "a.b: tag `tandem:key` is `a.c`; the next apply sets `a.b`",
+            ),
+            (
+                Difference::Unlabeled { found: None },
+                "a.b: tag `tandem:key` is not set; the next apply sets it",
+            ),
             (
                 Difference::Unfinished,
                 "a.b: tag `tandem:status` was written by an apply that did not end; the next apply completes it",

@@ -84,12 +84,9 @@ pub trait Driver: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Finds objects of this kind that belong to the objects found so far. Each result has its role, for an
-    /// import.
-    async fn belonging(
-        &self,
-        _found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
+    /// Finds the objects of this kind that hang on another object, e.g. the policies of a role. A parent of
+    /// any other kind has none.
+    async fn children(&self, _parent: &'static Kind, _observed: &Observed) -> Result<Vec<Observed>, Failure> {
         Ok(Vec::new())
     }
 }

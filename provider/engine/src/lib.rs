@@ -18,4 +18,5 @@ pub mod problem;
 pub mod read;
 pub mod record;
 pub mod resolve;
+mod search;
 pub mod sweep;

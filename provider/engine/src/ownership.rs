@@ -1,10 +1,11 @@
-//! The tags with the owner of an object, and the tag with the status of its composite.
+//! The tags with the owner and the key of an object, and the tag with the status of its composite.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tandem_model::code::Code;
 use tandem_model::graph::Key;
-use tandem_model::ownership::{INSTANCE, OWNER, Owner, STATUS, is_reserved};
+use tandem_model::kind::Kind;
+use tandem_model::ownership::{INSTANCE, KEY, OWNER, Owner, STATUS, is_reserved};
 
 use crate::driver::{Observed, Tags};
 use crate::problem::{Problem, Remedy};
@@ -14,8 +15,28 @@ use crate::record::Record;
 const CLOCKS: Duration = Duration::from_secs(30 * 60);
 
 /// The ownership tags of an object.
-pub fn tags(owner: &Owner, instance: &str) -> Tags {
-    Tags::from([(OWNER.to_owned(), owner.to_string()), (INSTANCE.to_owned(), instance.to_owned())])
+pub fn tags(owner: &Owner, instance: &str, key: &Key) -> Tags {
+    let mut tags = label(key);
+    tags.insert(OWNER.to_owned(), owner.to_string());
+    tags.insert(INSTANCE.to_owned(), instance.to_owned());
+    tags
+}
+
+/// The tag with the key of an object.
+pub(crate) fn label(key: &Key) -> Tags {
+    Tags::from([(KEY.to_owned(), key.to_string())])
+}
+
+/// Returns true if an object carries this key.
+pub(crate) fn has_key(found: &Observed, key: &Key) -> bool {
+    found.tags.get(KEY).is_some_and(|tag| tag == key.as_str())
+}
+
+/// The key that an object carries; `None` for an object of an older version, and for a tag that Tandem does
+/// not write.
+pub(crate) fn key(kind: &Kind, found: &Observed) -> Option<Key> {
+    let key = Key::from(found.tags.get(KEY)?.as_str());
+    key.slot_of(kind).is_some().then_some(key)
 }
 
 /// The tags that the user set.

@@ -150,7 +150,7 @@ fn made_again(graph: &Graph, record: &Record) -> BTreeSet<Key> {
         Difference::Missing => true,
         Difference::Field { name, .. } => graph.get(key).is_some_and(|object| !mutable(object.kind, name)),
         Difference::OtherInstance { .. }
-        | Difference::Unlabeled
+        | Difference::Unlabeled { .. }
         | Difference::Unfinished
         | Difference::OfAnotherApply => false,
     };

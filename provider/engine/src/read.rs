@@ -8,6 +8,7 @@ use tandem_model::code::Code;
 use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
+use tandem_model::ownership::KEY;
 
 use crate::canonical::{self, TAGS};
 use crate::difference::{Difference, Values};
@@ -114,6 +115,8 @@ fn drift(job: &Job<'_>, key: &Key, entry: &Entry, record: &Record, found: &Obser
         .collect();
     if kind.tags && !ownership::is_ours(found, instance) {
         drift.push(Difference::OtherInstance { instance: instance.to_owned() });
+    } else if kind.tags && !ownership::has_key(found, key) {
+        drift.push(Difference::Unlabeled { found: found.tags.get(KEY).cloned() });
     }
     if entry.anchor {
         let status = Status::of(&found.tags);

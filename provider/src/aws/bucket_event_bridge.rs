@@ -5,9 +5,11 @@ use aws_sdk_s3::types::{EventBridgeConfiguration, NotificationConfiguration};
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::s3;
 
 use super::notification::{Notifications, lost, missing};
-use super::{settings, text};
+use super::{only_child, settings, text};
 
 pub(super) struct EventBridge(pub(super) Notifications);
 
@@ -43,6 +45,10 @@ impl Driver for EventBridge {
             settings: settings([("bucket", json!(id))]),
             ..Observed::default()
         }))
+    }
+
+    async fn children(&self, parent: &'static Kind, bucket: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &s3::BUCKET, bucket).await
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

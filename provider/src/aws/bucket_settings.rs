@@ -15,7 +15,7 @@ use tandem_model::kind::Kind;
 use tandem_model::kinds::s3;
 
 use super::failure::{call, found, gone};
-use super::{flag, number, optional, parse_policy, policy_text, settings, text};
+use super::{flag, number, only_child, optional, parse_policy, policy_text, settings, text};
 
 /// A setting of a bucket that is an object of its own.
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +182,10 @@ impl Driver for BucketSettings {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let settings = self.get(id).await?;
         Ok(settings.map(|settings| Observed { id: id.to_owned(), settings, ..Observed::default() }))
+    }
+
+    async fn children(&self, parent: &'static Kind, bucket: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &s3::BUCKET, bucket).await
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

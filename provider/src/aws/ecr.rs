@@ -1,6 +1,5 @@
 //! ECR repositories, their lifecycle policies, and the images in them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,10 +14,12 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::image;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::ecr;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{flag, optional, pages, policy_text, settings, split, text};
+use super::{flag, only_child, optional, pages, policy_text, settings, split, text};
 use crate::container_engine::{ContainerEngine, Login, Recipe};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
@@ -219,6 +220,10 @@ impl Driver for LifecyclePolicies {
         Ok(Created { id: id.to_owned(), ..Created::default() })
     }
 
+    async fn children(&self, parent: &'static Kind, repository: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &ecr::REPOSITORY, repository).await
+    }
+
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let request = self.0.put_lifecycle_policy().repository_name(id);
         let request = request.lifecycle_policy_text(policy_text(settings, "policy"));
@@ -256,17 +261,18 @@ impl Images {
 
     async fn observed(&self, name: &str, tag: &str, image: &ImageDetail) -> Result<Observed, Failure> {
         let url = repository(&self.ecr, name).await?.and_then(|found| found.repository_uri);
-        let reference = format!(
-            "{}@{}",
-            self.address(&url.unwrap_or_default()),
-            image.image_digest().unwrap_or_default()
-        );
-        Ok(Observed {
+        Ok(self.at(&url.unwrap_or_default(), name, tag, image))
+    }
+
+    /// An image in the repository with this URL.
+    fn at(&self, url: &str, name: &str, tag: &str, image: &ImageDetail) -> Observed {
+        let reference = format!("{}@{}", self.address(url), image.image_digest().unwrap_or_default());
+        Observed {
             id: format!("{name}:{tag}"),
             settings: settings([("repository", json!(name)), ("tag", json!(tag))]),
             attributes: [("reference".to_owned(), reference.into())].into(),
             ..Observed::default()
-        })
+        }
     }
 
     async fn login(&self) -> Result<Login, Failure> {
@@ -326,21 +332,13 @@ impl Driver for Images {
         delete_images(&self.ecr, name, vec![ImageIdentifier::builder().image_tag(tag).build()]).await
     }
 
-    /// The images that Tandem built, found by the hash in their tags.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, found) in found {
-            let Some(role) = key.strip_prefix("ecr_repository.") else { continue };
-            for image in images(&self.ecr, &found.id).await? {
-                for tag in image.image_tags().iter().filter(|tag| image::is_ours(tag)) {
-                    let observed = self.observed(&found.id, tag, &image).await?;
-                    belonging.push((image::slot(role, tag), observed));
-                }
-            }
+    async fn children(&self, parent: &'static Kind, repository: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != ecr::REPOSITORY.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        let url = repository.attributes.get("url").and_then(Json::as_str).unwrap_or_default();
+        let images = images(&self.ecr, &repository.id).await?;
+        let tagged = images.iter().flat_map(|image| image.image_tags().iter().map(move |tag| (image, tag)));
+        Ok(tagged.map(|(image, tag)| self.at(url, &repository.id, tag, image)).collect())
     }
 }

@@ -6,9 +6,11 @@ use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone};
-use super::{number, optional, settings, text};
+use super::{number, only_child, optional, settings, text};
 
 pub(super) struct EventInvokeConfigs(pub(super) Client);
 
@@ -46,6 +48,10 @@ impl Driver for EventInvokeConfigs {
             ]),
             ..Observed::default()
         }))
+    }
+
+    async fn children(&self, parent: &'static Kind, function: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &lambda::FUNCTION, function).await
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

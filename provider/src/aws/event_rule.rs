@@ -1,7 +1,5 @@
 //! EventBridge rules and their targets, on the default bus.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::remove_targets::builders::RemoveTargetsFluentBuilder;
@@ -9,8 +7,9 @@ use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Tag, 
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::events;
 use tandem_model::names;
-use tandem_model::ownership::{OWNER, Owner};
 
 use super::failure::{answered, call, found, gone};
 use super::{number, optional, pages, policy_text, settings, split, text};
@@ -19,12 +18,6 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     tags.map(|tag| tag.expect("key and value are set")).collect()
 }
-
-/// The highest number of a rule that an import searches.
-const MOST: usize = 20;
-
-/// Maximum length of the name of a rule.
-const NAME: usize = 64;
 
 pub(super) struct Rules(pub(super) Client);
 
@@ -77,33 +70,6 @@ impl Driver for Rules {
             Ok((page.rules.unwrap_or_default(), page.next_token))
         });
         Ok(rules.await?.into_iter().filter_map(|rule| rule.name).collect())
-    }
-
-    /// A function or workflow with several event triggers has several rules. The name of the first rule
-    /// follows from the name of its owner; the next ones are numbered, and this finds them.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, of) in found {
-            let Some(owner) = of.tags.get(OWNER).and_then(|owner| Owner::parse(owner)) else { continue };
-            // The role of the rules, the part that they belong to, and the last word of their names.
-            let (role, part, called) = match (key.as_str(), owner.composite.as_str()) {
-                ("cloudwatch_event_rule.on_event", _) => ("on_event", "", "on-event"),
-                // The first trigger of a workflow may be a schedule, which has no rule.
-                ("sfn_state_machine.workflow", "workflow") => ("on_start", "", "start"),
-                ("sfn_state_machine.workflow", _) => ("workflow_on_start", "workflow", "start"),
-                _ => continue,
-            };
-            for number in 2..=MOST {
-                let name = names::of(&owner, &[part, &format!("{called}-{number}")], NAME);
-                if let Some(rule) = self.observe(&name).await? {
-                    belonging.push((format!("{role}_{number}"), rule));
-                }
-            }
-        }
-        Ok(belonging)
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
@@ -177,7 +143,35 @@ fn target(id: &str, settings: &Settings) -> Target {
         .expect("id and ARN are set")
 }
 
+fn observed(rule: &str, target: &Target) -> Observed {
+    let retry = target.retry_policy();
+    let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
+    Observed {
+        id: format!("{rule}:{}", target.id()),
+        settings: settings([
+            ("rule", json!(rule)),
+            ("target_id", json!(target.id())),
+            ("arn", json!(target.arn())),
+            ("role_arn", json!(target.role_arn())),
+            ("dead_letter_arn", json!(target.dead_letter_config().and_then(DeadLetterConfig::arn))),
+            ("maximum_retry_attempts", json!(retry.and_then(RetryPolicy::maximum_retry_attempts))),
+            ("maximum_event_age_in_seconds", json!(age)),
+        ]),
+        ..Observed::default()
+    }
+}
+
 impl Targets {
+    /// The targets of a rule. A deleted rule has none.
+    async fn of_rule(&self, rule: &str) -> Result<Vec<Target>, Failure> {
+        let targets = pages(|token| async {
+            let request = self.0.list_targets_by_rule().rule(rule).set_next_token(token);
+            let page = found(call!("events:ListTargetsByRule", request))?;
+            Ok(page.map(|page| (page.targets.unwrap_or_default(), page.next_token)).unwrap_or_default())
+        });
+        targets.await
+    }
+
     /// PutTargets replaces the whole target: it removes settings that the call omits.
     async fn put(&self, rule: &str, id: &str, settings: &Settings) -> Result<(), Failure> {
         let request = self.0.put_targets().rule(rule).targets(target(id, settings));
@@ -193,45 +187,15 @@ impl Targets {
 impl Driver for Targets {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let (rule, target) = split(id, ':', "events:ListTargetsByRule")?;
-        let Some(listed) =
-            found(call!("events:ListTargetsByRule", self.0.list_targets_by_rule().rule(rule)))?
-        else {
-            return Ok(None);
-        };
-        let found = listed.targets().iter().find(|found| found.id() == target);
-        Ok(found.map(|found| {
-            let retry = found.retry_policy();
-            let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
-            Observed {
-                id: id.to_owned(),
-                settings: settings([
-                    ("rule", json!(rule)),
-                    ("target_id", json!(target)),
-                    ("arn", json!(found.arn())),
-                    ("role_arn", json!(found.role_arn())),
-                    ("dead_letter_arn", json!(found.dead_letter_config().and_then(DeadLetterConfig::arn))),
-                    ("maximum_retry_attempts", json!(retry.and_then(RetryPolicy::maximum_retry_attempts))),
-                    ("maximum_event_age_in_seconds", json!(age)),
-                ]),
-                ..Observed::default()
-            }
-        }))
+        let targets = self.of_rule(rule).await?;
+        Ok(targets.iter().find(|found| found.id() == target).map(|found| observed(rule, found)))
     }
 
-    /// The targets of the rules found; a target has the role of its rule.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, rule) in found {
-            let Some(role) = key.strip_prefix("cloudwatch_event_rule.") else { continue };
-            for target in ["function", "workflow"] {
-                let target = self.observe(&format!("{}:{target}", rule.id)).await?;
-                belonging.extend(target.map(|target| (role.to_owned(), target)));
-            }
+    async fn children(&self, parent: &'static Kind, rule: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != events::RULE.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        Ok(self.of_rule(&rule.id).await?.iter().map(|target| observed(&rule.id, target)).collect())
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

@@ -1,7 +1,5 @@
 //! Event source mappings: queues and streams that Lambda polls for a function.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{
@@ -10,8 +8,9 @@ use aws_sdk_lambda::types::{
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::lambda;
 use tandem_model::names;
-use tandem_model::ownership::OWNER;
 
 use super::failure::{call, found, gone, not_yet};
 use super::{flag, number, optional, pages, settings, text, texts};
@@ -203,30 +202,22 @@ impl Driver for EventSourceMappings {
         call!("lambda:UpdateEventSourceMapping", request).map(|_| ())
     }
 
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, function) in found {
-            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
-            let on = names::trigger_slot(role);
-            let request = self.0.list_event_source_mappings().function_name(&function.id);
-            let listed = call!("lambda:ListEventSourceMappings", request)?;
-            for mapping in listed.event_source_mappings.unwrap_or_default() {
-                if mapping.state() == Some("Deleting") {
-                    continue;
-                }
-                let source = mapping.event_source_arn().unwrap_or_default();
-                let role = names::slot(&format!("{on}_{}", names::source(source)));
-                let observed = self.with_tags(&mapping).await?;
-                // Same owner only: an apply that resumed the function may have ended before the mapping.
-                if observed.tags.get(OWNER) == function.tags.get(OWNER) {
-                    belonging.push((role, observed));
-                }
-            }
+    async fn children(&self, parent: &'static Kind, function: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != lambda::FUNCTION.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        let mappings = pages(|token| async {
+            let request = self.0.list_event_source_mappings().function_name(&function.id).set_marker(token);
+            let page = found(call!("lambda:ListEventSourceMappings", request))?;
+            // A deleted function has no mappings.
+            let page = page.map(|page| (page.event_source_mappings.unwrap_or_default(), page.next_marker));
+            Ok(page.unwrap_or_default())
+        });
+        let mut children = Vec::new();
+        for mapping in mappings.await?.iter().filter(|mapping| mapping.state() != Some("Deleting")) {
+            children.push(self.with_tags(mapping).await?);
+        }
+        Ok(children)
     }
 
     /// Lambda polls for a while after the call: the mapping is gone once Lambda does not find it.

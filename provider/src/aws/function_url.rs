@@ -1,21 +1,16 @@
 //! Function URLs: HTTPS addresses of Lambda functions.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{Cors, FunctionUrlAuthType};
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone};
 use super::{given, number, settings, text};
-
-/// The role of a function's HTTP trigger, from the role of the function.
-pub(super) fn http_role(function: &str) -> String {
-    if function == "function" { "http".to_owned() } else { format!("{function}_http") }
-}
 
 pub(super) struct FunctionUrls(pub(super) Client);
 
@@ -56,21 +51,15 @@ impl Driver for FunctionUrls {
         }))
     }
 
-    /// Asks AWS about each function: its name does not show if it has a URL.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, function) in found {
-            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
-            match self.observe(&function.id).await {
-                // Policies grant reading together with creating: if reading is denied, no URL was created.
-                Err(failure) if failure.denied => {}
-                observed => belonging.extend(observed?.map(|observed| (http_role(role), observed))),
-            }
+    async fn children(&self, parent: &'static Kind, function: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != lambda::FUNCTION.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        match self.observe(&function.id).await {
+            // Policies grant reading together with creating: if reading is denied, no URL was created.
+            Err(failure) if failure.denied => Ok(Vec::new()),
+            observed => Ok(observed?.into_iter().collect()),
+        }
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

@@ -19,6 +19,8 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::context::partition;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::apigatewayv2;
 use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 
@@ -219,37 +221,51 @@ impl Driver for Apis {
 
 pub(super) struct Integrations(pub(super) Client);
 
+fn integration(api: &str, now: &Integration) -> Observed {
+    Observed {
+        id: format!("{api}|{}", now.integration_uri().unwrap_or_default()),
+        settings: settings([
+            ("api_id", json!(api)),
+            ("integration_type", json!(now.integration_type().map(IntegrationType::as_str))),
+            ("integration_uri", json!(now.integration_uri())),
+            ("payload_format_version", json!(now.payload_format_version())),
+            ("timeout_milliseconds", json!(now.timeout_in_millis())),
+        ]),
+        attributes: own_id(now.integration_id()),
+        ..Observed::default()
+    }
+}
+
 impl Integrations {
-    async fn get(&self, id: &str) -> Result<Option<Integration>, Failure> {
-        let (api, uri) = split(id, '|', "apigatewayv2:GetIntegrations")?;
+    /// The integrations of an API. A deleted API has none.
+    async fn all(&self, api: &str) -> Result<Vec<Integration>, Failure> {
         let all = pages(|token| async {
             let request = self.0.get_integrations().api_id(api).set_next_token(token);
             let page = call!("apigatewayv2:GetIntegrations", request)?;
             Ok((page.items.unwrap_or_default(), page.next_token))
         });
-        // A deleted API has no integrations.
-        let all = found(all.await)?.unwrap_or_default();
-        Ok(all.into_iter().find(|integration| integration.integration_uri() == Some(uri)))
+        Ok(found(all.await)?.unwrap_or_default())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Integration>, Failure> {
+        let (api, uri) = split(id, '|', "apigatewayv2:GetIntegrations")?;
+        let mut all = self.all(api).await?.into_iter();
+        Ok(all.find(|integration| integration.integration_uri() == Some(uri)))
     }
 }
 
 #[async_trait]
 impl Driver for Integrations {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let (api, uri) = split(id, '|', "apigatewayv2:GetIntegrations")?;
-        let now = self.get(id).await?;
-        Ok(now.map(|now| Observed {
-            id: id.to_owned(),
-            settings: settings([
-                ("api_id", json!(api)),
-                ("integration_type", json!(now.integration_type().map(IntegrationType::as_str))),
-                ("integration_uri", json!(uri)),
-                ("payload_format_version", json!(now.payload_format_version())),
-                ("timeout_milliseconds", json!(now.timeout_in_millis())),
-            ]),
-            attributes: own_id(now.integration_id()),
-            ..Observed::default()
-        }))
+        let (api, _) = split(id, '|', "apigatewayv2:GetIntegrations")?;
+        Ok(self.get(id).await?.map(|now| integration(api, &now)))
+    }
+
+    async fn children(&self, parent: &'static Kind, api: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != apigatewayv2::API.name {
+            return Ok(Vec::new());
+        }
+        Ok(self.all(&api.id).await?.iter().map(|now| integration(&api.id, now)).collect())
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
@@ -291,39 +307,51 @@ impl Driver for Integrations {
 
 pub(super) struct Routes(pub(super) Client);
 
+fn route(api: &str, now: &Route) -> Observed {
+    let authorization = now.authorization_type().map_or("NONE", AuthorizationType::as_str);
+    Observed {
+        id: format!("{api}|{}", now.route_key().unwrap_or_default()),
+        settings: settings([
+            ("api_id", json!(api)),
+            ("route_key", json!(now.route_key())),
+            ("target", json!(now.target())),
+            ("authorization_type", json!(authorization)),
+            ("authorizer_id", json!(now.authorizer_id().filter(|text| !text.is_empty()))),
+            ("authorization_scopes", json!(now.authorization_scopes())),
+        ]),
+        ..Observed::default()
+    }
+}
+
 impl Routes {
-    async fn get(&self, id: &str) -> Result<Option<Route>, Failure> {
-        let (api, key) = split(id, '|', "apigatewayv2:GetRoutes")?;
+    /// The routes of an API. A deleted API has none.
+    async fn all(&self, api: &str) -> Result<Vec<Route>, Failure> {
         let all = pages(|token| async {
             let request = self.0.get_routes().api_id(api).set_next_token(token);
             let page = call!("apigatewayv2:GetRoutes", request)?;
             Ok((page.items.unwrap_or_default(), page.next_token))
         });
-        let all = found(all.await)?.unwrap_or_default();
-        Ok(all.into_iter().find(|route| route.route_key() == Some(key)))
+        Ok(found(all.await)?.unwrap_or_default())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Route>, Failure> {
+        let (api, key) = split(id, '|', "apigatewayv2:GetRoutes")?;
+        Ok(self.all(api).await?.into_iter().find(|route| route.route_key() == Some(key)))
     }
 }
 
 #[async_trait]
 impl Driver for Routes {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let (api, key) = split(id, '|', "apigatewayv2:GetRoutes")?;
-        let now = self.get(id).await?;
-        Ok(now.map(|now| {
-            let authorization = now.authorization_type().map_or("NONE", AuthorizationType::as_str);
-            Observed {
-                id: id.to_owned(),
-                settings: settings([
-                    ("api_id", json!(api)),
-                    ("route_key", json!(key)),
-                    ("target", json!(now.target())),
-                    ("authorization_type", json!(authorization)),
-                    ("authorizer_id", json!(now.authorizer_id().filter(|text| !text.is_empty()))),
-                    ("authorization_scopes", json!(now.authorization_scopes())),
-                ]),
-                ..Observed::default()
-            }
-        }))
+        let (api, _) = split(id, '|', "apigatewayv2:GetRoutes")?;
+        Ok(self.get(id).await?.map(|now| route(api, &now)))
+    }
+
+    async fn children(&self, parent: &'static Kind, api: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != apigatewayv2::API.name {
+            return Ok(Vec::new());
+        }
+        Ok(self.all(&api.id).await?.iter().map(|now| route(&api.id, now)).collect())
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
@@ -369,6 +397,23 @@ impl Driver for Routes {
 
 pub(super) struct Authorizers(pub(super) Client);
 
+fn authorizer(api: &str, now: &Authorizer) -> Observed {
+    let jwt = now.jwt_configuration();
+    Observed {
+        id: format!("{api}|{}", now.name().unwrap_or_default()),
+        settings: settings([
+            ("api_id", json!(api)),
+            ("name", json!(now.name())),
+            ("authorizer_type", json!(now.authorizer_type().map(AuthorizerType::as_str))),
+            ("identity_sources", json!(now.identity_source())),
+            ("jwt_issuer", json!(jwt.and_then(JwtConfiguration::issuer))),
+            ("jwt_audience", json!(jwt.map(JwtConfiguration::audience))),
+        ]),
+        attributes: own_id(now.authorizer_id()),
+        ..Observed::default()
+    }
+}
+
 fn jwt(settings: &Settings) -> JwtConfiguration {
     JwtConfiguration::builder()
         .issuer(text(settings, "jwt_issuer"))
@@ -377,39 +422,34 @@ fn jwt(settings: &Settings) -> JwtConfiguration {
 }
 
 impl Authorizers {
-    async fn get(&self, id: &str) -> Result<Option<Authorizer>, Failure> {
-        let (api, name) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
+    /// The authorizers of an API. A deleted API has none.
+    async fn all(&self, api: &str) -> Result<Vec<Authorizer>, Failure> {
         let all = pages(|token| async {
             let request = self.0.get_authorizers().api_id(api).set_next_token(token);
             let page = call!("apigatewayv2:GetAuthorizers", request)?;
             Ok((page.items.unwrap_or_default(), page.next_token))
         });
-        let all = found(all.await)?.unwrap_or_default();
-        Ok(all.into_iter().find(|authorizer| authorizer.name() == Some(name)))
+        Ok(found(all.await)?.unwrap_or_default())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Authorizer>, Failure> {
+        let (api, name) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
+        Ok(self.all(api).await?.into_iter().find(|authorizer| authorizer.name() == Some(name)))
     }
 }
 
 #[async_trait]
 impl Driver for Authorizers {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let (api, name) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
-        let now = self.get(id).await?;
-        Ok(now.map(|now| {
-            let jwt = now.jwt_configuration();
-            Observed {
-                id: id.to_owned(),
-                settings: settings([
-                    ("api_id", json!(api)),
-                    ("name", json!(name)),
-                    ("authorizer_type", json!(now.authorizer_type().map(AuthorizerType::as_str))),
-                    ("identity_sources", json!(now.identity_source())),
-                    ("jwt_issuer", json!(jwt.and_then(JwtConfiguration::issuer))),
-                    ("jwt_audience", json!(jwt.map(JwtConfiguration::audience))),
-                ]),
-                attributes: own_id(now.authorizer_id()),
-                ..Observed::default()
-            }
-        }))
+        let (api, _) = split(id, '|', "apigatewayv2:GetAuthorizers")?;
+        Ok(self.get(id).await?.map(|now| authorizer(api, &now)))
+    }
+
+    async fn children(&self, parent: &'static Kind, api: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != apigatewayv2::API.name {
+            return Ok(Vec::new());
+        }
+        Ok(self.all(&api.id).await?.iter().map(|now| authorizer(&api.id, now)).collect())
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
@@ -467,6 +507,17 @@ fn limits(settings: &Settings, now: Option<&RouteSettings>) -> RouteSettings {
 }
 
 impl Stages {
+    /// The names of the stages of an API. A deleted API has none.
+    async fn names(&self, api: &str) -> Result<Vec<String>, Failure> {
+        let stages = pages(|token| async {
+            let page =
+                call!("apigatewayv2:GetStages", self.0.get_stages().api_id(api).set_next_token(token))?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        });
+        let stages = found(stages.await)?.unwrap_or_default();
+        Ok(stages.into_iter().filter_map(|stage| stage.stage_name).collect())
+    }
+
     async fn get(&self, api: &str, name: &str) -> Result<Option<GetStageOutput>, Failure> {
         found(call!("apigatewayv2:GetStage", self.0.get_stage().api_id(api).stage_name(name)))
     }
@@ -495,6 +546,17 @@ impl Driver for Stages {
             ]),
             ..Observed::default()
         }))
+    }
+
+    async fn children(&self, parent: &'static Kind, api: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != apigatewayv2::API.name {
+            return Ok(Vec::new());
+        }
+        let mut children = Vec::new();
+        for name in self.names(&api.id).await? {
+            children.extend(self.observe(&format!("{}|{name}", api.id)).await?);
+        }
+        Ok(children)
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

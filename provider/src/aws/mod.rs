@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
-use tandem_engine::driver::{Driver, Drivers, Failure};
+use tandem_engine::driver::{Driver, Drivers, Failure, Observed};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
@@ -231,6 +231,19 @@ where
             return Ok(all);
         }
     }
+}
+
+/// The only child of an object of the kind `of`: it has the id of its parent.
+async fn only_child(
+    driver: &dyn Driver,
+    parent: &'static Kind,
+    of: &Kind,
+    observed: &Observed,
+) -> Result<Vec<Observed>, Failure> {
+    if parent.name != of.name {
+        return Ok(Vec::new());
+    }
+    Ok(driver.observe(&observed.id).await?.into_iter().collect())
 }
 
 /// The names that start with the prefix of a project.

@@ -7,7 +7,6 @@
 //! A foreign write between that read and that write can still lose an entry; AWS offers no protection. The
 //! driver writes its own lost entry again at once, or a later plan shows it as drift.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::time::Duration;
 
@@ -21,10 +20,12 @@ use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::checks::filters;
 use tandem_model::composite::Settings;
-use tandem_model::kinds::s3;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::{lambda, s3};
 use tandem_model::names;
 
 use super::failure::{call, found, not_yet};
+use super::permission;
 use super::{lock_directory, optional, settings, split, text, texts};
 
 /// Pause between two attempts to take the lock.
@@ -246,28 +247,18 @@ impl Driver for Notifications {
         Ok(Created { id: format!("{bucket}:{id}"), ..Created::default() })
     }
 
-    /// The permissions of a function name the buckets that may invoke it.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, permission) in found {
-            let Some(role) = key.strip_prefix("lambda_permission.") else { continue };
-            let Some((_, bucket)) = text(&permission.settings, "source_arn").split_once(":s3:::") else {
-                continue;
-            };
-            let document = self.document(bucket).await?;
-            let entries =
-                document.and_then(|document| document.lambda_function_configurations).unwrap_or_default();
-            let function = text(&permission.settings, "function_name");
-            let ours = entries.iter().find(|entry| {
-                entry.id().is_some_and(|id| id.ends_with(&format!("-{role}")))
-                    && entry.lambda_function_arn().ends_with(&format!(":function:{function}"))
-            });
-            belonging.extend(ours.map(|entry| (role.to_owned(), observed(bucket, entry))));
-        }
-        Ok(belonging)
+    /// A permission of a function names the bucket that may invoke it.
+    async fn children(&self, parent: &'static Kind, permission: &Observed) -> Result<Vec<Observed>, Failure> {
+        let of_bucket = text(&permission.settings, "principal") == "s3.amazonaws.com";
+        let bucket = text(&permission.settings, "source_arn").split_once(":s3:::");
+        let Some((_, bucket)) = bucket.filter(|_| of_bucket && parent.name == lambda::PERMISSION.name) else {
+            return Ok(Vec::new());
+        };
+        let document = self.document(bucket).await?;
+        let entries =
+            document.and_then(|document| document.lambda_function_configurations).unwrap_or_default();
+        let ours = entries.iter().filter(|entry| permission::is_of(permission, entry.lambda_function_arn()));
+        Ok(ours.map(|entry| observed(bucket, entry)).collect())
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {

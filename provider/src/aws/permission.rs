@@ -1,18 +1,16 @@
 //! Statements of functions' resource policies.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
-use tandem_model::names;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::lambda;
 use tokio::sync::Mutex;
 
 use super::failure::{call, found, gone};
-use super::function_url::http_role;
 use super::{flag, optional, settings, split, text};
 
 pub(super) struct Permissions {
@@ -34,9 +32,6 @@ async fn statements(lambda: &Client, function: &str) -> Result<Vec<Json>, Failur
         policy.and_then(|policy| serde_json::from_str(policy.policy()?).ok()).unwrap_or_default();
     Ok(document["Statement"].as_array().cloned().unwrap_or_default())
 }
-
-/// The services that triggers allow to invoke a function.
-const SENDERS: &[&str] = &["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"];
 
 /// The first value of a condition key, for any operator and in any letter case.
 fn condition<'a>(statement: &'a Json, key: &str) -> Option<&'a Json> {
@@ -64,8 +59,17 @@ fn observed(function: &str, statement: &Json) -> Observed {
             ("function_url_auth_type", json!(condition(statement, "lambda:functionUrlAuthType"))),
             ("invoked_via_function_url", json!(through_url)),
         ]),
+        attributes: [(FUNCTION.to_owned(), statement["Resource"].clone())].into(),
         ..Observed::default()
     }
+}
+
+/// The attribute with the ARN of the function.
+const FUNCTION: &str = "function_arn";
+
+/// Returns true for the ARN of the function of a permission.
+pub(super) fn is_of(permission: &Observed, function: &str) -> bool {
+    permission.attributes.get(FUNCTION).and_then(Json::as_str) == Some(function)
 }
 
 #[async_trait]
@@ -77,29 +81,13 @@ impl Driver for Permissions {
         Ok(statement.map(|statement| observed(function, statement)))
     }
 
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (key, function) in found {
-            let Some(role) = key.strip_prefix("lambda_function.") else { continue };
-            let prefix = format!("{}_", names::trigger_slot(role));
-            let http = http_role(role);
-            let invoke = format!("{http}_invoke");
-            let statements = statements(&self.lambda, &function.id).await?;
-            // Tandem names its statements after their trigger; all other statements are foreign.
-            let ours = statements.iter().filter_map(|statement| {
-                let sid = statement["Sid"].as_str()?;
-                let of_trigger = sid.starts_with(&prefix)
-                    && statement["Principal"]["Service"].as_str().is_some_and(|name| SENDERS.contains(&name))
-                    && statement["Action"] == "lambda:InvokeFunction";
-                let of_ours = of_trigger || sid == http || sid == invoke;
-                of_ours.then(|| (sid.to_owned(), observed(&function.id, statement)))
-            });
-            belonging.extend(ours);
+    /// The statements of a function's policy.
+    async fn children(&self, parent: &'static Kind, function: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != lambda::FUNCTION.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        let statements = statements(&self.lambda, &function.id).await?;
+        Ok(statements.iter().map(|statement| observed(&function.id, statement)).collect())
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

@@ -9,11 +9,13 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::sqs;
 use tandem_model::names;
 use tokio::time::Instant;
 
 use super::failure::{call, found, gone, unseen};
-use super::{pages, parse_policy, policy_text, settings, text};
+use super::{only_child, pages, parse_policy, policy_text, settings, text};
 
 /// Fields and their attributes. SQS represents numbers, booleans and documents as strings.
 const ATTRIBUTES: &[(&str, Name)] = &[
@@ -193,11 +195,13 @@ impl Driver for Queues {
     }
 }
 
-/// The policy document in an attribute of a queue; `None` when it is not set.
-async fn document(client: &Client, queue: &str, name: &Name) -> Result<Option<Json>, Failure> {
+/// The policy document in an attribute of a queue, with the ARN of the queue; `None` when it is not set.
+async fn document(client: &Client, queue: &str, name: &Name) -> Result<Option<(Json, String)>, Failure> {
     let Some(url) = url(client, queue).await? else { return Ok(None) };
-    let attributes = attributes(client, &url).await?.unwrap_or_default();
-    Ok(attributes.get(name).filter(|text| !text.is_empty()).map(|text| parse_policy(text)))
+    let mut attributes = attributes(client, &url).await?.unwrap_or_default();
+    let arn = attributes.remove(&Name::QueueArn).unwrap_or_default();
+    let document = attributes.get(name).filter(|text| !text.is_empty());
+    Ok(document.map(|text| (parse_policy(text), arn)))
 }
 
 async fn put_document(client: &Client, url: String, name: Name, text: String) -> Result<(), Failure> {
@@ -241,18 +245,8 @@ async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(),
     }
 }
 
-/// The driver's object of each queue found, in the role of the queue.
-async fn of_queues(
-    driver: &dyn Driver,
-    found: &BTreeMap<String, Observed>,
-) -> Result<Vec<(String, Observed)>, Failure> {
-    let mut belonging = Vec::new();
-    for (key, queue) in found {
-        let Some(role) = key.strip_prefix("sqs_queue.") else { continue };
-        belonging.extend(driver.observe(&queue.id).await?.map(|observed| (role.to_owned(), observed)));
-    }
-    Ok(belonging)
-}
+/// The attribute of a queue policy with the ARN of its queue.
+pub(super) const QUEUE: &str = "queue_arn";
 
 pub(super) struct QueuePolicies(pub(super) Client);
 
@@ -266,9 +260,13 @@ impl QueuePolicies {
 #[async_trait]
 impl Driver for QueuePolicies {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some(policy) = document(&self.0, id, &Name::Policy).await? else { return Ok(None) };
-        let settings = settings([("queue", json!(id)), ("policy", policy)]);
-        Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
+        let Some((policy, queue)) = document(&self.0, id, &Name::Policy).await? else { return Ok(None) };
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            settings: settings([("queue", json!(id)), ("policy", policy)]),
+            attributes: [(QUEUE.to_owned(), queue.into())].into(),
+            ..Observed::default()
+        }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
@@ -277,11 +275,8 @@ impl Driver for QueuePolicies {
         Ok(Created { id: queue.to_owned(), ..Created::default() })
     }
 
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        of_queues(self, found).await
+    async fn children(&self, parent: &'static Kind, queue: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &sqs::QUEUE, queue).await
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
@@ -314,7 +309,9 @@ impl RedriveAllowPolicies {
 #[async_trait]
 impl Driver for RedriveAllowPolicies {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some(policy) = document(&self.0, id, &Name::RedriveAllowPolicy).await? else { return Ok(None) };
+        let Some((policy, _)) = document(&self.0, id, &Name::RedriveAllowPolicy).await? else {
+            return Ok(None);
+        };
         let settings = settings([("queue", json!(id)), ("redrive_allow_policy", sorted(policy))]);
         Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
     }
@@ -325,11 +322,8 @@ impl Driver for RedriveAllowPolicies {
         Ok(Created { id: queue.to_owned(), ..Created::default() })
     }
 
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        of_queues(self, found).await
+    async fn children(&self, parent: &'static Kind, queue: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &sqs::QUEUE, queue).await
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {

@@ -5,10 +5,12 @@ use aws_sdk_iam::Client;
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::iam;
 
 use super::failure::{call, found, gone};
 use super::role::percent_decode;
-use super::{parse_policy, policy_text, settings, split, text};
+use super::{pages, parse_policy, policy_text, settings, split, text};
 
 pub(super) struct RolePolicies(pub(super) Client);
 
@@ -36,6 +38,22 @@ impl Driver for RolePolicies {
             settings: settings([("role", json!(role)), ("name", json!(name)), ("policy", document)]),
             ..Observed::default()
         }))
+    }
+
+    async fn children(&self, parent: &'static Kind, role: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != iam::ROLE.name {
+            return Ok(Vec::new());
+        }
+        let names = pages(|marker| async {
+            let request = self.0.list_role_policies().role_name(&role.id).set_marker(marker);
+            let page = found(call!("iam:ListRolePolicies", request))?;
+            Ok(page.map(|page| (page.policy_names, page.marker)).unwrap_or_default())
+        });
+        let mut children = Vec::new();
+        for name in names.await? {
+            children.extend(self.observe(&format!("{}:{name}", role.id)).await?);
+        }
+        Ok(children)
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {

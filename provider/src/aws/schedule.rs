@@ -1,7 +1,5 @@
 //! EventBridge schedules.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
@@ -12,9 +10,11 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::capacity::{self, CAPACITIES};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::scheduler;
 
 use super::failure::{call, found, gone};
-use super::{flag, number, optional, parse_policy, settings, split, text};
+use super::{flag, number, optional, pages, parse_policy, settings, split, text};
 
 pub(super) struct Schedules(pub(super) Client);
 
@@ -146,20 +146,20 @@ impl Driver for Schedules {
         Ok(Created { id: format!("{group}/{name}"), ..Created::default() })
     }
 
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut belonging = Vec::new();
-        for (_, group) in found.iter().filter(|(key, _)| key.starts_with("scheduler_schedule_group.")) {
-            let listed = call!("scheduler:ListSchedules", self.0.list_schedules().group_name(&group.id))?;
-            for name in listed.schedules.into_iter().filter_map(|schedule| schedule.name) {
-                if let Some(observed) = self.observe(&format!("{}/{name}", group.id)).await? {
-                    belonging.push((name, observed));
-                }
-            }
+    async fn children(&self, parent: &'static Kind, group: &Observed) -> Result<Vec<Observed>, Failure> {
+        if parent.name != scheduler::SCHEDULE_GROUP.name {
+            return Ok(Vec::new());
         }
-        Ok(belonging)
+        let schedules = pages(|token| async {
+            let request = self.0.list_schedules().group_name(&group.id).set_next_token(token);
+            let page = found(call!("scheduler:ListSchedules", request))?;
+            Ok(page.map(|page| (page.schedules, page.next_token)).unwrap_or_default())
+        });
+        let mut children = Vec::new();
+        for name in schedules.await?.into_iter().filter_map(|schedule| schedule.name) {
+            children.extend(self.observe(&format!("{}/{name}", group.id)).await?);
+        }
+        Ok(children)
     }
 
     /// UpdateSchedule replaces the whole schedule: settings that the call omits return to their defaults.

@@ -1,6 +1,6 @@
 //! SNS topics, their policies and their subscriptions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
@@ -8,11 +8,14 @@ use aws_sdk_sns::types::{Subscription, Tag};
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::Kind;
+use tandem_model::kinds::{lambda, sns, sqs};
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::queue::attribute_text;
-use super::{pages, parse_policy, policy_text, settings, split, text};
+use super::permission;
+use super::queue::{QUEUE, attribute_text};
+use super::{only_child, pages, parse_policy, policy_text, settings, split, text};
 
 /// Fields of a topic and their attributes, which are strings in SNS.
 const ATTRIBUTES: &[(&str, &str)] = &[
@@ -171,6 +174,10 @@ impl Driver for TopicPolicies {
         Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
     }
 
+    async fn children(&self, parent: &'static Kind, topic: &Observed) -> Result<Vec<Observed>, Failure> {
+        only_child(self, parent, &sns::TOPIC, topic).await
+    }
+
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
         let arn = text(settings, "arn");
         set(&self.0, arn, "Policy", policy_text(settings, "policy")).await?;
@@ -227,10 +234,30 @@ fn confirmed(subscription: &Subscription) -> Option<&str> {
     subscription.subscription_arn().filter(|arn| *arn != PENDING)
 }
 
+/// The service in permissions and policies.
+const SENDER: &str = "sns.amazonaws.com";
+
+/// The topics that may send to a queue, from its policy. A value can be one string or a list.
+fn senders(policy: &Json) -> BTreeSet<&str> {
+    fn texts(value: &Json) -> Vec<&str> {
+        match value {
+            Json::Array(items) => items.iter().filter_map(Json::as_str).collect(),
+            one => one.as_str().into_iter().collect(),
+        }
+    }
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    let of_topics = statements.filter(|statement| {
+        statement["Effect"] == "Allow" && texts(&statement["Principal"]["Service"]).contains(&SENDER)
+    });
+    let conditions = of_topics.filter_map(|statement| statement["Condition"].as_object());
+    let pairs = conditions.flat_map(|operators| operators.values()).filter_map(Json::as_object).flatten();
+    let sources = pairs.filter(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn"));
+    sources.flat_map(|(_, value)| texts(value)).collect()
+}
+
 impl Subscriptions {
-    /// The subscription, as ListSubscriptionsByTopic returns it.
-    async fn listed(&self, id: &str) -> Result<Option<Subscription>, Failure> {
-        let (topic, endpoint) = split(id, '|', "sns:ListSubscriptionsByTopic")?;
+    /// The subscriptions of a topic, except deleted ones.
+    async fn of_topic(&self, topic: &str) -> Result<Vec<Subscription>, Failure> {
         let subscriptions = pages(|token| async {
             let request = self.0.list_subscriptions_by_topic().topic_arn(topic).set_next_token(token);
             let page = found(call!("sns:ListSubscriptionsByTopic", request))?;
@@ -238,9 +265,47 @@ impl Subscriptions {
             let page = page.map(|page| (page.subscriptions.unwrap_or_default(), page.next_token));
             Ok(page.unwrap_or_default())
         });
-        let mut subscriptions = subscriptions.await?.into_iter();
-        Ok(subscriptions.find(|subscription| {
-            subscription.endpoint() == Some(endpoint) && subscription.subscription_arn() != Some(DELETED)
+        let subscriptions = subscriptions.await?.into_iter();
+        Ok(subscriptions.filter(|subscription| subscription.subscription_arn() != Some(DELETED)).collect())
+    }
+
+    /// The subscription, as ListSubscriptionsByTopic returns it.
+    async fn listed(&self, id: &str) -> Result<Option<Subscription>, Failure> {
+        let (topic, endpoint) = split(id, '|', "sns:ListSubscriptionsByTopic")?;
+        let mut subscriptions = self.of_topic(topic).await?.into_iter();
+        Ok(subscriptions.find(|subscription| subscription.endpoint() == Some(endpoint)))
+    }
+
+    async fn observed(
+        &self,
+        topic: &str,
+        endpoint: &str,
+        subscription: &Subscription,
+    ) -> Result<Option<Observed>, Failure> {
+        let attributes = match confirmed(subscription) {
+            Some(arn) => self.attributes(arn).await?,
+            None => Some(HashMap::new()),
+        };
+        let Some(attributes) = attributes else { return Ok(None) };
+        let document = |name: &str| {
+            let text = attributes.get(name).filter(|text| !["", "{}"].contains(&text.as_str()));
+            text.map(|text| parse_policy(text))
+        };
+        let filter = document("FilterPolicy");
+        let scope = filter.is_some().then(|| attributes.get("FilterPolicyScope"));
+        let raw = attributes.get("RawMessageDelivery").map(|text| text == "true");
+        Ok(Some(Observed {
+            id: format!("{topic}|{endpoint}"),
+            settings: settings([
+                ("topic_arn", json!(topic)),
+                ("protocol", json!(subscription.protocol())),
+                ("endpoint", json!(endpoint)),
+                ("filter_policy", json!(filter)),
+                (SCOPE, json!(scope)),
+                ("redrive_policy", json!(document("RedrivePolicy"))),
+                ("raw_message_delivery", json!(raw)),
+            ]),
+            ..Observed::default()
         }))
     }
 
@@ -255,87 +320,29 @@ impl Subscriptions {
 impl Driver for Subscriptions {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let Some(subscription) = self.listed(id).await? else { return Ok(None) };
-        let attributes = match confirmed(&subscription) {
-            Some(arn) => self.attributes(arn).await?,
-            None => Some(HashMap::new()),
-        };
-        let Some(attributes) = attributes else { return Ok(None) };
-        let document = |name: &str| {
-            let text = attributes.get(name).filter(|text| !["", "{}"].contains(&text.as_str()));
-            text.map(|text| parse_policy(text))
-        };
-        let filter = document("FilterPolicy");
-        let scope = filter.is_some().then(|| attributes.get("FilterPolicyScope"));
-        let raw = attributes.get("RawMessageDelivery").map(|text| text == "true");
         let (topic, endpoint) = split(id, '|', "sns:GetSubscriptionAttributes")?;
-        Ok(Some(Observed {
-            id: id.to_owned(),
-            settings: settings([
-                ("topic_arn", json!(topic)),
-                ("protocol", json!(subscription.protocol())),
-                ("endpoint", json!(endpoint)),
-                ("filter_policy", json!(filter)),
-                (SCOPE, json!(scope)),
-                ("redrive_policy", json!(document("RedrivePolicy"))),
-                ("raw_message_delivery", json!(raw)),
-            ]),
-            ..Observed::default()
-        }))
+        self.observed(topic, endpoint, &subscription).await
     }
 
-    /// Finds subscriptions by their endpoint: the permission of a function or the policy of a queue names the
-    /// topic.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let mut wanted: Vec<(String, String, String)> = Vec::new();
-        for (key, of) in found {
-            let arn = |kind: &str, id: &str| {
-                let other = found.get(&format!("{kind}.{id}"));
-                other.and_then(|other| other.attributes.get("arn")?.as_str().map(ToOwned::to_owned))
-            };
-            if let Some(role) = key.strip_prefix("lambda_permission.") {
-                let of_topic = text(&of.settings, "principal") == "sns.amazonaws.com";
-                let function = text(&of.settings, "function_name");
-                let functions = found.iter().filter(|(key, _)| key.starts_with("lambda_function."));
-                let function = functions.into_iter().find(|(_, other)| other.id == function);
-                let function = function.and_then(|(_, other)| other.attributes.get("arn")?.as_str());
-                if let (true, Some(function)) = (of_topic, function) {
-                    let topic = text(&of.settings, "source_arn").to_owned();
-                    wanted.push((role.to_owned(), topic, function.to_owned()));
+    /// The permission of a function and the policy of a queue name the topics that may send to it.
+    async fn children(&self, parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
+        let mut topics = BTreeSet::new();
+        if parent.name == lambda::PERMISSION.name && text(&of.settings, "principal") == SENDER {
+            topics.insert(text(&of.settings, "source_arn"));
+        } else if parent.name == sqs::QUEUE_POLICY.name {
+            topics = senders(of.settings.get("policy").unwrap_or(&Json::Null));
+        }
+        let queue = of.attributes.get(QUEUE).and_then(Json::as_str);
+        let mut children = Vec::new();
+        for topic in topics.into_iter().filter(|topic| topic.split(':').nth(2) == Some("sns")) {
+            for subscription in self.of_topic(topic).await? {
+                let endpoint = subscription.endpoint().unwrap_or_default();
+                if queue == Some(endpoint) || permission::is_of(of, endpoint) {
+                    children.extend(self.observed(topic, endpoint, &subscription).await?);
                 }
             }
-            if let Some(role) = key.strip_prefix("sqs_queue_policy.")
-                && let Some(queue) = arn("sqs_queue", role)
-            {
-                let statements = of.settings.get("policy").and_then(|policy| policy["Statement"].as_array());
-                let of_topics = statements
-                    .into_iter()
-                    .flatten()
-                    .filter(|statement| statement["Principal"]["Service"] == "sns.amazonaws.com");
-                // One string, or a list in the order of the inputs.
-                let topics =
-                    of_topics.flat_map(
-                        |statement| match &statement["Condition"]["ArnEquals"]["aws:SourceArn"] {
-                            Json::Array(topics) => topics.iter().filter_map(Json::as_str).collect(),
-                            topic => topic.as_str().into_iter().collect::<Vec<_>>(),
-                        },
-                    );
-                let mut roles = names::Slots::default();
-                wanted.extend(topics.map(|topic| {
-                    let role = roles.unique(&format!("on_{}", names::source(topic)));
-                    (role, topic.to_owned(), queue.clone())
-                }));
-            }
         }
-        let mut belonging = Vec::new();
-        for (role, topic, endpoint) in wanted {
-            if let Some(observed) = self.observe(&format!("{topic}|{endpoint}")).await? {
-                belonging.push((role, observed));
-            }
-        }
-        Ok(belonging)
+        Ok(children)
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
@@ -382,5 +389,26 @@ impl Driver for Subscriptions {
             Some(arn) => Ok(self.attributes(arn).await?.is_none()),
             None => Ok(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_and_form_of_a_policy_do_not_matter() {
+        let statement = |service: Json, topics: Json| {
+            let condition = json!({ "ArnEquals": { "aws:SourceArn": topics } });
+            json!({ "Effect": "Allow", "Principal": { "Service": service }, "Condition": condition })
+        };
+        let policy = json!({ "Statement": [
+            statement(json!(SENDER), json!(["b", "a"])),
+            statement(json!(["events.amazonaws.com", SENDER]), json!("c")),
+            statement(json!("events.amazonaws.com"), json!("d")),
+            json!({ "Effect": "Deny", "Principal": "*", "Condition": { "Bool": { "aws:SecureTransport": "false" } } }),
+        ] });
+        assert_eq!(senders(&policy), BTreeSet::from(["a", "b", "c"]));
+        assert!(senders(&Json::Null).is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Drivers, Failure, Observed, Tags};
 use tandem_engine::job::Job;
 use tandem_engine::ownership;
@@ -12,7 +13,8 @@ use tandem_engine::resolve::{Attributes, Resolver};
 use tandem_engine::sweep::{Fate, Object, Owned, Reason, Report as Found, Request, Why, sweep};
 use tandem_model::composite::{Definition, Settings};
 use tandem_model::context::Context;
-use tandem_model::kind::Kind;
+use tandem_model::graph::Key;
+use tandem_model::kind::{Change, Kind};
 use tandem_model::kinds::{self, iam, lambda, logs, s3, sqs};
 use tandem_model::ownership::{OWNER, Owner, STATUS};
 use tokio::time::Instant;
@@ -91,26 +93,25 @@ impl Driver for One {
         Ok(self.cloud().content.get(id).cloned())
     }
 
-    /// The permissions and notifications of the functions found.
-    async fn belonging(
-        &self,
-        found: &BTreeMap<String, Observed>,
-    ) -> Result<Vec<(String, Observed)>, Failure> {
-        let field = match self.kind.name {
-            "lambda_permission" => "function_name",
-            "s3_bucket_notification" => "lambda_function_arn",
-            _ => return Ok(Vec::new()),
+    /// As AWS: a field names the parent by its id or ARN. A notification hangs on the permission of its
+    /// function.
+    async fn children(&self, parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
+        let named = |kind: &Kind, settings: &Settings| {
+            let fields = kind.fields.iter().filter(|field| field.change == Change::WithParent);
+            let mut names =
+                fields.filter_map(|field| settings.get(field.name)?.as_str()).map(ToOwned::to_owned);
+            names.next()
         };
-        let functions = found.iter().filter(|(key, _)| key.starts_with("lambda_function."));
-        let functions: Vec<&str> = functions.map(|(_, function)| &*function.id).collect();
+        let of_parent = if parent.tags { Some(of.id.clone()) } else { named(parent, &of.settings) };
+        let is_child = |observed: &Observed| {
+            let named = named(self.kind, &observed.settings);
+            let (Some(named), Some(parent)) = (named, &of_parent) else { return false };
+            named == *parent || named.rsplit(':').next() == Some(parent)
+        };
         let cloud = self.cloud();
-        let ours = cloud.objects.iter().filter(|((kind, _), observed)| {
-            let parent = observed.settings.get(field).and_then(|parent| parent.as_str()).unwrap_or_default();
-            kind == self.kind.name && functions.iter().any(|function| parent.ends_with(function))
-        });
-        // As in the real drivers, the role is the part of the id after the function or bucket.
-        let role = |id: &str| id.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(ours.map(|((_, id), observed)| (role(id), observed.clone())).collect())
+        let ours =
+            cloud.objects.iter().filter(|((kind, _), observed)| kind == self.kind.name && is_child(observed));
+        Ok(ours.map(|(_, observed)| observed.clone()).collect())
     }
 }
 
@@ -172,7 +173,7 @@ impl Fake {
             let settings = fields.filter_map(|(name, value)| Some((name, value?)));
             let mut tags = Tags::new();
             if object.kind.tags {
-                tags = ownership::tags(&owner, instance);
+                tags = ownership::tags(&owner, instance, &object.key);
             }
             if made.is_empty() {
                 tags.insert(STATUS.to_owned(), "complete".to_owned());
@@ -238,19 +239,27 @@ fn report(remove: bool, found: Found) -> Report {
 async fn a_lost_composite_is_listed_and_then_removed_in_order() {
     let fake = Fake::default();
     let made = fake.make(NOTICE, "1");
-    let settings = |field: &str, value: &str| Settings::from([(field.to_owned(), value.into())]);
     let (permission, entry) = ("shop-notice:on_x", "foreign:tandem-shop-notice-on_x");
     let arn = "arn:aws:lambda:eu-central-1:123456789012:function:shop-notice";
-    for (kind, id, settings) in [
-        (&lambda::PERMISSION, permission, settings("function_name", "shop-notice")),
-        (&s3::NOTIFICATION, entry, settings("lambda_function_arn", arn)),
-    ] {
+    let (statement, notification) = (
+        json!({ "function_name": "shop-notice", "statement_id": "on_x", "action": "lambda:InvokeFunction",
+            "principal": "s3.amazonaws.com", "source_arn": "arn:aws:s3:::foreign" }),
+        json!({ "bucket": "foreign", "id": "tandem-shop-notice-on_x", "lambda_function_arn": arn }),
+    );
+    for (kind, id, settings) in
+        [(&lambda::PERMISSION, permission, statement), (&s3::NOTIFICATION, entry, notification)]
+    {
+        let settings = settings.as_object().expect("settings").clone().into_iter().collect();
         fake.put(kind, Observed { id: id.to_owned(), settings, ..Observed::default() });
     }
 
     let listed = fake.sweep(&[], false, false).await;
     assert!(listed.good() && fake.cloud().deleted.is_empty());
-    assert_eq!(listed.objects().count(), made.len() + 2);
+    let found: BTreeSet<Name> =
+        listed.objects().map(|object| (object.kind.name.to_owned(), object.id.clone())).collect();
+    let more = [(lambda::PERMISSION.name, permission), (s3::NOTIFICATION.name, entry)];
+    let more = more.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+    assert_eq!(found, made.iter().cloned().chain(more).collect());
     assert!(listed.objects().all(|object| object.fate == Fate::Removable));
     assert_eq!(object(&listed, &logs::LOG_GROUP, LOG_GROUP).why, Why::UnknownInstance("1".to_owned()));
     assert_eq!(object(&listed, &s3::NOTIFICATION, entry).why, Why::With(arn.to_owned()));
@@ -371,7 +380,8 @@ async fn what_cannot_be_known_is_not_removed() {
     let queue = |id: &str, tags: Tags| {
         fake.put(&sqs::QUEUE, Observed { id: id.to_owned(), tags, ..Observed::default() });
     };
-    queue("shop-w", ownership::tags(&owner("shop/eu-central-1/dynasty/w"), "1"));
+    let key = Key::new(&sqs::QUEUE, "main");
+    queue("shop-w", ownership::tags(&owner("shop/eu-central-1/dynasty/w"), "1", &key));
     queue("shop-x", Tags::from([(OWNER.to_owned(), "shop/eu-central-1/bucket/x".to_owned())]));
     queue("shop-y", Tags::from([(OWNER.to_owned(), "shop/eu-central-1/what?".to_owned())]));
     let found = fake.sweep(&[], true, true).await;

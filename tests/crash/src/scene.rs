@@ -8,7 +8,7 @@ use tandem_engine::driver::{Drivers as _, Tags};
 use tandem_engine::ownership::user_tags;
 use tandem_model::kind::Change;
 use tandem_model::kinds;
-use tandem_model::ownership::{INSTANCE, OWNER, STATUS};
+use tandem_model::ownership::{INSTANCE, KEY, OWNER, STATUS};
 use terraform_provider_tandem::aws::{Aws, Connection};
 
 use crate::carrier::{Process, World};
@@ -177,8 +177,16 @@ impl Scene {
         }
         let of_state = |name: &str| self.terraform.state().get(name).as_str().unwrap_or_default().to_owned();
         let (instance, owner) = (of_state("instance"), of_state("id"));
+        let record = self.terraform.state().get("record");
+        let mut keys = BTreeSet::new();
         for item in &made {
             let Some(tags) = &item.tags else { continue };
+            let key = tags.get(KEY).map(String::as_str).unwrap_or_default();
+            if record.get(key).is_null() || !keys.insert(key) {
+                wrong.push(format!(
+                    "{item} has key {key:?}, which the state does not have, or another object has"
+                ));
+            }
             if tags.get(OWNER) != Some(&owner) {
                 wrong.push(format!("{item} has owner {:?}, but the state has {owner}", tags.get(OWNER)));
             }

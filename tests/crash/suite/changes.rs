@@ -8,8 +8,8 @@ use tandem_crash::double::ACCOUNT;
 use tandem_crash::fixture::Fixture;
 use tandem_crash::scene::{Scene, drivers};
 use tandem_crash::terraform::{End, Terraform};
-use tandem_engine::driver::Drivers as _;
-use tandem_model::composite::Definition;
+use tandem_engine::driver::{Drivers as _, Tags};
+use tandem_model::composite::{Definition, Settings};
 use tandem_model::context::Context;
 use tandem_model::graph::Graph;
 use tandem_model::kinds;
@@ -80,6 +80,86 @@ fn an_import_finds_every_topic_that_a_queue_is_on() {
         assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
         let mut imported = terraform("queue");
         assert_eq!(imported.import(&process, "jobs").await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&scene.terraform));
+    });
+}
+
+#[test]
+fn an_import_finds_topics_whose_slots_are_equal() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queue", 1).await;
+        let process = Process::new(&scene.world);
+        let aws = drivers(&scene.world).await;
+        let topics = ["more-news", "more_news"];
+        for name in topics {
+            let settings = Settings::from([("name".to_owned(), name.into())]);
+            aws.driver(&kinds::sns::TOPIC).create(&settings, &Tags::new()).await.expect("a topic");
+        }
+        let on = |topic: &&str| json!({ "topic": format!("arn:aws:sns:eu-central-1:{ACCOUNT}:{topic}") });
+        let inputs = |topics: &[&str]| {
+            let on: Vec<Json> = topics.iter().map(on).collect();
+            json!({ "name": "jobs", "on": on, "force_destroy": true })
+        };
+        let mut before = Vec::new();
+        for order in [&topics[..], &topics[..1], &[topics[1], topics[0]]] {
+            assert_eq!(scene.terraform.apply(&process, &inputs(order)).await, End::Done);
+            let mut imported = terraform("queue");
+            assert_eq!(imported.import(&process, "jobs").await, End::Done);
+            assert_eq!(recorded(&imported), recorded(&scene.terraform));
+            assert_eq!(imported.apply(&process, &inputs(order)).await, End::Done);
+            before.push(recorded(&scene.terraform));
+        }
+        assert_eq!(before[0], before[2], "the order of the topics counts");
+    });
+}
+
+#[test]
+fn an_import_finds_fifo_queues_and_every_queue_of_a_group() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queues", 1).await;
+        let process = Process::new(&scene.world);
+        // The names of the last two look like that of a dead-letter queue and like a shortened one.
+        let queues = json!([{ "name": "a", "fifo": true }, { "name": "b", "dead_letters": false },
+            { "name": "my-dead-letters" }, { "name": "n-0123abcd" }]);
+        let inputs = json!({ "name": "work", "queue": queues, "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let mut imported = terraform("queues");
+        assert_eq!(imported.import(&process, "work").await, End::Done);
+        assert_eq!(recorded(&imported), recorded(&scene.terraform));
+        assert_eq!(imported.apply(&process, &inputs).await, End::Done);
+        assert_eq!(imported.destroy(&process).await, End::Done);
+        assert_eq!(counts(&scene.made()), BTreeMap::new());
+    });
+}
+
+#[test]
+fn an_import_takes_no_statement_and_no_policy_that_a_user_added() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("event_function", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = scene.fixture.inputs(ACCOUNT);
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let aws = drivers(&scene.world).await;
+        let by_hand = [
+            (
+                &kinds::lambda::PERMISSION,
+                json!({ "function_name": "test-notice", "statement_id": "by-hand",
+                "action": "lambda:InvokeFunction", "principal": "events.amazonaws.com" }),
+            ),
+            (
+                &kinds::iam::ROLE_POLICY,
+                json!({ "role": "test-notice--eu-central-1", "name": "by-hand",
+                "policy": { "Version": "2012-10-17", "Statement": [
+                    { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },
+                ] } }),
+            ),
+        ];
+        for (kind, settings) in by_hand {
+            let settings = settings.as_object().expect("settings").clone().into_iter().collect();
+            aws.driver(kind).create(&settings, &Tags::new()).await.expect("an object of a user");
+        }
+        let mut imported = terraform("event_function");
+        assert_eq!(imported.import(&process, "notice").await, End::Done);
         assert_eq!(recorded(&imported), recorded(&scene.terraform));
     });
 }

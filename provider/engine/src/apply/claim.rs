@@ -38,7 +38,7 @@ impl Run<'_> {
                 if !matches!(held, Ok(None)) {
                     return Err(stranger(object, &found, None));
                 }
-                found.tags = ownership::tags(&self.job.owner, "");
+                found.tags = ownership::tags(&self.job.owner, "", key);
             }
             other => return Err(stranger(object, &found, other)),
         }
@@ -50,7 +50,7 @@ impl Run<'_> {
         } else if !self.shared().claiming {
             return Err(self.complete_elsewhere(object, &found));
         }
-        let mut set = ownership::tags(&self.job.owner, &self.prior.instance);
+        let mut set = ownership::tags(&self.job.owner, &self.prior.instance, key);
         if self.is_anchor(key) {
             set.extend(self.job.new_lease().tag());
         }

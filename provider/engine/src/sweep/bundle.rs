@@ -4,21 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tandem_model::composite::Settings;
-use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
 use tandem_model::kind::{Change, Kind};
-use tandem_model::kinds;
-use tandem_model::names;
 use tandem_model::ownership::STATUS;
 
 use super::Reason;
 use super::find::Tagged;
-use crate::driver::{Failure, Observed};
-use crate::import::{self, Objects};
+use crate::driver::Failure;
+use crate::import;
 use crate::job::Job;
 use crate::problem::Problem;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
+use crate::search::{self, Found, Objects};
 
 /// Tagged objects, and objects without tags that belong to them.
 pub(super) struct Bundle {
@@ -27,16 +25,8 @@ pub(super) struct Bundle {
     pub(super) hangs_on: BTreeMap<Key, String>,
 }
 
-/// The key of an object that inputs named.
-fn named_key(job: &Job<'_>, seed: &Graph, kind: &Kind, observed: &Observed) -> Option<Key> {
-    let name = observed.id.rsplit([':', '/']).next().unwrap_or(&observed.id);
-    let role = names::slot_among(&job.owner, name).filter(|_| seed.open)?;
-    Some(Key::new(kind, &role))
-}
-
 impl Bundle {
-    /// Finds the objects without tags that belong to these objects. The seed gives the keys, and with them
-    /// the order of deletes.
+    /// Finds the objects without tags that belong to these objects. The seed gives the order of deletes.
     pub(super) async fn gather(
         job: &Job<'_>,
         seed: &Graph,
@@ -45,53 +35,31 @@ impl Bundle {
     ) -> Result<Self, Problem> {
         let none = Attributes::new();
         let resolver = Resolver::new(seed, job.context, &none);
-        let mut found = Objects::new();
+        let mut found = Objects::default();
         for Tagged { kind, observed } in tagged {
-            let known = known_key(seed, &resolver, kind, observed).filter(|key| !found.contains_key(key));
-            let known =
-                known.or_else(|| named_key(job, seed, kind, observed)).filter(|key| !found.contains_key(key));
-            // An older version used another name.
-            let key = known.unwrap_or_else(|| Key::new(kind, &observed.id));
-            found.insert(key, (*kind, observed.clone()));
+            let mut same = seed.objects().iter().filter(|object| object.kind.name == kind.name);
+            let in_seed = same.find(|object| resolver.id(object).as_deref() == Some(&observed.id));
+            let key = search::key_of(seed, kind, observed, in_seed.map(|object| &object.key));
+            found.add(key, Found { kind, observed: observed.clone(), parent: None });
         }
-        for object in seed.objects().iter().filter(|object| !object.kind.tags) {
-            let parents = parent_fields(object.kind).filter_map(|field| object.fields.get(field));
-            let mut references = Vec::new();
-            parents.for_each(|parent| Expr::references(parent, &mut references));
-            if references.is_empty() || !references.iter().all(|(key, _)| found.contains_key(*key)) {
-                continue;
-            }
-            let Some(id) = resolver.id(object) else { continue };
-            let driver = job.drivers.driver(object.kind);
-            let observed = job.call(|| driver.observe(&id)).await;
-            let observed = observed.map_err(|failure| unseen(job, object.kind, &failure))?;
-            if let Some(observed) = observed {
-                found.insert(object.key.clone(), (object.kind, observed));
-            }
-        }
-        for kind in kinds::ALL.iter().copied().filter(|kind| !kind.tags) {
-            let known =
-                found.iter().map(|(key, (_, observed))| (key.to_string(), observed.clone())).collect();
-            let driver = job.drivers.driver(kind);
-            let more = job.call(|| driver.belonging(&known)).await;
-            for (role, observed) in more.map_err(|failure| unseen(job, kind, &failure))? {
-                found.entry(Key::new(kind, &role)).or_insert((kind, observed));
-            }
-        }
+        // The event source mappings of this instance are among the tagged objects.
+        let children = found.add_children(job, |_| false).await;
+        children.map_err(|(kind, failure)| unseen(job, kind, &failure))?;
         Ok(Self::of(job, seed, instance, found))
     }
 
     fn of(job: &Job<'_>, seed: &Graph, instance: &str, found: Objects) -> Self {
-        let carries = |key: &Key| found.get(key).is_some_and(|(_, seen)| seen.tags.contains_key(STATUS));
+        let found = found.by_key;
+        let carries = |key: &Key| found.get(key).is_some_and(|seen| seen.observed.tags.contains_key(STATUS));
         let in_seed = seed.objects().iter().map(|object| &object.key).find(|key| carries(key));
         let anchor = in_seed.or_else(|| found.keys().find(|key| carries(key))).cloned();
         let mut record = Record { instance: instance.to_owned(), objects: BTreeMap::new() };
         let mut hangs_on = BTreeMap::new();
-        for (key, (kind, observed)) in found {
-            if let Some(parent) = parent(kind, &observed.settings) {
-                hangs_on.insert(key.clone(), parent.to_owned());
+        for (key, Found { kind, observed, parent }) in found {
+            if let Some(named) = named_parent(kind, &observed.settings) {
+                hangs_on.insert(key.clone(), named.to_owned());
             }
-            let needs = import::needs(seed, &key);
+            let needs = import::needs(seed, &key, parent);
             let entry = import::entry(job, kind, observed, needs, Some(&key) == anchor.as_ref());
             record.objects.insert(key, entry);
         }
@@ -136,29 +104,12 @@ impl Bundle {
     }
 }
 
-/// The key of an object in the seed: by its id, or by its immutable fields if the cloud chooses the id.
-fn known_key(seed: &Graph, resolver: &Resolver<'_>, kind: &Kind, observed: &Observed) -> Option<Key> {
-    let same = seed.objects().iter().filter(|object| object.kind.name == kind.name).find(|object| {
-        if let Some(id) = resolver.id(object) {
-            return id == observed.id;
-        }
-        let fields = resolver.fields(object).into_iter();
-        let mut fixed = fields.filter_map(|(name, value)| {
-            let immutable = kind.field(&name).is_some_and(|field| field.change == Change::Replaces);
-            immutable.then_some((name, value?))
-        });
-        let Some(first) = fixed.next() else { return false };
-        std::iter::once(first).chain(fixed).all(|(name, value)| observed.settings.get(&name) == Some(&value))
-    });
-    same.map(|object| object.key.clone())
-}
-
 fn parent_fields(kind: &Kind) -> impl Iterator<Item = &'static str> {
     kind.fields.iter().filter(|field| field.change == Change::WithParent).map(|field| field.name)
 }
 
-/// The parent of an object without tags: its id or ARN.
-fn parent<'a>(kind: &Kind, settings: &'a Settings) -> Option<&'a str> {
+/// The parent of an object without tags: its id or ARN, as a field names it.
+fn named_parent<'a>(kind: &Kind, settings: &'a Settings) -> Option<&'a str> {
     if kind.tags {
         return None;
     }

@@ -30,6 +30,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("PATCH", "/v2/apis/{ApiId}/authorizers/{AuthorizerId}", "UpdateAuthorizer"),
     ("DELETE", "/v2/apis/{ApiId}/authorizers/{AuthorizerId}", "DeleteAuthorizer"),
     ("POST", "/v2/apis/{ApiId}/stages", "CreateStage"),
+    ("GET", "/v2/apis/{ApiId}/stages", "GetStages"),
     ("GET", "/v2/apis/{ApiId}/stages/{StageName}", "GetStage"),
     ("PATCH", "/v2/apis/{ApiId}/stages/{StageName}", "UpdateStage"),
     ("DELETE", "/v2/apis/{ApiId}/stages/{StageName}", "DeleteStage"),
@@ -476,6 +477,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "UpdateAuthorizer" => update_authorizer(cloud, input),
         "DeleteAuthorizer" => delete_authorizer(cloud, input),
         "CreateStage" => create_stage(cloud, input),
+        "GetStages" => Ok(listed(&api(cloud, input)?.stages)),
         "GetStage" => Ok(stage(cloud, input)?.clone()),
         "UpdateStage" => {
             check_logs(cloud, input)?;
