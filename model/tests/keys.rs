@@ -50,6 +50,7 @@ fn set(inputs: &mut Json, path: &str, value: &Json) {
 }
 
 /// The inputs of the fixture of a composite, and those after each of its changes.
+#[expect(clippy::disallowed_methods, reason = "the model does no I/O, its tests read fixtures")]
 fn inputs(definition: &Definition) -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
     let text = std::fs::read_to_string(path.join(format!("{}.json", definition.type_name)));
