@@ -28,8 +28,8 @@ pub struct Edge {
     pub step: Option<String>,
     /// The position of the resource in the variable `TANDEM_RESOURCES` of the program that uses it.
     pub position: Option<usize>,
-    /// True if the user accepts loops through this edge.
-    pub allow_loop: bool,
+    /// True if the user accepts loops through this edge; `None` if no input can say so.
+    pub allow_loop: Option<bool>,
     /// The input that causes the edge; the root of the inputs if no single input does.
     pub path: Path,
 }
@@ -175,7 +175,7 @@ impl Edge {
             partial: false,
             step: None,
             position: None,
-            allow_loop: false,
+            allow_loop: None,
             path: Path::default(),
         }
     }
@@ -200,9 +200,9 @@ impl Edge {
         Self { step: Some(step.to_owned()), ..self }
     }
 
-    /// The same edge with the input `allow_loop`. With `true`, loops through it are accepted.
+    /// The same edge with the input `allow_loop`; `None` if there is no such input.
     pub fn allow_loop(self, allow_loop: Option<bool>) -> Self {
-        Self { allow_loop: allow_loop == Some(true), ..self }
+        Self { allow_loop, ..self }
     }
 
     /// Returns true if an event that passes through this edge can pass through `next`, whose `from` is the

@@ -29,7 +29,7 @@ pub fn find<N: Ord>(links: &[Link<'_, N>]) -> Vec<Vec<usize>> {
 pub fn find_through<N: Ord>(links: &[Link<'_, N>], own: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
     let mut leaving: BTreeMap<&N, Vec<usize>> = BTreeMap::new();
     for (index, link) in links.iter().enumerate() {
-        if !link.edge.allow_loop && link.edge.verb.passes_on() {
+        if link.edge.allow_loop != Some(true) && link.edge.verb.passes_on() {
             leaving.entry(&link.from).or_default().push(index);
         }
     }
@@ -113,7 +113,9 @@ pub fn describe<N>(links: &[Link<'_, N>], path: &[usize], name: impl Fn(&N) -> S
     } else {
         "Remove one of these connections"
     };
-    (message, format!("{fix}. If the loop is intended and ends, set `allow_loop` to `true` on the trigger."))
+    let can_be_accepted = path.iter().any(|index| links[*index].edge.allow_loop.is_some());
+    let accept = " If the loop is intended and ends, set `allow_loop` to `true` on the trigger.";
+    (message, format!("{fix}.{}", if can_be_accepted { accept } else { "" }))
 }
 
 /// Reports the loops within a graph, each at the input of its trigger. Ends are compared as expressions: an

@@ -18,6 +18,11 @@ impl<'a> Part<'a> {
         Self { context, name, within: "" }
     }
 
+    /// The value of an input `allow_loop`; `None` for a part, whose triggers are not inputs.
+    pub(super) fn allow_loop(&self, given: Option<bool>) -> Option<bool> {
+        self.within.is_empty().then_some(given == Some(true))
+    }
+
     /// A part inside this composite.
     pub(super) fn within(&self, within: &'a str) -> Part<'a> {
         Part { within, ..*self }

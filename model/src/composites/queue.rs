@@ -342,7 +342,11 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
         }
         let topic = End::Resource(ResourceType::Topic, (&on.topic).into());
         let path = item_path("on", index).join(Step::Field("topic".to_owned()));
-        graph.connect(Edge::new(topic, Verb::Triggers, &added.queue).at(path).allow_loop(on.allow_loop));
+        graph.connect(
+            Edge::new(topic, Verb::Triggers, &added.queue)
+                .at(path)
+                .allow_loop(Some(on.allow_loop == Some(true))),
+        );
     }
 }
 

@@ -133,13 +133,13 @@ struct Use<'a> {
     /// The name of a bucket, or an ARN.
     value: &'a Scalar<String>,
     objects: Option<ObjectFilter>,
-    allow_loop: bool,
+    allow_loop: Option<bool>,
     path: Path,
 }
 
 impl<'a> Use<'a> {
     fn new(verb: Verb, resource: ResourceType, value: &'a Scalar<String>) -> Self {
-        Self { verb, resource, value, objects: None, allow_loop: false, path: Path::default() }
+        Self { verb, resource, value, objects: None, allow_loop: None, path: Path::default() }
     }
 
     fn bucket(verb: Verb, of: &'a BucketUse) -> Self {
@@ -191,11 +191,11 @@ impl Uses {
         });
         let invokes = self.invokes.iter().map(|of| match of {
             Invoke::Function(of) => Use {
-                allow_loop: of.allow_loop == Some(true),
+                allow_loop: Some(of.allow_loop == Some(true)),
                 ..Use::new(Verb::Invokes, ResourceType::Function, &of.function)
             },
             Invoke::Workflow(of) => Use {
-                allow_loop: of.allow_loop == Some(true),
+                allow_loop: Some(of.allow_loop == Some(true)),
                 ..Use::new(Verb::Starts, ResourceType::Workflow, &of.workflow)
             },
         });

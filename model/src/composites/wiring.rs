@@ -111,7 +111,7 @@ pub(super) fn add_triggers(
                     None => End::Resource(ResourceType::Bucket, (&trigger.bucket).into()),
                 };
                 let edge = triggers(source, Event::Object).objects(trigger.objects());
-                graph.connect(edge.allow_loop(trigger.allow_loop));
+                graph.connect(edge.allow_loop(spec.part.allow_loop(trigger.allow_loop)));
                 add_bucket(graph, spec, target, trigger, slots);
             }
             Trigger::Queue(trigger) => {
@@ -119,7 +119,8 @@ pub(super) fn add_triggers(
                     Some(made) => made.into(),
                     None => End::Resource(ResourceType::Queue, (&trigger.queue).into()),
                 };
-                let edge = triggers(source, Event::Message).allow_loop(trigger.allow_loop);
+                let edge =
+                    triggers(source, Event::Message).allow_loop(spec.part.allow_loop(trigger.allow_loop));
                 graph.connect(Edge { partial: trigger.partial_batch_response, ..edge });
                 let types = response_types(trigger.partial_batch_response);
                 let slot = source_slot(spec, &trigger.queue, slots);
@@ -135,14 +136,16 @@ pub(super) fn add_triggers(
             }
             Trigger::Stream(trigger) => {
                 let source = End::Resource(ResourceType::Stream, (&trigger.stream).into());
-                let edge = triggers(source, Event::Record).allow_loop(trigger.records.allow_loop);
+                let edge = triggers(source, Event::Record)
+                    .allow_loop(spec.part.allow_loop(trigger.records.allow_loop));
                 graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.stream, slots);
                 add_records(graph, target, &slot, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
                 let source = End::Resource(ResourceType::Table, (&trigger.table).into());
-                let edge = triggers(source, Event::Change).allow_loop(trigger.records.allow_loop);
+                let edge = triggers(source, Event::Change)
+                    .allow_loop(spec.part.allow_loop(trigger.records.allow_loop));
                 graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.table, slots);
                 add_records(graph, target, &slot, &trigger.table, &trigger.records);
@@ -164,7 +167,10 @@ pub(super) fn add_triggers(
             }
             Trigger::Topic(trigger) => {
                 let source = || End::Resource(ResourceType::Topic, (&trigger.topic).into());
-                graph.connect(triggers(source(), Event::Notification).allow_loop(trigger.allow_loop));
+                graph.connect(
+                    triggers(source(), Event::Notification)
+                        .allow_loop(spec.part.allow_loop(trigger.allow_loop)),
+                );
                 // SNS sends what it cannot deliver to the dead-letter queue.
                 graph.connect(Edge::new(source(), Verb::FailsTo, target.dead_letters).at(path.clone()));
                 add_topic(graph, spec, target, trigger, slots);

@@ -467,7 +467,7 @@ fn add_starts(
                 let objects = ObjectFilter::created(keys);
                 Edge::new(bucket, Verb::Triggers, &added.machine)
                     .objects(objects)
-                    .allow_loop(start.allow_loop)
+                    .allow_loop(part.allow_loop(start.allow_loop))
             }
             _ => Edge::new(rule, Verb::Triggers, &added.machine),
         };

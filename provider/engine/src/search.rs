@@ -105,7 +105,7 @@ pub(crate) async fn tagged(job: &Job<'_>, seed: &Graph) -> Result<Objects, Probl
         let driver = job.drivers.driver(object.kind);
         let observed = match (resolver.id(object), resolver.settings(object)) {
             (Some(id), _) => job.call(|| driver.observe(&id)).await,
-            // AWS chose the id: the search needs all settings.
+            // The cloud chose the id: the search needs all settings.
             (None, Ok(settings)) => job.call(|| driver.find(&settings)).await,
             (None, Err(_)) => continue,
         };
