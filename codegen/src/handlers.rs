@@ -12,7 +12,7 @@ use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
 use tandem_model::graph::Object;
 
-pub use self::resources::{Kind, Resource};
+pub use self::resources::{Resource, ResourceKind};
 use self::signatures::{brings, find, misfit};
 use crate::diagnostic::Diagnostic;
 use crate::relations::{Node, Relation, relations};
@@ -196,11 +196,13 @@ impl Function {
         data["of_event_bridge"] = any(&[Event::Schedule, Event::Bus]).into();
         data["of_streams"] = any(&[Event::Record, Event::Change]).into();
         data["with_maps"] = any(&[Event::Request, Event::Notification]).into();
-        for kind in Kind::ALL {
+        for kind in ResourceKind::ALL {
             data[format!("uses_{}", kind.noun())] = self.uses(kind).into();
         }
-        data["with_json"] =
-            [Kind::Table, Kind::Function, Kind::Workflow].iter().any(|kind| self.uses(*kind)).into();
+        data["with_json"] = [ResourceKind::Table, ResourceKind::Function, ResourceKind::Workflow]
+            .iter()
+            .any(|kind| self.uses(*kind))
+            .into();
         let sdk = self.resources.first().map(|resource| resource.kind.package().replace('-', "_"));
         data["sdk"] = sdk.into();
         data
@@ -212,7 +214,7 @@ impl Function {
     }
 
     /// True if the function uses a resource of this kind.
-    pub(crate) fn uses(&self, kind: Kind) -> bool {
+    pub(crate) fn uses(&self, kind: ResourceKind) -> bool {
         self.resources.iter().any(|resource| resource.kind == kind)
     }
 
@@ -409,22 +411,22 @@ mod tests {
             arn("lambda:eu-central-1:123456789012:function:n:live"),
         );
         let function = read(&format!("f: {{ {inputs} }}"));
-        let fields: Vec<(usize, &str, Kind)> = function
+        let fields: Vec<(usize, &str, ResourceKind)> = function
             .resources
             .iter()
             .map(|resource| (resource.index, resource.field.as_str(), resource.kind))
             .collect();
         let expected = [
-            (0, "b", Kind::Bucket),
-            (1, "t", Kind::Table),
-            (3, "tasks_table", Kind::Table),
-            (4, "s", Kind::Stream),
-            (5, "q", Kind::Queue),
-            (6, "queue_2026_q_fifo", Kind::Queue),
-            (7, "self_queue", Kind::Queue),
-            (8, "n", Kind::Topic),
-            (9, "config_topic", Kind::Topic),
-            (10, "n_function", Kind::Function),
+            (0, "b", ResourceKind::Bucket),
+            (1, "t", ResourceKind::Table),
+            (3, "tasks_table", ResourceKind::Table),
+            (4, "s", ResourceKind::Stream),
+            (5, "q", ResourceKind::Queue),
+            (6, "queue_2026_q_fifo", ResourceKind::Queue),
+            (7, "self_queue", ResourceKind::Queue),
+            (8, "n", ResourceKind::Topic),
+            (9, "config_topic", ResourceKind::Topic),
+            (10, "n_function", ResourceKind::Function),
         ];
         assert_eq!(fields, expected);
     }

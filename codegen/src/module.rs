@@ -68,7 +68,7 @@ pub(crate) struct Module {
 
 /// The reason that modules cannot be generated.
 #[derive(Clone, Debug)]
-pub enum Failure {
+pub enum ModuleError {
     /// An invalid template.
     Template(Error),
     /// Resources of hashicorp/aws cannot represent an entry.
@@ -80,7 +80,7 @@ pub enum Failure {
     },
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ModuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Template(error) => error.fmt(f),
@@ -89,7 +89,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
+impl std::error::Error for ModuleError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Template(error) => Some(error),
@@ -98,14 +98,19 @@ impl std::error::Error for Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ModuleError {
     fn from(error: Error) -> Self {
         Self::Template(error)
     }
 }
 
 /// Generates all modules of an application.
-pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Templates) -> Result<Files, Failure> {
+pub fn generate(
+    app: &App,
+    flavor: Flavor,
+    layout: &Layout,
+    templates: &Templates,
+) -> Result<Files, ModuleError> {
     let mut files = Files::new();
     let mut whole = Module {
         main: Body::default(),
@@ -115,11 +120,11 @@ pub fn generate(app: &App, flavor: Flavor, layout: &Layout, templates: &Template
     };
     let diagram = Diagram::of(app);
     let mut parts: Vec<Part<'_>> = Vec::new();
-    let make = |entry: &Entry| -> Result<(Module, Files), Failure> {
+    let make = |entry: &Entry| -> Result<(Module, Files), ModuleError> {
         let module = match flavor {
             Flavor::Composite => composite(app, entry, layout),
             Flavor::Native => native::module(app, entry, layout)
-                .map_err(|message| Failure::Native { entry: entry.name.clone(), message })?,
+                .map_err(|message| ModuleError::Native { entry: entry.name.clone(), message })?,
         };
         let page = Page {
             title: &entry.name,

@@ -50,8 +50,8 @@ pub struct Request {
 }
 
 /// Plans all files of an application. Returns the plan and the diagnostics of the handlers.
-pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Failure> {
-    let before = Manifest::read(&request.out).map_err(Failure::Input)?;
+pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), ProjectError> {
+    let before = Manifest::read(&request.out).map_err(ProjectError::Input)?;
     let out = absolute(&request.out)?;
     let spec = absolute(&request.spec)?;
     let mut settings = before.as_ref().map(|manifest| manifest.settings.clone()).unwrap_or_default();
@@ -64,7 +64,7 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
         }
         (Some(_), Some(had), Some(wanted)) if had != wanted => {
             let name = |part| if part == Part::Modules { "modules" } else { "handlers" };
-            return Err(Failure::Input(format!(
+            return Err(ProjectError::Input(format!(
                 "{} was generated with `--only {}`. Pass `--only {}` with another folder (`--out`)",
                 request.out.display(),
                 name(had),
@@ -113,12 +113,17 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
                 let files = files.into_iter().map(|(name, text)| (format!("{below}{name}"), text));
                 plan.generated.extend(files);
             }
-            Err(module::Failure::Template(error)) => return Err(error.into()),
-            Err(module::Failure::Native { entry, message }) => {
+            Err(module::ModuleError::Template(error)) => return Err(error.into()),
+            Err(module::ModuleError::Native { entry, message }) => {
                 let span = app.entries.iter().find(|other| other.name == entry);
                 let span = span.map(|entry| entry.span.clone()).unwrap_or_default();
                 let help = "Set a fixed value in the spec, or pass `--flavor composite`.";
-                return Err(Failure::Finding(Box::new(Diagnostic::error(Code::Native, span, message, help))));
+                return Err(ProjectError::Finding(Box::new(Diagnostic::error(
+                    Code::Native,
+                    span,
+                    message,
+                    help,
+                ))));
             }
         }
     }
@@ -134,14 +139,14 @@ pub fn plan(app: &App, request: &Request) -> Result<(Plan, Vec<Diagnostic>), Fai
 
 /// The reason that a plan cannot be made.
 #[derive(Clone, Debug)]
-pub enum Failure {
+pub enum ProjectError {
     /// An error with a code.
     Finding(Box<Diagnostic>),
     /// An unreadable file or an invalid option.
     Input(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ProjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finding(finding) => write!(f, "{}. {} [{}]", finding.message, finding.help, finding.code),
@@ -150,9 +155,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ProjectError {}
 
-impl From<Error> for Failure {
+impl From<Error> for ProjectError {
     fn from(error: Error) -> Self {
         Self::Finding(Box::new(Diagnostic::in_file(
             Code::Template,
@@ -171,7 +176,7 @@ fn handlers(
     templates: &Templates,
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Result<(), Failure> {
+) -> Result<(), ProjectError> {
     let mut functions = functions(app);
     let folder = out.join(HANDLERS);
     for function in &mut functions {
@@ -208,7 +213,7 @@ fn handler(
     templates: &Templates,
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Result<(), Failure> {
+) -> Result<(), ProjectError> {
     let path = folder.join("src/handler.rs");
     let text = read(&path)?;
     if text.is_empty() {
@@ -235,25 +240,26 @@ fn extend(
     plan: &mut Plan,
     path: &Path,
     change: impl FnOnce(&str) -> Result<String, String>,
-) -> Result<(), Failure> {
+) -> Result<(), ProjectError> {
     let text = read(path)?;
-    let changed = change(&text).map_err(|error| Failure::Input(format!("{} {error}", path.display())))?;
+    let changed =
+        change(&text).map_err(|error| ProjectError::Input(format!("{} {error}", path.display())))?;
     plan.extended.insert(path.to_owned(), changed);
     Ok(())
 }
 
 /// Reads a file of the user. A missing file is empty.
-fn read(path: &Path) -> Result<String, Failure> {
+fn read(path: &Path) -> Result<String, ProjectError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Failure::Input(format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Err(ProjectError::Input(format!("{} cannot be read: {error}", path.display()))),
     }
 }
 
 /// Returns the absolute path. Symbolic links are resolved in the part that exists.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    let path = std::path::absolute(path).map_err(|error| Failure::Input(error.to_string()))?;
+fn absolute(path: &Path) -> Result<PathBuf, ProjectError> {
+    let path = std::path::absolute(path).map_err(|error| ProjectError::Input(error.to_string()))?;
     let mut rest = PathBuf::new();
     for there in path.ancestors() {
         if let Ok(found) = there.canonicalize() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use crate::handlers::{EVENTS, Event, Function, Handled, Kind, Resource};
+use crate::handlers::{EVENTS, Event, Function, Handled, Resource, ResourceKind};
 
 /// The Cargo workspace of handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
         needed.push(("aws_lambda_events", "1.2", events, false));
     }
     let objects = function.takes(Event::Object);
-    if objects || function.uses(Kind::Bucket) {
+    if objects || function.uses(ResourceKind::Bucket) {
         needed.push(("percent-encoding", "2", vec![], true));
     }
     if function.launches || !function.resources.is_empty() {
@@ -132,7 +132,7 @@ fn dependencies(function: &Function) -> Vec<(&'static str, &'static str, Vec<&'s
         needed.push(("aws-sdk-ecs", "1", vec!["rt-tokio"], false));
         needed.push(("serde", "1", vec!["derive"], true));
     }
-    for kind in Kind::ALL.into_iter().filter(|kind| function.uses(*kind)) {
+    for kind in ResourceKind::ALL.into_iter().filter(|kind| function.uses(*kind)) {
         needed.push((kind.package(), "1", vec!["rt-tokio"], false));
     }
     if function.launches || objects {
@@ -155,7 +155,7 @@ fn package_name(handler: &str) -> String {
         kept: [].into(),
         partial: true,
         launches: true,
-        resources: Kind::ALL.map(resource).into(),
+        resources: ResourceKind::ALL.map(resource).into(),
     };
     let dependency = |name: &str| name.replace('_', "-") == handler;
     let keyword = syn::parse_str::<syn::Ident>(&handler.replace('-', "_")).is_err() || handler == "gen";

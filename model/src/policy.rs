@@ -365,6 +365,12 @@ pub fn receiver(service: &str, receiver: &Expr, senders: &[(&str, On)]) -> Expr 
     document(statements)
 }
 
+/// The services that such a policy allows to send, in its order: the inverse of [`receiver`].
+pub fn services(policy: &Json) -> Vec<&str> {
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    statements.filter_map(|statement| statement["Principal"]["Service"].as_str()).collect()
+}
+
 fn deny_insecure_transport(action: &str, resources: Vec<Expr>) -> Expr {
     let condition = Expr::map([("Bool", Expr::map([("aws:SecureTransport", "false")]))]);
     Expr::map([

@@ -85,8 +85,15 @@ const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init
 /// Types of composites that are no words of AWS: in quotes they can only mean the composite.
 const TYPES: &[&str] = &["event_function", "container_task", "thumbnailer"];
 
-/// The Rust files below a folder of the repository, each with its path and without its tests.
+/// The Rust files below a large folder of the repository, each with its path and without its tests.
 fn sources(folder: &str) -> Vec<(String, String)> {
+    let sources = all_sources(folder);
+    assert!(sources.len() > 12, "{} sources", sources.len());
+    sources
+}
+
+/// The Rust files below any folder of the repository.
+fn all_sources(folder: &str) -> Vec<(String, String)> {
     let mut folders = vec![root().join(folder)];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -103,7 +110,6 @@ fn sources(folder: &str) -> Vec<(String, String)> {
             }
         }
     }
-    assert!(sources.len() > 12, "{} sources", sources.len());
     sources
 }
 
@@ -122,6 +128,67 @@ fn code_for_all_composites_names_none_of_them() {
         }
         // Fields of the model have the references to outputs of particular composites.
         assert!(!text.contains("Reference::"), "{path} contains a constant of `Reference`");
+    }
+}
+
+/// Names of documents that edges replace: nothing derives a relation from a policy, from the definition of a state
+/// machine or from an environment variable. The code that writes a document may name its parts.
+const OF_DOCUMENTS: &[(&str, &[&str])] = &[
+    ("\"Statement\"", &["model/src/policy.rs", "model/src/access.rs"]),
+    ("\"Principal\"", &["model/src/policy.rs"]),
+    ("\"States\"", &["model/src/composites/definition.rs"]),
+    ("\"TANDEM_RESOURCES\"", &["model/src/composites/uses.rs"]),
+    ("\"TANDEM_LAUNCHES\"", &["model/src/composites/launch.rs"]),
+    ("ends_with(\"_", &[]),
+    ("ends_with(\"dead", &[]),
+];
+
+#[test]
+fn relations_are_read_from_edges_alone() {
+    for (path, text) in ["model/src", "codegen/src"].into_iter().flat_map(sources) {
+        for (name, allowed) in OF_DOCUMENTS {
+            let line =
+                text.lines().find(|line| line.contains(name)).filter(|_| !allowed.contains(&path.as_str()));
+            assert_eq!(line, None, "{path} contains {name}");
+        }
+    }
+}
+
+/// Public types of one crate that may share a name.
+const SAME_NAMES: &[(&str, &str)] = &[];
+
+#[test]
+fn no_two_public_types_of_one_crate_share_a_name() {
+    let crates = [
+        "model/src",
+        "model/derive/src",
+        "provider/src",
+        "provider/engine/src",
+        "provider/tfplugin/src",
+        "codegen/src",
+        "tests/src",
+        "tests/crash/src",
+    ];
+    for folder in crates {
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        for (path, text) in all_sources(folder) {
+            for line in text.lines() {
+                let declared = ["struct", "enum", "trait", "type"]
+                    .iter()
+                    .find_map(|word| line.strip_prefix(&format!("pub {word} ")));
+                let Some(declared) = declared else { continue };
+                let name: String =
+                    declared.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if SAME_NAMES.contains(&(folder, name.as_str())) {
+                    continue;
+                }
+                if let Some(other) = known.insert(name.clone(), path.clone()) {
+                    panic!("{folder}: `{name}` is declared in {other} and in {path}");
+                }
+            }
+        }
+        let listed = SAME_NAMES.iter().filter(|(of, _)| *of == folder);
+        listed.for_each(|(_, name)| assert!(!known.contains_key(*name), "{name} needs no exception"));
     }
 }
 

@@ -67,8 +67,8 @@ pub(crate) fn generate(global: &Global, source: &Source, app: &App, options: &Op
     };
     let (plan, mut diagnostics) = match project::plan(app, &request) {
         Ok(planned) => planned,
-        Err(project::Failure::Finding(diagnostic)) => return global.report(source, &[*diagnostic]),
-        Err(project::Failure::Input(message)) => return Err(Failure::Usage(message)),
+        Err(project::ProjectError::Finding(diagnostic)) => return global.report(source, &[*diagnostic]),
+        Err(project::ProjectError::Input(message)) => return Err(Failure::Usage(message)),
     };
     let (changes, edited) = output::compare(&out, &plan, options.overwrite)?;
     diagnostics.extend(edited);

@@ -15,14 +15,14 @@ pub struct Resource {
     /// Name of its entry. For an existing resource, an identifier derived from its name in AWS.
     pub name: String,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: ResourceKind,
     /// Position in `TANDEM_RESOURCES`.
     pub index: usize,
 }
 
 /// A kind of resource that functions can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ResourceKind {
     /// A DynamoDB table.
     Table,
     /// An S3 bucket.
@@ -48,10 +48,17 @@ struct Facts {
     package: &'static str,
 }
 
-impl Kind {
+impl ResourceKind {
     /// Every kind.
-    pub(crate) const ALL: [Kind; 7] =
-        [Kind::Table, Kind::Bucket, Kind::Queue, Kind::Topic, Kind::Stream, Kind::Function, Kind::Workflow];
+    pub(crate) const ALL: [ResourceKind; 7] = [
+        ResourceKind::Table,
+        ResourceKind::Bucket,
+        ResourceKind::Queue,
+        ResourceKind::Topic,
+        ResourceKind::Stream,
+        ResourceKind::Function,
+        ResourceKind::Workflow,
+    ];
 
     fn facts(self) -> Facts {
         let (noun, type_name, package) = match self {
@@ -107,7 +114,7 @@ pub(super) fn read(relations: &[&Relation<'_>]) -> Vec<Resource> {
     let mut seen = BTreeSet::new();
     for relation in relations {
         let (Some(index), Some(node)) = (relation.edge.position, relation.to) else { continue };
-        let Some(kind) = Kind::of(&relation.edge.to) else { continue };
+        let Some(kind) = ResourceKind::of(&relation.edge.to) else { continue };
         // A resource that is read and written is listed twice.
         if !seen.insert(node.identity()) {
             continue;
@@ -124,7 +131,7 @@ pub(super) fn read(relations: &[&Relation<'_>]) -> Vec<Resource> {
 }
 
 /// Converts a name to a Rust identifier. The result can be a keyword.
-fn identifier(name: &str, kind: Kind) -> String {
+fn identifier(name: &str, kind: ResourceKind) -> String {
     let pieces = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
     let joined = pieces.collect::<Vec<_>>().join("_").to_ascii_lowercase();
     match joined.chars().next() {
@@ -135,7 +142,7 @@ fn identifier(name: &str, kind: Kind) -> String {
 }
 
 /// A field name that is neither taken nor a keyword.
-fn field(name: &str, kind: Kind, taken: &BTreeSet<String>) -> String {
+fn field(name: &str, kind: ResourceKind, taken: &BTreeSet<String>) -> String {
     let name = identifier(name, kind);
     let free =
         |name: &String| !taken.contains(name) && name != "gen" && syn::parse_str::<syn::Ident>(name).is_ok();
@@ -164,7 +171,7 @@ mod tests {
             ("a", "a_queue"),
             ("b", "b_queue_2"),
         ] {
-            assert_eq!(field(name, Kind::Queue, &taken), expected, "{name}");
+            assert_eq!(field(name, ResourceKind::Queue, &taken), expected, "{name}");
         }
     }
 }

@@ -99,9 +99,8 @@ impl Composite for Topic {
         let topic = |field| setting(objects, "sns_topic.main", field);
         let key =
             Some(topic("kms_master_key_id")).filter(|key| key.as_text() != Some(OWN_KEY)).unwrap_or_default();
-        let statements = objects.get("sns_topic_policy.main").and_then(|settings| settings.get("policy"));
-        let statements = statements.and_then(|policy| policy["Statement"].as_array()).into_iter().flatten();
-        let services = statements.filter_map(|statement| statement["Principal"]["Service"].as_str());
+        let policy = objects.get("sns_topic_policy.main").and_then(|settings| settings.get("policy"));
+        let services = policy.map(policy::services).unwrap_or_default().into_iter();
         let publishers = services.map(|service| Value::String(service.to_owned())).collect();
         Value::map([
             ("name", Value::String(name.to_owned())),
