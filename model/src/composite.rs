@@ -13,6 +13,70 @@ use crate::ownership;
 use crate::value::Value;
 
 /// A composite: typed inputs, and a pure function from them to a graph of AWS objects.
+///
+/// # Examples
+///
+/// A composite with one topic:
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use tandem_model::composite::{Composite, Definition, Output, Settings};
+/// use tandem_model::context::Context;
+/// use tandem_model::expr::Expr;
+/// use tandem_model::finding::Findings;
+/// use tandem_model::graph::Graph;
+/// use tandem_model::input::{Inputs, Rule};
+/// use tandem_model::kinds::sns;
+/// use tandem_model::names;
+/// use tandem_model::scalar::Scalar;
+/// use tandem_model::value::Value;
+///
+/// #[derive(Debug, Inputs)]
+/// struct NewsInputs {
+///     /// Name of the topic.
+///     #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
+///     name: String,
+///     /// Sender name in emails.
+///     display_name: Option<Scalar<String>>,
+/// }
+///
+/// struct News;
+///
+/// impl Composite for News {
+///     type Inputs = NewsInputs;
+///     const TYPE: &'static str = "news";
+///     const DOC: &'static str = "Creates a topic.";
+///     const OUTPUTS: &'static [Output] = &[Output::text("arn", "ARN of the topic.")];
+///
+///     fn expand(inputs: &NewsInputs, context: &Context, _findings: &mut Findings) -> Graph {
+///         let mut graph = Graph::new(false);
+///         // The first object is the anchor: its tags show if the composite is complete.
+///         let topic = graph
+///             .add(&sns::TOPIC, "main")
+///             .set("name", names::regional(context, &inputs.name, "", 256))
+///             .set_if("display_name", inputs.display_name.as_ref())
+///             .handle();
+///         graph.outputs = BTreeMap::from([("arn", topic.arn())]);
+///         graph
+///     }
+///
+///     fn seed(name: &str) -> Value {
+///         Value::map([("name", Value::String(name.to_owned()))])
+///     }
+///
+///     fn recover(name: &str, _objects: &BTreeMap<String, Settings>) -> Value {
+///         Value::map([("name", Value::String(name.to_owned()))])
+///     }
+/// }
+///
+/// let news = Definition::of::<News>();
+/// let context = Context { project: Some("shop".to_owned()), ..Context::default() };
+/// let inputs = Value::map([("name", Value::String("offers".to_owned()))]);
+/// let graph = news.expand(&inputs, &context).graph.expect("the inputs are valid");
+/// assert_eq!(graph.objects()[0].key.as_str(), "sns_topic.main");
+/// assert_eq!(graph.objects()[0].fields["name"], Expr::from("shop-offers"));
+/// ```
 pub trait Composite {
     /// Its inputs.
     type Inputs: Inputs;

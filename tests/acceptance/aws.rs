@@ -46,7 +46,7 @@ impl Aws {
         &self.drivers
     }
 
-    fn driver(&self, kind: &str) -> &dyn Driver {
+    pub(crate) fn driver(&self, kind: &str) -> &dyn Driver {
         self.drivers.driver(kinds::find(kind).expect("a kind"))
     }
 

@@ -53,13 +53,13 @@ fn bad_input_is_found_before_anything_is_made() {
         (task(&json!({ "network": { "subnets": ["subnet-0"] } })), vec!["`subnet-0` does not exist"]),
         (
             thumbnailer(&json!({ "video_suffixes": [".mp4", ""] })),
-            vec!["could count as a video of prefix", "TDM022", "so that neither begins"],
+            vec!["an endless loop", "TDM022", "so that no written object matches"],
         ),
         (
             thumbnailer(
                 &json!({ "video_suffixes": [".jpg"], "input_prefix": "in/", "output_prefix": "in/out/" }),
             ),
-            vec!["could count as a video"],
+            vec!["video_suffixes[0]: an endless loop"],
         ),
         (thumbnailer(&json!({ "default_timestamp": "3" })), vec!["is not a time such as `00:01:30`"]),
         (thumbnailer(&json!({ "timestamp_pattern": "(" })), vec!["TDM004"]),

@@ -1,9 +1,15 @@
 //! States that older versions of the provider wrote.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
+use tandem_crash::fixture::Fixture;
+use tandem_engine::driver::Tags;
+use tandem_model::kinds;
+use tandem_model::ownership::KEY;
+use tandem_testkit::environment::root;
 
 use crate::stage::{On, Stage};
-use tandem_crash::fixture::Fixture;
 
 /// Changes a state of the current schema version to one of version 0, which recorded no differences.
 fn to_version_0(state: &mut Json) {
@@ -34,4 +40,91 @@ fn a_state_of_version_0_has_an_empty_plan_and_can_be_destroyed() {
     stage.terraform.expect_empty_plan();
     stage.terraform.destroy().expect_success();
     assert_eq!(stage.aws.everything(), before);
+}
+
+/// The states that the provider of commit f16c3d8 wrote for the fixtures, without the account. No object had a tag
+/// with its key.
+const OLD: &str = "tests/fixtures/states/f16c3d8";
+
+/// Composites with such a state. That of the function and that of the task differ a little from their fixtures of
+/// today.
+const WITH_STATE: &[&str] =
+    &["bucket", "queue", "queues", "stream", "table", "topic", "workflow", "event_function"];
+
+/// The values that the cloud or this machine chose, by those in the old state: ids, attributes and the hash of code.
+fn chosen(old: &Json, now: &Json) -> BTreeMap<String, String> {
+    let mut chosen = BTreeMap::new();
+    let mut add = |old: &Json, now: &Json| {
+        if let (Some(old), Some(now)) = (old.as_str(), now.as_str())
+            && old != now
+        {
+            chosen.insert(old.to_owned(), now.to_owned());
+        }
+    };
+    for (key, entry) in old["record"].as_object().expect("a record") {
+        add(&entry["id"], &now["record"][key]["id"]);
+        for (name, value) in entry["attributes"].as_object().expect("attributes") {
+            add(value, &now["record"][key]["attributes"][name]);
+        }
+        let line = |state: &Json| -> Json {
+            serde_json::from_str(state["components"][key].as_str().unwrap_or("null")).expect("a line")
+        };
+        add(&line(old)["source_code_hash"], &line(now)["source_code_hash"]);
+    }
+    add(&old["instance"], &now["instance"]);
+    chosen
+}
+
+#[test]
+fn states_of_an_older_version_get_keys_and_change_nothing_else() {
+    for composite in WITH_STATE {
+        let stage = Stage::new(On::MiniStack);
+        let fixture = Fixture::named(composite);
+        let inputs = stage.prepare(&fixture);
+        stage.configure(&fixture, &inputs);
+        stage.terraform.apply().expect_success();
+        let file = stage.terraform.path().join("terraform.tfstate");
+        let mut state: Json =
+            serde_json::from_str(&std::fs::read_to_string(&file).expect("a state")).expect("JSON");
+        let instance = &mut state["resources"][0]["instances"][0];
+        // The objects of the older version carried no key.
+        let mut keys = Vec::new();
+        for (key, entry) in instance["attributes"]["record"].as_object().expect("a record") {
+            let kind = kinds::find(entry["kind"].as_str().expect("a kind")).expect("a kind");
+            if kind.tags {
+                let id = entry["id"].as_str().expect("an id");
+                let driver = stage.aws.driver(kind.name);
+                stage.aws.wait(driver.tag(id, &Tags::new(), &[KEY.to_owned()])).expect("no key");
+                keys.push((key.clone(), kind.name, id.to_owned()));
+            }
+        }
+        let text =
+            std::fs::read_to_string(root().join(OLD).join(format!("{composite}.json"))).expect("a state");
+        let mut text = text.replace("ACCOUNT", &stage.account.id);
+        let old: Json = serde_json::from_str(&text).expect("JSON");
+        let mut chosen: Vec<(String, String)> = chosen(&old, &instance["attributes"]).into_iter().collect();
+        chosen.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));
+        for (old, now) in &chosen {
+            text = text.replace(old.as_str(), now);
+        }
+        instance["attributes"] = serde_json::from_str(&text).expect("JSON");
+        instance["schema_version"] = json!(0);
+        std::fs::write(&file, state.to_string()).expect("written");
+
+        let plan = stage.terraform.plan().expect_success();
+        let lines: Vec<&str> = plan.text.lines().map(str::trim).collect();
+        for (key, ..) in &keys {
+            let line = format!("- \"{key}: tag `{KEY}` is not set; the next apply sets it\",");
+            assert!(lines.contains(&line.as_str()), "{composite}: {line} is not in:\n{}", plan.text);
+        }
+        let drift = lines.iter().filter(|line| line.starts_with("- \"") && line.contains(": ")).count();
+        assert_eq!(drift, keys.len(), "{composite}:\n{}", plan.text);
+        stage.terraform.apply().expect_success();
+        for (key, kind, id) in &keys {
+            let seen = stage.aws.observe(kind, id).unwrap_or_else(|| panic!("{key} is gone"));
+            assert_eq!(seen.tags.get(KEY), Some(key), "{composite}");
+        }
+        stage.terraform.expect_empty_plan();
+        stage.terraform.destroy().expect_success();
+    }
 }
