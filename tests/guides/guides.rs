@@ -152,8 +152,15 @@ fn links(text: &str) -> Vec<(usize, String)> {
 
 #[test]
 fn links_lead_somewhere() {
-    let more =
-        ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/index.md", "docs/STYLE.md"].map(ToOwned::to_owned);
+    let more = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/checks.md",
+        "docs/decisions.md",
+        "docs/index.md",
+        "docs/STYLE.md",
+    ]
+    .map(ToOwned::to_owned);
     let mut broken = Vec::new();
     for path in guides().into_iter().chain(readmes()).chain(pages("docs/resources")).chain(more) {
         let text = std::fs::read_to_string(root().join(&path)).expect("a page");
