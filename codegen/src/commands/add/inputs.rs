@@ -287,7 +287,7 @@ mod tests {
                 &[("set", "memroy_size=1")][..],
                 "`memroy_size` is not an input of `functions`. Did you mean `memory_size`? Use one of: ",
             ),
-            (&[("set", "colour=red")], "`colour` is not an input of `functions`. Use one of: "),
+            (&[("set", "shade=red")], "`shade` is not an input of `functions`. Use one of: "),
             (&[("set", "name=a")], "`name` is not an input of `functions`. Use one of: "),
             (&[("set", "vpc=a")], "Tandem does not support a VPC here; the guide"),
             (&[("set", "code.zipp=a")], "`zipp` is not an input of `code`. Did you mean `zip`?"),
