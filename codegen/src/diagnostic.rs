@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 use tandem_model::finding::{Code, Severity};
 
-use crate::source::{Source, Span};
+use crate::text::{Source, Span};
 
 /// A finding in the spec or in another file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,5 +19,6 @@ pub mod schema;
 pub mod source;
 pub mod spec;
 pub mod templates;
+pub mod text;
 pub mod variables;
 pub mod workspace;

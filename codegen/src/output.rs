@@ -10,7 +10,16 @@ use tandem_model::finding::Code;
 
 use crate::diagnostic::{Diagnostic, shown};
 use crate::module::Flavor;
-use crate::project::Part;
+
+/// A part of the generated files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Terraform modules, with the root module in the output folder itself
+    Modules,
+    /// Rust handlers
+    Handlers,
+}
 
 /// The file that lists the generated files. It shows which files are stale or edited.
 pub const MANIFEST: &str = "tandem.manifest.json";

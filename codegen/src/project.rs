@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use tandem_model::finding::Code;
 
 use crate::diagnostic::{self, Diagnostic};
 use crate::handlers::{Function, functions};
 use crate::module::{self, Flavor, Folders, Layout};
+pub use crate::output::Part;
 use crate::output::{Manifest, Plan};
 use crate::readme;
 use crate::spec::App;
@@ -21,16 +21,6 @@ pub const HANDLERS: &str = "handlers";
 
 /// The folder of the modules, relative to the output folder.
 pub const MODULES: &str = "terraform";
-
-/// A part of the generated files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// Terraform modules, with the root module in the output folder itself
-    Modules,
-    /// Rust handlers
-    Handlers,
-}
 
 /// The options of a run. A missing option has the value of the previous run into the folder.
 #[derive(Clone, Debug, Default)]

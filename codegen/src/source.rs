@@ -1,8 +1,6 @@
 //! Parses the YAML of a spec into nodes with positions.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::PathBuf;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use tandem_model::finding::{Code, Path, Step};
@@ -10,17 +8,7 @@ use tandem_model::value::Value;
 
 use crate::diagnostic::Diagnostic;
 
-/// A range of bytes in the text.
-pub type Span = Range<usize>;
-
-/// The content of a file.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// Path as the user gave it.
-    pub path: PathBuf,
-    /// Content.
-    pub text: String,
-}
+pub use crate::text::{Source, Span};
 
 /// A value and its place.
 #[derive(Clone, Debug)]

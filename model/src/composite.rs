@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::composites;
 use crate::context::Context;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::Graph;
@@ -207,11 +206,6 @@ impl Definition {
     /// The inputs with every default filled in.
     pub fn with_defaults(&self, inputs: &Value) -> Value {
         fill_defaults(inputs, &(self.fields)())
-    }
-
-    /// The composite with that type.
-    pub fn find(type_name: &str) -> Option<&'static Definition> {
-        composites::ALL.iter().find(|definition| definition.type_name == type_name)
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::checks::filters::overlap;
 use crate::expr::{Ambient, Expr};
 use crate::finding::Path;
-use crate::graph::{Handle, Key};
+use crate::key::Key;
 
 /// A relation between two objects or resources.
 #[derive(Clone, Debug, PartialEq)]
@@ -229,12 +229,6 @@ impl End {
             ]),
             Self::Resource(_, arn) => arn.clone(),
         }
-    }
-}
-
-impl From<&Handle> for End {
-    fn from(handle: &Handle) -> Self {
-        Self::Object(handle.key().clone())
     }
 }
 

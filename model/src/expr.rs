@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::graph::Key;
-use crate::names;
+pub use crate::ambient::Ambient;
+use crate::hash::hash;
+use crate::key::Key;
 use crate::scalar::Scalar;
 
 /// The value of a field of an object.
@@ -42,21 +43,6 @@ pub enum Expr {
     List(Vec<Expr>),
     /// A map.
     Map(BTreeMap<String, Expr>),
-}
-
-/// Facts about the place of a composite: its account and region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ambient {
-    /// The 12-digit account id.
-    Account,
-    /// The region, e.g. `eu-central-1`.
-    Region,
-    /// The partition, e.g. `aws`, `aws-cn` or `aws-us-gov`.
-    Partition,
-    /// The id of the default VPC.
-    DefaultVpc,
-    /// The ids of the default VPC's subnets, separated by commas.
-    DefaultSubnets,
 }
 
 impl Expr {
@@ -174,7 +160,7 @@ impl Expr {
                 serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
             }
             Self::Lookup(map, key) => map.evaluate(scope)?.get(key.evaluate(scope)?.as_str()?).cloned(),
-            Self::Hash(inner) => Some(names::hash(inner.evaluate(scope)?.as_str()?).into()),
+            Self::Hash(inner) => Some(hash(inner.evaluate(scope)?.as_str()?).into()),
             Self::VpcOf(subnet) => scope.vpc_of(subnet.evaluate(scope)?.as_str()?).map(Json::from),
             Self::Merge(parts) => {
                 let mut merged = serde_json::Map::new();

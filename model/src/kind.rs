@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::expr::Ambient;
+use crate::ambient::Ambient;
 
 /// A kind of AWS object, with the same name as its `aws_…` resource.
 #[derive(Debug)]

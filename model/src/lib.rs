@@ -7,6 +7,7 @@
 extern crate self as tandem_model;
 
 pub mod access;
+pub mod ambient;
 pub mod artifact;
 pub mod capacity;
 pub mod checks;
@@ -18,8 +19,10 @@ pub mod edge;
 pub mod expr;
 pub mod finding;
 pub mod graph;
+pub mod hash;
 pub mod image;
 pub mod input;
+pub mod key;
 pub mod kind;
 pub mod kinds;
 pub mod names;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::expr::{Ambient, Expr};
+pub use crate::hash::hash;
 use crate::input::Rule;
 use crate::ownership::Owner;
-use sha2::{Digest, Sha256};
 
 /// The maximum length of the name of a composite: with the project and a part it is still readable in AWS.
 pub const MAX_NAME: usize = 64;
@@ -130,11 +130,6 @@ pub fn shorten(name: &str, limit: usize) -> String {
     let hash = hash(name);
     let kept: String = name.chars().take(limit - hash.len() - 1).collect();
     format!("{}-{hash}", kept.trim_end_matches('-'))
-}
-
-/// The first eight hexadecimal digits of the SHA-256 of a string.
-pub fn hash(text: &str) -> String {
-    hex::encode(&Sha256::digest(text)[..4])
 }
 
 /// Converts a string to a part of a key or id: lower-case letters, digits and underscores.

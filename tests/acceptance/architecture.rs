@@ -137,8 +137,8 @@ const OF_DOCUMENTS: &[(&str, &[&str])] = &[
     ("\"Statement\"", &["model/src/policy.rs", "model/src/access.rs"]),
     ("\"Principal\"", &["model/src/policy.rs"]),
     ("\"States\"", &["model/src/composites/definition.rs"]),
-    ("\"TANDEM_RESOURCES\"", &["model/src/composites/uses.rs"]),
-    ("\"TANDEM_LAUNCHES\"", &["model/src/composites/launch.rs"]),
+    ("\"TANDEM_RESOURCES\"", &["model/src/composites/variables.rs"]),
+    ("\"TANDEM_LAUNCHES\"", &["model/src/composites/variables.rs"]),
     ("ends_with(\"_", &[]),
     ("ends_with(\"dead", &[]),
 ];

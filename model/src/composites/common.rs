@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Tags;
-use super::keys::Child;
-use super::launch::LAUNCHES;
+use super::child::Child;
 use super::part::Part;
-use super::uses::RESOURCES;
+use super::variables::{LAUNCHES, RESOURCES};
 use crate::checks::environment::Variables;
 use crate::composite::Settings;
 use crate::expr::{Ambient, Expr};

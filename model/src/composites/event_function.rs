@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common};
-use super::launch::{self, LAUNCHES, Launch};
+use super::launch::{self, Launch};
 use super::part::Part;
 use super::trigger_checks;
 use super::triggers::Trigger;
-use super::uses::{RESOURCES, Uses};
+use super::uses::Uses;
+use super::variables::{LAUNCHES, RESOURCES};
 use super::wiring::{self, Endpoint, TriggerTarget};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};

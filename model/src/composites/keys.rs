@@ -4,6 +4,7 @@
 //! found as a child of another object, and gets its key here. Each rule is next to the code that names the
 //! objects, and a test joins the two directions.
 
+use super::child::Child;
 use super::{common, queue, wiring};
 use crate::composite::Settings;
 use crate::graph::Key;
@@ -11,25 +12,6 @@ use crate::image;
 use crate::kind::Kind;
 use crate::kinds::{apigatewayv2, ecr, events, iam, lambda, s3, scheduler, sns, sqs};
 use crate::ownership::Owner;
-
-/// A child of an object that has a key.
-pub(super) struct Child<'a> {
-    /// The owner of the parent.
-    pub(super) owner: &'a Owner,
-    /// The slot of the parent.
-    pub(super) parent: &'a str,
-    /// The settings of the child.
-    pub(super) settings: &'a Settings,
-    /// The settings of all children of this kind that the parent has.
-    pub(super) siblings: &'a [&'a Settings],
-}
-
-impl Child<'_> {
-    /// A setting of the child; empty if it is not set.
-    pub(super) fn text(&self, field: &str) -> &str {
-        self.settings.get(field).and_then(|value| value.as_str()).unwrap_or_default()
-    }
-}
 
 /// The slot of a child; `None` for an object of another owner.
 type Rule = fn(&Child<'_>) -> Option<String>;

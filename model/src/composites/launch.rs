@@ -8,9 +8,6 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 
-/// The variable with the handles of the tasks that a function may start: a JSON list.
-pub(super) const LAUNCHES: &str = "TANDEM_LAUNCHES";
-
 /// A task that may be started.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {

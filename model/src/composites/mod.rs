@@ -1,6 +1,7 @@
 //! The composites, one file each. To add one, write its file and add a line to `ALL`.
 
 mod bucket;
+mod child;
 mod common;
 mod container_task;
 mod definition;
@@ -21,6 +22,7 @@ mod topic;
 mod trigger_checks;
 mod triggers;
 mod uses;
+mod variables;
 mod wiring;
 mod workflow;
 
@@ -51,3 +53,10 @@ fn tags(given: Option<&Tags>) -> Expr {
 
 /// Type of the input `tags` of every composite.
 type Tags = Scalar<BTreeMap<String, Scalar<String>>>;
+
+impl Definition {
+    /// The composite with that type.
+    pub fn find(type_name: &str) -> Option<&'static Definition> {
+        ALL.iter().find(|definition| definition.type_name == type_name)
+    }
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::child::Child;
 use super::common::{self, Protection, setting};
-use super::keys::Child;
 use super::part::Part;
 use super::wiring::parsed;
 use crate::checks::fifo;

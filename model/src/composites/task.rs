@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::common::{self, Common};
 use super::launch::Launch;
 use super::part::Part;
-use super::uses::RESOURCES;
+use super::variables::RESOURCES;
 use crate::capacity;
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;

@@ -2,6 +2,7 @@
 //! `TANDEM_RESOURCES`.
 
 use super::common;
+use super::variables::RESOURCES;
 use crate::composite::item_path;
 use crate::edge::{Edge, End, KeyPattern, ObjectFilter, ResourceType, Verb};
 use crate::expr::Expr;
@@ -10,9 +11,6 @@ use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::policy::{CALLS, Grant};
 use crate::scalar::Scalar;
-
-/// The variable with the resources of a function: a JSON list of bucket names and ARNs.
-pub(super) const RESOURCES: &str = "TANDEM_RESOURCES";
 
 /// Inputs for the resources that a function uses.
 #[derive(Debug, Default, Inputs)]

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use super::child::Child;
 use super::common;
 use super::event_function::FunctionSpec;
-use super::keys::Child;
 use super::triggers::{
     BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
