@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use tandem_testkit::environment::root;
 use tandem_testkit::terraform::Terraform;
 
-use crate::check::build_all;
+use crate::build::build_all;
 use crate::step::{Result, step};
 
 /// Builds the provider and writes its pages, or checks that they are up to date.

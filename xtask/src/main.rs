@@ -1,6 +1,7 @@
 //! The project's own commands.
 
 mod bench;
+mod build;
 mod check;
 mod crash;
 mod demo;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tandem_testkit::environment::{private, root};
 
-use crate::check::{build_all, program};
+use crate::build::{build_all, program};
 use crate::step::{Result, quiet, step};
 
 /// Generates a project with a handler for every type of event, which tests of the generator build offline.

@@ -18,7 +18,7 @@ use tandem_testkit::terraform::provider_binary;
 
 use crate::bench::median;
 use crate::step::{Result, quiet, step};
-use crate::{check, install, setup};
+use crate::{build, install, setup};
 
 /// The measured steps: a name and the arguments of Terraform.
 const STEPS: [(&str, &[&str]); 5] = [
@@ -39,7 +39,7 @@ pub(crate) fn run(rounds: usize, dev: bool) -> Result {
     setup::prerequisites()?;
     setup::packages(Packages::MiniStack)?;
     let hashicorp = setup::hashicorp()?;
-    check::build_programs()?;
+    build::build_programs()?;
     let binary = if dev { provider_binary() } else { install::release()? };
 
     let folder = private().join("bench/peers");
@@ -95,7 +95,7 @@ fn generate(folder: &Path) -> Result {
     let path = folder.join("tandem.yaml");
     std::fs::write(&path, spec)?;
     for flavor in ["composite", "native"] {
-        let mut tandem = check::program("tandem")?;
+        let mut tandem = build::program("tandem")?;
         tandem.args(["generate", "--quiet", "--only", "modules", "--flavor", flavor, "--file"]).arg(&path);
         quiet(tandem.arg("--out").arg(folder.join(flavor)))?;
     }

@@ -14,7 +14,7 @@ use tandem_testkit::examples::{ALL, Applied, Example};
 use tandem_testkit::rekognition::{self, Rekognition};
 
 use crate::step::{Result, quiet, step};
-use crate::{check, install, setup};
+use crate::{build, install, setup};
 
 /// The names of demos.
 pub(crate) fn names() -> PossibleValuesParser {
@@ -43,8 +43,8 @@ pub(crate) fn run(name: &str, keep: bool) -> Result {
         // The base image of containers contains ffmpeg, too.
         setup::packages(Packages::Ffmpeg)?;
     }
-    check::build_programs()?;
-    check::build(example, false)?;
+    build::build_programs()?;
+    build::build(example, false)?;
     let engine = with_container.then(start_engine).transpose()?;
     let stage = Stage::new(example, engine.as_ref())?;
     let before = stage.account.everything()?;
