@@ -582,6 +582,7 @@ mod tests {
             ("{ bucket: b, prefix: in/ }", "[out/]", ""),
             ("{ bucket: b, suffix: .mp4 }", "['']", "b"),
             ("{ bucket: b, suffix: .mp4, allow_loop: true }", "['']", ""),
+            ("{ bucket: b, suffix: .mp4 }", "out/, write_suffix: .jpg", ""),
             ("{ bucket: b, events: removed }", "['']", ""),
             ("{ bucket: elsewhere-1 }", "['']", ""),
         ] {

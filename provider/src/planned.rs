@@ -152,8 +152,17 @@ fn find_loops(all: &BTreeMap<String, Composite>, owner: &str, findings: &mut Fin
         }
     }
     for path in loops::find_through(&links, |index| own[index]) {
-        let (message, help) = loops::describe(&links, &path, |node| format!("`{node}`"));
+        let (message, help) = loops::describe(&links, &path, |node| named(node));
         findings.error(Code::Loop, links[path[0]].edge.path.clone(), message, help);
+    }
+}
+
+/// A node for a message: service and name of an ARN, or the key of an object.
+fn named(node: &str) -> String {
+    let parts: Vec<&str> = node.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", _, service, _, _, name] => format!("{service} `{name}`"),
+        _ => format!("`{node}`"),
     }
 }
 

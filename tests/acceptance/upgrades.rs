@@ -51,7 +51,8 @@ const OLD: &str = "tests/fixtures/states/f16c3d8";
 const WITH_STATE: &[&str] =
     &["bucket", "queue", "queues", "stream", "table", "topic", "workflow", "event_function"];
 
-/// The values that the cloud or this machine chose, by those in the old state: ids, attributes and the hash of code.
+/// The values that the cloud, this machine or a later version chose, by those in the old state: ids, attributes,
+/// hashes of code and descriptions.
 fn chosen(old: &Json, now: &Json) -> BTreeMap<String, String> {
     let mut chosen = BTreeMap::new();
     let mut add = |old: &Json, now: &Json| {
@@ -69,7 +70,14 @@ fn chosen(old: &Json, now: &Json) -> BTreeMap<String, String> {
         let line = |state: &Json| -> Json {
             serde_json::from_str(state["components"][key].as_str().unwrap_or("null")).expect("a line")
         };
-        add(&line(old)["source_code_hash"], &line(now)["source_code_hash"]);
+        // Code of another build, and descriptions that a later version worded in another way.
+        for field in ["source_code_hash", "alarm_description", "description"] {
+            add(&line(old)[field], &line(now)[field]);
+        }
+        // The digest of a value that contains the account.
+        let resources = "/environment/TANDEM_RESOURCES";
+        let digest = |state: &Json| line(state).pointer(resources).cloned().unwrap_or_default();
+        add(&digest(old), &digest(now));
     }
     add(&old["instance"], &now["instance"]);
     chosen

@@ -41,9 +41,10 @@ resource "tandem_container_task" "ffmpeg" {
   }
 
   bucket_access {
-    bucket = tandem_bucket.videos.bucket
-    read   = [""]
-    write  = ["thumbnails/"]
+    bucket       = tandem_bucket.videos.bucket
+    read         = [""]
+    write        = ["thumbnails/"]
+    write_suffix = ".jpg"
   }
 
   environment = merge(var.task_environment, {

@@ -114,6 +114,9 @@ struct BucketAccess {
     read: Vec<String>,
     /// Prefixes of keys that the container may write, e.g. `["out/"]`. An empty string is every key.
     write: Vec<String>,
+    /// Suffix of the keys that the container may write, e.g. `.jpg`. Default: every key with a prefix of `write`.
+    #[input(rule = Rule::KEY_PART)]
+    write_suffix: Option<String>,
 }
 
 fn check_scratch(path: &str) -> Result<(), String> {
@@ -173,8 +176,8 @@ pub(super) struct ObjectUse {
     pub(super) name: Expr,
     /// The keys that the role may read or write.
     pub(super) keys: KeyPattern,
-    /// The suffix of the keys that the program uses, if it is more than the role can express.
-    pub(super) suffix: &'static str,
+    /// The suffix of the keys that the program uses, if it is narrower than that of the role.
+    pub(super) suffix: Option<&'static str>,
     /// The input.
     pub(super) path: Path,
 }
@@ -189,7 +192,7 @@ impl ObjectUse {
     }
 
     fn edge(&self, definition: &Handle) -> Edge {
-        let keys = KeyPattern::new(&self.keys.prefix, self.suffix);
+        let keys = KeyPattern::new(&self.keys.prefix, self.suffix.unwrap_or(&self.keys.suffix));
         let edge = Edge::new(definition, self.verb, self.bucket.clone());
         edge.objects(ObjectFilter::created(keys)).at(self.path.clone())
     }
@@ -200,16 +203,17 @@ impl TaskSpec<'_> {
     fn objects(&self) -> Vec<ObjectUse> {
         let mut objects = self.objects.clone();
         for (index, access) in self.task.bucket_access.iter().enumerate() {
-            let of = |verb, prefix: &String| ObjectUse {
+            let of = |verb, prefix: &String, suffix: &str| ObjectUse {
                 verb,
                 bucket: End::Resource(ResourceType::Bucket, (&access.bucket).into()),
                 name: (&access.bucket).into(),
-                keys: KeyPattern::new(prefix, ""),
-                suffix: "",
+                keys: KeyPattern::new(prefix, suffix),
+                suffix: None,
                 path: self.at("bucket_access").join(Step::Index(index)),
             };
-            objects.extend(access.read.iter().map(|prefix| of(Verb::Reads, prefix)));
-            objects.extend(access.write.iter().map(|prefix| of(Verb::Writes, prefix)));
+            let suffix = access.write_suffix.as_deref().unwrap_or_default();
+            objects.extend(access.read.iter().map(|prefix| of(Verb::Reads, prefix, "")));
+            objects.extend(access.write.iter().map(|prefix| of(Verb::Writes, prefix, suffix)));
         }
         objects
     }

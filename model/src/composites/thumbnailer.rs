@@ -169,8 +169,8 @@ impl Composite for Thumbnailer {
             at: Path::field("task"),
             task: &inputs.task,
             objects: vec![
-                objects(Verb::Reads, &input_prefix, "", "input_prefix"),
-                objects(Verb::Writes, &inputs.output_prefix, THUMBNAIL, "output_prefix"),
+                objects(Verb::Reads, &input_prefix, None, "input_prefix"),
+                objects(Verb::Writes, &inputs.output_prefix, Some(THUMBNAIL), "output_prefix"),
             ],
             variables: &[
                 ("THUMBNAILER_INPUT_PREFIX", input_prefix.as_str().into()),
