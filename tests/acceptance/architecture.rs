@@ -14,7 +14,7 @@ use tandem_testkit::environment::root;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("tandem-model-derive", &[]),
     ("tandem-model", &["tandem-model-derive"]),
-    ("tandem-engine", &["tandem-model"]),
+    ("tandem-engine", &["tandem-engine", "tandem-model"]),
     ("tfplugin", &["tfplugin"]),
     ("terraform-provider-tandem", &["tandem-engine", "tandem-model", "tfplugin"]),
     ("tandem", &["tandem-model"]),

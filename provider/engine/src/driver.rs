@@ -26,6 +26,59 @@ pub struct Observed {
 }
 
 /// Reads, creates, changes and deletes objects of one kind.
+///
+/// # Examples
+///
+/// A driver whose objects are in a map:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::Mutex;
+///
+/// use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
+/// use tandem_model::composite::Settings;
+///
+/// #[derive(Default)]
+/// struct Boxes(Mutex<BTreeMap<String, Observed>>);
+///
+/// #[async_trait::async_trait]
+/// impl Driver for Boxes {
+///     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
+///         Ok(self.0.lock().expect("no panic").get(id).cloned())
+///     }
+///
+///     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+///         let Some(id) = settings.get("name").and_then(|name| name.as_str()) else {
+///             return Err(Failure::local("create", "the name is missing"));
+///         };
+///         let (id, settings, tags) = (id.to_owned(), settings.clone(), tags.clone());
+///         let observed = Observed { id: id.clone(), settings, tags, ..Observed::default() };
+///         self.0.lock().expect("no panic").insert(id.clone(), observed);
+///         Ok(Created { id, ..Created::default() })
+///     }
+///
+///     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+///         if let Some(found) = self.0.lock().expect("no panic").get_mut(id) {
+///             found.settings = settings.clone();
+///         }
+///         Ok(())
+///     }
+///
+///     async fn delete(&self, id: &str) -> Result<(), Failure> {
+///         self.0.lock().expect("no panic").remove(id);
+///         Ok(())
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+/// let boxes = Boxes::default();
+/// let settings = Settings::from([("name".to_owned(), "a".into())]);
+/// let made = boxes.create(&settings, &Tags::new()).await.expect("no fault");
+/// assert!(boxes.observe(&made.id).await.expect("no fault").is_some());
+/// boxes.delete(&made.id).await.expect("no fault");
+/// assert!(boxes.is_gone(&made.id).await.expect("no fault"));
+/// # });
+/// ```
 #[async_trait]
 pub trait Driver: Send + Sync {
     /// Reads an object; `None` if it does not exist.

@@ -20,3 +20,5 @@ pub mod record;
 pub mod resolve;
 mod search;
 pub mod sweep;
+#[cfg(feature = "testing")]
+pub mod testing;
