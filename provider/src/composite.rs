@@ -82,7 +82,7 @@ impl Resource for CompositeResource {
             if configured.unknown {
                 return Ok(request.state.clone());
             }
-            let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+            let session = configured.session().await?;
             let stopped = || context.stop.is_stopped();
             let ignore = ignored(&request.state);
             let owner = self.owner(session, &name(&request.state));
@@ -138,7 +138,7 @@ impl Resource for CompositeResource {
                  then import.",
             )]);
         }
-        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        let session = configured.session().await?;
         // Accepts the name alone and the whole id.
         let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
         let owner = self.owner(session, &name);
@@ -225,11 +225,7 @@ impl CompositeResource {
         request: &PlanRequest,
     ) -> Result<(Value, Vec<Path>, Vec<Diagnostic>), Vec<Diagnostic>> {
         let configured = self.configured()?;
-        let session = if configured.unknown {
-            None
-        } else {
-            Some(configured.session().await.map_err(|diagnostic| vec![diagnostic])?)
-        };
+        let session = if configured.unknown { None } else { Some(configured.session().await?) };
         let context = session.map(|session| session.context.clone()).unwrap_or_default();
         let (context, expansion) =
             self.expand(&request.config, context, session, !request.prior.is_null()).await;
@@ -318,7 +314,7 @@ impl CompositeResource {
         context: &Context,
     ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
         let configured = self.configured()?;
-        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        let session = configured.session().await?;
         let context_now = ModelContext { applying: true, ..session.context.clone() };
         let (model, expansion) = self.expand(&request.config, context_now, Some(session), false).await;
         let mut messages = convert::diagnostics(&expansion.findings, &(self.definition.fields)());
@@ -375,7 +371,7 @@ impl CompositeResource {
         context: &Context,
     ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
         let configured = self.configured()?;
-        let session = configured.session().await.map_err(|diagnostic| vec![diagnostic])?;
+        let session = configured.session().await?;
         let stopped = || context.stop.is_stopped();
         let owner = self.owner(session, &name(&request.prior));
         let limit = timeout(&request.prior, "delete");

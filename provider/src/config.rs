@@ -282,8 +282,8 @@ impl Configured {
     }
 
     /// The clients, region and account. The first caller connects and looks up the account with one call.
-    pub(crate) async fn session(&self) -> Result<&Session, Diagnostic> {
-        self.session.get_or_try_init(|| self.connect()).await
+    pub(crate) async fn session(&self) -> Result<&Session, Vec<Diagnostic>> {
+        self.session.get_or_try_init(|| self.connect()).await.map_err(|diagnostic| vec![diagnostic])
     }
 
     async fn connect(&self) -> Result<Session, Diagnostic> {

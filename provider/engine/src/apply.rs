@@ -26,7 +26,7 @@ use tracing::{debug, info};
 
 use crate::canonical::{self, TAGS};
 use crate::delete::{delete_objects, delete_one};
-use crate::driver::{Class, Driver, Failure, Observed, Tags};
+use crate::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use crate::import;
 use crate::job::{Job, Outcome};
 use crate::order;
@@ -457,8 +457,7 @@ impl Run<'_> {
                     // claimed.
                     self.shared().claiming = true;
                 }
-                self.keep(object, created.id.clone(), &settings, created.attributes);
-                self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
+                self.made(object, driver, &settings, created).await
             }
             Err(failure) if failure.class == Class::AlreadyExists => {
                 let found =
@@ -605,8 +604,20 @@ impl Run<'_> {
             .map_err(failed("Deleting"))?;
         let tags = self.tags(object, &settings);
         let created = self.job.call(|| driver.create(&settings, &tags)).await.map_err(failed("Creating"))?;
-        self.keep(object, created.id.clone(), &settings, created.attributes);
-        self.job.call(|| driver.ready(&created.id)).await.map_err(failed("Waiting for"))
+        self.made(object, driver, &settings, created).await
+    }
+
+    /// Records a created object, and waits until it can be used.
+    async fn made(
+        &self,
+        object: &Object,
+        driver: &dyn Driver,
+        settings: &Settings,
+        created: Created,
+    ) -> Result<(), Problem> {
+        self.keep(object, created.id.clone(), settings, created.attributes);
+        let ready = self.job.call(|| driver.ready(&created.id)).await;
+        ready.map_err(|failure| Problem::failed("Waiting for", &object.key, &failure))
     }
 
     /// The tags of a create call: the ownership tags, the tags of the user, and the lease for the anchor.

@@ -105,7 +105,7 @@ pub async fn sweep(outside: Outside, arguments: &Arguments, watch: &dyn Watch) -
         _ => return Err(refusal(&diagnostics)),
     };
     watch.progress("looking up the AWS account".to_owned());
-    let session = configured.session().await.map_err(|diagnostic| refusal(&[diagnostic]))?;
+    let session = configured.session().await.map_err(|diagnostics| refusal(&diagnostics))?;
     let place = |place: &Option<String>| place.clone().unwrap_or_default();
     let (region, account) = (place(&session.context.region), place(&session.context.account));
     let notes = states
