@@ -140,10 +140,10 @@ impl Aws {
         add(&kinds::sns::TOPIC_POLICY, Box::new(topic::TopicPolicies(clients.sns.clone())));
         add(&kinds::sns::TOPIC_SUBSCRIPTION, Box::new(topic::Subscriptions(clients.sns.clone())));
         add(&kinds::sqs::QUEUE, Box::new(queue::Queues(clients.sqs.clone())));
-        add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::QueuePolicies(clients.sqs.clone())));
+        add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::Documents::policies(clients.sqs.clone())));
         add(
             &kinds::sqs::QUEUE_REDRIVE_ALLOW_POLICY,
-            Box::new(queue::RedriveAllowPolicies(clients.sqs.clone())),
+            Box::new(queue::Documents::redrive_allow_policies(clients.sqs.clone())),
         );
         Self { ec2: clients.ec2.clone(), drivers }
     }

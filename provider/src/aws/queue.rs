@@ -248,22 +248,47 @@ async fn remove_document(client: &Client, queue: &str, name: Name) -> Result<(),
 /// The attribute of a queue policy with the ARN of its queue.
 pub(super) const QUEUE: &str = "queue_arn";
 
-pub(super) struct QueuePolicies(pub(super) Client);
+/// A JSON document that is an attribute of a queue and an object of its own.
+pub(super) struct Documents {
+    client: Client,
+    /// The attribute of the queue.
+    attribute: Name,
+    /// The field with the document.
+    field: &'static str,
+}
 
-impl QueuePolicies {
+impl Documents {
+    /// Policies of queues.
+    pub(super) fn policies(client: Client) -> Self {
+        Self { client, attribute: Name::Policy, field: "policy" }
+    }
+
+    /// Redrive allow policies of dead-letter queues.
+    pub(super) fn redrive_allow_policies(client: Client) -> Self {
+        Self { client, attribute: Name::RedriveAllowPolicy, field: "redrive_allow_policy" }
+    }
+
     async fn put(&self, queue: &str, settings: &Settings) -> Result<(), Failure> {
-        let url = existing(&self.0, queue).await?;
-        put_document(&self.0, url, Name::Policy, policy_text(settings, "policy")).await
+        let url = existing(&self.client, queue).await?;
+        put_document(&self.client, url, self.attribute.clone(), policy_text(settings, self.field)).await
     }
 }
 
+/// Sorts the source queues of a redrive allow policy: their order has no meaning.
+fn sorted(mut document: Json) -> Json {
+    if let Some(queues) = document.get_mut("sourceQueueArns").and_then(Json::as_array_mut) {
+        queues.sort_by_key(ToString::to_string);
+    }
+    document
+}
+
 #[async_trait]
-impl Driver for QueuePolicies {
+impl Driver for Documents {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some((policy, queue)) = document(&self.0, id, &Name::Policy).await? else { return Ok(None) };
-        Ok(Some(Observed {
+        let found = document(&self.client, id, &self.attribute).await?;
+        Ok(found.map(|(document, queue)| Observed {
             id: id.to_owned(),
-            settings: settings([("queue", json!(id)), ("policy", policy)]),
+            settings: settings([("queue", json!(id)), (self.field, sorted(document))]),
             attributes: [(QUEUE.to_owned(), queue.into())].into(),
             ..Observed::default()
         }))
@@ -284,54 +309,7 @@ impl Driver for QueuePolicies {
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        remove_document(&self.0, id, Name::Policy).await
-    }
-}
-
-pub(super) struct RedriveAllowPolicies(pub(super) Client);
-
-/// Sorts the source queues of a policy: their order has no meaning.
-fn sorted(mut policy: Json) -> Json {
-    if let Some(queues) = policy.get_mut("sourceQueueArns").and_then(Json::as_array_mut) {
-        queues.sort_by_key(ToString::to_string);
-    }
-    policy
-}
-
-impl RedriveAllowPolicies {
-    async fn put(&self, queue: &str, settings: &Settings) -> Result<(), Failure> {
-        let url = existing(&self.0, queue).await?;
-        let policy = policy_text(settings, "redrive_allow_policy");
-        put_document(&self.0, url, Name::RedriveAllowPolicy, policy).await
-    }
-}
-
-#[async_trait]
-impl Driver for RedriveAllowPolicies {
-    async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some((policy, _)) = document(&self.0, id, &Name::RedriveAllowPolicy).await? else {
-            return Ok(None);
-        };
-        let settings = settings([("queue", json!(id)), ("redrive_allow_policy", sorted(policy))]);
-        Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
-    }
-
-    async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let queue = text(settings, "queue");
-        self.put(queue, settings).await?;
-        Ok(Created { id: queue.to_owned(), ..Created::default() })
-    }
-
-    async fn children(&self, parent: &'static Kind, queue: &Observed) -> Result<Vec<Observed>, Failure> {
-        only_child(self, parent, &sqs::QUEUE, queue).await
-    }
-
-    async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(id, settings).await
-    }
-
-    async fn delete(&self, id: &str) -> Result<(), Failure> {
-        remove_document(&self.0, id, Name::RedriveAllowPolicy).await
+        remove_document(&self.client, id, self.attribute.clone()).await
     }
 }
 
