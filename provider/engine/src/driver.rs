@@ -107,8 +107,31 @@ pub trait Driver: Send + Sync {
     /// Changes the given fields of an object, those of one part.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure>;
 
+    /// The name with which [`Self::add_tags`] and [`Self::remove_tags`] identify an object, e.g. its ARN. By
+    /// default it is the id.
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        Ok(id.to_owned())
+    }
+
+    /// Sets tags of an object.
+    async fn add_tags(&self, _target: &str, _tags: &Tags) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Removes tags of an object.
+    async fn remove_tags(&self, _target: &str, _keys: &[String]) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Sets and removes tags.
-    async fn tag(&self, _id: &str, _set: &Tags, _remove: &[String]) -> Result<(), Failure> {
+    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+        let target = self.tagged_as(id).await?;
+        if !set.is_empty() {
+            self.add_tags(&target, set).await?;
+        }
+        if !remove.is_empty() {
+            self.remove_tags(&target, remove).await?;
+        }
         Ok(())
     }
 

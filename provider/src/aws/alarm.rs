@@ -105,18 +105,19 @@ impl Driver for Alarms {
         self.put(settings, &Tags::new()).await
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let tags = set.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-            let request = self.0.tag_resource().resource_arn(&arn).set_tags(Some(tags.collect()));
-            call!("cloudwatch:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("cloudwatch:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = set.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let request = self.0.tag_resource().resource_arn(arn).set_tags(Some(tags.collect()));
+        call!("cloudwatch:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("cloudwatch:UntagResource", request).map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 
 use super::failure::{call, found, gone, not_yet};
-use super::task_definition::{tag_list, tag_map, tag_resource};
+use super::task_definition::{add_tags, remove_tags, tag_list, tag_map};
 use super::{of_project, pages, settings, text, texts};
 
 pub(super) struct Clusters(pub(super) Client);
@@ -83,11 +83,17 @@ impl Driver for Clusters {
         call!("ecs:PutClusterCapacityProviders", request).map(|_| ())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
         let arn = self.describe(id).await?.and_then(|cluster| cluster.cluster_arn);
-        let arn =
-            arn.ok_or_else(|| Failure::local("ecs:DescribeClusters", format!("the cluster `{id}` is gone")))?;
-        tag_resource(&self.0, &arn, set, remove).await
+        arn.ok_or_else(|| Failure::local("ecs:DescribeClusters", format!("the cluster `{id}` is gone")))
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        add_tags(&self.0, arn, set).await
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        remove_tags(&self.0, arn, remove).await
     }
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {

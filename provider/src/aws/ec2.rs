@@ -338,20 +338,17 @@ impl Driver for SecurityGroups {
         gone(self.0.call("RevokeSecurityGroupIngress", &parameters).await)
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let resource = ("ResourceId.1".to_owned(), id.to_owned());
-        if !set.is_empty() {
-            let mut parameters = vec![resource.clone()];
-            parameters.extend(tag_parameters("Tag", set));
-            self.0.call("CreateTags", &parameters).await?;
-        }
-        if !remove.is_empty() {
-            let mut parameters = vec![resource];
-            let keys = remove.iter().zip(1..).map(|(key, number)| (format!("Tag.{number}.Key"), key.clone()));
-            parameters.extend(keys);
-            self.0.call("DeleteTags", &parameters).await?;
-        }
-        Ok(())
+    async fn add_tags(&self, id: &str, set: &Tags) -> Result<(), Failure> {
+        let mut parameters = vec![("ResourceId.1".to_owned(), id.to_owned())];
+        parameters.extend(tag_parameters("Tag", set));
+        self.0.call("CreateTags", &parameters).await.map(|_| ())
+    }
+
+    async fn remove_tags(&self, id: &str, remove: &[String]) -> Result<(), Failure> {
+        let mut parameters = vec![("ResourceId.1".to_owned(), id.to_owned())];
+        parameters
+            .extend(remove.iter().zip(1..).map(|(key, number)| (format!("Tag.{number}.Key"), key.clone())));
+        self.0.call("DeleteTags", &parameters).await.map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -154,20 +154,21 @@ impl Driver for Repositories {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
         let found = repository(&self.0, id).await?;
-        let arn = found.and_then(|found| found.repository_arn).ok_or_else(|| {
+        found.and_then(|found| found.repository_arn).ok_or_else(|| {
             Failure::local("ecr:DescribeRepositories", format!("the repository `{id}` is gone"))
-        })?;
-        if !set.is_empty() {
-            let request = self.0.tag_resource().resource_arn(&arn).set_tags(Some(tag_list(set)));
-            call!("ecr:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("ecr:UntagResource", request)?;
-        }
-        Ok(())
+        })
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let request = self.0.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
+        call!("ecr:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("ecr:UntagResource", request).map(|_| ())
     }
 
     /// Also deletes the images that Tandem built: they can be built again.

@@ -81,17 +81,18 @@ impl Driver for Rules {
         self.put(settings, &Tags::new()).await
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let request = self.0.tag_resource().resource_arn(&arn).set_tags(Some(tag_list(set)));
-            call!("events:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("events:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let request = self.0.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
+        call!("events:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("events:UntagResource", request).map(|_| ())
     }
 
     /// Removes all targets first, also foreign ones: EventBridge deletes no rule that has targets.

@@ -157,17 +157,18 @@ impl Driver for EventSourceMappings {
         Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let tags = Some(set.clone().into_iter().collect());
-            call!("lambda:TagResource", self.0.tag_resource().resource(&arn).set_tags(tags))?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("lambda:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = Some(set.clone().into_iter().collect());
+        call!("lambda:TagResource", self.0.tag_resource().resource(arn).set_tags(tags)).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("lambda:UntagResource", request).map(|_| ())
     }
 
     async fn ready(&self, id: &str) -> Result<(), Failure> {

@@ -199,18 +199,19 @@ impl Driver for Apis {
         call!("apigatewayv2:UpdateApi", request).map(|_| ())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id);
-        if !set.is_empty() {
-            let tags = Some(set.clone().into_iter().collect());
-            let request = self.client.tag_resource().resource_arn(&arn).set_tags(tags);
-            call!("apigatewayv2:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.client.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("apigatewayv2:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        Ok(self.arn(id))
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = Some(set.clone().into_iter().collect());
+        let request = self.client.tag_resource().resource_arn(arn).set_tags(tags);
+        call!("apigatewayv2:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.client.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("apigatewayv2:UntagResource", request).map(|_| ())
     }
 
     /// Deletes the API with all of its remaining parts.

@@ -115,17 +115,18 @@ impl Driver for LogGroups {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let tags = Some(set.clone().into_iter().collect());
-            call!("logs:TagResource", self.0.tag_resource().resource_arn(&arn).set_tags(tags))?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("logs:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = Some(set.clone().into_iter().collect());
+        call!("logs:TagResource", self.0.tag_resource().resource_arn(arn).set_tags(tags)).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("logs:UntagResource", request).map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

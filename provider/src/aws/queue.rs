@@ -157,17 +157,18 @@ impl Driver for Queues {
         put_attributes(&self.0, &url, attributes).await
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let url = existing(&self.0, Self::name(id)).await?;
-        if !set.is_empty() {
-            let tags = Some(set.clone().into_iter().collect());
-            call!("sqs:TagQueue", self.0.tag_queue().queue_url(&url).set_tags(tags))?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_queue().queue_url(&url).set_tag_keys(Some(remove.to_vec()));
-            call!("sqs:UntagQueue", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        existing(&self.0, Self::name(id)).await
+    }
+
+    async fn add_tags(&self, url: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = Some(set.clone().into_iter().collect());
+        call!("sqs:TagQueue", self.0.tag_queue().queue_url(url).set_tags(tags)).map(|_| ())
+    }
+
+    async fn remove_tags(&self, url: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_queue().queue_url(url).set_tag_keys(Some(remove.to_vec()));
+        call!("sqs:UntagQueue", request).map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -88,15 +88,14 @@ impl Driver for Roles {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        if !set.is_empty() {
-            let tags = set.iter().map(|(key, value)| tag(key, value)).collect();
-            call!("iam:TagRole", self.0.tag_role().role_name(id).set_tags(Some(tags)))?;
-        }
-        if !remove.is_empty() {
-            call!("iam:UntagRole", self.0.untag_role().role_name(id).set_tag_keys(Some(remove.to_vec())))?;
-        }
-        Ok(())
+    async fn add_tags(&self, id: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = set.iter().map(|(key, value)| tag(key, value)).collect();
+        call!("iam:TagRole", self.0.tag_role().role_name(id).set_tags(Some(tags))).map(|_| ())
+    }
+
+    async fn remove_tags(&self, id: &str, remove: &[String]) -> Result<(), Failure> {
+        call!("iam:UntagRole", self.0.untag_role().role_name(id).set_tag_keys(Some(remove.to_vec())))
+            .map(|_| ())
     }
 
     /// Removes all policies first, also foreign ones: IAM deletes no role that has policies.

@@ -68,17 +68,19 @@ impl Driver for ScheduleGroups {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let tags = set.iter().map(|(key, value)| tag(key, value)).collect();
-            call!("scheduler:TagResource", self.0.tag_resource().resource_arn(&arn).set_tags(Some(tags)))?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("scheduler:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = set.iter().map(|(key, value)| tag(key, value)).collect();
+        call!("scheduler:TagResource", self.0.tag_resource().resource_arn(arn).set_tags(Some(tags)))
+            .map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("scheduler:UntagResource", request).map(|_| ())
     }
 
     /// EventBridge Scheduler continues to delete a group after the call.

@@ -239,16 +239,15 @@ impl Driver for Streams {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        if !set.is_empty() {
-            let tags = Some(set.clone().into_iter().collect());
-            call!("kinesis:AddTagsToStream", self.0.add_tags_to_stream().stream_name(id).set_tags(tags))?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.remove_tags_from_stream().stream_name(id);
-            call!("kinesis:RemoveTagsFromStream", request.set_tag_keys(Some(remove.to_vec())))?;
-        }
-        Ok(())
+    async fn add_tags(&self, id: &str, set: &Tags) -> Result<(), Failure> {
+        let tags = Some(set.clone().into_iter().collect());
+        call!("kinesis:AddTagsToStream", self.0.add_tags_to_stream().stream_name(id).set_tags(tags))
+            .map(|_| ())
+    }
+
+    async fn remove_tags(&self, id: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.remove_tags_from_stream().stream_name(id);
+        call!("kinesis:RemoveTagsFromStream", request.set_tag_keys(Some(remove.to_vec()))).map(|_| ())
     }
 
     /// Kinesis continues to delete a stream after the call, and its name stays taken until then.

@@ -363,17 +363,18 @@ impl Driver for Tables {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        let arn = self.arn(id).await?;
-        if !set.is_empty() {
-            let request = self.0.tag_resource().resource_arn(&arn).set_tags(Some(tag_list(set)));
-            call!("dynamodb:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(&arn).set_tag_keys(Some(remove.to_vec()));
-            call!("dynamodb:UntagResource", request)?;
-        }
-        Ok(())
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
+        self.arn(id).await
+    }
+
+    async fn add_tags(&self, arn: &str, set: &Tags) -> Result<(), Failure> {
+        let request = self.0.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
+        call!("dynamodb:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, arn: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+        call!("dynamodb:UntagResource", request).map(|_| ())
     }
 
     /// DynamoDB continues to delete a table after the call, and its name stays taken until then.

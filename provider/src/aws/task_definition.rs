@@ -30,21 +30,14 @@ pub(super) fn tag_map(tags: &[Tag]) -> Tags {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-pub(super) async fn tag_resource(
-    client: &Client,
-    arn: &str,
-    set: &Tags,
-    remove: &[String],
-) -> Result<(), Failure> {
-    if !set.is_empty() {
-        let request = client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
-        call!("ecs:TagResource", request)?;
-    }
-    if !remove.is_empty() {
-        let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
-        call!("ecs:UntagResource", request)?;
-    }
-    Ok(())
+pub(super) async fn add_tags(client: &Client, arn: &str, set: &Tags) -> Result<(), Failure> {
+    let request = client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(set)));
+    call!("ecs:TagResource", request).map(|_| ())
+}
+
+pub(super) async fn remove_tags(client: &Client, arn: &str, remove: &[String]) -> Result<(), Failure> {
+    let request = client.untag_resource().resource_arn(arn).set_tag_keys(Some(remove.to_vec()));
+    call!("ecs:UntagResource", request).map(|_| ())
 }
 
 pub(super) struct TaskDefinitions {
@@ -249,12 +242,19 @@ impl Driver for TaskDefinitions {
         self.deregister(revisions.get(1..).unwrap_or_default()).await
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
+    async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
         let revisions = self.revisions(id, TaskDefinitionStatus::Active).await?;
-        let latest = revisions.first().ok_or_else(|| {
+        revisions.into_iter().next().ok_or_else(|| {
             Failure::local("ecs:ListTaskDefinitions", format!("the task definition `{id}` is gone"))
-        })?;
-        tag_resource(&self.ecs, latest, set, remove).await
+        })
+    }
+
+    async fn add_tags(&self, revision: &str, set: &Tags) -> Result<(), Failure> {
+        add_tags(&self.ecs, revision, set).await
+    }
+
+    async fn remove_tags(&self, revision: &str, remove: &[String]) -> Result<(), Failure> {
+        remove_tags(&self.ecs, revision, remove).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

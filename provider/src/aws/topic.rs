@@ -114,16 +114,14 @@ impl Driver for Topics {
         Ok(())
     }
 
-    async fn tag(&self, id: &str, set: &Tags, remove: &[String]) -> Result<(), Failure> {
-        if !set.is_empty() {
-            let request = self.0.tag_resource().resource_arn(id).set_tags(Some(tag_list(set)));
-            call!("sns:TagResource", request)?;
-        }
-        if !remove.is_empty() {
-            let request = self.0.untag_resource().resource_arn(id).set_tag_keys(Some(remove.to_vec()));
-            call!("sns:UntagResource", request)?;
-        }
-        Ok(())
+    async fn add_tags(&self, id: &str, set: &Tags) -> Result<(), Failure> {
+        let request = self.0.tag_resource().resource_arn(id).set_tags(Some(tag_list(set)));
+        call!("sns:TagResource", request).map(|_| ())
+    }
+
+    async fn remove_tags(&self, id: &str, remove: &[String]) -> Result<(), Failure> {
+        let request = self.0.untag_resource().resource_arn(id).set_tag_keys(Some(remove.to_vec()));
+        call!("sns:UntagResource", request).map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
