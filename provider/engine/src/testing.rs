@@ -1,10 +1,12 @@
 //! A cloud in memory, for tests of the engine: objects in a map, recorded calls, and faults at chosen calls.
 //!
-//! It works for every kind: ids follow from the templates of a kind, or are numbered. Calls need no time, so a
-//! test with paused time is deterministic.
+//! It works for every kind: ids follow from the templates of a kind, or are numbered. Calls need no time unless a
+//! test sets one, so a test with paused time is deterministic. [`clock`] follows that time.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
@@ -13,16 +15,37 @@ use tandem_model::context::Context;
 use tandem_model::kind::{Change, Kind};
 use tandem_model::kinds;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::driver::{Class, Created, Driver, Drivers, Failure, Observed, Tags};
+
+/// The time of day at which a [`Cloud`] starts, in seconds since 1970.
+pub const START: u64 = 1_800_000_000;
+
+/// The time for which the engine retries a temporary failure.
+pub const BUDGET: Duration = Duration::from_secs(30);
+
+thread_local!(static BEGIN: Cell<Option<Instant>> = const { Cell::new(None) });
+
+/// The time of day: [`START`], plus tokio's time since this thread created its last [`Cloud`].
+pub fn clock() -> SystemTime {
+    let begin = BEGIN.get().unwrap_or_else(Instant::now);
+    UNIX_EPOCH + Duration::from_secs(START) + begin.elapsed()
+}
 
 /// A fault at one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The call fails without an effect.
     Refuse,
+    /// The call fails without an effect: the credentials do not allow it.
+    Deny,
+    /// The call fails temporarily, without an effect.
+    Busy,
     /// The call has its effect, but its answer is lost.
     LoseAnswer,
+    /// The call has its effect, and fails temporarily.
+    BusyAfter,
     /// The process ends before the call has an effect.
     KillBefore,
     /// The process ends after the call had its effect.
@@ -37,6 +60,9 @@ struct State {
     calls: Vec<String>,
     /// The call with a fault, from 1, since the last [`Cloud::start`].
     fault: Option<(usize, Fault)>,
+    /// Faults by the start of a call, e.g. `list KIND`, each for a number of calls.
+    faults: Vec<(String, Fault, usize)>,
+    latency: Duration,
     /// True after a fault ended the process: no further call of it has an effect.
     ended: bool,
     created: usize,
@@ -64,6 +90,7 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
 impl Cloud {
     /// An empty cloud in this place.
     pub fn new(context: &Context) -> Self {
+        BEGIN.set(Some(Instant::now()));
         let state = Arc::<Mutex<State>>::default();
         let killed = Arc::<Notify>::default();
         let one = |kind: &'static Kind| One {
@@ -82,6 +109,21 @@ impl Cloud {
         state.calls.clear();
         state.fault = fault;
         state.ended = false;
+    }
+
+    /// Sets a fault at the next calls that start with this text, e.g. `create KIND`.
+    pub fn fail(&self, call: &str, fault: Fault, times: usize) {
+        locked(&self.state).faults.push((call.to_owned(), fault, times));
+    }
+
+    /// Sets the duration of each call, so that calls of parallel steps overlap.
+    pub fn set_latency(&self, latency: Duration) {
+        locked(&self.state).latency = latency;
+    }
+
+    /// Puts an object in place without a call.
+    pub fn put(&self, kind: &'static Kind, found: Observed) {
+        locked(&self.state).objects.insert((kind.name, found.id.clone()), found);
     }
 
     /// The calls since the last start.
@@ -121,6 +163,16 @@ impl Cloud {
     }
 }
 
+impl State {
+    /// The fault that a call meets because of its text.
+    fn fault_of(&mut self, call: &str) -> Option<Fault> {
+        let (_, fault, left) =
+            self.faults.iter_mut().find(|(start, _, left)| *left > 0 && call.starts_with(start.as_str()))?;
+        *left -= 1;
+        Some(*fault)
+    }
+}
+
 impl Drivers for Cloud {
     fn driver(&self, kind: &'static Kind) -> &dyn Driver {
         &self.drivers[kind.name]
@@ -135,16 +187,26 @@ impl One {
         id: &str,
         effect: impl FnOnce(&mut State) -> Result<T, Failure> + Send,
     ) -> Result<T, Failure> {
+        let latency = locked(&self.state).latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         if locked(&self.state).ended {
             std::future::pending::<()>().await;
         }
         let (fault, result) = {
             let mut state = locked(&self.state);
             let number = state.calls.len() + 1;
+            let call = format!("{verb} {} {id}", self.kind.name);
             let fault = state.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-            state.calls.push(format!("{verb} {} {id}", self.kind.name));
+            let fault = fault.or_else(|| state.fault_of(&call));
+            state.calls.push(call);
             let result = match fault {
                 Some(Fault::Refuse) => Err(self.failure(verb, Class::Final, "Refused")),
+                Some(Fault::Deny) => {
+                    Err(Failure { denied: true, ..self.failure(verb, Class::Final, "Denied") })
+                }
+                Some(Fault::Busy) => Err(self.failure(verb, Class::Passing(BUDGET), "Busy")),
                 Some(Fault::KillBefore) => Err(self.failure(verb, Class::Final, "Killed")),
                 _ => effect(&mut state),
             };
@@ -157,7 +219,8 @@ impl One {
                 std::future::pending().await
             }
             Some(Fault::LoseAnswer) => Err(self.failure(verb, Class::Final, "Lost")),
-            Some(Fault::Refuse) | None => result,
+            Some(Fault::BusyAfter) => Err(self.failure(verb, Class::Passing(BUDGET), "Lost")),
+            Some(Fault::Refuse | Fault::Deny | Fault::Busy) | None => result,
         }
     }
 

@@ -1,0 +1,6 @@
+//! Tests of every operation of the engine on a cloud in memory, in virtual time.
+
+mod shop;
+
+mod claim;
+mod import;
