@@ -43,6 +43,10 @@ impl Run<'_> {
             other => return Err(stranger(object, &found, other)),
         }
         if is_ours(&found, &self.prior.instance) {
+            // The answer of our create call was lost. There was no complete composite, as after its success.
+            if self.is_anchor(key) && !Status::of(&found.tags).is_complete() {
+                self.shared().claiming = true;
+            }
             return Ok(());
         }
         if self.is_anchor(key) {

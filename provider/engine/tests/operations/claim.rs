@@ -217,6 +217,23 @@ async fn a_running_apply_renews_its_lease() {
     assert!(leases.windows(2).all(|pair| pair[0] < pair[1]), "{leases:?}");
 }
 
+/// Without an anchor there was no complete composite. Its other objects are claimed, also after the answer of
+/// the call that creates the anchor was lost.
+#[tokio::test(start_paused = true)]
+async fn objects_without_an_anchor_are_claimed() {
+    for fault in [None, Some(Fault::Busy), Some(Fault::BusyAfter)] {
+        let cloud = remains(0).await;
+        cloud.remove(&logs::LOG_GROUP, ID);
+        if let Some(fault) = fault {
+            cloud.fail("create cloudwatch_log_group ", fault, 1);
+        }
+        let outcome = apply_to(&cloud, &empty("new"), USUAL).await;
+        assert_eq!(codes(&outcome.problems), [Code::Resumed], "{fault:?}");
+        let end = settled(&cloud, &outcome.record, USUAL).await;
+        end.unwrap_or_else(|wrong| panic!("{fault:?}: {wrong}"));
+    }
+}
+
 /// The policy of a queue has no tags to show its owner.
 #[tokio::test(start_paused = true)]
 async fn a_child_without_tags_is_taken_with_its_parent() {
