@@ -36,7 +36,7 @@ use crate::problem::{Instead, Problem, Remedy};
 use crate::read;
 use crate::record::{Entry, Record};
 use crate::resolve::{Attributes, Resolver};
-use crate::search::Found;
+use crate::search::{self, Found};
 use claim::taken_over;
 
 /// Applies a graph. `record` is the record of the state; a create has an empty one, with a new instance.
@@ -311,13 +311,23 @@ impl Run<'_> {
                 return false;
             }
         };
+        // Other inputs gave an object another id under the key of a wanted or recorded one: its id takes the place
+        // of the slot.
+        let key_of = |key: &Key, kind: &Kind, id: &str| {
+            if self.takes_key(key) { search::key_of_id(kind, id) } else { key.clone() }
+        };
+        let keys: BTreeMap<Key, Key> = found
+            .iter()
+            .filter(|(_, found)| !self.is_known(found.kind, &found.observed.id))
+            .map(|(key, found)| (key.clone(), key_of(key, found.kind, &found.observed.id)))
+            .collect();
         for (key, Found { kind, observed, parent }) in found {
-            if self.graph.get(&key).is_some()
-                || self.prior.objects.contains_key(&key)
-                || self.is_known(kind, &observed.id)
-            {
+            // An object whose id cannot be predicted is found by its settings, if it is wanted.
+            let Some(key) = keys.get(&key).filter(|own| **own == key || self.has_predictable_id(&key)) else {
                 continue;
-            }
+            };
+            let (key, parent) =
+                (key.clone(), parent.map(|parent| keys.get(&parent).cloned().unwrap_or(parent)));
             info!(%key, "an apply that did not end left an unwanted object");
             if kind.tags && !is_ours(&observed, &self.prior.instance) {
                 let ours = ownership::tags(&self.job.owner, &self.prior.instance, &key);
@@ -333,6 +343,18 @@ impl Run<'_> {
             self.prior.objects.insert(key, entry);
         }
         true
+    }
+
+    /// Returns true if an object is wanted or recorded under this key.
+    fn takes_key(&self, key: &Key) -> bool {
+        self.graph.get(key).is_some() || self.prior.objects.contains_key(key)
+    }
+
+    /// Returns true if the id of the wanted object with this key is predictable.
+    fn has_predictable_id(&self, key: &Key) -> bool {
+        let none = Attributes::new();
+        let resolver = Resolver::new(self.graph, self.job.context, &none);
+        self.graph.get(key).is_some_and(|object| resolver.id(object).is_some())
     }
 
     /// Returns true if an object is recorded or wanted under any key. A version can rename a key.

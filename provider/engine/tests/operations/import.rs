@@ -14,8 +14,8 @@ use tandem_model::kinds::{cloudwatch, iam, lambda, sqs};
 use tandem_model::ownership::{KEY, OWNER, Owner, STATUS};
 
 use crate::shop::{
-    ANCHOR, GROUP, ID, POLICY, QUEUE, USUAL, Wanted, apply_to, change, changes, codes, complete, job, owner,
-    seed, settled, tag,
+    ANCHOR, GROUP, ID, POLICY, QUEUE, USUAL, Wanted, apply_killed, apply_to, change, changes, codes,
+    complete, empty, errors, job, owner, seed, settled, tag,
 };
 
 fn keys(record: &Record) -> BTreeSet<&str> {
@@ -142,4 +142,43 @@ async fn an_object_at_a_name_of_the_seed_needs_no_key() {
         let end = settled(&cloud, &outcome.record, USUAL).await;
         end.unwrap_or_else(|wrong| panic!("{key:?}: {wrong}"));
     }
+}
+
+/// An apply with other inputs created an object under the key of a wanted one, but with another id. Its state was
+/// not saved, and the inputs were changed back: the next apply deletes the object and its children.
+#[tokio::test(start_paused = true)]
+async fn objects_that_other_inputs_named_are_deleted() {
+    let other = Wanted { alarm: true, fifo: true, force_destroy: true, ..USUAL };
+    for (killed, recorded) in [(false, true), (true, true), (true, false)] {
+        let case = format!("the apply was killed: {killed}, an earlier state exists: {recorded}");
+        let (cloud, record) =
+            if recorded { complete(USUAL, "i").await } else { (crate::shop::cloud(), empty("i")) };
+        if killed {
+            cloud.fail("create sqs_queue_policy ", Fault::KillAfter, 1);
+            apply_killed(&cloud, &record, other).await;
+        } else {
+            assert_eq!(codes(&apply_to(&cloud, &record, other).await.problems), [], "{case}");
+        }
+        let next = if recorded { record } else { empty("j") };
+        let outcome = apply_to(&cloud, &next, USUAL).await;
+        assert_eq!(errors(&outcome.problems), [], "{case}");
+        let end = settled(&cloud, &outcome.record, USUAL).await;
+        end.unwrap_or_else(|wrong| panic!("{case}: {wrong}"));
+    }
+}
+
+/// Such an object is not deleted with its content.
+#[tokio::test(start_paused = true)]
+async fn content_of_objects_that_other_inputs_named_is_not_lost() {
+    let (cloud, record) = complete(USUAL, "i").await;
+    let other = Wanted { alarm: true, fifo: true, force_destroy: true, ..USUAL };
+    assert_eq!(codes(&apply_to(&cloud, &record, other).await.problems), []);
+    cloud.fill("shop-orders.fifo", "1 message");
+    let outcome = apply_to(&cloud, &record, USUAL).await;
+    assert_eq!(errors(&outcome.problems), [Code::NotEmpty]);
+    assert!(cloud.objects().iter().any(|(_, id, _)| id == "shop-orders.fifo"));
+    assert!(
+        outcome.record.objects.values().any(|entry| entry.id == "shop-orders.fifo"),
+        "it is not recorded"
+    );
 }
