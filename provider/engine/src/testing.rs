@@ -116,6 +116,13 @@ impl Cloud {
         locked(&self.state).faults.push((call.to_owned(), fault, times));
     }
 
+    /// Removes the faults and the duration of calls.
+    pub fn repair(&self) {
+        let mut state = locked(&self.state);
+        state.faults.clear();
+        state.latency = Duration::ZERO;
+    }
+
     /// Sets the duration of each call, so that calls of parallel steps overlap.
     pub fn set_latency(&self, latency: Duration) {
         locked(&self.state).latency = latency;

@@ -3,4 +3,7 @@
 mod shop;
 
 mod claim;
+mod delete;
 mod import;
+mod plan;
+mod read;
