@@ -90,6 +90,10 @@ pub trait Driver: Send + Sync {
     }
 
     /// Creates an object, with its tags in the same call.
+    ///
+    /// The engine repeats the call after a temporary failure, although the failed call may have created the
+    /// object. The repeated call must not create a second one: it returns the object, or fails with
+    /// [`Class::AlreadyExists`].
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure>;
 
     /// Checks if an object can be used after a create or an update. Until then the result is a failure of

@@ -282,6 +282,16 @@ impl Driver for One {
         let predicted = self.kind.predict_id(settings, &|place| self.context.place(place));
         let shown = predicted.clone().unwrap_or_default();
         self.call("create", &shown, |state| {
+            // A repeated call creates no second object.
+            let mut of_kind = state.objects.iter().filter(|((kind, _), _)| *kind == self.kind.name);
+            let same = |found: &Observed| {
+                found.tags == *tags
+                    && found.settings.iter().all(|(name, value)| settings.get(name) == Some(value))
+            };
+            let made = of_kind.find(|(_, found)| predicted.is_none() && same(found)).map(|(_, found)| found);
+            if let Some(made) = made {
+                return Ok(Created { id: made.id.clone(), attributes: made.attributes.clone() });
+            }
             state.created += 1;
             let id = predicted.unwrap_or_else(|| format!("{}-{}", self.kind.name, state.created));
             let attributes = self.assigned(&id);

@@ -4,6 +4,7 @@ mod shop;
 
 mod claim;
 mod delete;
+mod faults;
 mod import;
 mod plan;
 mod read;
