@@ -116,4 +116,25 @@ mod tests {
         .await;
         assert_eq!(left, BTreeSet::from(["b".into()]));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_most_a_limited_number_of_steps_runs_at_a_time() {
+        let keys: Vec<String> = (0..3 * PARALLEL).map(|number| format!("k.{number}")).collect();
+        let edges: Vec<(&str, &[&str])> = keys.iter().map(|key| (key.as_str(), &[][..])).collect();
+        let (now, most) = (Mutex::new(0), Mutex::new(0));
+        let left = run(&graph(&edges), &|| true, async |_| {
+            {
+                let mut now = now.lock().unwrap();
+                *now += 1;
+                let mut most = most.lock().unwrap();
+                *most = (*most).max(*now);
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            *now.lock().unwrap() -= 1;
+            true
+        })
+        .await;
+        assert!(left.is_empty());
+        assert_eq!(*most.lock().unwrap(), PARALLEL);
+    }
 }

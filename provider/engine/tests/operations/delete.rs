@@ -32,7 +32,7 @@ async fn a_refused_delete_deletes_nothing() {
         (
             "of another instance",
             Box::new(move |it, record| {
-                [ANCHOR, QUEUE, GROUP].iter().for_each(|key| of_another(it, record, key))
+                [ANCHOR, QUEUE, GROUP].iter().for_each(|key| of_another(it, record, key));
             }),
             Code::OtherInstance,
         ),
@@ -55,7 +55,7 @@ async fn a_refused_delete_deletes_nothing() {
         (
             "of another region",
             Box::new(|_, record| {
-                record.objects.values_mut().for_each(|it| it.region = "eu-west-1".to_owned())
+                record.objects.values_mut().for_each(|it| it.region = "eu-west-1".to_owned());
             }),
             Code::OtherPlace,
         ),

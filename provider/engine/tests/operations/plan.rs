@@ -9,7 +9,7 @@ use tandem_engine::record::{Entry, Record};
 use tandem_model::code::Code;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key};
-use tandem_model::kinds::{dynamodb, sqs};
+use tandem_model::kinds::{apigatewayv2, dynamodb, sqs};
 
 use crate::shop::{ANCHOR, CONTEXT, GROUP, POLICY, QUEUE, USUAL, Wanted, codes, complete, empty};
 
@@ -91,6 +91,31 @@ async fn drift_of_an_assigned_object_makes_its_values_unknown() {
         assert_eq!(planned.entries[GROUP].id, known, "the group {what}");
         assert_eq!(unknown(&planned).contains(POLICY), !known, "the group {what}");
     }
+}
+
+/// The child refers to an id that the cloud assigns, so no value of the child shows the change.
+#[test]
+fn a_child_of_a_replaced_object_is_replaced() {
+    let graph = |name: &str| {
+        let mut graph = Graph::new(false);
+        let api =
+            graph.add(&apigatewayv2::API, "main").set("name", name).set("protocol_type", "HTTP").handle();
+        graph.add(&apigatewayv2::STAGE, "main").set("api_id", api.attribute("id")).set("name", "$default");
+        graph.tags = Expr::map::<String, String>([]);
+        graph
+    };
+    let before = plan(&graph("a"), &CONTEXT, &empty("i"), Json::clone);
+    let mut record = empty("i");
+    for (key, planned) in before.entries {
+        let line = before.components[&key].clone().unwrap_or_default();
+        record.objects.insert(key, Entry { line, ..planned.entry });
+    }
+    let keys = |name: &str| plan(&graph(name), &CONTEXT, &record, Json::clone).replaced;
+    assert_eq!(keys("a"), BTreeSet::new());
+    assert_eq!(
+        keys("b"),
+        BTreeSet::from(["apigatewayv2_api.main", "apigatewayv2_stage.main"].map(Key::from))
+    );
 }
 
 /// The ARN of a stream changes with the view type of the stream.

@@ -58,14 +58,14 @@ async fn each_difference_is_found_and_the_next_apply_removes_it() {
         ),
         (
             |it, record| {
-                change(it, record, POLICY, |it| drop(it.settings.insert("policy".to_owned(), json!({}))))
+                change(it, record, POLICY, |it| drop(it.settings.insert("policy".to_owned(), json!({}))));
             },
             POLICY,
             field("policy", Values::Hidden),
         ),
         (
             |it, record| {
-                change(it, record, QUEUE, |it| drop(it.tags.insert("team".to_owned(), "b".to_owned())))
+                change(it, record, QUEUE, |it| drop(it.tags.insert("team".to_owned(), "b".to_owned())));
             },
             QUEUE,
             field("tags", shown(Some(json!({ "team": "b" })), Some(json!({ "team": "a" })))),
@@ -92,7 +92,7 @@ async fn each_difference_is_found_and_the_next_apply_removes_it() {
         (
             |it, record| {
                 change(it, record, ANCHOR, |it| {
-                    drop(it.tags.insert(STATUS.to_owned(), "complete/x".to_owned()))
+                    drop(it.tags.insert(STATUS.to_owned(), "complete/x".to_owned()));
                 });
             },
             ANCHOR,
