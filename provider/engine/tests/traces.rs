@@ -182,6 +182,11 @@ async fn trace(operation: &Operation) -> String {
     for (index, call) in calls.iter().enumerate() {
         writeln!(text, "{:>3} {call}", index + 1).expect("a string");
     }
+    text.push_str("\nrecord\n");
+    for (key, entry) in &outcome.record.objects {
+        let anchor = if entry.anchor { "  anchor" } else { "" };
+        writeln!(text, "  {key}  {}{anchor}", entry.id).expect("a string");
+    }
     text.push_str("\nkilled            objects left    the next run\n");
     for (number, call) in (1..).zip(&calls) {
         for (fault, when) in [(Fault::KillBefore, "before"), (Fault::KillAfter, "after")] {
@@ -214,6 +219,19 @@ async fn trace(operation: &Operation) -> String {
     text
 }
 
+/// The lines from the first to the last difference, and two lines before them.
+fn difference(expected: &str, found: &str) -> String {
+    let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), found.lines().collect());
+    let start = expected.iter().zip(&found).take_while(|(one, other)| one == other).count();
+    let same = expected[start..].iter().rev().zip(found[start..].iter().rev());
+    let end = same.take_while(|(one, other)| one == other).count();
+    let before = expected[start.saturating_sub(2)..start].iter().map(|line| format!("  {line}"));
+    let removed = expected[start..expected.len() - end].iter().map(|line| format!("- {line}"));
+    let added = found[start..found.len() - end].iter().map(|line| format!("+ {line}"));
+    let lines: Vec<String> = before.chain(removed).chain(added).collect();
+    format!("from line {}\n{}", start + 1, lines.join("\n"))
+}
+
 fn changes(call: &str) -> bool {
     !["read ", "find ", "list ", "children ", "content "].iter().any(|verb| call.starts_with(verb))
 }
@@ -227,15 +245,11 @@ async fn operations_end_with_exactly_one_of_every_object_wherever_they_are_kille
             std::fs::write(&path, &found).expect("written");
         }
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        let differing = expected.lines().zip(found.lines()).position(|(expected, found)| expected != found);
-        let line = differing.unwrap_or(expected.lines().count().min(found.lines().count()));
         assert!(
             expected == found,
-            "{} differs from line {}: {:?} in place of {:?}\n`TANDEM_BLESS=1 cargo test -p tandem-engine` writes it again",
+            "{} differs:\n{}\n`TANDEM_BLESS=1 cargo test -p tandem-engine` writes it again",
             path.display(),
-            line + 1,
-            found.lines().nth(line),
-            expected.lines().nth(line),
+            difference(&expected, &found),
         );
     }
 }
