@@ -6,9 +6,11 @@ use serde_json::{Value as Json, json};
 
 use super::wire::Route;
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, refuse, refuse_with, text, text_list, text_map,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, refuse, refuse_with, text, text_list,
     unknown, without,
 };
+
+const TAGS: TagForm = TagForm::map("tags", "tagKeys");
 
 pub(super) const ROUTES: &[Route] = &[
     ("POST", "/v2/apis", "CreateApi"),
@@ -227,7 +229,7 @@ fn create_api(cloud: &mut Cloud, input: &Json) -> Answer {
     });
     take(&mut described, input, &OF_API);
     check_api(&described)?;
-    let api = Api { described, tags: text_map(&input["tags"]), ..Api::default() };
+    let api = Api { described, tags: TAGS.given(input), ..Api::default() };
     let shown = api.shown();
     cloud.apigatewayv2.apis.insert(id, api);
     Ok(shown)
@@ -495,14 +497,10 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             *stage = without(stage.take(), &["accessLogSettings"]);
             Ok(Json::Null)
         }
-        "GetTags" => Ok(json!({ "tags": tagged(cloud, input)?.tags })),
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(text_map(&input["tags"]));
-            Ok(json!({}))
-        }
+        "GetTags" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
         "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
+            TAGS.remove(&mut tagged(cloud, input)?.tags, input);
             Ok(Json::Null)
         }
         other => unknown("apigateway", other),

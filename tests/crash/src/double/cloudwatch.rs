@@ -6,9 +6,11 @@ use std::collections::btree_map::Entry;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, refuse, refuse_with, tag_pairs, text,
-    text_list, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, refuse, refuse_with, text, text_list,
+    unknown, without,
 };
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -59,18 +61,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "PutMetricAlarm" => put(cloud, input),
         "DescribeAlarms" => describe(cloud, input),
         "DeleteAlarms" => delete(cloud, input),
-        "ListTagsForResource" => {
-            Ok(json!({ "Tags": pair_list(&tagged(cloud, input)?.tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(tag_pairs(&input["Tags"], "Key", "Value"));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["TagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
         other => unknown("monitoring", other),
     }
 }
@@ -95,7 +88,7 @@ fn put(cloud: &mut Cloud, input: &Json) -> Answer {
     match cloud.cloudwatch.alarms.entry(name.to_owned()) {
         Entry::Occupied(mut found) => found.get_mut().description = description,
         Entry::Vacant(free) => {
-            free.insert(Alarm { description, tags: tag_pairs(&input["Tags"], "Key", "Value") });
+            free.insert(Alarm { description, tags: TAGS.given(input) });
         }
     }
     Ok(json!({}))

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, refuse, tag_pairs, text, text_list,
-    unknown,
-};
+use super::{ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, refuse, tag_pairs, text, unknown};
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -332,7 +331,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         protected: input["DeletionProtectionEnabled"].as_bool().unwrap_or(false),
         recovery: false,
         ttl: None,
-        tags: tag_pairs(&input["Tags"], "Key", "Value"),
+        tags: TAGS.given(input),
         items: 0,
         created: now,
         changed: None,
@@ -489,20 +488,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "UpdateContinuousBackups" => update_backups(cloud, input),
         "DescribeTimeToLive" => Ok(ttl(table(cloud, input)?, now)),
         "UpdateTimeToLive" => update_ttl(cloud, input),
-        "ListTagsOfResource" => {
-            let tags = &table(cloud, &tagged(input)?)?.tags;
-            Ok(json!({ "Tags": pair_list(tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            let tags = tag_pairs(&input["Tags"], "Key", "Value");
-            at_rest(cloud, &tagged(input)?)?.tags.extend(tags);
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["TagKeys"]);
-            at_rest(cloud, &tagged(input)?)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsOfResource" => Ok(TAGS.list(&table(cloud, &tagged(input)?)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut at_rest(cloud, &tagged(input)?)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut at_rest(cloud, &tagged(input)?)?.tags, input)),
         "PutItem" => {
             usable(cloud, input)?.items += 1;
             Ok(json!({}))

@@ -8,9 +8,10 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, parsed, refuse, tag_pairs, text,
-    text_list, unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, parsed, refuse, text, text_list, unknown,
 };
+
+const TAGS: TagForm = TagForm::pairs("tags", "tagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -120,18 +121,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             "authorizationToken": BASE64_STANDARD.encode("AWS:token"),
             "proxyEndpoint": format!("https://{}", registry()),
         }] })),
-        "ListTagsForResource" => {
-            Ok(json!({ "tags": pair_list(&by_arn(cloud, input)?.tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            by_arn(cloud, input)?.tags.extend(tag_pairs(&input["tags"], "Key", "Value"));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            by_arn(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&by_arn(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut by_arn(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut by_arn(cloud, input)?.tags, input)),
         other => unknown("ecr", other),
     }
 }
@@ -258,7 +250,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         mutability: mutability(input)?,
         scan_on_push: scan_on_push(input),
         encryption: encryption(input)?,
-        tags: tag_pairs(&input["tags"], "Key", "Value"),
+        tags: TAGS.given(input),
         lifecycle_policy: None,
         images: BTreeMap::new(),
     };

@@ -11,9 +11,11 @@ use serde_json::{Value as Json, json};
 use tasks::{list_tasks, run_task, stop_task};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, refuse, tag_pairs, text, text_list,
-    unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, last, refuse, text, text_list, unknown,
+    without,
 };
+
+const TAGS: TagForm = TagForm::pairs("tags", "tagKeys", "key", "value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -101,19 +103,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "ListTaskDefinitionFamilies" => Ok(list_families(&cloud.ecs, input)),
         "DeregisterTaskDefinition" => deregister(cloud, input),
         "DeleteTaskDefinitions" => delete_task_definitions(cloud, input),
-        "ListTagsForResource" => {
-            Ok(json!({ "tags": pair_list(tags_of(cloud, text(input, "resourceArn"))?, "key", "value") }))
-        }
-        "TagResource" => {
-            let tags = tag_pairs(&input["tags"], "key", "value");
-            tags_of(cloud, text(input, "resourceArn"))?.extend(tags);
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            tags_of(cloud, text(input, "resourceArn"))?.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(tags_of(cloud, text(input, "resourceArn"))?)),
+        "TagResource" => Ok(TAGS.add(tags_of(cloud, text(input, "resourceArn"))?, input)),
+        "UntagResource" => Ok(TAGS.remove(tags_of(cloud, text(input, "resourceArn"))?, input)),
         other => unknown("ecs", other),
     }
 }
@@ -160,7 +152,7 @@ fn live_cluster<'a>(cloud: &'a mut Cloud, name: &str) -> Result<&'a mut Cluster,
 }
 
 fn described_cluster(name: &str, cluster: &Cluster, with_tags: bool) -> Json {
-    let tags = if with_tags { pair_list(&cluster.tags, "key", "value") } else { json!([]) };
+    let tags = if with_tags { TAGS.shown(&cluster.tags) } else { json!([]) };
     json!({
         "clusterArn": cluster_arn(name),
         "clusterName": name,
@@ -204,7 +196,7 @@ fn create_cluster(cloud: &mut Cloud, input: &Json) -> Answer {
     let cluster =
         cloud.ecs.clusters.entry(name.to_owned()).or_insert(Cluster { deleted: true, ..Cluster::default() });
     if cluster.deleted {
-        let tags = tag_pairs(&input["tags"], "key", "value");
+        let tags = TAGS.given(input);
         *cluster = Cluster { capacity_providers, default_strategy, tags, ..Cluster::default() };
     }
     Ok(json!({ "cluster": described_cluster(name, cluster, true) }))
@@ -284,9 +276,9 @@ fn register(cloud: &mut Cloud, input: &Json) -> Answer {
     let revision = Revision {
         status: ACTIVE,
         definition: definition(input, revisions.len() + 1),
-        tags: tag_pairs(&input["tags"], "key", "value"),
+        tags: TAGS.given(input),
     };
-    let tags = pair_list(&revision.tags, "key", "value");
+    let tags = TAGS.shown(&revision.tags);
     let answer = json!({ "taskDefinition": described(&revision), "tags": tags });
     revisions.push(revision);
     Ok(answer)
@@ -320,7 +312,7 @@ fn describe_task_definition(cloud: &mut Cloud, input: &Json) -> Answer {
     let Some(revision) = revision(cloud, text(input, "taskDefinition")) else {
         return client("Unable to describe task definition.");
     };
-    let tags = if with_tags { pair_list(&revision.tags, "key", "value") } else { json!([]) };
+    let tags = if with_tags { TAGS.shown(&revision.tags) } else { json!([]) };
     Ok(json!({ "taskDefinition": described(revision), "tags": tags }))
 }
 

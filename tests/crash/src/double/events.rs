@@ -7,9 +7,11 @@ use serde_json::{Map, Value as Json, json};
 use tandem_model::names;
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, pair_list, parse, refuse, tag_pairs, text,
-    text_list, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, last, parse, refuse, text, text_list,
+    unknown, without,
 };
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -236,7 +238,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             let name = name(input, "Name")?;
             let described = described(name, input)?;
             // Only a new rule takes the tags.
-            let tags = || tag_pairs(&input["Tags"], "Key", "Value");
+            let tags = || TAGS.given(input);
             let rules = &mut cloud.events.rules;
             let rule =
                 rules.entry(name.to_owned()).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
@@ -283,18 +285,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             }
             Ok(remove_targets(rule(cloud, input, "Rule")?, &ids))
         }
-        "ListTagsForResource" => {
-            Ok(json!({ "Tags": pair_list(&tagged(cloud, input)?.tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(tag_pairs(&input["Tags"], "Key", "Value"));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["TagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
         other => unknown("events", other),
     }
 }

@@ -7,9 +7,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, Refusal, Tags, last, pair_list, parsed, refuse, refuse_with, tag_pairs,
-    text, text_list, unknown,
+    ACCOUNT, Answer, Cloud, Item, Refusal, TagForm, Tags, last, parsed, refuse, refuse_with, text, unknown,
 };
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -94,7 +95,7 @@ impl Role {
     /// The answer of GetRole.
     fn described(&self) -> Json {
         let mut role = self.listed();
-        role["Tags"] = pair_list(&self.tags, "Key", "Value");
+        role["Tags"] = TAGS.shown(&self.tags);
         if let Some(arn) = &self.boundary {
             role["PermissionsBoundary"] =
                 json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn });
@@ -261,7 +262,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         description: text(input, "Description").to_owned(),
         session: session(input),
         boundary,
-        tags: tag_pairs(&input["Tags"], "Key", "Value"),
+        tags: TAGS.given(input),
         ..Role::default()
     };
     role.trust(trust_policy, &trusted, cloud.now);
@@ -359,17 +360,10 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             role(cloud, input)?.boundary = None;
             Ok(json!({}))
         }
-        "TagRole" => {
-            role(cloud, input)?.tags.extend(tag_pairs(&input["Tags"], "Key", "Value"));
-            Ok(json!({}))
-        }
-        "UntagRole" => {
-            let keys = text_list(&input["TagKeys"]);
-            role(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "TagRole" => Ok(TAGS.add(&mut role(cloud, input)?.tags, input)),
+        "UntagRole" => Ok(TAGS.remove(&mut role(cloud, input)?.tags, input)),
         "ListRoleTags" => {
-            let tags = pair_list(&role(cloud, input)?.tags, "Key", "Value");
+            let tags = TAGS.shown(&role(cloud, input)?.tags);
             Ok(json!({ "Tags": tags, "IsTruncated": false }))
         }
         "PutRolePolicy" => put_policy(cloud, input),

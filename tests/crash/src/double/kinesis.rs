@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, refuse, text, text_list, text_map,
-    unknown,
-};
+use super::{ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, pair_list, refuse, text, unknown};
+
+const TAGS: TagForm = TagForm::map("Tags", "TagKeys");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -195,7 +194,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         shards,
         retention: RETENTION,
         key: None,
-        tags: text_map(&input["Tags"]),
+        tags: TAGS.given(input),
         created: now,
         changed: None,
         deleted: None,
@@ -311,16 +310,8 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             let tags = &stream(cloud, input)?.tags;
             Ok(json!({ "Tags": pair_list(tags, "Key", "Value"), "HasMoreTags": false }))
         }
-        "AddTagsToStream" => {
-            let tags = text_map(&input["Tags"]);
-            at_rest(cloud, input)?.tags.extend(tags);
-            Ok(json!({}))
-        }
-        "RemoveTagsFromStream" => {
-            let keys = text_list(&input["TagKeys"]);
-            at_rest(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "AddTagsToStream" => Ok(TAGS.add(&mut at_rest(cloud, input)?.tags, input)),
+        "RemoveTagsFromStream" => Ok(TAGS.remove(&mut at_rest(cloud, input)?.tags, input)),
         other => unknown("kinesis", other),
     }
 }

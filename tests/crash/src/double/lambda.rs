@@ -18,9 +18,11 @@ use checks::{invalid, named, required, within};
 
 use super::wire::Route;
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, dynamodb, iam, kinesis, last, refuse, refuse_with,
-    sqs, text, text_list, text_map, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, dynamodb, iam, kinesis, last, refuse,
+    refuse_with, sqs, text, text_list, text_map, unknown, without,
 };
+
+const TAGS: TagForm = TagForm::map("Tags", "tagKeys");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -129,7 +131,7 @@ impl Function {
         let mut function = Self {
             configuration,
             image_uri: None,
-            tags: text_map(&input["Tags"]),
+            tags: TAGS.given(input),
             created: now,
             updated: None,
             permissions: Vec::new(),
@@ -407,14 +409,13 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
                 cloud.lambda.functions.values().map(|function| &function.configuration).collect();
             Ok(json!({ "Functions": functions }))
         }
-        "ListTags" => Ok(json!({ "Tags": tags(cloud, input)? })),
+        "ListTags" => Ok(TAGS.list(tags(cloud, input)?)),
         "TagResource" => {
-            tags(cloud, input)?.extend(text_map(&input["Tags"]));
+            TAGS.add(tags(cloud, input)?, input);
             Ok(Json::Null)
         }
         "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            tags(cloud, input)?.retain(|key, _| !keys.contains(key));
+            TAGS.remove(tags(cloud, input)?, input);
             Ok(Json::Null)
         }
         "AddPermission" => permissions::add(cloud, input),

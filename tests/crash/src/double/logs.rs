@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, refuse, text, text_list, text_map, unknown,
-};
+use super::{ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, refuse, text, unknown};
+
+const TAGS: TagForm = TagForm::map("tags", "tagKeys");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -119,7 +119,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
                 return refuse("ResourceAlreadyExistsException", "The specified log group already exists");
             }
             let key = input["kmsKeyId"].as_str().map(ToOwned::to_owned);
-            let group = Group { retention: None, key, tags: text_map(&input["tags"]) };
+            let group = Group { retention: None, key, tags: TAGS.given(input) };
             cloud.logs.groups.insert(name.to_owned(), group);
             Ok(json!({}))
         }
@@ -151,16 +151,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             cloud.logs.groups.remove(name(input)?);
             Ok(json!({}))
         }
-        "ListTagsForResource" => Ok(json!({ "tags": tagged(cloud, input)?.tags })),
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(text_map(&input["tags"]));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
         other => unknown("logs", other),
     }
 }

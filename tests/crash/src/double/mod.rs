@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 
@@ -244,7 +244,7 @@ impl Cloud {
 
     /// Creates a log group with the tags of an owner and an instance.
     pub fn put_log_group(&mut self, name: &str, owner: &str, instance: &str) {
-        let input = serde_json::json!({
+        let input = json!({
             "logGroupName": name,
             "tags": { OWNER: owner, INSTANCE: instance },
         });
@@ -312,6 +312,55 @@ fn pair_list(tags: &Tags, key: &str, value: &str) -> Json {
         ]))
     });
     pairs.collect()
+}
+
+/// The form of tags in the calls of a service: the names of members, and a list of pairs or a map.
+struct TagForm {
+    /// The member with tags.
+    tags: &'static str,
+    /// The member with the keys of tags to remove.
+    keys: &'static str,
+    /// The members of a pair; `None` for a map.
+    pair: Option<(&'static str, &'static str)>,
+}
+
+impl TagForm {
+    const fn pairs(tags: &'static str, keys: &'static str, key: &'static str, value: &'static str) -> Self {
+        Self { tags, keys, pair: Some((key, value)) }
+    }
+
+    const fn map(tags: &'static str, keys: &'static str) -> Self {
+        Self { tags, keys, pair: None }
+    }
+
+    /// The tags of an input.
+    fn given(&self, input: &Json) -> Tags {
+        let given = &input[self.tags];
+        self.pair.map_or_else(|| text_map(given), |(key, value)| tag_pairs(given, key, value))
+    }
+
+    /// Tags in this form.
+    fn shown(&self, tags: &Tags) -> Json {
+        self.pair.map_or_else(|| json!(tags), |(key, value)| pair_list(tags, key, value))
+    }
+
+    /// The answer of a call that lists the tags of an object.
+    fn list(&self, tags: &Tags) -> Json {
+        json!({ self.tags: self.shown(tags) })
+    }
+
+    /// Adds the tags of an input to an object. Returns the answer.
+    fn add(&self, tags: &mut Tags, input: &Json) -> Json {
+        tags.extend(self.given(input));
+        json!({})
+    }
+
+    /// Removes the tags whose keys are in an input from an object. Returns the answer.
+    fn remove(&self, tags: &mut Tags, input: &Json) -> Json {
+        let keys = text_list(&input[self.keys]);
+        tags.retain(|key, _| !keys.contains(key));
+        json!({})
+    }
 }
 
 /// Parses a JSON document, so that the order of its members does not matter. Other documents stay strings.

@@ -7,9 +7,11 @@ use serde_json::{Value as Json, json};
 
 use super::wire::Route;
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, pair_list, parse, refuse, refuse_with,
-    tag_pairs, text, text_list, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, iam, parse, refuse, refuse_with, text,
+    text_list, unknown, without,
 };
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 pub(super) const ROUTES: &[Route] = &[
     ("POST", "/schedule-groups/{Name}", "CreateScheduleGroup"),
@@ -187,7 +189,7 @@ fn create_group(cloud: &mut Cloud, input: &Json) -> Answer {
         let same = active(cloud, name)?.token == token && !token.is_empty();
         return if same { Ok(made) } else { conflict(format!("Schedule group {name} already exists.")) };
     }
-    let tags = tag_pairs(&input["Tags"], "Key", "Value");
+    let tags = TAGS.given(input);
     let group = Group { token: token.to_owned(), tags, ..Group::default() };
     cloud.scheduler.groups.insert(name.to_owned(), group);
     Ok(made)
@@ -429,20 +431,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             }
         }
         "ListSchedules" => list_schedules(cloud, input),
-        "ListTagsForResource" => {
-            let tags = &group(cloud, tagged(input)?)?.tags;
-            Ok(json!({ "Tags": pair_list(tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            let tags = tag_pairs(&input["Tags"], "Key", "Value");
-            active(cloud, tagged(input)?)?.tags.extend(tags);
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["TagKeys"]);
-            active(cloud, tagged(input)?)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&group(cloud, tagged(input)?)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut active(cloud, tagged(input)?)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut active(cloud, tagged(input)?)?.tags, input)),
         other => unknown("scheduler", other),
     }
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, iam, pair_list, parse, parsed, refuse, tag_pairs,
-    text, text_list, unknown, without,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, iam, parse, parsed, refuse, text,
+    text_list, unknown, without,
 };
+
+const TAGS: TagForm = TagForm::pairs("tags", "tagKeys", "key", "value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -293,7 +295,7 @@ fn create(cloud: &mut Cloud, input: &Json) -> Answer {
         };
     }
     check_role(cloud, &settings)?;
-    let machine = Machine { settings, tags: tag_pairs(&input["tags"], "key", "value"), deleted: None };
+    let machine = Machine { settings, tags: TAGS.given(input), deleted: None };
     cloud.sfn.machines.insert(name.to_owned(), machine);
     Ok(made)
 }
@@ -365,18 +367,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             let diagnostics: Vec<Json> = faults.iter().map(Fault::described).collect();
             Ok(json!({ "result": result, "diagnostics": diagnostics, "truncated": false }))
         }
-        "ListTagsForResource" => {
-            Ok(json!({ "tags": pair_list(&tagged(cloud, input)?.tags, "key", "value") }))
-        }
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(tag_pairs(&input["tags"], "key", "value"));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["tagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
         other => unknown("states", other),
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, pair_list, parsed, refuse, refuse_with, tag_pairs,
-    text, text_list, unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, pair_list, parsed, refuse, refuse_with,
+    tag_pairs, text, text_list, unknown,
 };
+
+const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 /// Attributes of a topic or a subscription. All values are strings.
 type Attributes = BTreeMap<String, String>;
@@ -289,7 +291,7 @@ fn check_policy(text: &str) -> Result<(), Refusal> {
 /// Creates a topic. An existing one with the same attributes and tags is returned as if it were new.
 fn create(cloud: &mut Cloud, input: &Json) -> Answer {
     let name = text(input, "Name");
-    let (mut given, tags) = (given(input), tag_pairs(&input["Tags"], "Key", "Value"));
+    let (mut given, tags) = (given(input), TAGS.given(input));
     let fifo = given.get("FifoTopic").is_some_and(|value| value == "true");
     check_name(name, fifo)?;
     for (attribute, value) in given.iter().filter(|(attribute, _)| attribute.as_str() != "FifoTopic") {
@@ -506,18 +508,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "SetSubscriptionAttributes" => set_subscription_attribute(cloud, input),
         "ListSubscriptionsByTopic" => list_subscriptions(cloud, input),
         "Unsubscribe" => unsubscribe(cloud, input),
-        "ListTagsForResource" => {
-            Ok(json!({ "Tags": pair_list(&tagged(cloud, input)?.tags, "Key", "Value") }))
-        }
-        "TagResource" => {
-            tagged(cloud, input)?.tags.extend(tag_pairs(&input["Tags"], "Key", "Value"));
-            Ok(json!({}))
-        }
-        "UntagResource" => {
-            let keys = text_list(&input["TagKeys"]);
-            tagged(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
+        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
+        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
         other => unknown("sns", other),
     }
 }

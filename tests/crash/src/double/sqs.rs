@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{
-    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, last, parsed, refuse, text, text_list, text_map,
-    unknown,
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, TagForm, Tags, last, parsed, refuse, text, text_list,
+    text_map, unknown,
 };
+
+const TAGS: TagForm = TagForm::map("Tags", "TagKeys");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -265,16 +267,9 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             queue(cloud, input)?.attributes.extend(given);
             Ok(json!({}))
         }
-        "ListQueueTags" => Ok(json!({ "Tags": queue(cloud, input)?.tags })),
-        "TagQueue" => {
-            queue(cloud, input)?.tags.extend(text_map(&input["Tags"]));
-            Ok(json!({}))
-        }
-        "UntagQueue" => {
-            let keys = text_list(&input["TagKeys"]);
-            queue(cloud, input)?.tags.retain(|key, _| !keys.contains(key));
-            Ok(json!({}))
-        }
+        "ListQueueTags" => Ok(TAGS.list(&queue(cloud, input)?.tags)),
+        "TagQueue" => Ok(TAGS.add(&mut queue(cloud, input)?.tags, input)),
+        "UntagQueue" => Ok(TAGS.remove(&mut queue(cloud, input)?.tags, input)),
         "DeleteQueue" => {
             queue(cloud, input)?;
             let name = last(text(input, "QueueUrl")).to_owned();

@@ -286,7 +286,7 @@ pub(super) fn create(cloud: &mut Cloud, input: &Json) -> Answer {
             "StateTransitionReason": "USER_INITIATED",
         }),
         enabled: true,
-        tags: text_map(&input["Tags"]),
+        tags: super::TAGS.given(input),
         change: "Creating",
         since: cloud.now,
     };
