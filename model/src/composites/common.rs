@@ -12,7 +12,7 @@ use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::input::{Inputs, Rule};
 use crate::kinds::{cloudwatch, iam, logs, sqs};
-use crate::policy::{self, Grant};
+use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
 use crate::value::Value;
@@ -229,12 +229,12 @@ pub(super) const LONGEST_RETENTION: i64 = 1_209_600;
 /// The metric with the number of messages that wait in a queue.
 pub(super) const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 
-/// Adds the policy of the dead-letter queue.
-pub(super) fn queue_policy(graph: &mut Graph, part: &Part<'_>, queue: &Handle, policy: Expr) -> Handle {
+/// Adds the policy of a queue: these services may send.
+pub(super) fn queue_policy(graph: &mut Graph, queue: &Handle, senders: &[(&str, On)]) -> Handle {
     graph
-        .add(&sqs::QUEUE_POLICY, &part.slot("dead_letters"))
+        .add(&sqs::QUEUE_POLICY, queue.key().slot())
         .set("queue", queue.attribute("name"))
-        .set("policy", policy)
+        .set("policy", policy::receiver("sqs", &queue.arn(), senders))
         .handle()
 }
 

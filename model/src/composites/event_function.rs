@@ -270,8 +270,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     let mut slots = wiring::Slots::default();
     let rules = wiring::add_rules(graph, spec, &mut slots);
     let senders = wiring::senders(spec.on, &rules);
-    let queue_policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
-    let queue_policy = common::queue_policy(graph, part, &dead_letters, queue_policy);
+    let queue_policy = common::queue_policy(graph, &dead_letters, &senders);
     let role =
         common::role(graph, &own, part.global("", 64), policy::trust("lambda.amazonaws.com", false), common);
     let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];

@@ -18,7 +18,7 @@ use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::{sns, sqs};
 use crate::names;
-use crate::policy::{self, Grant, On};
+use crate::policy::{Grant, On};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
 use crate::value::Value;
@@ -238,8 +238,7 @@ pub(super) fn add(
         let description = "The dead-letter queue contains messages.";
         let alarm = (slot.as_str(), part.regional("dead-letters", 255));
         common::queue_alarm(graph, alarm, &queue, (common::VISIBLE, 0.into()), description, protection);
-        let tls_only = policy::receiver("sqs", &queue.arn(), &[]);
-        common::queue_policy(graph, part, &queue, tls_only);
+        common::queue_policy(graph, &queue, &[]);
         queue
     });
     let redrive = dead_letters.as_ref().map(|queue| {
@@ -263,11 +262,7 @@ pub(super) fn add(
         .set_if("redrive_policy", redrive)
         .named_by_inputs();
     let queue = common::encrypted(queue, protection).handle();
-    let policy = graph
-        .add(&sqs::QUEUE_POLICY, &own)
-        .set("queue", queue.attribute("name"))
-        .set("policy", policy::receiver("sqs", &queue.arn(), senders))
-        .handle();
+    let policy = common::queue_policy(graph, &queue, senders);
     if let Some(dead_letters) = &dead_letters {
         let allowed = Expr::map([
             ("redrivePermission", Expr::from("byQueue")),

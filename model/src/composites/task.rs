@@ -651,8 +651,8 @@ fn add_failures(
         .set("event_pattern", pattern)
         .set("state", "ENABLED")
         .handle();
-    let receives = policy::receiver("sqs", &queue.arn(), &[("events.amazonaws.com", On::Source(rule.arn()))]);
-    let queue_policy = common::queue_policy(graph, part, &queue, receives);
+    let queue_policy =
+        common::queue_policy(graph, &queue, &[("events.amazonaws.com", On::Source(rule.arn()))]);
     graph
         .add(&events::TARGET, &own)
         .set("rule", rule.attribute("name"))

@@ -307,8 +307,7 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
     });
     let rules = add_rules(graph, spec);
     senders.extend(rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn()))));
-    let policy = policy::receiver("sqs", &dead_letters.arn(), &senders);
-    let queue_policy = common::queue_policy(graph, part, &dead_letters, policy);
+    let queue_policy = common::queue_policy(graph, &dead_letters, &senders);
     if let Some(rule) = &failures {
         graph
             .add(&events::TARGET, &part.slot("failures"))
