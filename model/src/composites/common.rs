@@ -136,6 +136,44 @@ pub(super) fn role(graph: &mut Graph, slot: &str, name: Expr, trust: Expr, commo
         .handle()
 }
 
+/// Adds the inline policy of a role; its document is unknown without grants.
+pub(super) fn role_policy(
+    graph: &mut Graph,
+    (slot, name): (&str, &str),
+    role: &Handle,
+    grants: Option<Vec<Grant>>,
+) -> Handle {
+    graph
+        .add(&iam::ROLE_POLICY, slot)
+        .set("role", role.attribute("name"))
+        .set("name", name)
+        .set("policy", grants.map_or(Expr::Unknown, |grants| policy::identity(&grants)))
+        .handle()
+}
+
+/// A role with which EventBridge calls a target, and its policy.
+pub(super) struct Caller {
+    pub(super) role: Handle,
+    pub(super) policy: Handle,
+}
+
+/// Adds a role with these grants and the use of the key. The services of EventBridge assume it.
+pub(super) fn caller(
+    graph: &mut Graph,
+    part: &Part<'_>,
+    name: &str,
+    services: &[&str],
+    mut grants: Vec<Grant>,
+    common: &Common,
+) -> Caller {
+    let own = part.slot(name);
+    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    let trust = policy::trust_of(services, true);
+    let role = role(graph, &own, part.global(name, 64), trust, common);
+    let policy = role_policy(graph, (&own, name), &role, Some(grants));
+    Caller { role, policy }
+}
+
 /// The key that encrypts messages, and the topic that alarms notify.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Protection<'a> {
@@ -305,14 +343,6 @@ const ROLE_POLICIES: [&str; 4] = ["function", "scheduler", "start", "workflow"];
 pub(super) fn slot_of_role_policy(child: &Child<'_>) -> Option<String> {
     let name = child.text("name");
     (name == child.parent || ROLE_POLICIES.contains(&name)).then(|| child.parent.to_owned())
-}
-
-/// The ids of targets of rules.
-const TARGETS: [&str; 3] = ["dead-letters", "function", "workflow"];
-
-/// The slot of the target of a rule.
-pub(super) fn slot_of_target(child: &Child<'_>) -> Option<String> {
-    TARGETS.contains(&child.text("target_id")).then(|| child.parent.to_owned())
 }
 
 /// The slot of a schedule: its name. The group has the slot of its part.

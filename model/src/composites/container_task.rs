@@ -176,17 +176,13 @@ impl Composite for ContainerTask {
 /// Adds the schedule. EventBridge Scheduler starts the task directly, without a function.
 fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule, task: &TaskPart) {
     let TaskSpec { part, common, .. } = spec;
-    let own = part.slot("scheduler");
     let group = graph
         .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
         .set("name", part.regional("", 64))
         .handle();
-    let trust = policy::trust("scheduler.amazonaws.com", true);
-    let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
     let mut grants = task.launch.grants();
     grants.extend(task.dead_letters.as_ref().map(|queue| Grant::SendMessages(queue.arn())));
-    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
-    let role_policy = task::add_policy(graph, &own, &role, Some(grants));
+    let caller = common::caller(graph, part, "scheduler", &["scheduler.amazonaws.com"], grants, common);
     let target = task.launch.members();
     let scheduled = graph
         .add(&scheduler::SCHEDULE, &part.slot("schedule"))
@@ -196,7 +192,7 @@ fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule,
         .set("schedule_expression_timezone", &schedule.timezone)
         .set_if("flexible_time_window_minutes", schedule.flexible_window.as_ref())
         .set("target_arn", task.cluster.clone())
-        .set("target_role_arn", role.arn())
+        .set("target_role_arn", caller.role.arn())
         .set_if("input", overrides(schedule))
         .set("ecs_task_definition_arn", task.definition.arn())
         .set("ecs_capacity", target.capacity)
@@ -208,7 +204,7 @@ fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule,
         .set("maximum_event_age_in_seconds", &schedule.maximum_event_age)
         .set_if("kms_key_arn", common.kms_key_arn.as_ref())
         .set("state", "ENABLED")
-        .after(&role_policy)
+        .after(&caller.policy)
         .handle();
     let path = Path::field("schedule");
     graph.connect(Edge::new(&scheduled, Verb::Starts, task.launch.end.clone()).at(path));

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::common::{self, Common};
 use super::launch::{self, Launch};
 use super::part::Part;
+use super::rule::DeadLetters;
 use super::trigger_checks;
 use super::triggers::Trigger;
 use super::uses::Uses;
@@ -21,7 +22,7 @@ use crate::expr::Expr;
 use crate::finding::{Code as FindingCode, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule, Source};
-use crate::kinds::{iam, lambda};
+use crate::kinds::lambda;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
@@ -279,12 +280,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     grants.extend(spec.launches.iter().flat_map(Launch::grants));
     grants.extend(spec.uses.grants());
     let known = spec.launches.iter().all(Launch::is_known);
-    let role_policy = graph
-        .add(&iam::ROLE_POLICY, &own)
-        .set("role", role.attribute("name"))
-        .set("name", "function")
-        .set("policy", if known { policy::identity(&grants) } else { Expr::Unknown })
-        .handle();
+    let role_policy = common::role_policy(graph, (&own, "function"), &role, known.then_some(grants));
 
     let function = graph
         .add(&lambda::FUNCTION, &own)
@@ -314,8 +310,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     }
     let target = TriggerTarget {
         function: &function,
-        dead_letters: &dead_letters,
-        queue_policy: &queue_policy,
+        dead_letters: DeadLetters { queue: &dead_letters, policy: &queue_policy },
         role_policy: &role_policy,
         rules: &rules,
     };

@@ -5,7 +5,7 @@
 //! objects, and a test joins the two directions.
 
 use super::child::Child;
-use super::{common, queue, wiring};
+use super::{common, queue, rule, wiring};
 use crate::composite::Settings;
 use crate::graph::Key;
 use crate::image;
@@ -27,7 +27,7 @@ static RULES: &[(&Kind, &Kind, Rule)] = &[
     (&apigatewayv2::API, &apigatewayv2::STAGE, wiring::slot_of_stage),
     (&ecr::REPOSITORY, &ecr::LIFECYCLE_POLICY, OF_PARENT),
     (&ecr::REPOSITORY, &ecr::IMAGE, slot_of_image),
-    (&events::RULE, &events::TARGET, common::slot_of_target),
+    (&events::RULE, &events::TARGET, rule::slot_of_target),
     (&iam::ROLE, &iam::ROLE_POLICY, common::slot_of_role_policy),
     (&lambda::FUNCTION, &lambda::FUNCTION_URL, |child| Some(wiring::slot_of_url(child))),
     (&lambda::FUNCTION, &lambda::EVENT_INVOKE_CONFIG, OF_PARENT),

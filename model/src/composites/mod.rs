@@ -5,13 +5,13 @@ mod child;
 mod common;
 mod container_task;
 mod definition;
-
 mod event_function;
 pub mod keys;
 mod launch;
 mod part;
 mod queue;
 mod queues;
+mod rule;
 mod step_checks;
 mod steps;
 mod stream;

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::common::{self, Common};
 use super::launch::Launch;
 use super::part::Part;
+use super::rule::{self, DeadLetters};
 use super::variables::RESOURCES;
 use crate::capacity;
 use crate::checks::environment::{self, Variables};
@@ -20,8 +21,8 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::image;
 use crate::input::{Inputs, Reference, Rule, Source};
-use crate::kinds::{ec2, ecr, ecs, events, iam};
-use crate::policy::{self, Grant, On};
+use crate::kinds::{ec2, ecr, ecs};
+use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
 use crate::value::Value;
@@ -261,16 +262,13 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
 
     let execution = part.slot("execution");
     let execution_role = common::role(graph, &execution, part.global("execution", 64), trust(), common);
-    let execution_policy = add_policy(
-        graph,
-        &execution,
-        &execution_role,
-        execution_grants(spec, &log_group, repository.as_ref(), findings),
-    );
+    let execution_grants = execution_grants(spec, &log_group, repository.as_ref(), findings);
+    let execution_policy =
+        common::role_policy(graph, (&execution, &execution), &execution_role, execution_grants);
     let task_role = common::role(graph, &own, part.global("", 64), trust(), common);
     let task_grants = task_grants(spec);
-    let task_policy =
-        (!task_grants.is_empty()).then(|| add_policy(graph, &own, &task_role, Some(task_grants)));
+    let task_policy = (!task_grants.is_empty())
+        .then(|| common::role_policy(graph, (&own, &own), &task_role, Some(task_grants)));
 
     let network = add_network(graph, spec);
     let list = |items: &[Scalar<String>]| (!items.is_empty()).then(|| Expr::list(items));
@@ -480,15 +478,6 @@ fn keep_last() -> Json {
     ] })
 }
 
-pub(super) fn add_policy(graph: &mut Graph, own: &str, role: &Handle, grants: Option<Vec<Grant>>) -> Handle {
-    graph
-        .add(&iam::ROLE_POLICY, own)
-        .set("role", role.attribute("name"))
-        .set("name", own)
-        .set("policy", grants.map_or(Expr::Unknown, |grants| policy::identity(&grants)))
-        .handle()
-}
-
 /// The grants of the role with which ECS starts the container; `None` while an ARN is unknown.
 fn execution_grants(
     spec: &TaskSpec<'_>,
@@ -643,22 +632,9 @@ fn add_failures(
         ("detail-type", Expr::list(["ECS Task State Change"])),
         ("detail", detail),
     ]);
-    let own = part.slot("failures");
-    let rule = graph
-        .add(&events::RULE, &own)
-        .set("name", part.regional("failures", 64))
-        .set("description", "Tasks that failed")
-        .set("event_pattern", pattern)
-        .set("state", "ENABLED")
-        .handle();
-    let queue_policy =
-        common::queue_policy(graph, &queue, &[("events.amazonaws.com", On::Source(rule.arn()))]);
-    graph
-        .add(&events::TARGET, &own)
-        .set("rule", rule.attribute("name"))
-        .set("target_id", "dead-letters")
-        .set("arn", queue.arn())
-        .after(&queue_policy);
+    let rule = rule::add_failures(graph, part, pattern).set("description", "Tasks that failed").handle();
+    let queue_policy = common::queue_policy(graph, &queue, &[rule::sender(&rule)]);
+    rule::deliver_failures(graph, &rule, DeadLetters { queue: &queue, policy: &queue_policy });
     graph.connect(Edge::new(definition, Verb::FailsTo, &queue));
     queue
 }

@@ -3,32 +3,28 @@
 use serde_json::json;
 
 use super::child::Child;
-use super::common;
+use super::common::{self, Caller};
 use super::event_function::FunctionSpec;
+use super::rule::{self, DeadLetters, Target};
 use super::triggers::{
     BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
 };
 use crate::edge::{Edge, End, Event, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle};
-use crate::kinds::{apigatewayv2, events, iam, lambda, s3, scheduler, sns};
+use crate::kinds::{apigatewayv2, lambda, s3, scheduler, sns};
 use crate::names;
-use crate::policy::{self, Grant, On};
+use crate::policy::{Grant, On};
 use crate::scalar::Scalar;
-
-/// Rules of EventBridge, with the slots of their triggers. They come before the dead-letter queue's policy,
-/// which contains their ARNs.
-pub(super) type Rules = Vec<(String, Handle)>;
 
 /// The objects that triggers refer to.
 pub(super) struct TriggerTarget<'a> {
     pub(super) function: &'a Handle,
-    pub(super) dead_letters: &'a Handle,
-    /// The policy of the dead-letter queue. Objects that need its permissions come after it.
-    pub(super) queue_policy: &'a Handle,
+    pub(super) dead_letters: DeadLetters<'a>,
     /// The policy of the function's role. Lambda checks it when it creates an event source mapping.
     pub(super) role_policy: &'a Handle,
-    pub(super) rules: &'a Rules,
+    /// The rules of the triggers on events, in order.
+    pub(super) rules: &'a [Handle],
 }
 
 /// The grants to read the sources of triggers: queues and streams.
@@ -56,34 +52,27 @@ fn queue_arns(spec: &FunctionSpec<'_>) -> Vec<Expr> {
 }
 
 /// Adds the rules of EventBridge.
-pub(super) fn add_rules(graph: &mut Graph, spec: &FunctionSpec<'_>, slots: &mut Slots) -> Rules {
+pub(super) fn add_rules(graph: &mut Graph, spec: &FunctionSpec<'_>, slots: &mut Slots) -> Vec<Handle> {
     let on = names::trigger_slot(&spec.part.main("function"));
     let mut rules = Vec::new();
     for trigger in spec.on {
         let Trigger::Event(EventTrigger { event_pattern }) = trigger else { continue };
         let slot = slots.unique(&format!("{on}_event"));
         let name = if rules.is_empty() { "on-event".to_owned() } else { slot.replace('_', "-") };
-        let rule = graph
-            .add(&events::RULE, &slot)
-            .set("name", spec.part.regional(&name, 64))
-            .set("event_pattern", parsed(event_pattern))
-            .set("state", "ENABLED")
-            .named_by_inputs()
-            .handle();
-        rules.push((slot, rule));
+        let rule = rule::add(graph, &spec.part, (&slot, &name), parsed(event_pattern));
+        rules.push(rule.named_by_inputs().handle());
     }
     rules
 }
 
 /// The services that may send to the dead-letter queue, with their sources: the rules and topics of triggers,
 /// for events that they cannot deliver.
-pub(super) fn senders(on: &[Trigger], rules: &Rules) -> Vec<(&'static str, On)> {
-    let rules = rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn())));
+pub(super) fn senders(on: &[Trigger], rules: &[Handle]) -> Vec<(&'static str, On)> {
     let topics = on.iter().filter_map(|trigger| match trigger {
         Trigger::Topic(trigger) => Some(("sns.amazonaws.com", On::Source((&trigger.topic).into()))),
         _ => None,
     });
-    rules.chain(topics).collect()
+    rules.iter().map(rule::sender).chain(topics).collect()
 }
 
 /// Adds the objects of the triggers. Returns the endpoint of the `http` trigger, if there is one.
@@ -156,7 +145,8 @@ pub(super) fn add_triggers(
                 // The function receives the `input` instead of an event.
                 let event = if trigger.input.is_some() { Event::Invoke } else { Event::Schedule };
                 graph.connect(triggers((&schedule).into(), event));
-                graph.connect(Edge::new(&schedule, Verb::FailsTo, target.dead_letters).at(path.clone()));
+                graph
+                    .connect(Edge::new(&schedule, Verb::FailsTo, target.dead_letters.queue).at(path.clone()));
             }
             // The checks reported a second one as an error.
             Trigger::Http(_) if endpoint.is_some() => {}
@@ -172,14 +162,19 @@ pub(super) fn add_triggers(
                         .allow_loop(spec.part.allow_loop(trigger.allow_loop)),
                 );
                 // SNS sends what it cannot deliver to the dead-letter queue.
-                graph.connect(Edge::new(source(), Verb::FailsTo, target.dead_letters).at(path.clone()));
+                graph.connect(Edge::new(source(), Verb::FailsTo, target.dead_letters.queue).at(path.clone()));
                 add_topic(graph, spec, target, trigger, slots);
             }
             Trigger::Event(_) => {
-                let (slot, rule) = rules.next().expect("a rule for each trigger");
-                graph.connect(triggers(rule.into(), Event::Bus));
-                graph.connect(Edge::new(rule, Verb::FailsTo, target.dead_letters).at(path.clone()));
-                add_event(graph, spec, target, slot, rule);
+                let rule = rules.next().expect("a rule for each trigger");
+                let slot = rule.key().slot();
+                let permission = permission(graph, target, slot, "events.amazonaws.com", rule.arn());
+                let to = Target::Function {
+                    function: target.function,
+                    permission: &permission,
+                    retry_attempts: &spec.function.maximum_retry_attempts,
+                };
+                rule::deliver(graph, rule, &to, target.dead_letters, triggers(rule.into(), Event::Bus));
             }
         }
     }
@@ -271,7 +266,7 @@ fn add_records(
         .set("maximum_retry_attempts", &records.retry_attempts)
         .set("maximum_record_age_in_seconds", &records.maximum_record_age)
         .set("parallelization_factor", &records.parallelization_factor)
-        .set("on_failure", target.dead_letters.arn())
+        .set("on_failure", target.dead_letters.queue.arn())
         .set("enabled", true)
         .after(target.role_policy);
 }
@@ -286,7 +281,7 @@ fn add_topic(
     let topic = slots.part(&trigger.topic);
     let slot = slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&topic)));
     let permission = permission(graph, target, &slot, "sns.amazonaws.com", (&trigger.topic).into());
-    let redrive = Expr::map([("deadLetterTargetArn", target.dead_letters.arn())]);
+    let redrive = Expr::map([("deadLetterTargetArn", target.dead_letters.queue.arn())]);
     let subscription = graph
         .add(&sns::TOPIC_SUBSCRIPTION, &slot)
         .set("topic_arn", &trigger.topic)
@@ -294,7 +289,7 @@ fn add_topic(
         .set("endpoint", target.function.arn())
         .set("redrive_policy", redrive)
         .after(&permission)
-        .after(target.queue_policy);
+        .after(target.dead_letters.policy);
     if let Some(filter) = &trigger.filter_policy {
         subscription
             .set("filter_policy", parsed(filter))
@@ -302,53 +297,25 @@ fn add_topic(
     }
 }
 
-fn add_event(
-    graph: &mut Graph,
-    spec: &FunctionSpec<'_>,
-    target: &TriggerTarget<'_>,
-    slot: &str,
-    rule: &Handle,
-) {
-    let permission = permission(graph, target, slot, "events.amazonaws.com", rule.arn());
-    graph
-        .add(&events::TARGET, slot)
-        .set("rule", rule.attribute("name"))
-        .set("target_id", "function")
-        .set("arn", target.function.arn())
-        .set("dead_letter_arn", target.dead_letters.arn())
-        .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
-        .set("maximum_event_age_in_seconds", 21_600)
-        .after(&permission)
-        .after(target.queue_policy);
-}
-
 /// The value of a string of JSON that was checked before.
 pub(super) fn parsed(text: &str) -> Expr {
     serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
 }
 
-/// The objects that all schedules of a function share: a group, which has the tags, a role, and its policy.
-type Schedules = (Handle, Handle, Handle);
+/// The objects that all schedules of a function share: a group, which has the tags, and a role.
+type Schedules = (Handle, Caller);
 
 fn add_scheduler(graph: &mut Graph, spec: &FunctionSpec<'_>, target: &TriggerTarget<'_>) -> Schedules {
     let FunctionSpec { part, common, .. } = spec;
-    let own = part.slot("scheduler");
     let group = graph
         .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
         .set("name", part.regional("", 64))
         .handle();
-    let trust = policy::trust("scheduler.amazonaws.com", true);
-    let role = common::role(graph, &own, part.global("scheduler", 64), trust, common);
-    let mut grants =
-        vec![Grant::InvokeFunction(target.function.arn()), Grant::SendMessages(target.dead_letters.arn())];
-    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
-    let role_policy = graph
-        .add(&iam::ROLE_POLICY, &own)
-        .set("role", role.attribute("name"))
-        .set("name", "scheduler")
-        .set("policy", policy::identity(&grants))
-        .handle();
-    (group, role, role_policy)
+    let grants = vec![
+        Grant::InvokeFunction(target.function.arn()),
+        Grant::SendMessages(target.dead_letters.queue.arn()),
+    ];
+    (group, common::caller(graph, part, "scheduler", &["scheduler.amazonaws.com"], grants, common))
 }
 
 fn add_schedule(
@@ -356,7 +323,7 @@ fn add_schedule(
     spec: &FunctionSpec<'_>,
     target: &TriggerTarget<'_>,
     trigger: &ScheduleTrigger,
-    (group, scheduler_role, scheduler_policy): &Schedules,
+    (group, caller): &Schedules,
     slots: &mut Slots,
 ) -> Handle {
     let on = names::trigger_slot(&spec.part.main("function"));
@@ -368,13 +335,13 @@ fn add_schedule(
         .set("schedule_expression", &trigger.schedule)
         .set("schedule_expression_timezone", &trigger.timezone)
         .set("target_arn", target.function.arn())
-        .set("target_role_arn", scheduler_role.arn())
+        .set("target_role_arn", caller.role.arn())
         .set_if("input", trigger.input.as_deref().map(parsed))
-        .set("dead_letter_arn", target.dead_letters.arn())
+        .set("dead_letter_arn", target.dead_letters.queue.arn())
         .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
         .set_if("kms_key_arn", spec.common.kms_key_arn.as_ref())
         .set("state", "ENABLED")
-        .after(scheduler_policy)
+        .after(&caller.policy)
         .handle()
 }
 

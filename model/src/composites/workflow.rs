@@ -8,18 +8,19 @@ use super::common::{self, Common};
 use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
+use super::rule::{self, DeadLetters, Target};
 use super::step_checks;
 use super::steps::Step;
 use super::wiring::parsed;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
-use crate::edge::{Edge, End, Event, KeyPattern, ObjectFilter, ResourceType, Verb};
+use crate::edge::{Edge, End, KeyPattern, ObjectFilter, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::finding::{Findings, Path, Step as PathStep};
 use crate::graph::{Graph, Handle, Key};
 use crate::input::{Inputs, Reference, Rule};
-use crate::kinds::{events, iam, scheduler, sfn};
-use crate::policy::{self, Grant, On};
+use crate::kinds::{scheduler, sfn};
+use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::value::Value;
 
@@ -283,7 +284,6 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
         common::Protection::from(*common),
         "Executions that failed wait in the dead-letter queue.",
     );
-    let mut senders = Vec::new();
     let failures = (!spec.express).then(|| {
         let pattern = Expr::map([
             ("source", Expr::list(["aws.states"])),
@@ -296,25 +296,15 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
                 ]),
             ),
         ]);
-        let rule = graph
-            .add(&events::RULE, &part.slot("failures"))
-            .set("name", part.regional("failures", 64))
-            .set("event_pattern", pattern)
-            .set("state", "ENABLED")
-            .handle();
-        senders.push(("events.amazonaws.com", On::Source(rule.arn())));
-        rule
+        rule::add_failures(graph, part, pattern).handle()
     });
     let rules = add_rules(graph, spec);
-    senders.extend(rules.iter().map(|(_, rule)| ("events.amazonaws.com", On::Source(rule.arn()))));
+    let senders: Vec<_> =
+        failures.iter().chain(rules.iter().map(|(_, rule)| rule)).map(rule::sender).collect();
     let queue_policy = common::queue_policy(graph, &dead_letters, &senders);
+    let queue = DeadLetters { queue: &dead_letters, policy: &queue_policy };
     if let Some(rule) = &failures {
-        graph
-            .add(&events::TARGET, &part.slot("failures"))
-            .set("rule", rule.attribute("name"))
-            .set("target_id", "dead-letters")
-            .set("arn", dead_letters.arn())
-            .after(&queue_policy);
+        rule::deliver_failures(graph, rule, queue);
     }
 
     let source =
@@ -337,12 +327,7 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
     let mut steps = spec.steps.iter().enumerate();
     let known = spec.tracing.known().is_some()
         && steps.all(|(index, step)| !matches!(step, Step::Task(_)) || spec.tasks.contains_key(&index));
-    let role_policy = graph
-        .add(&iam::ROLE_POLICY, &own)
-        .set("role", role.attribute("name"))
-        .set("name", "workflow")
-        .set("policy", if known { policy::identity(&grants) } else { Expr::Unknown })
-        .handle();
+    let role_policy = common::role_policy(graph, (&own, "workflow"), &role, known.then_some(grants));
     let own_dead_letters = dead_letters.arn();
     let definition = source.definition(spec.express.then_some(&own_dead_letters));
     let destination = Expr::concat([log_group.arn(), ":*".into()]);
@@ -364,9 +349,8 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
         add_alarms(graph, part, &machine, common);
     }
     graph.connect(Edge::new(&machine, Verb::FailsTo, &dead_letters));
-    let added = WorkflowPart { machine, definition, role, log_group, dead_letters };
-    add_starts(graph, spec, &added, &rules, &queue_policy);
-    added
+    add_starts(graph, spec, &machine, &rules, queue);
+    WorkflowPart { machine, definition, role, log_group, dead_letters }
 }
 
 /// Adds alarms for failed and timed-out executions of an express workflow: EventBridge gets no event for
@@ -401,14 +385,8 @@ fn add_rules(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> Vec<(usize, Handle)>
             Start::Schedule(_) => continue,
         };
         let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
-        let rule = graph
-            .add(&events::RULE, &start_slot(spec, index))
-            .set("name", spec.part.regional(&format!("start{number}"), 64))
-            .set("event_pattern", pattern)
-            .set("state", "ENABLED")
-            .named_by_inputs()
-            .handle();
-        rules.push((index, rule));
+        let called = (&*start_slot(spec, index), &*format!("start{number}"));
+        rules.push((index, rule::add(graph, &spec.part, called, pattern).named_by_inputs().handle()));
     }
     rules
 }
@@ -417,43 +395,25 @@ fn add_rules(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> Vec<(usize, Handle)>
 fn add_starts(
     graph: &mut Graph,
     spec: &WorkflowSpec<'_>,
-    added: &WorkflowPart,
+    machine: &Handle,
     rules: &[(usize, Handle)],
-    queue_policy: &Handle,
+    dead_letters: DeadLetters<'_>,
 ) {
     if spec.on.is_empty() {
         return;
     }
     let WorkflowSpec { part, common, .. } = spec;
-    let own = part.slot("start");
     let scheduled = spec.on.iter().any(|start| matches!(start, Start::Schedule(_)));
     let services: Vec<&str> =
         [("events.amazonaws.com", !rules.is_empty()), ("scheduler.amazonaws.com", scheduled)]
             .into_iter()
             .filter_map(|(service, used)| used.then_some(service))
             .collect();
-    let trust = policy::trust_of(&services, true);
-    let role = common::role(graph, &own, part.global("start", 64), trust, common);
-    let mut grants = vec![Grant::StartExecution(added.machine.arn())];
+    let mut grants = vec![Grant::StartExecution(machine.arn())];
     // EventBridge rules send to the dead-letter queue without a role; only the scheduler uses this grant.
-    grants.extend(scheduled.then(|| Grant::SendMessages(added.dead_letters.arn())));
-    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
-    let role_policy = graph
-        .add(&iam::ROLE_POLICY, &own)
-        .set("role", role.attribute("name"))
-        .set("name", "start")
-        .set("policy", policy::identity(&grants))
-        .handle();
+    grants.extend(scheduled.then(|| Grant::SendMessages(dead_letters.queue.arn())));
+    let caller = common::caller(graph, part, "start", &services, grants, common);
     for (index, rule) in rules {
-        graph
-            .add(&events::TARGET, &start_slot(spec, *index))
-            .set("rule", rule.attribute("name"))
-            .set("target_id", "workflow")
-            .set("arn", added.machine.arn())
-            .set("role_arn", role.arn())
-            .set("dead_letter_arn", added.dead_letters.arn())
-            .after(&role_policy)
-            .after(queue_policy);
         let path = spec.trigger_paths.get(*index).cloned().unwrap_or_default();
         let edge = match &spec.on[*index] {
             Start::Bucket(start) => {
@@ -464,14 +424,14 @@ fn add_starts(
                 let text = |part: &Option<String>| part.clone().unwrap_or_default();
                 let keys = KeyPattern { prefix: text(&start.prefix), suffix: text(&start.suffix) };
                 let objects = ObjectFilter::created(keys);
-                Edge::new(bucket, Verb::Triggers, &added.machine)
+                Edge::new(bucket, Verb::Triggers, machine)
                     .objects(objects)
                     .allow_loop(part.allow_loop(start.allow_loop))
             }
-            _ => Edge::new(rule, Verb::Triggers, &added.machine),
+            _ => Edge::new(rule, Verb::Triggers, machine),
         };
-        graph.connect(edge.event(Event::Bus).at(path.clone()));
-        graph.connect(Edge::new(rule, Verb::FailsTo, &added.dead_letters).at(path));
+        let target = Target::Workflow { machine, caller: &caller };
+        rule::deliver(graph, rule, &target, dead_letters, edge.at(path));
     }
     let mut group: Option<Handle> = None;
     for (index, start) in spec.on.iter().enumerate() {
@@ -489,18 +449,18 @@ fn add_starts(
             .set("name", slot.clone())
             .set("schedule_expression", &start.schedule)
             .set("schedule_expression_timezone", &start.timezone)
-            .set("target_arn", added.machine.arn())
-            .set("target_role_arn", role.arn())
+            .set("target_arn", machine.arn())
+            .set("target_role_arn", caller.role.arn())
             .set("input", start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed))
-            .set("dead_letter_arn", added.dead_letters.arn())
+            .set("dead_letter_arn", dead_letters.queue.arn())
             .set("maximum_retry_attempts", 2)
             .set_if("kms_key_arn", common.kms_key_arn.as_ref())
             .set("state", "ENABLED")
-            .after(&role_policy)
+            .after(&caller.policy)
             .handle();
         let path = spec.trigger_paths.get(index).cloned().unwrap_or_default();
-        graph.connect(Edge::new(&schedule, Verb::Starts, &added.machine).at(path.clone()));
-        graph.connect(Edge::new(&schedule, Verb::FailsTo, &added.dead_letters).at(path));
+        graph.connect(Edge::new(&schedule, Verb::Starts, machine).at(path.clone()));
+        graph.connect(Edge::new(&schedule, Verb::FailsTo, dead_letters.queue).at(path));
     }
 }
 
