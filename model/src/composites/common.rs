@@ -344,16 +344,3 @@ pub(super) fn slot_of_role_policy(child: &Child<'_>) -> Option<String> {
     let name = child.text("name");
     (name == child.parent || ROLE_POLICIES.contains(&name)).then(|| child.parent.to_owned())
 }
-
-/// The slot of a schedule: its name. The group has the slot of its part.
-pub(super) fn slot_of_schedule(child: &Child<'_>) -> Option<String> {
-    let name = child.text("name");
-    let own = name.strip_prefix(child.parent.strip_suffix("schedules")?)?;
-    let numbered = |base: &str| own.strip_prefix(base).is_some_and(is_number);
-    (own == "schedule" || numbered("on_schedule") || numbered("on_start")).then(|| name.to_owned())
-}
-
-/// Returns true for the end of a numbered slot: nothing, or a number such as `_2`.
-fn is_number(end: &str) -> bool {
-    end.is_empty() || end.strip_prefix('_').is_some_and(|number| number.parse::<usize>().is_ok())
-}

@@ -6,18 +6,17 @@ use serde_json::Value as Json;
 
 use super::common::{self, Common};
 use super::part::Part;
+use super::schedule::{Schedule, Scheduler, SchedulerSpec, Target};
 use super::steps;
 use super::task::{self, CONTAINER, TaskInputs, TaskPart, TaskSpec};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
-use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
-use crate::kinds::scheduler;
-use crate::policy::{self, Grant};
+use crate::policy;
 use crate::scalar::Scalar;
 use crate::unit::Unit;
 use crate::value::Value;
@@ -173,44 +172,24 @@ impl Composite for ContainerTask {
     }
 }
 
-/// Adds the schedule. EventBridge Scheduler starts the task directly, without a function.
-fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, schedule: &TaskSchedule, task: &TaskPart) {
-    let TaskSpec { part, common, .. } = spec;
-    let group = graph
-        .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
-        .set("name", part.regional("", 64))
-        .handle();
-    let mut grants = task.launch.grants();
-    grants.extend(task.dead_letters.as_ref().map(|queue| Grant::SendMessages(queue.arn())));
-    let caller = common::caller(graph, part, "scheduler", &["scheduler.amazonaws.com"], grants, common);
-    let target = task.launch.members();
-    let scheduled = graph
-        .add(&scheduler::SCHEDULE, &part.slot("schedule"))
-        .set("group_name", group.attribute("name"))
-        .set("name", "schedule")
-        .set("schedule_expression", &schedule.expression)
-        .set("schedule_expression_timezone", &schedule.timezone)
-        .set_if("flexible_time_window_minutes", schedule.flexible_window.as_ref())
-        .set("target_arn", task.cluster.clone())
-        .set("target_role_arn", caller.role.arn())
-        .set_if("input", overrides(schedule))
-        .set("ecs_task_definition_arn", task.definition.arn())
-        .set("ecs_capacity", target.capacity)
-        .set("ecs_subnets", target.subnets)
-        .set("ecs_security_groups", target.security_groups)
-        .set("ecs_assign_public_ip", target.assign_public_ip)
-        .set_if("dead_letter_arn", task.dead_letters.as_ref().map(Handle::arn))
-        .set("maximum_retry_attempts", &schedule.retry_attempts)
-        .set("maximum_event_age_in_seconds", &schedule.maximum_event_age)
-        .set_if("kms_key_arn", common.kms_key_arn.as_ref())
-        .set("state", "ENABLED")
-        .after(&caller.policy)
-        .handle();
-    let path = Path::field("schedule");
-    graph.connect(Edge::new(&scheduled, Verb::Starts, task.launch.end.clone()).at(path));
-    if let Some(dead_letters) = &task.dead_letters {
-        graph.connect(Edge::new(&scheduled, Verb::FailsTo, dead_letters));
-    }
+/// Adds the schedule.
+fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, given: &TaskSchedule, task: &TaskPart) {
+    let of_task = SchedulerSpec {
+        part: &spec.part,
+        target: Target::Task(task),
+        dead_letters: task.dead_letters.as_ref(),
+        common: spec.common,
+    };
+    let schedule = Schedule {
+        expression: &given.expression,
+        timezone: &given.timezone,
+        flexible_window: given.flexible_window.as_ref(),
+        input: overrides(given),
+        retry_attempts: (&given.retry_attempts).into(),
+        maximum_event_age: Some(&given.maximum_event_age),
+        path: Path::field("schedule"),
+    };
+    Scheduler::add(graph, of_task).schedule(graph, &spec.part.slot("schedule"), schedule);
 }
 
 /// The container overrides of scheduled tasks; `None` without any.

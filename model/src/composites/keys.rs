@@ -5,7 +5,7 @@
 //! objects, and a test joins the two directions.
 
 use super::child::Child;
-use super::{common, queue, rule, wiring};
+use super::{common, queue, rule, schedule, wiring};
 use crate::composite::Settings;
 use crate::graph::Key;
 use crate::image;
@@ -41,7 +41,7 @@ static RULES: &[(&Kind, &Kind, Rule)] = &[
     (&s3::BUCKET, &s3::LIFECYCLE, OF_PARENT),
     (&s3::BUCKET, &s3::POLICY, OF_PARENT),
     (&s3::BUCKET, &s3::EVENT_BRIDGE, OF_PARENT),
-    (&scheduler::SCHEDULE_GROUP, &scheduler::SCHEDULE, common::slot_of_schedule),
+    (&scheduler::SCHEDULE_GROUP, &scheduler::SCHEDULE, schedule::slot_of_schedule),
     (&sns::TOPIC, &sns::TOPIC_POLICY, OF_PARENT),
     (&sqs::QUEUE, &sqs::QUEUE_POLICY, OF_PARENT),
     (&sqs::QUEUE, &sqs::QUEUE_REDRIVE_ALLOW_POLICY, OF_PARENT),

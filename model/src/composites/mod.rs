@@ -12,6 +12,7 @@ mod part;
 mod queue;
 mod queues;
 mod rule;
+mod schedule;
 mod step_checks;
 mod steps;
 mod stream;

@@ -10,6 +10,9 @@ use crate::kinds::events;
 use crate::policy::On;
 use crate::scalar::Scalar;
 
+/// The service that sends the events of rules.
+pub(super) const SERVICE: &str = "events.amazonaws.com";
+
 /// Adds a rule on the default event bus. It comes before the policy of the dead-letter queue, which contains
 /// its ARN.
 pub(super) fn add<'g>(
@@ -32,7 +35,7 @@ pub(super) fn add_failures<'g>(graph: &'g mut Graph, part: &Part<'_>, pattern: E
 
 /// The rule as a sender to the dead-letter queue.
 pub(super) fn sender(rule: &Handle) -> (&'static str, On) {
-    ("events.amazonaws.com", On::Source(rule.arn()))
+    (SERVICE, On::Source(rule.arn()))
 }
 
 /// The dead-letter queue of a part. Its policy comes before each object that sends to it.

@@ -3,16 +3,15 @@
 use serde_json::json;
 
 use super::child::Child;
-use super::common::{self, Caller};
+use super::common;
 use super::event_function::FunctionSpec;
 use super::rule::{self, DeadLetters, Target};
-use super::triggers::{
-    BucketTrigger, EventTrigger, HttpTrigger, Records, ScheduleTrigger, TopicTrigger, Trigger,
-};
+use super::schedule::{self, Schedule, Scheduler, SchedulerSpec};
+use super::triggers::{BucketTrigger, EventTrigger, HttpTrigger, Records, TopicTrigger, Trigger};
 use crate::edge::{Edge, End, Event, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle};
-use crate::kinds::{apigatewayv2, lambda, s3, scheduler, sns};
+use crate::kinds::{apigatewayv2, lambda, s3, sns};
 use crate::names;
 use crate::policy::{Grant, On};
 use crate::scalar::Scalar;
@@ -82,7 +81,7 @@ pub(super) fn add_triggers(
     target: &TriggerTarget<'_>,
     slots: &mut Slots,
 ) -> Option<Endpoint> {
-    let mut schedules: Option<Schedules> = None;
+    let mut scheduler: Option<Scheduler<'_>> = None;
     let mut rules = target.rules.iter();
     let mut queues = queue_arns(spec).into_iter();
     let mut made_queues = spec.queues.iter();
@@ -140,13 +139,24 @@ pub(super) fn add_triggers(
                 add_records(graph, target, &slot, &trigger.table, &trigger.records);
             }
             Trigger::Schedule(trigger) => {
-                let schedules = schedules.get_or_insert_with(|| add_scheduler(graph, spec, target));
-                let schedule = add_schedule(graph, spec, target, trigger, schedules, slots);
-                // The function receives the `input` instead of an event.
-                let event = if trigger.input.is_some() { Event::Invoke } else { Event::Schedule };
-                graph.connect(triggers((&schedule).into(), event));
-                graph
-                    .connect(Edge::new(&schedule, Verb::FailsTo, target.dead_letters.queue).at(path.clone()));
+                let of_function = SchedulerSpec {
+                    part: &spec.part,
+                    target: schedule::Target::Function(target.function),
+                    dead_letters: Some(target.dead_letters.queue),
+                    common: spec.common,
+                };
+                let scheduler = scheduler.get_or_insert_with(|| Scheduler::add(graph, of_function));
+                let on = names::trigger_slot(&spec.part.main("function"));
+                let schedule = Schedule {
+                    expression: &trigger.schedule,
+                    timezone: &trigger.timezone,
+                    flexible_window: None,
+                    input: trigger.input.as_deref().map(parsed),
+                    retry_attempts: (&spec.function.maximum_retry_attempts).into(),
+                    maximum_event_age: None,
+                    path,
+                };
+                scheduler.schedule(graph, &slots.unique(&format!("{on}_schedule")), schedule);
             }
             // The checks reported a second one as an error.
             Trigger::Http(_) if endpoint.is_some() => {}
@@ -168,7 +178,7 @@ pub(super) fn add_triggers(
             Trigger::Event(_) => {
                 let rule = rules.next().expect("a rule for each trigger");
                 let slot = rule.key().slot();
-                let permission = permission(graph, target, slot, "events.amazonaws.com", rule.arn());
+                let permission = permission(graph, target, slot, rule::SERVICE, rule.arn());
                 let to = Target::Function {
                     function: target.function,
                     permission: &permission,
@@ -300,49 +310,6 @@ fn add_topic(
 /// The value of a string of JSON that was checked before.
 pub(super) fn parsed(text: &str) -> Expr {
     serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
-}
-
-/// The objects that all schedules of a function share: a group, which has the tags, and a role.
-type Schedules = (Handle, Caller);
-
-fn add_scheduler(graph: &mut Graph, spec: &FunctionSpec<'_>, target: &TriggerTarget<'_>) -> Schedules {
-    let FunctionSpec { part, common, .. } = spec;
-    let group = graph
-        .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
-        .set("name", part.regional("", 64))
-        .handle();
-    let grants = vec![
-        Grant::InvokeFunction(target.function.arn()),
-        Grant::SendMessages(target.dead_letters.queue.arn()),
-    ];
-    (group, common::caller(graph, part, "scheduler", &["scheduler.amazonaws.com"], grants, common))
-}
-
-fn add_schedule(
-    graph: &mut Graph,
-    spec: &FunctionSpec<'_>,
-    target: &TriggerTarget<'_>,
-    trigger: &ScheduleTrigger,
-    (group, caller): &Schedules,
-    slots: &mut Slots,
-) -> Handle {
-    let on = names::trigger_slot(&spec.part.main("function"));
-    let slot = slots.unique(&format!("{on}_schedule"));
-    graph
-        .add(&scheduler::SCHEDULE, &slot)
-        .set("group_name", group.attribute("name"))
-        .set("name", slot.clone())
-        .set("schedule_expression", &trigger.schedule)
-        .set("schedule_expression_timezone", &trigger.timezone)
-        .set("target_arn", target.function.arn())
-        .set("target_role_arn", caller.role.arn())
-        .set_if("input", trigger.input.as_deref().map(parsed))
-        .set("dead_letter_arn", target.dead_letters.queue.arn())
-        .set("maximum_retry_attempts", &spec.function.maximum_retry_attempts)
-        .set_if("kms_key_arn", spec.common.kms_key_arn.as_ref())
-        .set("state", "ENABLED")
-        .after(&caller.policy)
-        .handle()
 }
 
 /// The endpoint of an `http` trigger.
@@ -542,7 +509,7 @@ fn notification_prefix(project: &str, name: &str) -> String {
 }
 
 /// The services that triggers allow to invoke a function.
-const SENDERS: [&str; 3] = ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"];
+const SENDERS: [&str; 3] = [rule::SERVICE, "s3.amazonaws.com", "sns.amazonaws.com"];
 
 /// The slot of the `http` trigger of a function.
 fn http_slot(function: &str) -> String {

@@ -9,6 +9,7 @@ use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
 use super::rule::{self, DeadLetters, Target};
+use super::schedule::{self, Schedule, Scheduler, SchedulerSpec};
 use super::step_checks;
 use super::steps::Step;
 use super::wiring::parsed;
@@ -19,7 +20,7 @@ use crate::expr::{Ambient, Expr};
 use crate::finding::{Findings, Path, Step as PathStep};
 use crate::graph::{Graph, Handle, Key};
 use crate::input::{Inputs, Reference, Rule};
-use crate::kinds::{scheduler, sfn};
+use crate::kinds::sfn;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::value::Value;
@@ -404,14 +405,18 @@ fn add_starts(
     }
     let WorkflowSpec { part, common, .. } = spec;
     let scheduled = spec.on.iter().any(|start| matches!(start, Start::Schedule(_)));
-    let services: Vec<&str> =
-        [("events.amazonaws.com", !rules.is_empty()), ("scheduler.amazonaws.com", scheduled)]
-            .into_iter()
-            .filter_map(|(service, used)| used.then_some(service))
-            .collect();
-    let mut grants = vec![Grant::StartExecution(machine.arn())];
-    // EventBridge rules send to the dead-letter queue without a role; only the scheduler uses this grant.
-    grants.extend(scheduled.then(|| Grant::SendMessages(dead_letters.queue.arn())));
+    let services: Vec<&str> = [(rule::SERVICE, !rules.is_empty()), (schedule::SERVICE, scheduled)]
+        .into_iter()
+        .filter_map(|(service, used)| used.then_some(service))
+        .collect();
+    let schedules = SchedulerSpec {
+        part,
+        target: schedule::Target::Workflow(machine),
+        dead_letters: Some(dead_letters.queue),
+        common,
+    };
+    // EventBridge rules send to the dead-letter queue without a role.
+    let grants = if scheduled { schedules.grants() } else { schedules.target.grants() };
     let caller = common::caller(graph, part, "start", &services, grants, common);
     for (index, rule) in rules {
         let path = spec.trigger_paths.get(*index).cloned().unwrap_or_default();
@@ -433,34 +438,22 @@ fn add_starts(
         let target = Target::Workflow { machine, caller: &caller };
         rule::deliver(graph, rule, &target, dead_letters, edge.at(path));
     }
-    let mut group: Option<Handle> = None;
+    if !scheduled {
+        return;
+    }
+    let scheduler = Scheduler::add_with_role(graph, schedules, caller);
     for (index, start) in spec.on.iter().enumerate() {
         let Start::Schedule(start) = start else { continue };
-        let group = group.get_or_insert_with(|| {
-            graph
-                .add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules"))
-                .set("name", part.regional("", 64))
-                .handle()
-        });
-        let slot = start_slot(spec, index);
-        let schedule = graph
-            .add(&scheduler::SCHEDULE, &slot)
-            .set("group_name", group.attribute("name"))
-            .set("name", slot.clone())
-            .set("schedule_expression", &start.schedule)
-            .set("schedule_expression_timezone", &start.timezone)
-            .set("target_arn", machine.arn())
-            .set("target_role_arn", caller.role.arn())
-            .set("input", start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed))
-            .set("dead_letter_arn", dead_letters.queue.arn())
-            .set("maximum_retry_attempts", 2)
-            .set_if("kms_key_arn", common.kms_key_arn.as_ref())
-            .set("state", "ENABLED")
-            .after(&caller.policy)
-            .handle();
-        let path = spec.trigger_paths.get(index).cloned().unwrap_or_default();
-        graph.connect(Edge::new(&schedule, Verb::Starts, machine).at(path.clone()));
-        graph.connect(Edge::new(&schedule, Verb::FailsTo, dead_letters.queue).at(path));
+        let schedule = Schedule {
+            expression: &start.schedule,
+            timezone: &start.timezone,
+            flexible_window: None,
+            input: Some(start.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed)),
+            retry_attempts: 2.into(),
+            maximum_event_age: None,
+            path: spec.trigger_paths.get(index).cloned().unwrap_or_default(),
+        };
+        scheduler.schedule(graph, &start_slot(spec, index), schedule);
     }
 }
 
