@@ -211,8 +211,9 @@ impl Definition {
 
 fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
     let mut reader = Reader::default();
-    let known = reader.block(inputs, &C::Inputs::fields());
-    let read = known.and_then(|()| C::Inputs::read(inputs, &mut reader));
+    let fields = C::Inputs::fields();
+    let known = reader.block(inputs, &fields);
+    let read = known.and_then(|()| C::Inputs::read(&fields, inputs, &mut reader));
     let mut findings = std::mem::take(&mut reader.findings);
     if let Value::Map(tags) = inputs.get("tags") {
         for key in tags.keys().filter(|key| ownership::is_reserved(key)) {

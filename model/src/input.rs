@@ -222,8 +222,9 @@ impl Reference {
 pub trait Inputs: Sized {
     /// Fields in order of declaration.
     fn fields() -> Vec<Field>;
-    /// Reads a value. `None` if a structural value is wrong (see the findings of the reader) or unknown.
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self>;
+    /// Reads a value. `None` if a structural value is wrong (see the findings of the reader) or unknown. `fields`
+    /// contains [`Inputs::fields`], with the replacements of a struct that flattens this one.
+    fn read(fields: &[Field], value: &Value, reader: &mut Reader) -> Option<Self>;
 }
 
 /// A type that a field can have.

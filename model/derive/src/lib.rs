@@ -11,7 +11,8 @@
 //! - `source = EXPRESSION`: a `tandem_model::input::Source`, where facts about the value come from,
 //! - `refers = EXPRESSION`: a `tandem_model::input::Reference`, the output of another composite that
 //!   this input takes,
-//! - `flatten`: the fields of another struct, in place.
+//! - `flatten`: the fields of another struct, in place. A doc comment replaces that of the struct's first field,
+//!   and `flatten(FIELD(default = LITERAL, doc = LITERAL))` replaces the default or documentation of any field.
 //!
 //! On an enum of one-field variants, the struct of each variant is one shape of the same block. The
 //! first field of each struct identifies the shape.
@@ -19,7 +20,8 @@
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
-use syn::{Attribute, Data, DeriveInput, Expr, Field, Fields, Lit, Meta, parse_macro_input};
+use syn::meta::ParseNestedMeta;
+use syn::{Attribute, Data, DeriveInput, Expr, Field, Fields, Lit, Meta, Type, parse_macro_input};
 
 /// See the crate's documentation.
 #[proc_macro_derive(Inputs, attributes(input))]
@@ -46,7 +48,37 @@ struct Options {
     refers: Option<Expr>,
     sensitive: bool,
     write_only: bool,
-    flatten: bool,
+    /// The replacements for fields of a flattened struct.
+    flatten: Option<Vec<Replacement>>,
+}
+
+/// Options of a flattened struct's field that the flattening struct replaces.
+struct Replacement {
+    field: String,
+    default: Option<Expr>,
+    doc: Option<Expr>,
+}
+
+fn replacements(meta: &ParseNestedMeta<'_>) -> syn::Result<Vec<Replacement>> {
+    let mut replacements = Vec::new();
+    if !meta.input.peek(syn::token::Paren) {
+        return Ok(replacements);
+    }
+    meta.parse_nested_meta(|meta| {
+        let field = meta.path.require_ident()?.to_string();
+        let mut replacement = Replacement { field, default: None, doc: None };
+        meta.parse_nested_meta(|meta| {
+            match meta.path.require_ident()?.to_string().as_str() {
+                "default" => replacement.default = Some(meta.value()?.parse()?),
+                "doc" => replacement.doc = Some(meta.value()?.parse()?),
+                _ => return Err(meta.error("a flattening struct replaces only `default` and `doc`")),
+            }
+            Ok(())
+        })?;
+        replacements.push(replacement);
+        Ok(())
+    })?;
+    Ok(replacements)
 }
 
 fn options(field: &Field) -> syn::Result<Options> {
@@ -63,7 +95,7 @@ fn options(field: &Field) -> syn::Result<Options> {
                 "refers" => options.refers = Some(meta.value()?.parse()?),
                 "sensitive" => options.sensitive = true,
                 "write_only" => options.write_only = true,
-                "flatten" => options.flatten = true,
+                "flatten" => options.flatten = Some(replacements(&meta)?),
                 _ => return Err(meta.error("unknown option")),
             }
             Ok(())
@@ -99,12 +131,14 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
         let ty = &field.ty;
         let name = field.ident.as_ref().expect("a named field");
         names.push(name);
-        if options.flatten {
-            declared.push(quote!(fields.extend(<#ty as ::tandem_model::input::Inputs>::fields());));
-            reads.push(quote!(let #name = <#ty as ::tandem_model::input::Inputs>::read(value, reader);));
+        let doc = docs(&field.attrs);
+        if let Some(replacements) = &options.flatten {
+            declared.push(flattened(ty, &doc, replacements));
+            reads.push(
+                quote!(let #name = <#ty as ::tandem_model::input::Inputs>::read(fields, value, reader);),
+            );
             continue;
         }
-        let doc = docs(&field.attrs);
         if doc.is_empty() {
             return Err(syn::Error::new_spanned(
                 field,
@@ -135,7 +169,7 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
                 write_only: #write_only,
             });
         });
-        reads.push(quote!(let #name = reader.field::<#ty>(&fields, #text, value);));
+        reads.push(quote!(let #name = reader.field::<#ty>(fields, #text, value);));
     }
     Ok(quote! {
         impl ::tandem_model::input::Inputs for #ident {
@@ -146,10 +180,10 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
             }
 
             fn read(
+                fields: &[::tandem_model::input::Field],
                 value: &::tandem_model::value::Value,
                 reader: &mut ::tandem_model::input::Reader,
             ) -> Option<Self> {
-                let fields = <Self as ::tandem_model::input::Inputs>::fields();
                 #(#reads)*
                 Some(Self { #(#names: #names?),* })
             }
@@ -170,11 +204,33 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
                 _field: &::tandem_model::input::Field,
                 reader: &mut ::tandem_model::input::Reader,
             ) -> Option<Self> {
-                reader.block(value, &<Self as ::tandem_model::input::Inputs>::fields())?;
-                <Self as ::tandem_model::input::Inputs>::read(value, reader)
+                let fields = <Self as ::tandem_model::input::Inputs>::fields();
+                reader.block(value, &fields)?;
+                <Self as ::tandem_model::input::Inputs>::read(&fields, value, reader)
             }
         }
     })
+}
+
+/// Declares the fields of a flattened struct.
+fn flattened(ty: &Type, doc: &str, replacements: &[Replacement]) -> Tokens {
+    let first = (!doc.is_empty()).then(|| quote!(flattened[0].doc = #doc;));
+    let others = replacements.iter().map(|Replacement { field, default, doc }| {
+        let default = default.as_ref().map(|default| quote!(field.default = Some((#default).into());));
+        let doc = doc.as_ref().map(|doc| quote!(field.doc = #doc;));
+        quote! {
+            let field = flattened.iter_mut().find(|field| field.name == #field);
+            let field = field.expect("a field of the flattened struct");
+            #default
+            #doc
+        }
+    });
+    quote! {
+        let mut flattened = <#ty as ::tandem_model::input::Inputs>::fields();
+        #first
+        #(#others)*
+        fields.extend(flattened);
+    }
 }
 
 fn expand_enum(input: &DeriveInput, data: &syn::DataEnum) -> syn::Result<Tokens> {
@@ -198,7 +254,7 @@ fn expand_enum(input: &DeriveInput, data: &syn::DataEnum) -> syn::Result<Tokens>
             }
         });
         arms.push(
-            quote!(#index => <#ty as ::tandem_model::input::Inputs>::read(value, reader).map(Self::#name),),
+            quote!(#index => <#ty as ::tandem_model::input::Inputs>::read(fields, value, reader).map(Self::#name),),
         );
     }
     Ok(quote! {
@@ -215,7 +271,10 @@ fn expand_enum(input: &DeriveInput, data: &syn::DataEnum) -> syn::Result<Tokens>
                 _field: &::tandem_model::input::Field,
                 reader: &mut ::tandem_model::input::Reader,
             ) -> Option<Self> {
-                match reader.choice(value, &[#(#variants),*])? {
+                let variants = [#(#variants),*];
+                let index = reader.choice(value, &variants)?;
+                let fields = &variants[index].fields;
+                match index {
                     #(#arms)*
                     _ => None,
                 }
