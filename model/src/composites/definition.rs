@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::launch::Launch;
-use super::steps::{Chain, ChoiceStep, Items, MapStep, Reaction, Step, pairs};
+use super::steps::{Chain, ChoiceStep, Items, MapStep, OnError, Step, pairs};
 use crate::capacity::CAPACITIES;
 use crate::edge::{Edge, End, KeyPattern, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
@@ -57,7 +57,7 @@ impl Source<'_> {
             ("Resource", integration("sqs:sendMessage")),
             ("Arguments", arguments),
             ("Output", "{% $states.input.failure %}".into()),
-            ("Retry", retry((&5.into(), &1.into(), None))),
+            ("Retry", retry(&OnError { retry_attempts: 5.into(), retry_interval: 1.into(), catch: None })),
             ("Next", FAILED.into()),
         ];
         states.insert(TELL.to_owned(), in_jsonata(tell));
@@ -107,8 +107,8 @@ impl Source<'_> {
                     end(),
                 ];
                 state.extend(step.timeout.as_ref().map(|seconds| ("TimeoutSeconds", seconds.into())));
-                state.push(("Retry", retry(step.on_error.reaction())));
-                state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
+                state.push(("Retry", retry(&step.on_error)));
+                state.extend(catch_in_jsonata(&step.on_error).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
             Step::Callback(step) => {
@@ -124,8 +124,8 @@ impl Source<'_> {
                     ("TimeoutSeconds", seconds),
                     end(),
                 ];
-                state.push(("Retry", retry(step.on_error.reaction())));
-                state.extend(catch_in_jsonata(step.on_error.reaction()).map(|catch| ("Catch", catch)));
+                state.push(("Retry", retry(&step.on_error)));
+                state.extend(catch_in_jsonata(&step.on_error).map(|catch| ("Catch", catch)));
                 return one(in_jsonata(state));
             }
             Step::Wait(step) => {
@@ -175,9 +175,9 @@ impl Source<'_> {
         let (field, next) = end();
         state.insert(field.to_owned(), next);
         let mut states = one(aside(&before, &main));
-        if let Some(reaction) = step.reaction() {
-            state.insert("Retry".to_owned(), retry(reaction));
-            if let Some(next) = reaction.2 {
+        if let Some(on_error) = step.on_error() {
+            state.insert("Retry".to_owned(), retry(on_error));
+            if let Some(next) = on_error.catch.as_deref() {
                 let told_by = format!("{name} caught");
                 state.insert("Catch".to_owned(), caught(&told_by));
                 let output = Expr::map(told());
@@ -354,11 +354,11 @@ fn queue_url(arn: &Expr) -> Expr {
 }
 
 /// The `Retry` of a state. Zero attempts are valid, so every definition has the same form.
-fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
+fn retry(on_error: &OnError) -> Expr {
     let retry = Expr::map([
         ("ErrorEquals", Expr::list(["States.ALL"])),
-        ("MaxAttempts", attempts.into()),
-        ("IntervalSeconds", interval.into()),
+        ("MaxAttempts", (&on_error.retry_attempts).into()),
+        ("IntervalSeconds", (&on_error.retry_interval).into()),
         ("BackoffRate", 2.into()),
         ("MaxDelaySeconds", 300.into()),
         // Random delays, so that states that failed at the same time do not retry at the same time.
@@ -368,8 +368,8 @@ fn retry((attempts, interval, _): Reaction<'_>) -> Expr {
 }
 
 /// The `Catch` of a JSONata state: it continues with the step `catch`, which gets the error.
-fn catch_in_jsonata((_, _, next): Reaction<'_>) -> Option<Expr> {
-    let next = next?;
+fn catch_in_jsonata(on_error: &OnError) -> Option<Expr> {
+    let next = on_error.catch.as_deref()?;
     let output = [
         ("error", "{% $exists($states.errorOutput.Error) ? $states.errorOutput.Error : '' %}"),
         ("cause", "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}"),

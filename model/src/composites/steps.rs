@@ -108,8 +108,9 @@ pub(super) struct ParallelStep {
     pub(super) parallel: Vec<String>,
     #[input(flatten)]
     pub(super) of: Position,
-    #[input(flatten)]
-    pub(super) on_error: OnErrorWithin,
+    /// Retries of the whole step after a failure. The steps within it have retries of their own.
+    #[input(flatten(retry_attempts(default = 0)))]
+    pub(super) on_error: OnError,
 }
 
 #[derive(Debug, Inputs)]
@@ -127,8 +128,9 @@ pub(super) struct MapStep {
     pub(super) tolerated_failure_percentage: Scalar<i64>,
     #[input(flatten)]
     pub(super) of: Position,
-    #[input(flatten)]
-    pub(super) on_error: OnErrorWithin,
+    /// Retries of the whole step after a failure. The steps within it have retries of their own.
+    #[input(flatten(retry_attempts(default = 0)))]
+    pub(super) on_error: OnError,
 }
 
 #[derive(Debug, Inputs)]
@@ -213,35 +215,6 @@ pub(super) struct OnError {
     pub(super) retry_interval: Scalar<i64>,
     /// Next step if all attempts fail. Its input is `{"error": …, "cause": …, "input": …}`. Without it, the failure ends the workflow, or goes to the `catch` of the step in `within`.
     pub(super) catch: Option<String>,
-}
-
-/// Retries of a `map` or `parallel` step, and the step that catches its error.
-#[derive(Debug, Inputs)]
-pub(super) struct OnErrorWithin {
-    /// Retries of the whole step after a failure. The steps within it have retries of their own.
-    #[input(default = 0, rule = Rule::Range(0, 100))]
-    pub(super) retry_attempts: Scalar<i64>,
-    /// Seconds before the first retry. Each further retry doubles the delay, up to five minutes; Step Functions randomizes it.
-    #[input(unit = Unit::Seconds, default = 2, rule = Rule::Range(1, 240))]
-    pub(super) retry_interval: Scalar<i64>,
-    /// Next step if all attempts fail. Its input is `{"error": …, "cause": …, "input": …}`. Without it, the failure ends the workflow, or goes to the `catch` of the step in `within`.
-    pub(super) catch: Option<String>,
-}
-
-/// The retries of a step, the seconds before the first of them, and the step that catches its error.
-pub(super) type Reaction<'a> = (&'a Scalar<i64>, &'a Scalar<i64>, Option<&'a str>);
-
-impl OnError {
-    /// The values in the form that both structs share.
-    pub(super) fn reaction(&self) -> Reaction<'_> {
-        (&self.retry_attempts, &self.retry_interval, self.catch.as_deref())
-    }
-}
-
-impl OnErrorWithin {
-    fn reaction(&self) -> Reaction<'_> {
-        (&self.retry_attempts, &self.retry_interval, self.catch.as_deref())
-    }
 }
 
 /// The longest name of a step. Names of states add a suffix to it, and Step Functions allows 80 characters.
@@ -383,14 +356,14 @@ impl Step {
         }
     }
 
-    /// The step's reaction to a failure; `None` for a step that cannot fail or has no retries.
-    pub(super) fn reaction(&self) -> Option<Reaction<'_>> {
+    /// The retries of the step, and the step that catches its error; `None` for a step without retries.
+    pub(super) fn on_error(&self) -> Option<&OnError> {
         match self {
-            Self::Function(step) => Some(step.on_error.reaction()),
-            Self::Task(step) => Some(step.on_error.reaction()),
-            Self::Callback(step) => Some(step.on_error.reaction()),
-            Self::Parallel(step) => Some(step.on_error.reaction()),
-            Self::Map(step) => Some(step.on_error.reaction()),
+            Self::Function(step) => Some(&step.on_error),
+            Self::Task(step) => Some(&step.on_error),
+            Self::Callback(step) => Some(&step.on_error),
+            Self::Parallel(step) => Some(&step.on_error),
+            Self::Map(step) => Some(&step.on_error),
             Self::Wait(_) | Self::Choice(_) | Self::Fail(_) => None,
         }
     }
@@ -401,7 +374,7 @@ impl Step {
         if let Some(next) = self.position().and_then(|position| position.next.as_deref()) {
             named.push(("next".to_owned(), next));
         }
-        if let Some((_, _, Some(catch))) = self.reaction() {
+        if let Some(catch) = self.on_error().and_then(|on_error| on_error.catch.as_deref()) {
             named.push(("catch".to_owned(), catch));
         }
         if let Self::Choice(step) = self {
