@@ -1,5 +1,6 @@
 //! Naming of a composite and its parts: names in AWS, and slots of objects.
 
+use super::triggers::AllowLoop;
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::names;
@@ -19,8 +20,8 @@ impl<'a> Part<'a> {
     }
 
     /// The value of an input `allow_loop`; `None` for a part, whose triggers are not inputs.
-    pub(super) fn allow_loop(&self, given: Option<bool>) -> Option<bool> {
-        self.within.is_empty().then_some(given == Some(true))
+    pub(super) fn allow_loop(&self, given: &AllowLoop) -> Option<bool> {
+        self.within.is_empty().then_some(given.allow_loop == Some(true))
     }
 
     /// A part inside this composite.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::child::Child;
 use super::common::{self, Protection, setting};
 use super::part::Part;
-use super::wiring::parsed;
+use super::triggers::{AllowLoop, TopicFilter};
 use crate::checks::fifo;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -87,16 +87,13 @@ struct TopicOfQueue {
     #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
     topic: Scalar<String>,
     /// SNS filter policy as a JSON string, e.g. `{"kind": ["order"]}`. Only matching messages are delivered. Without it, all messages are.
-    #[input(rule = Rule::JSON_OBJECT)]
-    filter_policy: Option<String>,
-    /// Part of a message that `filter_policy` matches.
-    #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
-    filter_policy_scope: Scalar<String>,
+    #[input(flatten(filter_policy_scope(doc = "Part of a message that `filter_policy` matches.")))]
+    filter: TopicFilter,
     /// Delivers messages as they were published, without the JSON envelope of SNS.
     #[input(default = true)]
     raw_message_delivery: Scalar<bool>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
-    allow_loop: Option<bool>,
+    #[input(flatten)]
+    loops: AllowLoop,
 }
 
 impl Composite for Queue {
@@ -140,7 +137,7 @@ impl Composite for Queue {
         let topics: Vec<(&str, On)> =
             inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
         let added = add(&mut graph, &part, &inputs.settings, &topics, protection);
-        add_topics(&mut graph, inputs, &added, findings);
+        add_topics(&mut graph, &part, inputs, &added, findings);
         let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
         let dead_letters = |attribute| match &added.dead_letters {
             Some(queue) => queue.attribute(attribute),
@@ -296,7 +293,13 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
     }
 }
 
-fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findings: &mut Findings) {
+fn add_topics(
+    graph: &mut Graph,
+    part: &Part<'_>,
+    inputs: &QueueInputs,
+    added: &QueuePart,
+    findings: &mut Findings,
+) {
     let mut slots = names::Slots::default();
     let known: Vec<&str> = inputs.on.iter().filter_map(topic_of).collect();
     for (index, on) in inputs.on.iter().enumerate() {
@@ -330,17 +333,11 @@ fn add_topics(graph: &mut Graph, inputs: &QueueInputs, added: &QueuePart, findin
             .set("raw_message_delivery", &on.raw_message_delivery)
             // SNS may send only after the policy is in place. A search finds the subscription by the policy.
             .after(&added.policy);
-        if let Some(filter) = &on.filter_policy {
-            subscription
-                .set("filter_policy", parsed(filter))
-                .set("filter_policy_scope", &on.filter_policy_scope);
-        }
+        on.filter.set(subscription);
         let topic = End::Resource(ResourceType::Topic, (&on.topic).into());
         let path = item_path("on", index).join(Step::Field("topic".to_owned()));
         graph.connect(
-            Edge::new(topic, Verb::Triggers, &added.queue)
-                .at(path)
-                .allow_loop(Some(on.allow_loop == Some(true))),
+            Edge::new(topic, Verb::Triggers, &added.queue).at(path).allow_loop(part.allow_loop(&on.loops)),
         );
     }
 }

@@ -8,7 +8,7 @@ use super::common::{self, Common, Protection};
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::queue::{self, QueueSettings};
-use super::triggers::{QueueTrigger, Trigger};
+use super::triggers::{AllowLoop, Batching, QueueTrigger, Trigger};
 use super::uses::Uses;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -188,10 +188,12 @@ impl Consumer {
     fn trigger(&self, added: &queue::QueuePart) -> Trigger {
         Trigger::Queue(QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
-            batch_size: self.batch_size.clone(),
-            maximum_batching_window: Scalar::Known(0),
-            partial_batch_response: true,
-            allow_loop: None,
+            batch: Batching {
+                batch_size: self.batch_size.clone(),
+                maximum_batching_window: Scalar::Known(0),
+                partial_batch_response: true,
+            },
+            loops: AllowLoop::default(),
         })
     }
 }

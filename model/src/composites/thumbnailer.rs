@@ -11,7 +11,7 @@ use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Position, Step, TaskStep};
 use super::task::{self, ObjectUse, TaskInputs};
-use super::triggers::{BucketTrigger, Trigger};
+use super::triggers::{AllowLoop, BucketTrigger, Trigger};
 use super::uses::Uses;
 use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
@@ -190,7 +190,7 @@ impl Composite for Thumbnailer {
                 events: Vec::new(),
                 prefix: Some(prefix.to_owned()),
                 suffix: Some(suffix.to_owned()),
-                allow_loop: None,
+                loops: AllowLoop::default(),
             })
         };
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
@@ -353,7 +353,7 @@ impl ThumbnailerInputs {
             bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
             prefix: Some(prefix.to_owned()),
             suffix: Some(suffix.to_owned()),
-            allow_loop: None,
+            loops: AllowLoop::default(),
         })
     }
 

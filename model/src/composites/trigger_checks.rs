@@ -31,7 +31,7 @@ pub(super) fn check(spec: &FunctionSpec<'_>, findings: &mut Findings) {
                 check_order(queue, index, findings);
                 visibility::check(spec.part.context, &queue.queue, &spec.function.timeout, twice, findings);
                 if let (Some(size), Some(0)) =
-                    (queue.batch_size.known(), queue.maximum_batching_window.known())
+                    (queue.batch.batch_size.known(), queue.batch.maximum_batching_window.known())
                     && *size > 10
                     && !is_fifo(queue)
                 {
@@ -115,7 +115,8 @@ fn check_order(queue: &QueueTrigger, index: usize, findings: &mut Findings) {
         return;
     }
     let at = |field: &str| item_path("on", index).join(Step::Field(field.to_owned()));
-    let (size, window) = (queue.batch_size.known().copied(), queue.maximum_batching_window.known().copied());
+    let (size, window) =
+        (queue.batch.batch_size.known().copied(), queue.batch.maximum_batching_window.known().copied());
     for (field, help) in fifo::batch(size, window) {
         findings.error(Code::OutOfRange, at(field), fifo::BATCH, help);
     }

@@ -1,6 +1,8 @@
 //! The triggers of a function: their inputs.
 
 use crate::edge::{KeyPattern, ObjectFilter};
+use crate::expr::Expr;
+use crate::graph::ObjectBuilder;
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::scalar::Scalar;
@@ -42,8 +44,8 @@ pub(super) struct BucketTrigger {
     /// Suffix of the object keys, e.g. `.mp4`. Objects with other keys do not invoke the function.
     #[input(rule = Rule::KEY_PART)]
     pub(super) suffix: Option<String>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
-    pub(super) allow_loop: Option<bool>,
+    #[input(flatten)]
+    pub(super) loops: AllowLoop,
 }
 
 #[derive(Debug, Inputs)]
@@ -52,16 +54,10 @@ pub(super) struct QueueTrigger {
     #[input(refers = Reference::QUEUE, rule = Rule::ARN, source = Source::Object(&sqs::QUEUE))]
     pub(super) queue: Scalar<String>,
     /// Maximum number of messages per invocation. More than 10 require a standard queue and a `maximum_batching_window` of at least 1.
-    #[input(default = 10, rule = Rule::Range(1, 10000))]
-    pub(super) batch_size: Scalar<i64>,
-    /// Seconds for which Lambda gathers messages or records before an invocation.
-    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 300))]
-    pub(super) maximum_batching_window: Scalar<i64>,
-    /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
-    #[input(default = true)]
-    pub(super) partial_batch_response: bool,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
-    pub(super) allow_loop: Option<bool>,
+    #[input(flatten(batch_size(default = 10)))]
+    pub(super) batch: Batching,
+    #[input(flatten)]
+    pub(super) loops: AllowLoop,
 }
 
 #[derive(Debug, Inputs)]
@@ -125,12 +121,9 @@ pub(super) struct TableTrigger {
     pub(super) records: Records,
 }
 
-/// Settings for reading the records of a stream.
+/// The batches in which Lambda reads a queue or a stream.
 #[derive(Debug, Inputs)]
-pub(super) struct Records {
-    /// Position at which a new event source mapping starts: `TRIM_HORIZON` reads from the oldest record, `LATEST` only new records. A change replaces the mapping, which starts again.
-    #[input(default = "TRIM_HORIZON", rule = Rule::OneOf(&["LATEST", "TRIM_HORIZON"]))]
-    pub(super) starting_position: String,
+pub(super) struct Batching {
     /// Maximum number of records per invocation.
     #[input(default = 100, rule = Rule::Range(1, 10000))]
     pub(super) batch_size: Scalar<i64>,
@@ -140,6 +133,23 @@ pub(super) struct Records {
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(super) partial_batch_response: bool,
+}
+
+/// The input of a trigger that can be part of a loop.
+#[derive(Debug, Default, Inputs)]
+pub(super) struct AllowLoop {
+    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
+    pub(super) allow_loop: Option<bool>,
+}
+
+/// Settings for reading the records of a stream.
+#[derive(Debug, Inputs)]
+pub(super) struct Records {
+    /// Position at which a new event source mapping starts: `TRIM_HORIZON` reads from the oldest record, `LATEST` only new records. A change replaces the mapping, which starts again.
+    #[input(default = "TRIM_HORIZON", rule = Rule::OneOf(&["LATEST", "TRIM_HORIZON"]))]
+    pub(super) starting_position: String,
+    #[input(flatten)]
+    pub(super) batch: Batching,
     /// Splits a failed batch in two, so that one bad record does not block the rest.
     #[input(default = true)]
     pub(super) bisect_on_error: Scalar<bool>,
@@ -152,8 +162,8 @@ pub(super) struct Records {
     /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
     #[input(default = 1, rule = Rule::Range(1, 10))]
     pub(super) parallelization_factor: Scalar<i64>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
-    pub(super) allow_loop: Option<bool>,
+    #[input(flatten)]
+    pub(super) loops: AllowLoop,
 }
 
 #[derive(Debug, Inputs)]
@@ -161,14 +171,33 @@ pub(super) struct TopicTrigger {
     /// ARN of a standard topic. SNS delivers messages of a FIFO topic to queues only.
     #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
     pub(super) topic: Scalar<String>,
+    #[input(flatten)]
+    pub(super) filter: TopicFilter,
+    #[input(flatten)]
+    pub(super) loops: AllowLoop,
+}
+
+/// The messages of a topic that a subscription receives.
+#[derive(Debug, Inputs)]
+pub(super) struct TopicFilter {
     /// Filter policy of the subscription, as JSON, e.g. `{"kind": ["video"]}`. Default: the function receives every message.
     #[input(rule = Rule::JSON_OBJECT)]
-    pub(super) filter_policy: Option<String>,
+    filter_policy: Option<String>,
     /// Part of a message to which `filter_policy` applies.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
-    pub(super) filter_policy_scope: Scalar<String>,
-    /// Accepts an endless loop through this trigger, e.g. of a function that ends the loop itself. Default: `false`.
-    pub(super) allow_loop: Option<bool>,
+    filter_policy_scope: Scalar<String>,
+}
+
+impl TopicFilter {
+    /// Sets the filter of a subscription.
+    pub(super) fn set<'a>(&self, subscription: ObjectBuilder<'a>) -> ObjectBuilder<'a> {
+        match &self.filter_policy {
+            Some(filter) => subscription
+                .set("filter_policy", parsed(filter))
+                .set("filter_policy_scope", &self.filter_policy_scope),
+            None => subscription,
+        }
+    }
 }
 
 #[derive(Debug, Inputs)]
@@ -189,6 +218,11 @@ impl Rule {
         "a string that contains a JSON object, e.g. `{ \"source\": [\"aws.ecs\"] }`",
         check_object,
     );
+}
+
+/// The value of a string of JSON that was checked before.
+pub(super) fn parsed(text: &str) -> Expr {
+    serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
 }
 
 /// Checks a prefix or suffix of keys: S3 matches it literally.

@@ -7,10 +7,12 @@ use super::common;
 use super::event_function::FunctionSpec;
 use super::rule::{self, DeadLetters, Target};
 use super::schedule::{self, Schedule, Scheduler, SchedulerSpec};
-use super::triggers::{BucketTrigger, EventTrigger, HttpTrigger, Records, TopicTrigger, Trigger};
+use super::triggers::{
+    Batching, BucketTrigger, EventTrigger, HttpTrigger, Records, TopicTrigger, Trigger, parsed,
+};
 use crate::edge::{Edge, End, Event, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
-use crate::graph::{Graph, Handle};
+use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::kinds::{apigatewayv2, lambda, s3, sns};
 use crate::names;
 use crate::policy::{Grant, On};
@@ -99,7 +101,7 @@ pub(super) fn add_triggers(
                     None => End::Resource(ResourceType::Bucket, (&trigger.bucket).into()),
                 };
                 let edge = triggers(source, Event::Object).objects(trigger.objects());
-                graph.connect(edge.allow_loop(spec.part.allow_loop(trigger.allow_loop)));
+                graph.connect(edge.allow_loop(spec.part.allow_loop(&trigger.loops)));
                 add_bucket(graph, spec, target, trigger, slots);
             }
             Trigger::Queue(trigger) => {
@@ -107,34 +109,25 @@ pub(super) fn add_triggers(
                     Some(made) => made.into(),
                     None => End::Resource(ResourceType::Queue, (&trigger.queue).into()),
                 };
-                let edge =
-                    triggers(source, Event::Message).allow_loop(spec.part.allow_loop(trigger.allow_loop));
-                graph.connect(Edge { partial: trigger.partial_batch_response, ..edge });
-                let types = response_types(trigger.partial_batch_response);
+                let edge = triggers(source, Event::Message).allow_loop(spec.part.allow_loop(&trigger.loops));
+                graph.connect(Edge { partial: trigger.batch.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.queue, slots);
-                graph
-                    .add(&lambda::EVENT_SOURCE_MAPPING, &slot)
-                    .set("function_name", target.function.attribute("function_name"))
-                    .set("event_source_arn", queues.next().expect("a queue for each trigger"))
-                    .set("batch_size", &trigger.batch_size)
-                    .set("maximum_batching_window_in_seconds", &trigger.maximum_batching_window)
-                    .set("function_response_types", types)
-                    .set("enabled", true)
-                    .after(target.role_policy);
+                let queue = queues.next().expect("a queue for each trigger");
+                add_mapping(graph, target, &slot, queue, &trigger.batch);
             }
             Trigger::Stream(trigger) => {
                 let source = End::Resource(ResourceType::Stream, (&trigger.stream).into());
-                let edge = triggers(source, Event::Record)
-                    .allow_loop(spec.part.allow_loop(trigger.records.allow_loop));
-                graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
+                let edge =
+                    triggers(source, Event::Record).allow_loop(spec.part.allow_loop(&trigger.records.loops));
+                graph.connect(Edge { partial: trigger.records.batch.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.stream, slots);
                 add_records(graph, target, &slot, &trigger.stream, &trigger.records);
             }
             Trigger::Table(trigger) => {
                 let source = End::Resource(ResourceType::Table, (&trigger.table).into());
-                let edge = triggers(source, Event::Change)
-                    .allow_loop(spec.part.allow_loop(trigger.records.allow_loop));
-                graph.connect(Edge { partial: trigger.records.partial_batch_response, ..edge });
+                let edge =
+                    triggers(source, Event::Change).allow_loop(spec.part.allow_loop(&trigger.records.loops));
+                graph.connect(Edge { partial: trigger.records.batch.partial_batch_response, ..edge });
                 let slot = source_slot(spec, &trigger.table, slots);
                 add_records(graph, target, &slot, &trigger.table, &trigger.records);
             }
@@ -168,8 +161,7 @@ pub(super) fn add_triggers(
             Trigger::Topic(trigger) => {
                 let source = || End::Resource(ResourceType::Topic, (&trigger.topic).into());
                 graph.connect(
-                    triggers(source(), Event::Notification)
-                        .allow_loop(spec.part.allow_loop(trigger.allow_loop)),
+                    triggers(source(), Event::Notification).allow_loop(spec.part.allow_loop(&trigger.loops)),
                 );
                 // SNS sends what it cannot deliver to the dead-letter queue.
                 graph.connect(Edge::new(source(), Verb::FailsTo, target.dead_letters.queue).at(path.clone()));
@@ -198,9 +190,24 @@ fn source_slot(spec: &FunctionSpec<'_>, arn: &Scalar<String>, slots: &mut Slots)
     slots.unique(&format!("{}_{}", spec.part.slot("on"), names::source(&source)))
 }
 
-fn response_types(partial: bool) -> Expr {
-    let types: &[&str] = if partial { &["ReportBatchItemFailures"] } else { &[] };
-    Expr::list(types.iter().copied())
+/// Adds an event source mapping.
+fn add_mapping<'g>(
+    graph: &'g mut Graph,
+    target: &TriggerTarget<'_>,
+    slot: &str,
+    source: Expr,
+    batch: &Batching,
+) -> ObjectBuilder<'g> {
+    let types: &[&str] = if batch.partial_batch_response { &["ReportBatchItemFailures"] } else { &[] };
+    graph
+        .add(&lambda::EVENT_SOURCE_MAPPING, slot)
+        .set("function_name", target.function.attribute("function_name"))
+        .set("event_source_arn", source)
+        .set("batch_size", &batch.batch_size)
+        .set("maximum_batching_window_in_seconds", &batch.maximum_batching_window)
+        .set("function_response_types", Expr::list(types.iter().copied()))
+        .set("enabled", true)
+        .after(target.role_policy)
 }
 
 fn add_bucket(
@@ -264,21 +271,13 @@ fn add_records(
     source: &Scalar<String>,
     records: &Records,
 ) {
-    graph
-        .add(&lambda::EVENT_SOURCE_MAPPING, slot)
-        .set("function_name", target.function.attribute("function_name"))
-        .set("event_source_arn", source)
+    add_mapping(graph, target, slot, source.into(), &records.batch)
         .set("starting_position", records.starting_position.as_str())
-        .set("batch_size", &records.batch_size)
-        .set("maximum_batching_window_in_seconds", &records.maximum_batching_window)
-        .set("function_response_types", response_types(records.partial_batch_response))
         .set("bisect_batch_on_function_error", &records.bisect_on_error)
         .set("maximum_retry_attempts", &records.retry_attempts)
         .set("maximum_record_age_in_seconds", &records.maximum_record_age)
         .set("parallelization_factor", &records.parallelization_factor)
-        .set("on_failure", target.dead_letters.queue.arn())
-        .set("enabled", true)
-        .after(target.role_policy);
+        .set("on_failure", target.dead_letters.queue.arn());
 }
 
 fn add_topic(
@@ -300,16 +299,7 @@ fn add_topic(
         .set("redrive_policy", redrive)
         .after(&permission)
         .after(target.dead_letters.policy);
-    if let Some(filter) = &trigger.filter_policy {
-        subscription
-            .set("filter_policy", parsed(filter))
-            .set("filter_policy_scope", &trigger.filter_policy_scope);
-    }
-}
-
-/// The value of a string of JSON that was checked before.
-pub(super) fn parsed(text: &str) -> Expr {
-    serde_json::from_str(text).map_or(Expr::Unknown, Expr::Literal)
+    trigger.filter.set(subscription);
 }
 
 /// The endpoint of an `http` trigger.

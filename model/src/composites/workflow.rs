@@ -12,7 +12,7 @@ use super::rule::{self, DeadLetters, Target};
 use super::schedule::{self, Schedule, Scheduler, SchedulerSpec};
 use super::step_checks;
 use super::steps::Step;
-use super::wiring::parsed;
+use super::triggers::{AllowLoop, ScheduleTrigger, parsed};
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
 use crate::edge::{Edge, End, KeyPattern, ObjectFilter, ResourceType, Verb};
@@ -75,20 +75,16 @@ pub(super) struct BucketStart {
     /// Suffix of the object keys, e.g. `.mp4`. Without it, all keys match.
     pub(super) suffix: Option<String>,
     /// Accepts an endless loop through this trigger, e.g. of a step that ends the loop itself. Default: `false`.
-    pub(super) allow_loop: Option<bool>,
+    #[input(flatten)]
+    pub(super) loops: AllowLoop,
 }
 
 #[derive(Debug, Inputs)]
 pub(super) struct ScheduleStart {
-    /// Schedule expression, e.g. `rate(5 minutes)` or `cron(0 12 * * ? *)`.
-    #[input(rule = Rule::SCHEDULE)]
-    schedule: Scalar<String>,
-    /// Time zone of a cron schedule, e.g. `Europe/Berlin`.
-    #[input(default = "UTC", rule = Rule::TIME_ZONE)]
-    timezone: Scalar<String>,
-    /// Input of the first step as a JSON string. Without it, the input is `{}`.
-    #[input(rule = Rule::JSON)]
-    input: Option<String>,
+    #[input(flatten(input(
+        doc = "Input of the first step as a JSON string. Without it, the input is `{}`."
+    )))]
+    times: ScheduleTrigger,
 }
 
 #[derive(Debug, Inputs)]
@@ -431,7 +427,7 @@ fn add_starts(
                 let objects = ObjectFilter::created(keys);
                 Edge::new(bucket, Verb::Triggers, machine)
                     .objects(objects)
-                    .allow_loop(part.allow_loop(start.allow_loop))
+                    .allow_loop(part.allow_loop(&start.loops))
             }
             _ => Edge::new(rule, Verb::Triggers, machine),
         };
@@ -443,7 +439,7 @@ fn add_starts(
     }
     let scheduler = Scheduler::add_with_role(graph, schedules, caller);
     for (index, start) in spec.on.iter().enumerate() {
-        let Start::Schedule(start) = start else { continue };
+        let Start::Schedule(ScheduleStart { times: start }) = start else { continue };
         let schedule = Schedule {
             expression: &start.schedule,
             timezone: &start.timezone,
