@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::common::{Identity, Tags};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -22,8 +23,8 @@ pub(super) struct Bucket;
 #[derive(Debug, Inputs)]
 pub(super) struct BucketInputs {
     /// Name of the bucket. The name in AWS consists of the project, this name and a hash of account and region, e.g. `shop-prod-inbox-1a2b3c4d`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// ARN of the KMS key that encrypts objects. Without it, S3 uses its own keys (SSE-S3).
     kms_key_arn: Option<Scalar<String>>,
     /// Days after which S3 deletes incomplete multipart uploads.
@@ -32,8 +33,8 @@ pub(super) struct BucketInputs {
     /// Sends events of the bucket's objects to EventBridge, for workflows and for your own rules. S3 takes about five minutes to enable it.
     #[input(default = false)]
     event_bridge: bool,
-    /// Tags for all AWS objects created here that support tags.
-    tags: Option<super::Tags>,
+    #[input(flatten)]
+    tags: Tags,
     /// Allows deletion of a bucket that contains objects. All objects and their versions are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
@@ -52,14 +53,14 @@ impl Composite for Bucket {
 
     fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
-        let part = Part::new(context, &inputs.name);
+        let part = Part::new(context, &inputs.identity.name);
         let bucket =
             add(&mut graph, &part, inputs.kms_key_arn.as_ref(), &inputs.abort_incomplete_upload_days);
         if inputs.event_bridge {
             graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
         }
         graph.outputs = BTreeMap::from([("bucket", bucket.attribute("bucket")), ("arn", bucket.arn())]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = inputs.tags.of_graph();
         graph
     }
 

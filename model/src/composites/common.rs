@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Tags;
 use super::child::Child;
 use super::part::Part;
 use super::variables::{LAUNCHES, RESOURCES};
@@ -22,6 +21,56 @@ const RETENTIONS: &[i64] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/// The name of a composite. Each composite documents its names in AWS.
+#[derive(Debug, Inputs)]
+pub(super) struct Identity {
+    /// Name of the composite.
+    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
+    pub(super) name: String,
+}
+
+/// The encryption of a composite. Each composite documents which data the key encrypts.
+#[derive(Debug, Inputs)]
+pub(super) struct Encryption {
+    /// ARN of the KMS key.
+    #[input(rule = Rule::KEY_ARN)]
+    kms_key_arn: Option<Scalar<String>>,
+}
+
+impl Encryption {
+    /// The ARN of the key.
+    pub(super) fn key(&self) -> Option<&Scalar<String>> {
+        self.kms_key_arn.as_ref()
+    }
+
+    /// The grant of a role that uses the key.
+    pub(super) fn grant(&self) -> Option<Grant> {
+        self.key().map(|key| Grant::UseKey(key.into()))
+    }
+}
+
+/// The alarms of a composite.
+#[derive(Debug, Inputs)]
+pub(super) struct Alarms {
+    /// ARN of the SNS topic that all alarms created here notify. Its policy must allow CloudWatch to publish; for a `topic`, add `cloudwatch.amazonaws.com` to `publishers`.
+    #[input(rule = Rule::ARN)]
+    alarm_topic_arn: Option<Scalar<String>>,
+}
+
+/// The tags of a composite.
+#[derive(Debug, Inputs)]
+pub(super) struct Tags {
+    /// Tags for all AWS objects created here that support tags.
+    tags: Option<Scalar<BTreeMap<String, Scalar<String>>>>,
+}
+
+impl Tags {
+    /// The tags of a graph; an empty map if the input is not set.
+    pub(super) fn of_graph(&self) -> Expr {
+        self.tags.as_ref().map_or_else(|| Expr::Map(BTreeMap::new()), Expr::from)
+    }
+}
+
 /// Inputs of all composites that run code.
 #[derive(Debug, Inputs)]
 pub(super) struct Common {
@@ -29,28 +78,26 @@ pub(super) struct Common {
     #[input(unit = Unit::Days, default = 30, rule = Rule::OneOfNumbers(RETENTIONS))]
     pub(super) log_retention_days: Scalar<i64>,
     /// ARN of the KMS key that encrypts the objects created here, e.g. log groups, queues and function environments. The key policy must allow CloudWatch Logs, EventBridge and SNS if they use the key. Roles created here may use no other customer managed key. Without it, AWS uses its own keys.
-    #[input(rule = Rule::KEY_ARN)]
-    pub(super) kms_key_arn: Option<Scalar<String>>,
+    #[input(flatten)]
+    pub(super) encryption: Encryption,
     /// ARN of the IAM policy that is the permissions boundary of all roles created here.
     #[input(rule = Rule::ARN)]
     pub(super) permissions_boundary: Option<Scalar<String>>,
     /// IAM path of the roles created here. A change replaces the roles; policies attached to them outside of this resource are lost.
     #[input(default = "/", rule = Rule::Check("a path that begins and ends with `/`, e.g. `/teams/shop/`", check_role_path))]
     pub(super) role_path: Scalar<String>,
-    /// ARN of the SNS topic that all alarms created here notify. Its policy must allow CloudWatch to publish; for a `topic`, add `cloudwatch.amazonaws.com` to `publishers`.
-    #[input(rule = Rule::ARN)]
-    pub(super) alarm_topic_arn: Option<Scalar<String>>,
-    /// Tags for all AWS objects created here that support tags.
-    pub(super) tags: Option<Tags>,
+    #[input(flatten)]
+    pub(super) alarms: Alarms,
+    #[input(flatten)]
+    pub(super) tags: Tags,
     /// Allows deletion of objects that contain data, e.g. a dead-letter queue with messages. The data is deleted with them.
     #[input(default = false)]
     pub(super) force_destroy: bool,
 }
 
 /// The IAM policy, as a JSON string, with these grants and the use of the key.
-pub(super) fn policy_text(grants: impl IntoIterator<Item = Grant>, key: Option<&Scalar<String>>) -> Expr {
-    let key = key.map(|key| Grant::UseKey(key.into()));
-    let grants: Vec<Grant> = grants.into_iter().chain(key).collect();
+pub(super) fn policy_text(grants: impl IntoIterator<Item = Grant>, encryption: &Encryption) -> Expr {
+    let grants: Vec<Grant> = grants.into_iter().chain(encryption.grant()).collect();
     Expr::Json(Box::new(policy::identity(&grants)))
 }
 
@@ -121,7 +168,7 @@ pub(super) fn log_group(graph: &mut Graph, slot: &str, name: Expr, common: &Comm
         .add(&logs::LOG_GROUP, slot)
         .set("name", name)
         .set("retention_in_days", &common.log_retention_days)
-        .set_if("kms_key_id", common.kms_key_arn.as_ref())
+        .set_if("kms_key_id", common.encryption.key())
         .handle()
 }
 
@@ -167,7 +214,7 @@ pub(super) fn caller(
     common: &Common,
 ) -> Caller {
     let own = part.slot(name);
-    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    grants.extend(common.encryption.grant());
     let trust = policy::trust_of(services, true);
     let role = role(graph, &own, part.global(name, 64), trust, common);
     let policy = role_policy(graph, (&own, name), &role, Some(grants));
@@ -177,13 +224,19 @@ pub(super) fn caller(
 /// The key that encrypts messages, and the topic that alarms notify.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Protection<'a> {
-    pub(super) kms_key_arn: Option<&'a Scalar<String>>,
-    pub(super) alarm_topic_arn: Option<&'a Scalar<String>>,
+    kms_key_arn: Option<&'a Scalar<String>>,
+    alarm_topic_arn: Option<&'a Scalar<String>>,
+}
+
+impl<'a> Protection<'a> {
+    pub(super) fn new(encryption: &'a Encryption, alarms: &'a Alarms) -> Self {
+        Self { kms_key_arn: encryption.key(), alarm_topic_arn: alarms.alarm_topic_arn.as_ref() }
+    }
 }
 
 impl<'a> From<&'a Common> for Protection<'a> {
     fn from(common: &'a Common) -> Self {
-        Self { kms_key_arn: common.kms_key_arn.as_ref(), alarm_topic_arn: common.alarm_topic_arn.as_ref() }
+        Self::new(&common.encryption, &common.alarms)
     }
 }
 

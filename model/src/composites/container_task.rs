@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, Common};
+use super::common::{self, Common, Identity};
 use super::part::Part;
 use super::schedule::{Schedule, Scheduler, SchedulerSpec, Target};
 use super::steps;
@@ -28,8 +28,8 @@ pub(super) struct ContainerTask;
 #[derive(Debug, Inputs)]
 pub(super) struct ContainerTaskInputs {
     /// Name of the task. Names in AWS begin with the project and this name, e.g. `shop-prod-render`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     #[input(flatten)]
     task: TaskInputs,
     /// Starts the task on a schedule. Without it, the task is started by a function, a workflow or the command `launch_command`.
@@ -112,7 +112,7 @@ impl Composite for ContainerTask {
     fn expand(inputs: &ContainerTaskInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let spec = TaskSpec {
-            part: Part::new(context, &inputs.name),
+            part: Part::new(context, &inputs.identity.name),
             at: Path::default(),
             task: &inputs.task,
             objects: Vec::new(),
@@ -151,7 +151,7 @@ impl Composite for ContainerTask {
             ("launch_policy", Expr::Json(Box::new(policy::identity(&task.launch.grants())))),
             ("launch_command", task.command),
         ]);
-        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph.tags = inputs.common.tags.of_graph();
         graph
     }
 

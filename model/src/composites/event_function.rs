@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::common::{self, Common};
+use super::common::{self, Common, Identity};
 use super::launch::{self, Launch};
 use super::part::Part;
 use super::rule::DeadLetters;
@@ -35,8 +35,8 @@ pub(super) struct EventFunction;
 #[derive(Debug, Inputs)]
 pub(super) struct EventFunctionInputs {
     /// Name of the function. The name in AWS consists of the project and this name, e.g. `shop-prod-notice`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Triggers of the function. Set exactly one of `bucket`, `queue`, `schedule`, `http`, `stream`, `table`, `topic` and `event_pattern` in each.
     on: Vec<Trigger>,
     #[input(flatten)]
@@ -141,7 +141,7 @@ impl Composite for EventFunction {
             .map(|(index, trigger)| item_path("on", index).join(Step::Field(trigger.source().to_owned())))
             .collect();
         let spec = FunctionSpec {
-            part: Part::new(context, &inputs.name),
+            part: Part::new(context, &inputs.identity.name),
             at: Path::default(),
             function: &inputs.function,
             on: &inputs.on,
@@ -166,7 +166,7 @@ impl Composite for EventFunction {
             ("url", url.unwrap_or(Expr::Literal(Json::Null))),
             ("api_id", api_id.unwrap_or(Expr::Literal(Json::Null))),
         ]);
-        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph.tags = inputs.common.tags.of_graph();
         graph
     }
 
@@ -258,7 +258,6 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     );
     let name = part.regional("", 64);
     let own = part.main("function");
-    let key = common.kms_key_arn.as_ref();
 
     let log_group =
         common::log_group(graph, &own, Expr::concat(["/aws/lambda/".into(), name.clone()]), common);
@@ -276,7 +275,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         common::role(graph, &own, part.global("", 64), policy::trust("lambda.amazonaws.com", false), common);
     let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];
     grants.extend(wiring::grants(spec));
-    grants.extend(key.map(|key| Grant::UseKey(key.into())));
+    grants.extend(common.encryption.grant());
     grants.extend(spec.launches.iter().flat_map(Launch::grants));
     grants.extend(spec.uses.grants());
     let known = spec.launches.iter().all(Launch::is_known);
@@ -292,7 +291,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         .set("log_group", log_group.attribute("name"))
         .set_if("description", inputs.description.as_ref())
         .set_if("environment", variables(spec))
-        .set_if("kms_key_arn", key)
+        .set_if("kms_key_arn", common.encryption.key())
         .after(&role_policy);
     let code = spec.at.join(Step::Field("code".to_owned()));
     let function = set_code(function, &inputs.code, code, part.context, findings).handle();

@@ -27,11 +27,7 @@ mod variables;
 mod wiring;
 mod workflow;
 
-use std::collections::BTreeMap;
-
 use crate::composite::Definition;
-use crate::expr::Expr;
-use crate::scalar::Scalar;
 
 /// Every composite.
 pub static ALL: &[Definition] = &[
@@ -46,14 +42,6 @@ pub static ALL: &[Definition] = &[
     Definition::of::<topic::Topic>(),
     Definition::of::<workflow::Workflow>(),
 ];
-
-/// The tags of a graph; an empty map if the input `tags` is not set.
-fn tags(given: Option<&Tags>) -> Expr {
-    given.map_or_else(|| Expr::Map(BTreeMap::new()), Expr::from)
-}
-
-/// Type of the input `tags` of every composite.
-type Tags = Scalar<BTreeMap<String, Scalar<String>>>;
 
 impl Definition {
     /// The composite with that type.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::child::Child;
-use super::common::{self, Protection, setting};
+use super::common::{self, Alarms, Encryption, Identity, Protection, Tags, setting};
 use super::part::Part;
 use super::triggers::{AllowLoop, TopicFilter};
 use crate::checks::fifo;
@@ -30,20 +30,19 @@ pub(super) struct Queue;
 #[derive(Debug, Inputs)]
 pub(super) struct QueueInputs {
     /// Name of the queue. The name in AWS consists of the project and this name, e.g. `shop-prod-jobs`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     #[input(flatten)]
     settings: QueueSettings,
     /// SNS topics to which the queue subscribes.
     on: Vec<TopicOfQueue>,
     /// ARN of the KMS key that encrypts messages. Without it, SQS uses its own keys (SSE-SQS). If topics send to the queue, the key policy must allow SNS to use the key.
-    #[input(rule = Rule::KEY_ARN)]
-    kms_key_arn: Option<Scalar<String>>,
-    /// ARN of the SNS topic that all alarms created here notify. Its policy must allow CloudWatch to publish; for a `topic`, add `cloudwatch.amazonaws.com` to `publishers`.
-    #[input(rule = Rule::ARN)]
-    alarm_topic_arn: Option<Scalar<String>>,
-    /// Tags for all AWS objects created here that support tags.
-    tags: Option<super::Tags>,
+    #[input(flatten)]
+    encryption: Encryption,
+    #[input(flatten)]
+    alarms: Alarms,
+    #[input(flatten)]
+    tags: Tags,
     /// Allows deletion of queues that contain messages. The messages are deleted with them.
     #[input(default = false)]
     force_destroy: bool,
@@ -128,17 +127,14 @@ impl Composite for Queue {
 
     fn expand(inputs: &QueueInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
-        let part = Part::new(context, &inputs.name);
-        let protection = Protection {
-            kms_key_arn: inputs.kms_key_arn.as_ref(),
-            alarm_topic_arn: inputs.alarm_topic_arn.as_ref(),
-        };
+        let part = Part::new(context, &inputs.identity.name);
+        let protection = Protection::new(&inputs.encryption, &inputs.alarms);
         check(&inputs.settings, &Path::default(), findings);
         let topics: Vec<(&str, On)> =
             inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
         let added = add(&mut graph, &part, &inputs.settings, &topics, protection);
         add_topics(&mut graph, &part, inputs, &added, findings);
-        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
+        let policy = |grant| common::policy_text([grant], &inputs.encryption);
         let dead_letters = |attribute| match &added.dead_letters {
             Some(queue) => queue.attribute(attribute),
             None => Expr::Literal(Json::Null),
@@ -152,7 +148,7 @@ impl Composite for Queue {
             ("reader_policy", policy(Grant::ConsumeQueue(added.queue.arn()))),
             ("writer_policy", policy(Grant::SendMessages(added.queue.arn()))),
         ]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = inputs.tags.of_graph();
         graph
     }
 

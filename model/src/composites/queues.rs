@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::common::{self, Common, Protection};
+use super::common::{self, Common, Identity, Protection};
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::queue::{self, QueueSettings};
@@ -27,8 +27,8 @@ pub(super) struct Queues;
 #[derive(Debug, Inputs)]
 pub(super) struct QueuesInputs {
     /// Name of the group. Names of queues in AWS consist of the project, this name and the name of the queue, e.g. `shop-prod-jobs--mail`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Queues of the group.
     queue: Vec<NamedQueue>,
     /// Lambda function that reads all queues of the group. Without it, no consumer is created.
@@ -94,7 +94,7 @@ impl Composite for Queues {
 
     fn expand(inputs: &QueuesInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
-        let part = Part::new(context, &inputs.name);
+        let part = Part::new(context, &inputs.identity.name);
         check(inputs, findings);
         if findings.any_error() {
             return graph;
@@ -131,7 +131,7 @@ impl Composite for Queues {
         };
         let policy = |grant: &dyn Fn(Expr) -> Grant| {
             let grants = added.values().map(|added| grant(added.queue.arn()));
-            common::policy_text(grants, inputs.common.kms_key_arn.as_ref())
+            common::policy_text(grants, &inputs.common.encryption)
         };
         let of_consumer = |value: &dyn Fn(&event_function::FunctionPart) -> Expr| {
             consumer.as_ref().map_or(Expr::Literal(Json::Null), value)
@@ -145,7 +145,7 @@ impl Composite for Queues {
             ("consumer_function_name", of_consumer(&|added| added.function.attribute("function_name"))),
             ("consumer_log_group_name", of_consumer(&|added| added.log_group.attribute("name"))),
         ]);
-        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph.tags = inputs.common.tags.of_graph();
         graph
     }
 

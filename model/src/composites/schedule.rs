@@ -104,7 +104,7 @@ impl<'a> Scheduler<'a> {
             .set_if("dead_letter_arn", dead_letters.map(Handle::arn))
             .set("maximum_retry_attempts", schedule.retry_attempts)
             .set_if("maximum_event_age_in_seconds", schedule.maximum_event_age)
-            .set_if("kms_key_arn", common.kms_key_arn.as_ref())
+            .set_if("kms_key_arn", common.encryption.key())
             .set("state", "ENABLED")
             .after(&self.caller.policy);
         let added = match target {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{self, setting};
+use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -23,8 +23,8 @@ pub(super) struct Stream;
 #[derive(Debug, Inputs)]
 pub(super) struct StreamInputs {
     /// Name of the stream. The name in AWS consists of the project and this name, e.g. `shop-prod-clicks`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Number of shards (provisioned mode); each accepts 1,000 records or 1 MiB per second. Without it, the stream is in on-demand mode. Kinesis can at most double or halve the number, ten times a day: a larger change takes several steps, and perhaps another apply.
     #[input(rule = Rule::Range(1, 10_000))]
     shard_count: Option<Scalar<i64>>,
@@ -32,10 +32,10 @@ pub(super) struct StreamInputs {
     #[input(unit = Unit::Hours, default = 24, rule = Rule::Range(24, 8760))]
     retention_hours: Scalar<i64>,
     /// ARN of the KMS key that encrypts records. Without it, the AWS managed key for Kinesis is used.
-    #[input(rule = Rule::KEY_ARN)]
-    kms_key_arn: Option<Scalar<String>>,
-    /// Tags for all AWS objects created here that support tags.
-    tags: Option<super::Tags>,
+    #[input(flatten)]
+    encryption: Encryption,
+    #[input(flatten)]
+    tags: Tags,
 }
 
 /// Alias of the AWS managed key for Kinesis.
@@ -65,9 +65,9 @@ impl Composite for Stream {
 
     fn expand(inputs: &StreamInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(true);
-        let part = Part::new(context, &inputs.name);
+        let part = Part::new(context, &inputs.identity.name);
         let mode = if inputs.shard_count.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
-        let encrypted_by = inputs.kms_key_arn.as_ref().map_or_else(|| OWN_KEY.into(), Expr::from);
+        let encrypted_by = inputs.encryption.key().map_or_else(|| OWN_KEY.into(), Expr::from);
         let stream = graph
             .add(&kinesis::STREAM, "main")
             .set("name", part.regional("", 128))
@@ -77,14 +77,14 @@ impl Composite for Stream {
             .set("encryption_type", "KMS")
             .set("kms_key_id", encrypted_by)
             .handle();
-        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
+        let policy = |grant| common::policy_text([grant], &inputs.encryption);
         graph.outputs = BTreeMap::from([
             ("stream_name", stream.attribute("name")),
             ("arn", stream.arn()),
             ("reader_policy", policy(Grant::ConsumeStream(stream.arn()))),
             ("writer_policy", policy(Grant::PutRecords(stream.arn()))),
         ]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = inputs.tags.of_graph();
         graph
     }
 

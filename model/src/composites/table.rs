@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::common::{self, setting};
+use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -42,8 +42,8 @@ fn check_attribute(name: &str) -> Result<(), String> {
 #[derive(Debug, Inputs)]
 pub(super) struct TableInputs {
     /// Name of the table. The name in AWS consists of the project and this name, e.g. `shop-prod-counts`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Name of the partition key attribute. A change of `key`, `key_type`, `sort_key` or `sort_key_type` replaces the table, deletes its items, and requires `force_destroy`.
     #[input(rule = Rule::ATTRIBUTE)]
     key: String,
@@ -69,10 +69,10 @@ pub(super) struct TableInputs {
     #[input(default = false)]
     deletion_protection: Scalar<bool>,
     /// ARN of the KMS key that encrypts the table. Without it, DynamoDB uses its own key.
-    #[input(rule = Rule::KEY_ARN)]
-    kms_key_arn: Option<Scalar<String>>,
-    /// Tags for all AWS objects created here that support tags.
-    tags: Option<super::Tags>,
+    #[input(flatten)]
+    encryption: Encryption,
+    #[input(flatten)]
+    tags: Tags,
     /// Allows deletion of a table that contains items. The items are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
@@ -104,7 +104,7 @@ impl Composite for Table {
             );
         }
         let mut graph = Graph::new(inputs.force_destroy);
-        let part = Part::new(context, &inputs.name);
+        let part = Part::new(context, &inputs.identity.name);
         let sorted = inputs.sort_key.as_ref().map(|_| inputs.sort_key_type.as_str());
         let table = graph
             .add(&dynamodb::TABLE, "main")
@@ -117,14 +117,14 @@ impl Composite for Table {
             .set("point_in_time_recovery", &inputs.point_in_time_recovery)
             .set_if("ttl_attribute", inputs.ttl_attribute.as_ref())
             .set_if("stream_view_type", inputs.stream.as_deref())
-            .set_if("kms_key_arn", inputs.kms_key_arn.as_ref())
+            .set_if("kms_key_arn", inputs.encryption.key())
             .set("deletion_protection_enabled", &inputs.deletion_protection)
             .handle();
         let stream = match &inputs.stream {
             Some(_) => table.attribute("stream_arn"),
             None => Expr::Literal(Json::Null),
         };
-        let policy = |grant| common::policy_text([grant], inputs.kms_key_arn.as_ref());
+        let policy = |grant| common::policy_text([grant], &inputs.encryption);
         graph.outputs = BTreeMap::from([
             ("table_name", table.attribute("name")),
             ("arn", table.arn()),
@@ -132,7 +132,7 @@ impl Composite for Table {
             ("reader_policy", policy(Grant::ReadItems(table.arn()))),
             ("writer_policy", policy(Grant::WriteItems(table.arn()))),
         ]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = inputs.tags.of_graph();
         graph
     }
 

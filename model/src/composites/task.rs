@@ -411,8 +411,8 @@ fn add_image(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) ->
         .set("name", part.path())
         .set("image_tag_mutability", "IMMUTABLE")
         .set("scan_on_push", true)
-        .set("encryption_type", if common.kms_key_arn.is_some() { "KMS" } else { "AES256" })
-        .set_if("kms_key", common.kms_key_arn.as_ref())
+        .set("encryption_type", if common.encryption.key().is_some() { "KMS" } else { "AES256" })
+        .set_if("kms_key", common.encryption.key())
         .handle();
     graph
         .add(&ecr::LIFECYCLE_POLICY, &own)
@@ -534,16 +534,14 @@ fn execution_grants(
     if !parameters.is_empty() {
         grants.push(Grant::ReadParameters(parameters));
     }
-    if let (Some(key), true) = (&spec.common.kms_key_arn, spec.task.secrets.is_some()) {
-        grants.push(Grant::UseKey(key.into()));
-    }
+    grants.extend(spec.common.encryption.grant().filter(|_| spec.task.secrets.is_some()));
     known.then_some(grants)
 }
 
 fn task_grants(spec: &TaskSpec<'_>) -> Vec<Grant> {
     let mut grants: Vec<Grant> = spec.objects().iter().map(ObjectUse::grant).collect();
     if !grants.is_empty() {
-        grants.extend(spec.common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+        grants.extend(spec.common.encryption.grant());
     }
     grants
 }

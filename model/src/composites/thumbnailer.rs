@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::bucket;
-use super::common::{self, Common};
+use super::common::{self, Common, Identity};
 use super::event_function::{self, FunctionInputs};
 use super::part::Part;
 use super::steps::{Inner, OnError, Position, Step, TaskStep};
@@ -33,8 +33,8 @@ pub(super) struct Thumbnailer;
 #[derive(Debug, Inputs)]
 pub(super) struct ThumbnailerInputs {
     /// Name of the thumbnailer. Names in AWS begin with the project and this name, e.g. `shop-prod-videos`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Name of an existing bucket of this account and region. Without it, a bucket is created.
     #[input(refers = Reference::BUCKET, rule = Rule::BUCKET)]
     bucket: Option<Scalar<String>>,
@@ -137,12 +137,12 @@ impl Composite for Thumbnailer {
 
     fn expand(inputs: &ThumbnailerInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
-        let part = Part::new(context, &inputs.name);
+        let part = Part::new(context, &inputs.identity.name);
         let suffixes = inputs.suffixes();
         check_suffixes(&suffixes, findings);
         let made = inputs.bucket.is_none().then(|| {
             let part = part.within("bucket");
-            bucket::add(&mut graph, &part, inputs.common.kms_key_arn.as_ref(), &Scalar::Known(7))
+            bucket::add(&mut graph, &part, inputs.common.encryption.key(), &Scalar::Known(7))
         });
         let bucket = match (&made, &inputs.bucket) {
             (Some(made), _) => made.attribute("bucket"),
@@ -274,7 +274,7 @@ impl Composite for Thumbnailer {
             ("on_thumbnail_dead_letter_queue_url", optional(heard.map(|heard| &heard.dead_letters), "url")),
             ("upload_command", Expr::concat(upload)),
         ]);
-        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph.tags = inputs.common.tags.of_graph();
         graph
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{self, setting};
+use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -22,18 +22,18 @@ pub(super) struct Topic;
 #[derive(Debug, Inputs)]
 pub(super) struct TopicInputs {
     /// Name of the topic. The name in AWS consists of the project and this name, e.g. `shop-prod-news`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Sender name in emails and SMS messages to subscribers.
     display_name: Option<Scalar<String>>,
     /// AWS services of this account that may publish, e.g. `cloudwatch.amazonaws.com`. With `events.amazonaws.com`, EventBridge rules of any account may publish. A topic with publishers is encrypted only with `kms_key_arn`; the key policy must allow these services.
     #[input(rule = Rule::Check("names of AWS services, e.g. `events.amazonaws.com`", check_service))]
     publishers: Vec<String>,
     /// ARN of the KMS key that encrypts messages. Without it, the AWS managed key for SNS is used; a topic with `publishers` is then not encrypted.
-    #[input(rule = Rule::KEY_ARN)]
-    kms_key_arn: Option<Scalar<String>>,
-    /// Tags for all AWS objects created here that support tags.
-    tags: Option<super::Tags>,
+    #[input(flatten)]
+    encryption: Encryption,
+    #[input(flatten)]
+    tags: Tags,
 }
 
 /// Alias of the AWS managed key for SNS.
@@ -64,8 +64,8 @@ impl Composite for Topic {
 
     fn expand(inputs: &TopicInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(true);
-        let part = Part::new(context, &inputs.name);
-        let key = match &inputs.kms_key_arn {
+        let part = Part::new(context, &inputs.identity.name);
+        let key = match inputs.encryption.key() {
             Some(key) => Some(key.into()),
             None => inputs.publishers.is_empty().then(|| Expr::from(OWN_KEY)),
         };
@@ -81,13 +81,13 @@ impl Composite for Topic {
             .add(&sns::TOPIC_POLICY, "main")
             .set("arn", topic.arn())
             .set("policy", policy::receiver("sns", &topic.arn(), &publishers));
-        let publisher = common::policy_text([Grant::Publish(topic.arn())], inputs.kms_key_arn.as_ref());
+        let publisher = common::policy_text([Grant::Publish(topic.arn())], &inputs.encryption);
         graph.outputs = BTreeMap::from([
             ("topic_name", topic.attribute("name")),
             ("arn", topic.arn()),
             ("publisher_policy", publisher),
         ]);
-        graph.tags = super::tags(inputs.tags.as_ref());
+        graph.tags = inputs.tags.of_graph();
         graph
     }
 

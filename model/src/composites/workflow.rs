@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::common::{self, Common};
+use super::common::{self, Common, Identity};
 use super::definition::Source;
 use super::launch::{self, Launch};
 use super::part::Part;
@@ -32,8 +32,8 @@ pub(super) struct Workflow;
 #[derive(Debug, Inputs)]
 pub(super) struct WorkflowInputs {
     /// Name of the workflow. Names in AWS begin with the project and this name, e.g. `shop-prod-picture`.
-    #[input(rule = Rule::NAME, replaces = "the name is the identity of the composite")]
-    name: String,
+    #[input(flatten)]
+    identity: Identity,
     /// Triggers that start the workflow. Set exactly one of `bucket`, `schedule` and `event_pattern` in each. The event is the input of the first step.
     on: Vec<Start>,
     /// Steps in order. Set exactly one of `function`, `task`, `wait`, `callback`, `choice`, `parallel`, `map` and `fail` in each. The result of a step is the input of the next one.
@@ -147,7 +147,7 @@ impl Composite for Workflow {
             .collect();
         let step_paths: Vec<Path> = (0..inputs.step.len()).map(|index| item_path("step", index)).collect();
         let spec = WorkflowSpec {
-            part: Part::new(context, &inputs.name),
+            part: Part::new(context, &inputs.identity.name),
             steps: &inputs.step,
             tasks: &tasks,
             express,
@@ -162,7 +162,7 @@ impl Composite for Workflow {
         };
         let added = add(&mut graph, &spec);
         let start = [Grant::StartExecution(added.machine.arn())];
-        let start = common::policy_text(start, inputs.common.kms_key_arn.as_ref());
+        let start = common::policy_text(start, &inputs.common.encryption);
         let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
         graph.outputs = BTreeMap::from([
             ("workflow_name", added.machine.attribute("name")),
@@ -176,7 +176,7 @@ impl Composite for Workflow {
             ("start_policy", start),
             ("start_command", Expr::concat(command)),
         ]);
-        graph.tags = super::tags(inputs.common.tags.as_ref());
+        graph.tags = inputs.common.tags.of_graph();
         graph
     }
 
@@ -318,7 +318,7 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
     if spec.express {
         grants.push(Grant::SendMessages(dead_letters.arn()));
     }
-    grants.extend(common.kms_key_arn.as_ref().map(|key| Grant::UseKey(key.into())));
+    grants.extend(common.encryption.grant());
     let trust = policy::trust("states.amazonaws.com", true);
     let role = common::role(graph, &own, part.global("", 64), trust, common);
     let mut steps = spec.steps.iter().enumerate();
@@ -339,7 +339,7 @@ pub(super) fn add(graph: &mut Graph, spec: &WorkflowSpec<'_>) -> WorkflowPart {
         .set("include_execution_data", spec.log_data)
         .set_if("log_destination", logs.then_some(destination))
         .set("tracing_enabled", spec.tracing)
-        .set_if("kms_key_id", common.kms_key_arn.as_ref())
+        .set_if("kms_key_id", common.encryption.key())
         .after(&role_policy)
         .handle();
     if spec.express {
