@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::common::{self, Common, Identity};
+use super::endpoint::Endpoint;
 use super::launch::{self, Launch};
 use super::part::Part;
 use super::rule::DeadLetters;
@@ -12,7 +13,7 @@ use super::trigger_checks;
 use super::triggers::Trigger;
 use super::uses::Uses;
 use super::variables::{LAUNCHES, RESOURCES};
-use super::wiring::{self, Endpoint, TriggerTarget};
+use super::wiring::{self, TriggerTarget};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
 use crate::composite::{Composite, Output, Settings, item_path};

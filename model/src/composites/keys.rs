@@ -5,7 +5,7 @@
 //! objects, and a test joins the two directions.
 
 use super::child::Child;
-use super::{common, queue, rule, schedule, wiring};
+use super::{common, endpoint, queue, rule, schedule, wiring};
 use crate::composite::Settings;
 use crate::graph::Key;
 use crate::image;
@@ -21,15 +21,15 @@ const OF_PARENT: Rule = |child| Some(child.parent.to_owned());
 
 /// The kinds of parents, each with a kind of its children and the rule for their slots.
 static RULES: &[(&Kind, &Kind, Rule)] = &[
-    (&apigatewayv2::API, &apigatewayv2::INTEGRATION, wiring::slot_of_integration),
-    (&apigatewayv2::API, &apigatewayv2::ROUTE, wiring::slot_of_route),
-    (&apigatewayv2::API, &apigatewayv2::AUTHORIZER, wiring::slot_of_authorizer),
-    (&apigatewayv2::API, &apigatewayv2::STAGE, wiring::slot_of_stage),
+    (&apigatewayv2::API, &apigatewayv2::INTEGRATION, endpoint::slot_of_integration),
+    (&apigatewayv2::API, &apigatewayv2::ROUTE, endpoint::slot_of_route),
+    (&apigatewayv2::API, &apigatewayv2::AUTHORIZER, endpoint::slot_of_authorizer),
+    (&apigatewayv2::API, &apigatewayv2::STAGE, endpoint::slot_of_stage),
     (&ecr::REPOSITORY, &ecr::LIFECYCLE_POLICY, OF_PARENT),
     (&ecr::REPOSITORY, &ecr::IMAGE, slot_of_image),
     (&events::RULE, &events::TARGET, rule::slot_of_target),
     (&iam::ROLE, &iam::ROLE_POLICY, common::slot_of_role_policy),
-    (&lambda::FUNCTION, &lambda::FUNCTION_URL, |child| Some(wiring::slot_of_url(child))),
+    (&lambda::FUNCTION, &lambda::FUNCTION_URL, |child| Some(endpoint::slot_of_url(child))),
     (&lambda::FUNCTION, &lambda::EVENT_INVOKE_CONFIG, OF_PARENT),
     (&lambda::FUNCTION, &lambda::PERMISSION, wiring::slot_of_permission),
     (&lambda::FUNCTION, &lambda::EVENT_SOURCE_MAPPING, |child| Some(wiring::slot_of_mapping(child))),

@@ -5,6 +5,7 @@ mod child;
 mod common;
 mod container_task;
 mod definition;
+mod endpoint;
 mod event_function;
 pub mod keys;
 mod launch;
