@@ -115,7 +115,7 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
     let inputs = convert::input(config);
     let configuration = match config {
         Value::Null => Some(Configuration::default()),
-        _ => Configuration::read(&inputs, &mut reader),
+        _ => Configuration::read(&Configuration::fields(), &inputs, &mut reader),
     };
     let mut diagnostics = convert::diagnostics(&reader.findings, &Configuration::fields());
     if let Some(endpoints) = configuration.as_ref().and_then(|read| read.endpoints.as_ref()?.known()) {
