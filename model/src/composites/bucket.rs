@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{Identity, Tags};
+use super::common::{Encryption, Identity, Tags};
 use super::part::Part;
 use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
@@ -26,7 +26,8 @@ pub(super) struct BucketInputs {
     #[input(flatten)]
     identity: Identity,
     /// ARN of the KMS key that encrypts objects. Without it, S3 uses its own keys (SSE-S3).
-    kms_key_arn: Option<Scalar<String>>,
+    #[input(flatten)]
+    encryption: Encryption,
     /// Days after which S3 deletes incomplete multipart uploads.
     #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
@@ -54,8 +55,7 @@ impl Composite for Bucket {
     fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.force_destroy);
         let part = Part::new(context, &inputs.identity.name);
-        let bucket =
-            add(&mut graph, &part, inputs.kms_key_arn.as_ref(), &inputs.abort_incomplete_upload_days);
+        let bucket = add(&mut graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
         if inputs.event_bridge {
             graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
         }
