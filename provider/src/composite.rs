@@ -78,15 +78,12 @@ impl Resource for CompositeResource {
     async fn read(&self, request: ReadRequest, context: Context) -> ReadResponse {
         let record = state::record(&request.state);
         let result = async {
-            let configured = self.configured()?;
-            if configured.unknown {
-                return Ok(request.state.clone());
-            }
-            let session = configured.session().await?;
+            let (configured, session) = self.connected().await?;
+            let Some(session) = session else { return Ok(request.state.clone()) };
             let stopped = || context.stop.is_stopped();
             let ignore = ignored(&request.state);
-            let owner = self.owner(session, &name(&request.state));
-            let job = job(session, &configured, owner, &ignore, TIMEOUT, &stopped);
+            let owner = self.owner(&session, &name(&request.state));
+            let job = job(&session, &configured, owner, &ignore, TIMEOUT, &stopped);
             let reading = read::read(&job, &record).await.map_err(|problems| diagnostics(&problems))?;
             if reading.gone {
                 return Ok(Value::Null);
@@ -130,27 +127,19 @@ impl Resource for CompositeResource {
     }
 
     async fn import(&self, id: String, context: Context) -> Result<Imported, Vec<Diagnostic>> {
-        let configured = self.configured()?;
-        if configured.unknown {
-            return Err(vec![Diagnostic::error(
-                "The provider is not configured yet",
-                "Its configuration depends on a value that is known only after apply. Apply the resource that sets it, \
-                 then import.",
-            )]);
-        }
-        let session = configured.session().await?;
+        let (configured, session) = self.ready().await?;
         // Accepts the name alone and the whole id.
         let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
-        let owner = self.owner(session, &name);
+        let owner = self.owner(&session, &name);
         if id != name && id != owner.to_string() {
             return Err(vec![Diagnostic::error(
                 format!("`{id}` is not an id of this provider configuration"),
                 format!("Pass the name, or the whole id: `{owner}`."),
             )]);
         }
-        let (place, seed) = self.seed(session, &name).await?;
+        let (place, seed) = self.seed(&session, &name).await?;
         let stopped = || context.stop.is_stopped();
-        let job = job(session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
+        let job = job(&session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
         let job = Job { context: &place, ..job };
         let found = import::import(&job, &seed).await.map_err(|problem| diagnostics(&[problem]))?;
         let mut imported = empty(&self.schema());
@@ -165,13 +154,30 @@ impl Resource for CompositeResource {
 }
 
 impl CompositeResource {
-    fn configured(&self) -> Result<Arc<Configured>, Vec<Diagnostic>> {
-        self.shared.configured().ok_or_else(|| {
+    /// The configured provider and its connection. The connection is absent while the configuration depends on a
+    /// value that is not known.
+    async fn connected(&self) -> Result<(Arc<Configured>, Option<Arc<Session>>), Vec<Diagnostic>> {
+        let configured = self.shared.configured().ok_or_else(|| {
             vec![Diagnostic::error(
                 "The provider is not configured",
                 "Terraform started an operation before it configured the provider. This is a bug; please report it.",
             )]
-        })
+        })?;
+        let session = if configured.unknown { None } else { Some(configured.session().await?) };
+        Ok((configured, session))
+    }
+
+    /// As [`Self::connected`]; a configuration that is not known is an error.
+    async fn ready(&self) -> Result<(Arc<Configured>, Arc<Session>), Vec<Diagnostic>> {
+        let (configured, session) = self.connected().await?;
+        let session = session.ok_or_else(|| {
+            vec![Diagnostic::error(
+                "The provider is not configured yet",
+                "Its configuration depends on a value that is known only after apply. Apply the resource that sets it \
+                 first.",
+            )]
+        })?;
+        Ok((configured, session))
     }
 
     fn owner(&self, session: &Session, name: &str) -> Owner {
@@ -224,8 +230,8 @@ impl CompositeResource {
         &self,
         request: &PlanRequest,
     ) -> Result<(Value, Vec<Path>, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let configured = self.configured()?;
-        let session = if configured.unknown { None } else { Some(configured.session().await?) };
+        let (configured, session) = self.connected().await?;
+        let session = session.as_deref();
         let context = session.map(|session| session.context.clone()).unwrap_or_default();
         let (context, expansion) =
             self.expand(&request.config, context, session, !request.prior.is_null()).await;
@@ -313,10 +319,9 @@ impl CompositeResource {
         request: &ApplyRequest,
         context: &Context,
     ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let configured = self.configured()?;
-        let session = configured.session().await?;
+        let (configured, session) = self.ready().await?;
         let context_now = ModelContext { applying: true, ..session.context.clone() };
-        let (model, expansion) = self.expand(&request.config, context_now, Some(session), false).await;
+        let (model, expansion) = self.expand(&request.config, context_now, Some(&session), false).await;
         let mut messages = convert::diagnostics(&expansion.findings, &(self.definition.fields)());
         // The plan has shown the warnings.
         messages.retain(Diagnostic::is_error);
@@ -336,11 +341,11 @@ impl CompositeResource {
         }
         let stopped = || context.stop.is_stopped();
         let ignore = ignored(&request.planned);
-        let owner = self.owner(session, &name(&request.planned));
+        let owner = self.owner(&session, &name(&request.planned));
         let limit = timeout(&request.planned, operation);
         let job =
-            Job { context: &model, ..job(session, &configured, owner.clone(), &ignore, limit, &stopped) };
-        let (_, seed) = self.seed(session, &owner.name).await?;
+            Job { context: &model, ..job(&session, &configured, owner.clone(), &ignore, limit, &stopped) };
+        let (_, seed) = self.seed(&session, &owner.name).await?;
         let outcome = apply::apply(&job, record, &graph, &seed).await;
         messages.extend(diagnostics(&outcome.problems));
         if outcome.record.objects.is_empty() {
@@ -370,12 +375,11 @@ impl CompositeResource {
         request: &ApplyRequest,
         context: &Context,
     ) -> Result<(Value, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let configured = self.configured()?;
-        let session = configured.session().await?;
+        let (configured, session) = self.ready().await?;
         let stopped = || context.stop.is_stopped();
-        let owner = self.owner(session, &name(&request.prior));
+        let owner = self.owner(&session, &name(&request.prior));
         let limit = timeout(&request.prior, "delete");
-        let job = job(session, &configured, owner, &[], limit, &stopped);
+        let job = job(&session, &configured, owner, &[], limit, &stopped);
         let content = *request.prior.get("force_destroy") == Value::Bool(true);
         let outcome = delete::delete(&job, state::record(&request.prior), content).await;
         let messages = diagnostics(&outcome.problems);

@@ -178,7 +178,7 @@ pub(crate) struct Configured {
     account: Option<String>,
     default_tags: BTreeMap<String, String>,
     outside: Outside,
-    session: OnceCell<Session>,
+    session: OnceCell<Arc<Session>>,
     /// The composites planned since the provider was configured.
     pub(crate) planned: Planned,
 }
@@ -282,8 +282,9 @@ impl Configured {
     }
 
     /// The clients, region and account. The first caller connects and looks up the account with one call.
-    pub(crate) async fn session(&self) -> Result<&Session, Vec<Diagnostic>> {
-        self.session.get_or_try_init(|| self.connect()).await.map_err(|diagnostic| vec![diagnostic])
+    pub(crate) async fn session(&self) -> Result<Arc<Session>, Vec<Diagnostic>> {
+        let connect = async || Ok(Arc::new(self.connect().await?));
+        self.session.get_or_try_init(connect).await.cloned().map_err(|diagnostic| vec![diagnostic])
     }
 
     async fn connect(&self) -> Result<Session, Diagnostic> {

@@ -4,7 +4,7 @@
 //! test sets one, so a test with paused time is deterministic. [`clock`] follows that time.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -57,6 +57,8 @@ struct State {
     objects: BTreeMap<(&'static str, String), Observed>,
     /// The content of data objects, by id.
     content: BTreeMap<String, String>,
+    /// Ids that `list` leaves out.
+    unlisted: BTreeSet<String>,
     calls: Vec<String>,
     /// The call with a fault, from 1, since the last [`Cloud::start`].
     fault: Option<(usize, Fault)>,
@@ -164,6 +166,16 @@ impl Cloud {
         locked(&self.state).objects.remove(&(kind.name, id.to_owned()));
     }
 
+    /// Leaves an object out of lists, as if it were created after them. `false` shows it again.
+    pub fn hide(&self, id: &str, hidden: bool) {
+        let mut state = locked(&self.state);
+        if hidden {
+            state.unlisted.insert(id.to_owned());
+        } else {
+            state.unlisted.remove(id);
+        }
+    }
+
     /// Puts content into a data object.
     pub fn fill(&self, id: &str, content: &str) {
         locked(&self.state).content.insert(id.to_owned(), content.to_owned());
@@ -246,12 +258,12 @@ impl One {
             attributes.filter(|(name, template)| template.is_none() && self.kind.field(name).is_none());
         assigned.map(|(name, _)| ((*name).to_owned(), format!("{name}-of-{id}").into())).collect()
     }
+}
 
-    /// The fields that refer to a parent, as strings.
-    fn parents(&self, settings: &Settings) -> Vec<String> {
-        let fields = self.kind.fields.iter().filter(|field| field.change == Change::WithParent);
-        fields.filter_map(|field| settings.get(field.name)?.as_str().map(ToOwned::to_owned)).collect()
-    }
+/// The fields of an object that refer to a parent, as strings.
+fn parents(kind: &Kind, settings: &Settings) -> Vec<String> {
+    let fields = kind.fields.iter().filter(|field| field.change == Change::WithParent);
+    fields.filter_map(|field| settings.get(field.name)?.as_str().map(ToOwned::to_owned)).collect()
 }
 
 #[async_trait]
@@ -360,17 +372,20 @@ impl Driver for One {
     async fn list(&self, _project: &str) -> Result<Vec<String>, Failure> {
         self.call("list", "", |state| {
             let objects = state.objects.keys().filter(|(kind, _)| *kind == self.kind.name);
-            Ok(objects.map(|(_, id)| id.clone()).collect())
+            let listed = objects.filter(|(_, id)| !state.unlisted.contains(id));
+            Ok(listed.map(|(_, id)| id.clone()).collect())
         })
         .await
     }
 
-    /// A field of a child refers to its parent, by id or by ARN.
-    async fn children(&self, _parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
+    /// A field of a child refers to its parent, by id or by ARN. The child of an object without tags belongs to the
+    /// same parent as that object: a notification refers to the function whose permission it needs.
+    async fn children(&self, parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
+        let owners = if parent.tags { vec![of.id.clone()] } else { parents(parent, &of.settings) };
         self.call("children", &of.id, |state| {
             let is_child = |found: &Observed| {
-                let mut parents = self.parents(&found.settings).into_iter();
-                parents.any(|name| name == of.id || name.rsplit(':').next() == Some(of.id.as_str()))
+                let mut names = parents(self.kind, &found.settings).into_iter();
+                names.any(|name| owners.iter().any(|id| name == *id || name.rsplit(':').next() == Some(id)))
             };
             let objects = state.objects.iter().filter(|((kind, _), _)| *kind == self.kind.name);
             Ok(objects.filter(|(_, found)| is_child(found)).map(|(_, found)| found.clone()).collect())

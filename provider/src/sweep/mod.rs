@@ -126,7 +126,7 @@ pub async fn sweep(outside: Outside, arguments: &Arguments, watch: &dyn Watch) -
     };
     let stopped = || watch.stopped();
     let progress = |text| watch.progress(text);
-    let job = composite::job(session, &configured, everything, &[], TIMEOUT, &stopped);
+    let job = composite::job(&session, &configured, everything, &[], TIMEOUT, &stopped);
     let owned: Vec<_> = states.iter().flat_map(|state| state.owned.clone()).collect();
     let request = Request {
         project: &arguments.project,
