@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::child::Child;
 use super::common;
-use super::event_function::FunctionSpec;
+use super::function::FunctionSpec;
 use super::triggers::HttpTrigger;
 use super::wiring::{TriggerTarget, permission};
 use crate::expr::Expr;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::common::{self, Common, Identity, Protection};
-use super::event_function::{self, FunctionInputs};
+use super::function::{self, FunctionInputs};
 use super::part::Part;
 use super::queue::{self, QueueSettings};
 use super::triggers::{AllowLoop, Batching, QueueTrigger, Trigger};
@@ -110,7 +110,7 @@ impl Composite for Queues {
         let made: Vec<Handle> = added.values().map(|added| added.queue.clone()).collect();
         let consumer = inputs.consumer.as_ref().map(|consumer| {
             let on: Vec<Trigger> = added.values().map(|added| consumer.trigger(added)).collect();
-            let spec = event_function::FunctionSpec {
+            let spec = function::FunctionSpec {
                 part: part.within(CONSUMER),
                 at: Path::field(CONSUMER),
                 function: &consumer.function,
@@ -122,7 +122,7 @@ impl Composite for Queues {
                 uses: &consumer.uses,
                 common: &inputs.common,
             };
-            event_function::add(&mut graph, &spec, findings)
+            function::add(&mut graph, &spec, findings)
         });
         let all = |value: &dyn Fn(&queue::QueuePart) -> Option<Expr>| {
             Expr::Map(
@@ -133,7 +133,7 @@ impl Composite for Queues {
             let grants = added.values().map(|added| grant(added.queue.arn()));
             common::policy_text(grants, &inputs.common.encryption)
         };
-        let of_consumer = |value: &dyn Fn(&event_function::FunctionPart) -> Expr| {
+        let of_consumer = |value: &dyn Fn(&function::FunctionPart) -> Expr| {
             consumer.as_ref().map_or(Expr::Literal(Json::Null), value)
         };
         graph.outputs = BTreeMap::from([

@@ -7,13 +7,13 @@ use serde_json::Value as Json;
 
 use super::bucket;
 use super::common::{self, Common, Identity};
-use super::event_function::{self, FunctionInputs};
+use super::function::{self, FunctionInputs};
 use super::part::Part;
+use super::state_machine::{self, BucketStart, Start};
 use super::steps::{Inner, OnError, Position, Step, TaskStep};
 use super::task::{self, ObjectUse, TaskInputs};
 use super::triggers::{AllowLoop, BucketTrigger, Trigger};
 use super::uses::Uses;
-use super::workflow::{self, BucketStart, Start};
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -196,7 +196,7 @@ impl Composite for Thumbnailer {
         let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
         let launches = [task.launch.clone()];
         let launcher = inputs.launcher.as_ref().map(|function| {
-            let spec = event_function::FunctionSpec {
+            let spec = function::FunctionSpec {
                 part: part.within("launcher"),
                 at: Path::field("launcher"),
                 function,
@@ -208,7 +208,7 @@ impl Composite for Thumbnailer {
                 uses: &Uses::default(),
                 common: &inputs.common,
             };
-            event_function::add(&mut graph, &spec, findings)
+            function::add(&mut graph, &spec, findings)
         });
         let workflow = launcher.is_none().then(|| {
             if let Some(bucket) = &made {
@@ -216,7 +216,7 @@ impl Composite for Thumbnailer {
             }
             let starts: Vec<Start> =
                 suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
-            let spec = workflow::WorkflowSpec {
+            let spec = state_machine::StateMachineSpec {
                 part: part.within("workflow"),
                 steps: &[launching()],
                 tasks: &BTreeMap::from([(0, task.launch.clone())]),
@@ -230,11 +230,11 @@ impl Composite for Thumbnailer {
                 bucket: made.as_ref(),
                 common: &inputs.common,
             };
-            workflow::add(&mut graph, &spec)
+            state_machine::add(&mut graph, &spec)
         });
         let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
-            let spec = event_function::FunctionSpec {
+            let spec = function::FunctionSpec {
                 part: part.within("on-thumbnail"),
                 at: Path::field("on_thumbnail"),
                 function,
@@ -246,7 +246,7 @@ impl Composite for Thumbnailer {
                 uses: &Uses::default(),
                 common: &inputs.common,
             };
-            event_function::add(&mut graph, &spec, findings)
+            function::add(&mut graph, &spec, findings)
         });
 
         let optional = |handle: Option<&Handle>, attribute| match handle {

@@ -1,6 +1,6 @@
 //! Checks of the triggers of a function, before expansion creates their objects.
 
-use super::event_function::FunctionSpec;
+use super::function::FunctionSpec;
 use super::triggers::{HttpTrigger, QueueTrigger, Trigger};
 use crate::checks::{fifo, filters, visibility};
 use crate::composite::item_path;

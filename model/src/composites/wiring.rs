@@ -3,7 +3,7 @@
 use super::child::Child;
 use super::common;
 use super::endpoint::{self, Endpoint};
-use super::event_function::FunctionSpec;
+use super::function::FunctionSpec;
 use super::rule::{self, DeadLetters, Target};
 use super::schedule::{self, Schedule, Scheduler, SchedulerSpec};
 use super::triggers::{Batching, BucketTrigger, EventTrigger, Records, TopicTrigger, Trigger, parsed};

@@ -1,0 +1,248 @@
+//! A Lambda function: inputs, and the objects around it. Events, queues and buckets trigger it in the same way.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::common::{self, Common};
+use super::endpoint::Endpoint;
+use super::launch::{self, Launch};
+use super::part::Part;
+use super::rule::DeadLetters;
+use super::trigger_checks;
+use super::triggers::Trigger;
+use super::uses::Uses;
+use super::variables::{LAUNCHES, RESOURCES};
+use super::wiring::{self, TriggerTarget};
+use crate::artifact::{self, CodeKind};
+use crate::checks::environment::{self, Variables};
+use crate::composite::Settings;
+use crate::context::Context;
+use crate::edge::{Edge, Verb};
+use crate::expr::Expr;
+use crate::finding::{Code as FindingCode, Findings, Path, Step};
+use crate::graph::{Graph, Handle};
+use crate::input::{Inputs, Rule, Source};
+use crate::kinds::lambda;
+use crate::policy::{self, Grant};
+use crate::scalar::Scalar;
+use crate::unit::Unit;
+use crate::value::Value;
+
+/// Inputs of a function, without its triggers.
+#[derive(Debug, Inputs)]
+pub(super) struct FunctionInputs {
+    /// Code of the function: exactly one of `zip`, `bootstrap` and `image_uri`. A change between an image and one of the other two replaces the function; its role and its queues stay.
+    pub(super) code: Code,
+    /// Description of the function in the AWS console.
+    pub(super) description: Option<Scalar<String>>,
+    /// Memory in MiB. Lambda allocates CPU in proportion to it.
+    #[input(unit = Unit::Mebibytes, default = 256, rule = Rule::Range(128, 10240))]
+    pub(super) memory_size: Scalar<i64>,
+    /// Timeout of an invocation in seconds.
+    #[input(unit = Unit::Seconds, default = 30, rule = Rule::Range(1, 900))]
+    pub(super) timeout: Scalar<i64>,
+    /// Environment variables. Do not put secrets here: every principal that may read the function can read them.
+    pub(super) environment: Option<Variables>,
+    /// Number of retries of a failed asynchronous invocation. After the last one, the event goes to the dead-letter queue. It also limits how often schedules and EventBridge rules retry to reach the function.
+    #[input(default = 2, rule = Rule::Range(0, 2))]
+    pub(super) maximum_retry_attempts: Scalar<i64>,
+}
+
+/// The source of the code.
+#[derive(Debug, Inputs)]
+pub(super) enum Code {
+    /// Code in a zip file.
+    Zip(ZipCode),
+    /// Code in a binary.
+    Bootstrap(BootstrapCode),
+    /// Code in a container image.
+    Image(ImageCode),
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct ZipCode {
+    /// Path of a zip file with an executable `bootstrap` in its root folder, for the runtime `provided.al2023`.
+    #[input(source = Source::Code(CodeKind::Zip))]
+    zip: String,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct BootstrapCode {
+    /// Path of the `bootstrap` binary, for the runtime `provided.al2023`. Tandem zips it; the same binary always gives the same zip file.
+    #[input(source = Source::Code(CodeKind::Bootstrap))]
+    bootstrap: String,
+}
+
+#[derive(Debug, Inputs)]
+pub(super) struct ImageCode {
+    /// URI of the image in ECR, preferably with its digest.
+    image_uri: Scalar<String>,
+    /// Instruction set architecture of the image: `x86_64` or `arm64`.
+    #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
+    architecture: Scalar<String>,
+}
+
+/// The inputs of a function, read back; `within` as in [`Part::within`].
+pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
+    let slot = if within.is_empty() { "function" } else { within };
+    let setting = |kind: &str, field: &str| common::setting(objects, &format!("{kind}.{slot}"), field);
+    let function = |field| setting("lambda_function", field);
+    let retries = setting("lambda_function_event_invoke_config", "maximum_retry_attempts");
+    let inputs = [
+        ("description", function("description")),
+        ("memory_size", function("memory_size")),
+        ("timeout", function("timeout")),
+        ("environment", common::environment(objects, &format!("lambda_function.{slot}"))),
+        ("maximum_retry_attempts", retries),
+    ];
+    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A function to add to a graph.
+pub(super) struct FunctionSpec<'a> {
+    /// Its names and slots.
+    pub(super) part: Part<'a>,
+    /// The path of its inputs.
+    pub(super) at: Path,
+    pub(super) function: &'a FunctionInputs,
+    pub(super) on: &'a [Trigger],
+    /// The input that causes each trigger, for findings.
+    pub(super) trigger_paths: &'a [Path],
+    /// The bucket of the bucket triggers, if it belongs to the same graph.
+    pub(super) bucket: Option<&'a Handle>,
+    /// The queues of the queue triggers, in order, if they belong to the same graph. Such a trigger contains the
+    /// name of its queue in place of the ARN.
+    pub(super) queues: &'a [Handle],
+    /// The container tasks that the function may start.
+    pub(super) launches: &'a [Launch],
+    /// The edges to buckets, tables, queues and so on that the function uses.
+    pub(super) uses: &'a Uses,
+    pub(super) common: &'a Common,
+}
+
+/// The objects that were added.
+pub(super) struct FunctionPart {
+    pub(super) function: Handle,
+    pub(super) role: Handle,
+    pub(super) log_group: Handle,
+    pub(super) dead_letters: Handle,
+    /// The endpoint of the `http` trigger.
+    pub(super) endpoint: Option<Endpoint>,
+}
+
+/// Adds a function with its role, log group, dead-letter queue and triggers.
+pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Findings) -> FunctionPart {
+    let FunctionSpec { part, function: inputs, common, .. } = spec;
+    trigger_checks::check(spec, findings);
+    environment::check_function(
+        inputs.environment.as_ref(),
+        &[LAUNCHES, RESOURCES],
+        &spec.at.join(Step::Field("environment".to_owned())),
+        findings,
+    );
+    let name = part.regional("", 64);
+    let own = part.main("function");
+
+    let log_group =
+        common::log_group(graph, &own, Expr::concat(["/aws/lambda/".into(), name.clone()]), common);
+    let dead_letters = common::dead_letters(
+        graph,
+        part,
+        (*common).into(),
+        "Events that the function could not handle wait in its dead-letter queue.",
+    );
+    let mut slots = wiring::Slots::default();
+    let rules = wiring::add_rules(graph, spec, &mut slots);
+    let senders = wiring::senders(spec.on, &rules);
+    let queue_policy = common::queue_policy(graph, &dead_letters, &senders);
+    let role =
+        common::role(graph, &own, part.global("", 64), policy::trust("lambda.amazonaws.com", false), common);
+    let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];
+    grants.extend(wiring::grants(spec));
+    grants.extend(common.encryption.grant());
+    grants.extend(spec.launches.iter().flat_map(Launch::grants));
+    grants.extend(spec.uses.grants());
+    let known = spec.launches.iter().all(Launch::is_known);
+    let role_policy = common::role_policy(graph, (&own, "function"), &role, known.then_some(grants));
+
+    let function = graph
+        .add(&lambda::FUNCTION, &own)
+        .set("function_name", name)
+        .set("role", role.arn())
+        .set("memory_size", &inputs.memory_size)
+        .set("timeout", &inputs.timeout)
+        .set("log_format", "JSON")
+        .set("log_group", log_group.attribute("name"))
+        .set_if("description", inputs.description.as_ref())
+        .set_if("environment", variables(spec))
+        .set_if("kms_key_arn", common.encryption.key())
+        .after(&role_policy);
+    let code = spec.at.join(Step::Field("code".to_owned()));
+    let function = set_code(function, &inputs.code, code, part.context, findings).handle();
+
+    graph
+        .add(&lambda::EVENT_INVOKE_CONFIG, &own)
+        .set("function_name", function.attribute("function_name"))
+        .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
+        .set("on_failure", dead_letters.arn());
+    graph.connect(Edge::new(&function, Verb::FailsTo, &dead_letters));
+    spec.uses.connect(graph, &function, &spec.at);
+    for (index, launch) in spec.launches.iter().enumerate() {
+        let path = spec.at.join(Step::Field("launches".to_owned())).join(Step::Index(index));
+        graph.connect(Edge::new(&function, Verb::Starts, launch.end.clone()).at(path));
+    }
+    let target = TriggerTarget {
+        function: &function,
+        dead_letters: DeadLetters { queue: &dead_letters, policy: &queue_policy },
+        role_policy: &role_policy,
+        rules: &rules,
+    };
+    let endpoint = wiring::add_triggers(graph, spec, &target, &mut slots);
+    FunctionPart { function, role, log_group, dead_letters, endpoint }
+}
+
+/// The environment variables of the inputs, merged with those of edges and launches.
+fn variables(spec: &FunctionSpec<'_>) -> Option<Expr> {
+    let launches = (!spec.launches.is_empty()).then(|| (LAUNCHES, launch::list(spec.launches)));
+    common::variables(spec.function.environment.as_ref(), launches.into_iter().chain(spec.uses.variable()))
+}
+
+fn set_code<'a>(
+    function: crate::graph::ObjectBuilder<'a>,
+    code: &Code,
+    at: Path,
+    context: &Context,
+    findings: &mut Findings,
+) -> crate::graph::ObjectBuilder<'a> {
+    let (path, kind) = match code {
+        Code::Zip(code) => (&code.zip, "zip"),
+        Code::Bootstrap(code) => (&code.bootstrap, "bootstrap"),
+        Code::Image(code) => {
+            return function
+                .set("package_type", "Image")
+                .set("image_uri", &code.image_uri)
+                .set("architectures", Expr::list([&code.architecture]));
+        }
+    };
+    let (hash, architecture) = match context.code.get(path) {
+        Some(Ok(facts)) => (artifact::base64(&facts.sha256).into(), facts.architecture.into()),
+        Some(Err(error)) => {
+            findings.error(
+                FindingCode::Code,
+                at.join(Step::Field(kind.to_owned())),
+                format!("`{path}` {error}"),
+                "Build the handler, then set the path of its Linux binary `bootstrap`.",
+            );
+            (Expr::Unknown, Expr::Unknown)
+        }
+        None => (Expr::Unknown, Expr::Unknown),
+    };
+    function
+        .set("package_type", "Zip")
+        .set("runtime", "provided.al2023")
+        .set("handler", "bootstrap")
+        .set("architectures", Expr::list([architecture]))
+        .set("source_code_hash", hash)
+        .set("source", Expr::Literal(json!({ "kind": kind, "path": path })))
+}
