@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_schedule_is_given_what_it_looks_for() {
-        let text = "app: a\ntasks:\n  k:\n    image: i\n    schedule:\n      expression: rate(1 day)\n      \
+        let text = "app: a\ntasks:\n  k:\n    image: i\n    on:\n      schedule: rate(1 day)\n      \
                     environment: { DUE: <aws.scheduler.scheduled-time> }\n";
         let (app, diagnostics) = spec::read(&Source { path: "tandem.yaml".into(), text: text.to_owned() });
         let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
@@ -320,6 +320,6 @@ mod tests {
         assert!(!text.contains("jsondecode"), "{text}");
         let variables = variables(&app, &app.entries[0]).unwrap();
         let has = |name: &str| variables.iter().any(|variable| variable.name == name);
-        assert!(has("environment") && !has("schedule_environment"));
+        assert!(has("environment") && !has("on_environment"));
     }
 }

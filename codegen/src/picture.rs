@@ -393,7 +393,7 @@ mod tests {
         }
         let queue = "app: a\ntopics: { n: {} }\nqueues: { q: { on: { topic: n } } }\n";
         assert_eq!(edges(queue, false), ["n --> q"]);
-        let task = "app: a\ntasks: { k: { image: i, schedule: { expression: rate(1 day) } } }\n";
+        let task = "app: a\ntasks: { k: { image: i, on: { schedule: rate(1 day) } } }\n";
         assert_eq!(edges(task, false), ["rate(1 day) -starts-> k"]);
     }
 

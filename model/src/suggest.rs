@@ -50,7 +50,7 @@ const TERMS: &[(&[&str], &[&str])] = &[
             "starts",
             "start_on",
         ],
-        &["on", "schedule", "expression"],
+        &["on", "schedule"],
     ),
     (&["arch", "architectures", "cpu_architecture", "platform"], &["architecture"]),
     (

@@ -259,8 +259,8 @@ fn what_is_set_for_a_container_is_not_set_by_hand() {
     );
     expect(
         "container_task",
-        &task(json!({ "schedule": { "expression": "rate(1 day)", "environment": ours } })),
-        &[(Code::Environment, "schedule.environment[\"TANDEM_RESOURCES\"]")],
+        &task(json!({ "on": [{ "schedule": "rate(1 day)", "environment": ours }] })),
+        &[(Code::Environment, "on[0].environment[\"TANDEM_RESOURCES\"]")],
     );
     expect("container_task", &task(json!({})), &[]);
 }

@@ -86,6 +86,9 @@ fn more(definition: &Definition) -> Vec<Json> {
             ),
             on(json!([topic("eu-central-1", "news"), topic("eu-west-1", "news")])),
         ],
+        "container_task" => vec![json!({ "name": "it", "image": "i", "on": [
+            { "schedule": "rate(1 day)" }, { "schedule": "rate(2 days)" },
+        ] })],
         "queue" => vec![json!({ "name": "it", "fifo": false, "on": [
             topic("eu-west-1", "news"), topic("eu-central-1", "news"), topic("eu-central-1", "more-news"),
             topic("eu-central-1", "more_news"), topic("eu-central-1", "other"),

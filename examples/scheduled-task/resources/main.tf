@@ -45,8 +45,8 @@ resource "tandem_container_task" "report" {
     write  = ["reports/"]
   }
 
-  schedule {
-    expression  = "cron(0 3 * * ? *)"
+  on {
+    schedule    = "cron(0 3 * * ? *)"
     timezone    = "Europe/Berlin"
     environment = { DUE = "<aws.scheduler.scheduled-time>" }
   }

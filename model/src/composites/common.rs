@@ -199,6 +199,7 @@ pub(super) fn role_policy(
 }
 
 /// A role with which EventBridge calls a target, and its policy.
+#[derive(Clone)]
 pub(super) struct Caller {
     pub(super) role: Handle,
     pub(super) policy: Handle,

@@ -6,19 +6,18 @@ use serde_json::Value as Json;
 
 use super::common::{self, Common, Identity};
 use super::part::Part;
-use super::schedule::{Schedule, Scheduler, SchedulerSpec, Target};
-use super::steps;
-use super::task::{self, CONTAINER, TaskInputs, TaskPart, TaskSpec};
-use crate::checks::environment::{self, Variables};
-use crate::composite::{Composite, Output, Settings};
+use super::task::{self, CONTAINER, TaskInputs, TaskSpec};
+use super::triggers::schedule::TaskSchedule;
+use super::triggers::target::TaskTarget;
+use super::triggers::{Source, TriggerSpec, Triggers};
+use crate::checks::environment;
+use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step};
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Rule};
+use crate::input::Inputs;
 use crate::policy;
-use crate::scalar::Scalar;
-use crate::unit::Unit;
 use crate::value::Value;
 
 /// A task definition, the objects it needs to run, and a dead-letter queue for failed tasks.
@@ -32,34 +31,10 @@ pub(super) struct ContainerTaskInputs {
     identity: Identity,
     #[input(flatten)]
     task: TaskInputs,
-    /// Starts the task on a schedule. Without it, the task is started by a function, a workflow or the command `launch_command`.
-    schedule: Option<TaskSchedule>,
+    /// Schedules that start the task. Without one, the task is started by a function, a workflow or the command `launch_command`.
+    on: Vec<TaskSchedule>,
     #[input(flatten)]
     common: Common,
-}
-
-/// The schedule of a task.
-#[derive(Debug, Inputs)]
-struct TaskSchedule {
-    /// Schedule expression, e.g. `rate(5 minutes)` or `cron(0 3 * * ? *)`.
-    #[input(rule = Rule::SCHEDULE)]
-    expression: Scalar<String>,
-    /// Time zone of a cron schedule, e.g. `Europe/Berlin`.
-    #[input(default = "UTC", rule = Rule::TIME_ZONE)]
-    timezone: Scalar<String>,
-    /// Flexible time window in minutes: EventBridge Scheduler starts the task at any time within it. Without it, the task starts at the exact time.
-    #[input(unit = Unit::Minutes, rule = Rule::Range(1, 1440))]
-    flexible_window: Option<Scalar<i64>>,
-    /// Number of retries of a failed start. After the last one, the event goes to the dead-letter queue.
-    #[input(default = 3, rule = Rule::Range(0, 185))]
-    retry_attempts: Scalar<i64>,
-    /// Seconds after the scheduled time at which retries of a failed start end.
-    #[input(unit = Unit::Seconds, default = 3600, rule = Rule::Range(60, 86_400))]
-    maximum_event_age: Scalar<i64>,
-    /// Command of scheduled tasks. It overrides `command` of the task.
-    command: Vec<Scalar<String>>,
-    /// Environment variables of scheduled tasks, in addition to `environment` of the task.
-    environment: Option<Variables>,
 }
 
 impl Composite for ContainerTask {
@@ -72,7 +47,7 @@ impl Composite for ContainerTask {
         role. Unless you set your own, it creates a cluster and a security group without inbound rules. For \
         failed tasks, it creates a dead-letter queue with an alarm; each message contains the reason. The \
         image is used as it is (`image`), or built and pushed to a repository of its own (`build`).\n\n\
-        To start the task, set `schedule`, or run the command in the output `launch_command`. An \
+        To start the task, set a schedule in `on`, or run the command in the output `launch_command`. An \
         `event_function` with the output `launch` in `launches` and a `task` step of a `workflow` can start \
         it too.";
     const OUTPUTS: &'static [Output] = &[
@@ -120,12 +95,14 @@ impl Composite for ContainerTask {
             common: &inputs.common,
         };
         let task = task::add(&mut graph, &spec, findings);
-        if let Some(schedule) = &inputs.schedule {
-            let at = Path::field("schedule").join(Step::Field("environment".to_owned()));
-            let set_here = task::set_here(&spec);
+        let set_here = task::set_here(&spec);
+        for (index, schedule) in inputs.on.iter().enumerate() {
+            let at = item_path("on", index).join(Step::Field("environment".to_owned()));
             environment::check_container(schedule.environment.as_ref(), None, &set_here, &at, findings);
-            add_schedule(&mut graph, &spec, schedule, &task);
         }
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn Source<TaskTarget<'_>>));
+        let target = TaskTarget { task: &task, common: &inputs.common };
+        Triggers::new(&mut graph, &spec.part, &on).add(&mut graph, &target);
         let none = || Expr::Literal(Json::Null);
         graph.outputs = BTreeMap::from([
             ("task_definition_arn", task.definition.arn()),
@@ -160,7 +137,7 @@ impl Composite for ContainerTask {
         Value::map([
             ("name", Value::String(name.to_owned())),
             ("build", build),
-            ("schedule", Value::map([("expression", Value::Unknown)])),
+            ("on", Value::List(vec![Value::map([("schedule", Value::Unknown)])])),
         ])
     }
 
@@ -170,42 +147,4 @@ impl Composite for ContainerTask {
         inputs.extend(common::recover(objects, "task"));
         Value::Map(inputs)
     }
-}
-
-/// Adds the schedule.
-fn add_schedule(graph: &mut Graph, spec: &TaskSpec<'_>, given: &TaskSchedule, task: &TaskPart) {
-    let of_task = SchedulerSpec {
-        part: &spec.part,
-        target: Target::Task(task),
-        dead_letters: task.dead_letters.as_ref(),
-        common: spec.common,
-    };
-    let schedule = Schedule {
-        expression: &given.expression,
-        timezone: &given.timezone,
-        flexible_window: given.flexible_window.as_ref(),
-        input: overrides(given),
-        retry_attempts: (&given.retry_attempts).into(),
-        maximum_event_age: Some(&given.maximum_event_age),
-        path: Path::field("schedule"),
-    };
-    Scheduler::add(graph, of_task).schedule(graph, &spec.part.slot("schedule"), schedule);
-}
-
-/// The container overrides of scheduled tasks; `None` without any.
-fn overrides(schedule: &TaskSchedule) -> Option<Expr> {
-    if schedule.command.is_empty() && schedule.environment.is_none() {
-        return None;
-    }
-    let mut container = BTreeMap::from([("name".to_owned(), Expr::from(CONTAINER))]);
-    if !schedule.command.is_empty() {
-        container.insert("command".to_owned(), Expr::list(&schedule.command));
-    }
-    if schedule.environment.is_some() {
-        let Some(pairs) = steps::pairs(schedule.environment.as_ref(), "name", "value") else {
-            return Some(Expr::Unknown);
-        };
-        container.insert("environment".to_owned(), Expr::List(pairs));
-    }
-    Some(Expr::map([("containerOverrides", Expr::list([Expr::Map(container)]))]))
 }

@@ -8,12 +8,12 @@ use super::common::{self, Common, Identity};
 use super::function::{self, FunctionInputs, FunctionSpec};
 use super::launch;
 use super::part::Part;
-use super::triggers::Trigger;
+use super::triggers::{Trigger, TriggerSpec};
 use super::uses::Uses;
-use crate::composite::{Composite, Output, Settings, item_path};
+use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
-use crate::finding::{Findings, Path, Step};
+use crate::finding::{Findings, Path};
 use crate::graph::Graph;
 use crate::input::{Inputs, Reference};
 use crate::scalar::Scalar;
@@ -71,20 +71,12 @@ impl Composite for EventFunction {
     fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
         let mut graph = Graph::new(inputs.common.force_destroy);
         let launches = launch::read(&inputs.launches, findings);
-        let trigger_paths: Vec<Path> = inputs
-            .on
-            .iter()
-            .enumerate()
-            .map(|(index, trigger)| item_path("on", index).join(Step::Field(trigger.source().to_owned())))
-            .collect();
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(Trigger::source));
         let spec = FunctionSpec {
             part: Part::new(context, &inputs.identity.name),
             at: Path::default(),
             function: &inputs.function,
-            on: &inputs.on,
-            trigger_paths: &trigger_paths,
-            bucket: None,
-            queues: &[],
+            on: &on,
             launches: &launches,
             uses: &inputs.uses,
             common: &inputs.common,

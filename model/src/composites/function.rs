@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::common::{self, Common};
-use super::endpoint::Endpoint;
 use super::launch::{self, Launch};
 use super::part::Part;
 use super::rule::DeadLetters;
-use super::trigger_checks;
-use super::triggers::Trigger;
+use super::triggers::http::Endpoint;
+use super::triggers::target::FunctionTarget;
+use super::triggers::{self, Facts, TriggerSpec, Triggers};
 use super::uses::Uses;
 use super::variables::{LAUNCHES, RESOURCES};
-use super::wiring::{self, TriggerTarget};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
 use crate::composite::Settings;
@@ -106,14 +105,7 @@ pub(super) struct FunctionSpec<'a> {
     /// The path of its inputs.
     pub(super) at: Path,
     pub(super) function: &'a FunctionInputs,
-    pub(super) on: &'a [Trigger],
-    /// The input that causes each trigger, for findings.
-    pub(super) trigger_paths: &'a [Path],
-    /// The bucket of the bucket triggers, if it belongs to the same graph.
-    pub(super) bucket: Option<&'a Handle>,
-    /// The queues of the queue triggers, in order, if they belong to the same graph. Such a trigger contains the
-    /// name of its queue in place of the ARN.
-    pub(super) queues: &'a [Handle],
+    pub(super) on: &'a [TriggerSpec<'a, FunctionTarget<'a>>],
     /// The container tasks that the function may start.
     pub(super) launches: &'a [Launch],
     /// The edges to buckets, tables, queues and so on that the function uses.
@@ -134,7 +126,7 @@ pub(super) struct FunctionPart {
 /// Adds a function with its role, log group, dead-letter queue and triggers.
 pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Findings) -> FunctionPart {
     let FunctionSpec { part, function: inputs, common, .. } = spec;
-    trigger_checks::check(spec, findings);
+    triggers::check(spec.on, part.context, Facts { timeout: Some(&inputs.timeout), fifo: false }, findings);
     environment::check_function(
         inputs.environment.as_ref(),
         &[LAUNCHES, RESOURCES],
@@ -152,14 +144,12 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         (*common).into(),
         "Events that the function could not handle wait in its dead-letter queue.",
     );
-    let mut slots = wiring::Slots::default();
-    let rules = wiring::add_rules(graph, spec, &mut slots);
-    let senders = wiring::senders(spec.on, &rules);
-    let queue_policy = common::queue_policy(graph, &dead_letters, &senders);
+    let triggers = Triggers::new(graph, part, spec.on);
+    let queue_policy = common::queue_policy(graph, &dead_letters, &triggers.senders());
     let role =
         common::role(graph, &own, part.global("", 64), policy::trust("lambda.amazonaws.com", false), common);
     let mut grants = vec![Grant::WriteLogs(log_group.arn()), Grant::SendMessages(dead_letters.arn())];
-    grants.extend(wiring::grants(spec));
+    grants.extend(triggers.grants());
     grants.extend(common.encryption.grant());
     grants.extend(spec.launches.iter().flat_map(Launch::grants));
     grants.extend(spec.uses.grants());
@@ -192,13 +182,14 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         let path = spec.at.join(Step::Field("launches".to_owned())).join(Step::Index(index));
         graph.connect(Edge::new(&function, Verb::Starts, launch.end.clone()).at(path));
     }
-    let target = TriggerTarget {
-        function: &function,
-        dead_letters: DeadLetters { queue: &dead_letters, policy: &queue_policy },
-        role_policy: &role_policy,
-        rules: &rules,
+    let target = FunctionTarget {
+        function: function.clone(),
+        role_policy,
+        retry_attempts: &inputs.maximum_retry_attempts,
+        dead_letters: DeadLetters { queue: dead_letters.clone(), policy: queue_policy },
+        common,
     };
-    let endpoint = wiring::add_triggers(graph, spec, &target, &mut slots);
+    let endpoint = triggers.add(graph, &target);
     FunctionPart { function, role, log_group, dead_letters, endpoint }
 }
 

@@ -5,7 +5,8 @@
 //! objects, and a test joins the two directions.
 
 use super::child::Child;
-use super::{common, endpoint, queue, rule, schedule, wiring};
+use super::triggers::{bucket, http, records, schedule, target, topic};
+use super::{common, rule};
 use crate::composite::Settings;
 use crate::graph::Key;
 use crate::image;
@@ -21,19 +22,19 @@ const OF_PARENT: Rule = |child| Some(child.parent.to_owned());
 
 /// The kinds of parents, each with a kind of its children and the rule for their slots.
 static RULES: &[(&Kind, &Kind, Rule)] = &[
-    (&apigatewayv2::API, &apigatewayv2::INTEGRATION, endpoint::slot_of_integration),
-    (&apigatewayv2::API, &apigatewayv2::ROUTE, endpoint::slot_of_route),
-    (&apigatewayv2::API, &apigatewayv2::AUTHORIZER, endpoint::slot_of_authorizer),
-    (&apigatewayv2::API, &apigatewayv2::STAGE, endpoint::slot_of_stage),
+    (&apigatewayv2::API, &apigatewayv2::INTEGRATION, http::slot_of_integration),
+    (&apigatewayv2::API, &apigatewayv2::ROUTE, http::slot_of_route),
+    (&apigatewayv2::API, &apigatewayv2::AUTHORIZER, http::slot_of_authorizer),
+    (&apigatewayv2::API, &apigatewayv2::STAGE, http::slot_of_stage),
     (&ecr::REPOSITORY, &ecr::LIFECYCLE_POLICY, OF_PARENT),
     (&ecr::REPOSITORY, &ecr::IMAGE, slot_of_image),
     (&events::RULE, &events::TARGET, rule::slot_of_target),
     (&iam::ROLE, &iam::ROLE_POLICY, common::slot_of_role_policy),
-    (&lambda::FUNCTION, &lambda::FUNCTION_URL, |child| Some(endpoint::slot_of_url(child))),
+    (&lambda::FUNCTION, &lambda::FUNCTION_URL, |child| Some(http::slot_of_url(child))),
     (&lambda::FUNCTION, &lambda::EVENT_INVOKE_CONFIG, OF_PARENT),
-    (&lambda::FUNCTION, &lambda::PERMISSION, wiring::slot_of_permission),
-    (&lambda::FUNCTION, &lambda::EVENT_SOURCE_MAPPING, |child| Some(wiring::slot_of_mapping(child))),
-    (&lambda::PERMISSION, &s3::NOTIFICATION, wiring::slot_of_notification),
+    (&lambda::FUNCTION, &lambda::PERMISSION, target::slot_of_permission),
+    (&lambda::FUNCTION, &lambda::EVENT_SOURCE_MAPPING, |child| Some(records::slot_of_mapping(child))),
+    (&lambda::PERMISSION, &s3::NOTIFICATION, bucket::slot_of_notification),
     (&lambda::PERMISSION, &sns::TOPIC_SUBSCRIPTION, OF_PARENT),
     (&s3::BUCKET, &s3::PUBLIC_ACCESS_BLOCK, OF_PARENT),
     (&s3::BUCKET, &s3::OWNERSHIP_CONTROLS, OF_PARENT),
@@ -45,7 +46,7 @@ static RULES: &[(&Kind, &Kind, Rule)] = &[
     (&sns::TOPIC, &sns::TOPIC_POLICY, OF_PARENT),
     (&sqs::QUEUE, &sqs::QUEUE_POLICY, OF_PARENT),
     (&sqs::QUEUE, &sqs::QUEUE_REDRIVE_ALLOW_POLICY, OF_PARENT),
-    (&sqs::QUEUE_POLICY, &sns::TOPIC_SUBSCRIPTION, queue::slot_of_subscription),
+    (&sqs::QUEUE_POLICY, &sns::TOPIC_SUBSCRIPTION, topic::slot_of_subscription),
 ];
 
 /// The kinds of the children of an object of this kind.

@@ -1,6 +1,5 @@
 //! Naming of a composite and its parts: names in AWS, and slots of objects.
 
-use super::triggers::AllowLoop;
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::names;
@@ -17,11 +16,6 @@ impl<'a> Part<'a> {
     /// A composite that is a resource of its own.
     pub(super) fn new(context: &'a Context, name: &'a str) -> Self {
         Self { context, name, within: "" }
-    }
-
-    /// The value of an input `allow_loop`; `None` for a part, whose triggers are not inputs.
-    pub(super) fn allow_loop(&self, given: &AllowLoop) -> Option<bool> {
-        self.within.is_empty().then_some(given.allow_loop == Some(true))
     }
 
     /// A part inside this composite.

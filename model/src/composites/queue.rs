@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::child::Child;
 use super::common::{self, Alarms, Encryption, Identity, Protection, Tags, setting};
 use super::part::Part;
-use super::triggers::{AllowLoop, TopicFilter};
-use crate::checks::fifo;
-use crate::composite::{Composite, Output, Settings, item_path};
+use super::triggers::target::QueueTarget;
+use super::triggers::topic::TopicOfQueue;
+use super::triggers::{self, Facts, Source, TriggerSpec, Triggers};
+use crate::composite::{Composite, Output, Settings};
 use crate::context::Context;
-use crate::edge::{Edge, End, ResourceType, Verb};
+use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Reference, Rule};
-use crate::kinds::{sns, sqs};
-use crate::names;
+use crate::input::{Inputs, Rule};
+use crate::kinds::sqs;
 use crate::policy::{Grant, On};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
@@ -79,22 +78,6 @@ pub(super) struct QueueSettings {
     pub(super) alarm_depth: Scalar<i64>,
 }
 
-/// A topic to which a queue subscribes.
-#[derive(Debug, Inputs)]
-struct TopicOfQueue {
-    /// ARN of the SNS topic.
-    #[input(refers = Reference::TOPIC, rule = Rule::ARN)]
-    topic: Scalar<String>,
-    /// SNS filter policy as a JSON string, e.g. `{"kind": ["order"]}`. Only matching messages are delivered. Without it, all messages are.
-    #[input(flatten(filter_policy_scope(doc = "Part of a message that `filter_policy` matches.")))]
-    filter: TopicFilter,
-    /// Delivers messages as they were published, without the JSON envelope of SNS.
-    #[input(default = true)]
-    raw_message_delivery: Scalar<bool>,
-    #[input(flatten)]
-    loops: AllowLoop,
-}
-
 impl Composite for Queue {
     type Inputs = QueueInputs;
     const TYPE: &'static str = "queue";
@@ -130,10 +113,12 @@ impl Composite for Queue {
         let part = Part::new(context, &inputs.identity.name);
         let protection = Protection::new(&inputs.encryption, &inputs.alarms);
         check(&inputs.settings, &Path::default(), findings);
-        let topics: Vec<(&str, On)> =
-            inputs.on.iter().map(|on| ("sns.amazonaws.com", On::Source((&on.topic).into()))).collect();
-        let added = add(&mut graph, &part, &inputs.settings, &topics, protection);
-        add_topics(&mut graph, &part, inputs, &added, findings);
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn Source<QueueTarget>));
+        triggers::check(&on, context, Facts { fifo: inputs.settings.fifo, ..Facts::default() }, findings);
+        let triggers = Triggers::new(&mut graph, &part, &on);
+        let added = add(&mut graph, &part, &inputs.settings, &triggers.senders(), protection);
+        let target = QueueTarget { queue: added.queue.clone(), policy: added.policy.clone() };
+        triggers.add(&mut graph, &target);
         let policy = |grant| common::policy_text([grant], &inputs.encryption);
         let dead_letters = |attribute| match &added.dead_letters {
             Some(queue) => queue.attribute(attribute),
@@ -287,80 +272,4 @@ pub(super) fn check(inputs: &QueueSettings, at: &Path, findings: &mut Findings) 
             "Remove `content_based_deduplication`, or set `fifo` to `true`.",
         );
     }
-}
-
-fn add_topics(
-    graph: &mut Graph,
-    part: &Part<'_>,
-    inputs: &QueueInputs,
-    added: &QueuePart,
-    findings: &mut Findings,
-) {
-    let mut slots = names::Slots::default();
-    let known: Vec<&str> = inputs.on.iter().filter_map(topic_of).collect();
-    for (index, on) in inputs.on.iter().enumerate() {
-        let standard = on.topic.known().filter(|topic| !names::is_fifo(topic));
-        if inputs.settings.fifo
-            && let Some(topic) = standard
-        {
-            let (message, help) = fifo::standard_topic(topic);
-            let at = item_path("on", index).join(Step::Field("topic".to_owned()));
-            findings.error(Code::Choice, at, message, help);
-        }
-        let earlier = inputs.on[..index].iter().position(|other| other.topic.surely_equals(&on.topic));
-        if let Some(earlier) = earlier {
-            findings.error(
-                Code::OverlappingFilters,
-                item_path("on", index).join(Step::Field("topic".to_owned())),
-                format!(
-                    "`on[{earlier}]` subscribes to the same topic: a queue has one subscription per topic"
-                ),
-                "Remove one of the two.",
-            );
-            continue;
-        }
-        graph.unstable |= topic_of(on).is_none();
-        let slot = slots.unique(&topic_of(on).map_or("on".to_owned(), |topic| topic_slot(topic, &known)));
-        let subscription = graph
-            .add(&sns::TOPIC_SUBSCRIPTION, &slot)
-            .set("topic_arn", &on.topic)
-            .set("protocol", "sqs")
-            .set("endpoint", added.queue.arn())
-            .set("raw_message_delivery", &on.raw_message_delivery)
-            // SNS may send only after the policy is in place. A search finds the subscription by the policy.
-            .after(&added.policy);
-        on.filter.set(subscription);
-        let topic = End::Resource(ResourceType::Topic, (&on.topic).into());
-        let path = item_path("on", index).join(Step::Field("topic".to_owned()));
-        graph.connect(
-            Edge::new(topic, Verb::Triggers, &added.queue).at(path).allow_loop(part.allow_loop(&on.loops)),
-        );
-    }
-}
-
-/// The ARN of a topic, unless it is not known yet.
-fn topic_of(on: &TopicOfQueue) -> Option<&str> {
-    match &on.topic {
-        Scalar::Known(topic) | Scalar::Reference(topic) => Some(topic),
-        Scalar::Unknown => None,
-    }
-}
-
-/// The slot of the subscription to a topic, from its name. If topics share a name, e.g. in two accounts, the
-/// slot also contains a hash of the ARN, and so does not depend on their order.
-fn topic_slot(topic: &str, all: &[&str]) -> String {
-    let slot = |topic: &str| names::slot(&format!("on_{}", names::source(topic)));
-    let own = slot(topic);
-    let shared = all.iter().any(|other| *other != topic && slot(other) == own);
-    if shared { format!("{own}_{}", names::hash(topic)) } else { own }
-}
-
-/// The slot of a subscription of the queue.
-pub(super) fn slot_of_subscription(child: &Child<'_>) -> Option<String> {
-    // A dead-letter queue accepts messages that SNS could not deliver, but subscribes to no topic.
-    if child.owner.composite != Queue::TYPE || child.parent != "main" {
-        return None;
-    }
-    let topics = child.siblings.iter().filter_map(|sibling| sibling.get("topic_arn")?.as_str());
-    Some(topic_slot(child.text("topic_arn"), &topics.collect::<Vec<_>>()))
 }

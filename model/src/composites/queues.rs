@@ -8,7 +8,9 @@ use super::common::{self, Common, Identity, Protection};
 use super::function::{self, FunctionInputs};
 use super::part::Part;
 use super::queue::{self, QueueSettings};
-use super::triggers::{AllowLoop, Batching, QueueTrigger, Trigger};
+use super::triggers::queue::QueueTrigger;
+use super::triggers::records::Batching;
+use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
@@ -109,15 +111,17 @@ impl Composite for Queues {
         }
         let made: Vec<Handle> = added.values().map(|added| added.queue.clone()).collect();
         let consumer = inputs.consumer.as_ref().map(|consumer| {
-            let on: Vec<Trigger> = added.values().map(|added| consumer.trigger(added)).collect();
+            let triggers: Vec<QueueTrigger> = added.values().map(|added| consumer.trigger(added)).collect();
+            let on = triggers
+                .iter()
+                .zip(&made)
+                .map(|(trigger, queue)| TriggerSpec::inner(trigger, Path::field(CONSUMER), Some(queue)));
+            let on: Vec<_> = on.collect();
             let spec = function::FunctionSpec {
                 part: part.within(CONSUMER),
                 at: Path::field(CONSUMER),
                 function: &consumer.function,
                 on: &on,
-                trigger_paths: &vec![Path::field(CONSUMER); on.len()],
-                bucket: None,
-                queues: &made,
                 launches: &[],
                 uses: &consumer.uses,
                 common: &inputs.common,
@@ -185,8 +189,8 @@ impl Composite for Queues {
 
 impl Consumer {
     /// The trigger of the consumer on one of the queues.
-    fn trigger(&self, added: &queue::QueuePart) -> Trigger {
-        Trigger::Queue(QueueTrigger {
+    fn trigger(&self, added: &queue::QueuePart) -> QueueTrigger {
+        QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
             batch: Batching {
                 batch_size: self.batch_size.clone(),
@@ -194,7 +198,7 @@ impl Consumer {
                 partial_batch_response: true,
             },
             loops: AllowLoop::default(),
-        })
+        }
     }
 }
 

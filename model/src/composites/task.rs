@@ -9,6 +9,7 @@ use super::common::{self, Common};
 use super::launch::Launch;
 use super::part::Part;
 use super::rule::{self, DeadLetters};
+use super::steps;
 use super::variables::RESOURCES;
 use crate::capacity;
 use crate::checks::environment::{self, Variables};
@@ -632,9 +633,28 @@ fn add_failures(
     ]);
     let rule = rule::add_failures(graph, part, pattern).set("description", "Tasks that failed").handle();
     let queue_policy = common::queue_policy(graph, &queue, &[rule::sender(&rule)]);
-    rule::deliver_failures(graph, &rule, DeadLetters { queue: &queue, policy: &queue_policy });
+    let dead_letters = DeadLetters { queue: queue.clone(), policy: queue_policy };
+    rule::deliver_failures(graph, &rule, &dead_letters);
     graph.connect(Edge::new(definition, Verb::FailsTo, &queue));
     queue
+}
+
+/// The container overrides of scheduled tasks; `None` without any.
+pub(super) fn overrides(command: &[Scalar<String>], environment: Option<&Variables>) -> Option<Expr> {
+    if command.is_empty() && environment.is_none() {
+        return None;
+    }
+    let mut container = BTreeMap::from([("name".to_owned(), Expr::from(CONTAINER))]);
+    if !command.is_empty() {
+        container.insert("command".to_owned(), Expr::list(command));
+    }
+    if environment.is_some() {
+        let Some(pairs) = steps::pairs(environment, "name", "value") else {
+            return Some(Expr::Unknown);
+        };
+        container.insert("environment".to_owned(), Expr::List(pairs));
+    }
+    Some(Expr::map([("containerOverrides", Expr::list([Expr::Map(container)]))]))
 }
 
 /// The command that starts the task. If the capacity is a variable of a generated module, it is selected from the

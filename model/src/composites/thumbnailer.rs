@@ -9,10 +9,11 @@ use super::bucket;
 use super::common::{self, Common, Identity};
 use super::function::{self, FunctionInputs};
 use super::part::Part;
-use super::state_machine::{self, BucketStart, Start};
+use super::state_machine;
 use super::steps::{Inner, OnError, Position, Step, TaskStep};
 use super::task::{self, ObjectUse, TaskInputs};
-use super::triggers::{AllowLoop, BucketTrigger, Trigger};
+use super::triggers::bucket::{BucketStart, BucketTrigger};
+use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
 use crate::checks::filters;
 use crate::composite::{Composite, Output, Settings, item_path};
@@ -184,26 +185,27 @@ impl Composite for Thumbnailer {
         let task = task::add(&mut graph, &task, findings);
 
         let trigger = |prefix: &str, suffix: &str| {
-            Trigger::Bucket(BucketTrigger {
+            BucketTrigger {
                 // All triggers are on the same bucket; an empty name stands for the bucket created here.
                 bucket: inputs.bucket.clone().unwrap_or(Scalar::Known(String::new())),
                 events: Vec::new(),
                 prefix: Some(prefix.to_owned()),
                 suffix: Some(suffix.to_owned()),
                 loops: AllowLoop::default(),
-            })
+            }
         };
-        let videos: Vec<Trigger> = suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
+        let videos: Vec<BucketTrigger> =
+            suffixes.iter().map(|suffix| trigger(&input_prefix, suffix)).collect();
         let launches = [task.launch.clone()];
         let launcher = inputs.launcher.as_ref().map(|function| {
+            let on = videos.iter().zip(&video_paths);
+            let on: Vec<_> =
+                on.map(|(video, path)| TriggerSpec::inner(video, path.clone(), made.as_ref())).collect();
             let spec = function::FunctionSpec {
                 part: part.within("launcher"),
                 at: Path::field("launcher"),
                 function,
-                on: &videos,
-                trigger_paths: &video_paths,
-                bucket: made.as_ref(),
-                queues: &[],
+                on: &on,
                 launches: &launches,
                 uses: &Uses::default(),
                 common: &inputs.common,
@@ -214,8 +216,11 @@ impl Composite for Thumbnailer {
             if let Some(bucket) = &made {
                 graph.add(&s3::EVENT_BRIDGE, "bucket").set("bucket", bucket.attribute("bucket"));
             }
-            let starts: Vec<Start> =
+            let starts: Vec<BucketStart> =
                 suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();
+            let on = starts.iter().zip(&video_paths);
+            let on: Vec<_> =
+                on.map(|(start, path)| TriggerSpec::inner(start, path.clone(), made.as_ref())).collect();
             let spec = state_machine::StateMachineSpec {
                 part: part.within("workflow"),
                 steps: &[launching()],
@@ -224,24 +229,19 @@ impl Composite for Thumbnailer {
                 log_level: "error",
                 log_data: &Scalar::Known(false),
                 tracing: &Scalar::Known(false),
-                on: &starts,
-                trigger_paths: &video_paths,
+                on: &on,
                 step_paths: &[Path::field("task")],
-                bucket: made.as_ref(),
                 common: &inputs.common,
             };
             state_machine::add(&mut graph, &spec)
         });
-        let thumbnails = [trigger(&inputs.output_prefix, THUMBNAIL)];
+        let thumbnails = trigger(&inputs.output_prefix, THUMBNAIL);
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
             let spec = function::FunctionSpec {
                 part: part.within("on-thumbnail"),
                 at: Path::field("on_thumbnail"),
                 function,
-                on: &thumbnails,
-                trigger_paths: &[Path::field("on_thumbnail")],
-                bucket: made.as_ref(),
-                queues: &[],
+                on: &[TriggerSpec::inner(&thumbnails, Path::field("on_thumbnail"), made.as_ref())],
                 launches: &[],
                 uses: &Uses::default(),
                 common: &inputs.common,
@@ -347,14 +347,14 @@ fn launching() -> Step {
 
 impl ThumbnailerInputs {
     /// The trigger of the workflow that replaces the launcher.
-    fn start(&self, prefix: &str, suffix: &str) -> Start {
-        Start::Bucket(BucketStart {
+    fn start(&self, prefix: &str, suffix: &str) -> BucketStart {
+        BucketStart {
             // All triggers are on the same bucket; an empty name stands for the bucket created here.
             bucket: self.bucket.clone().unwrap_or(Scalar::Known(String::new())),
             prefix: Some(prefix.to_owned()),
             suffix: Some(suffix.to_owned()),
             loops: AllowLoop::default(),
-        })
+        }
     }
 
     /// The input with a suffix of videos.

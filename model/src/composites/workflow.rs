@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::common::{self, Common, Identity};
 use super::launch::{self, Launch};
 use super::part::Part;
-use super::state_machine::{self, Start, StateMachineSpec};
+use super::state_machine::{self, StateMachineSpec};
 use super::step_checks;
 use super::steps::Step;
+use super::triggers::{Start, TriggerSpec};
 use crate::composite::{Composite, Output, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
@@ -81,12 +82,7 @@ impl Composite for Workflow {
         if findings.any_error() {
             return graph;
         }
-        let trigger_paths: Vec<Path> = inputs
-            .on
-            .iter()
-            .enumerate()
-            .map(|(index, start)| item_path("on", index).join(PathStep::Field(start.source().to_owned())))
-            .collect();
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(Start::source));
         let step_paths: Vec<Path> = (0..inputs.step.len()).map(|index| item_path("step", index)).collect();
         let spec = StateMachineSpec {
             part: Part::new(context, &inputs.identity.name),
@@ -96,10 +92,8 @@ impl Composite for Workflow {
             log_level: &inputs.log_level,
             log_data: &inputs.log_data,
             tracing: &inputs.tracing,
-            on: &inputs.on,
-            trigger_paths: &trigger_paths,
+            on: &on,
             step_paths: &step_paths,
-            bucket: None,
             common: &inputs.common,
         };
         let added = state_machine::add(&mut graph, &spec);

@@ -7,22 +7,22 @@ module "shop" {
 }
 
 module "report" {
-  source                     = "./modules/report"
-  shop_bucket                = module.shop.bucket
-  architecture               = var.report.architecture
-  cpu                        = var.report.cpu
-  memory                     = var.report.memory
-  environment                = var.report.environment
-  stop_timeout               = var.report.stop_timeout
-  readonly_root_filesystem   = var.report.readonly_root_filesystem
-  scratch_path               = var.report.scratch_path
-  capacity                   = var.report.capacity
-  schedule_expression        = var.report.schedule_expression
-  schedule_timezone          = var.report.schedule_timezone
-  schedule_retry_attempts    = var.report.schedule_retry_attempts
-  schedule_maximum_event_age = var.report.schedule_maximum_event_age
-  log_retention_days         = var.report.log_retention_days
-  role_path                  = var.report.role_path
-  tags                       = var.report.tags
-  task_image_tag             = var.report.task_image_tag
+  source                   = "./modules/report"
+  shop_bucket              = module.shop.bucket
+  architecture             = var.report.architecture
+  cpu                      = var.report.cpu
+  memory                   = var.report.memory
+  environment              = var.report.environment
+  stop_timeout             = var.report.stop_timeout
+  readonly_root_filesystem = var.report.readonly_root_filesystem
+  scratch_path             = var.report.scratch_path
+  capacity                 = var.report.capacity
+  on_schedule              = var.report.on_schedule
+  on_timezone              = var.report.on_timezone
+  on_retry_attempts        = var.report.on_retry_attempts
+  on_maximum_event_age     = var.report.on_maximum_event_age
+  log_retention_days       = var.report.log_retention_days
+  role_path                = var.report.role_path
+  tags                     = var.report.tags
+  task_image_tag           = var.report.task_image_tag
 }

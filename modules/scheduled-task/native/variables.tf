@@ -13,21 +13,21 @@ variable "shop" {
 variable "report" {
   description = "Inputs of `report`. modules/report/README.md describes them."
   type = object({
-    architecture               = optional(string, "x86_64")
-    cpu                        = optional(number, 256)
-    memory                     = optional(number, 512)
-    environment                = optional(map(string), {})
-    stop_timeout               = optional(number, 30)
-    readonly_root_filesystem   = optional(bool, true)
-    scratch_path               = optional(string, "/tmp")
-    capacity                   = optional(string, "fargate")
-    schedule_expression        = optional(string, "cron(0 3 * * ? *)")
-    schedule_timezone          = optional(string, "Europe/Berlin")
-    schedule_retry_attempts    = optional(number, 3)
-    schedule_maximum_event_age = optional(number, 3600)
-    log_retention_days         = optional(number, 30)
-    role_path                  = optional(string, "/")
-    tags                       = optional(map(string), {})
-    task_image_tag             = string
+    architecture             = optional(string, "x86_64")
+    cpu                      = optional(number, 256)
+    memory                   = optional(number, 512)
+    environment              = optional(map(string), {})
+    stop_timeout             = optional(number, 30)
+    readonly_root_filesystem = optional(bool, true)
+    scratch_path             = optional(string, "/tmp")
+    capacity                 = optional(string, "fargate")
+    on_schedule              = optional(string, "cron(0 3 * * ? *)")
+    on_timezone              = optional(string, "Europe/Berlin")
+    on_retry_attempts        = optional(number, 3)
+    on_maximum_event_age     = optional(number, 3600)
+    log_retention_days       = optional(number, 30)
+    role_path                = optional(string, "/")
+    tags                     = optional(map(string), {})
+    task_image_tag           = string
   })
 }

@@ -36,12 +36,12 @@ resource "tandem_container_task" "this" {
     write  = ["reports/"]
   }
 
-  schedule {
-    expression        = var.schedule_expression
-    timezone          = var.schedule_timezone
-    flexible_window   = var.schedule_flexible_window
-    retry_attempts    = var.schedule_retry_attempts
-    maximum_event_age = var.schedule_maximum_event_age
-    environment       = var.schedule_environment
+  on {
+    schedule          = var.on_schedule
+    timezone          = var.on_timezone
+    flexible_window   = var.on_flexible_window
+    retry_attempts    = var.on_retry_attempts
+    maximum_event_age = var.on_maximum_event_age
+    environment       = var.on_environment
   }
 }

@@ -135,56 +135,56 @@ variable "capacity" {
   }
 }
 
-variable "schedule_expression" {
-  description = "Schedule expression, e.g. `rate(5 minutes)` or `cron(0 3 * * ? *)`."
+variable "on_schedule" {
+  description = "Schedule expression, e.g. `rate(5 minutes)` or `cron(0 12 * * ? *)`."
   type        = string
   default     = "cron(0 3 * * ? *)"
   nullable    = false
 }
 
-variable "schedule_timezone" {
+variable "on_timezone" {
   description = "Time zone of a cron schedule, e.g. `Europe/Berlin`."
   type        = string
   default     = "Europe/Berlin"
   nullable    = false
 }
 
-variable "schedule_flexible_window" {
+variable "on_flexible_window" {
   description = "Flexible time window in minutes: EventBridge Scheduler starts the task at any time within it. Without it, the task starts at the exact time."
   type        = number
   default     = null
 
   validation {
-    condition     = var.schedule_flexible_window == null ? true : var.schedule_flexible_window >= 1 && var.schedule_flexible_window <= 1440
-    error_message = "schedule_flexible_window must be a number from 1 to 1440."
+    condition     = var.on_flexible_window == null ? true : var.on_flexible_window >= 1 && var.on_flexible_window <= 1440
+    error_message = "on_flexible_window must be a number from 1 to 1440."
   }
 }
 
-variable "schedule_retry_attempts" {
+variable "on_retry_attempts" {
   description = "Number of retries of a failed start. After the last one, the event goes to the dead-letter queue."
   type        = number
   default     = 3
   nullable    = false
 
   validation {
-    condition     = var.schedule_retry_attempts >= 0 && var.schedule_retry_attempts <= 185
-    error_message = "schedule_retry_attempts must be a number from 0 to 185."
+    condition     = var.on_retry_attempts >= 0 && var.on_retry_attempts <= 185
+    error_message = "on_retry_attempts must be a number from 0 to 185."
   }
 }
 
-variable "schedule_maximum_event_age" {
+variable "on_maximum_event_age" {
   description = "Seconds after the scheduled time at which retries of a failed start end."
   type        = number
   default     = 3600
   nullable    = false
 
   validation {
-    condition     = var.schedule_maximum_event_age >= 60 && var.schedule_maximum_event_age <= 86400
-    error_message = "schedule_maximum_event_age must be a number from 60 to 86400."
+    condition     = var.on_maximum_event_age >= 60 && var.on_maximum_event_age <= 86400
+    error_message = "on_maximum_event_age must be a number from 60 to 86400."
   }
 }
 
-variable "schedule_environment" {
+variable "on_environment" {
   description = "Environment variables of scheduled tasks, in addition to `environment` of the task."
   type        = map(string)
   default = {

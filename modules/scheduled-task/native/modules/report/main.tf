@@ -415,8 +415,8 @@ resource "aws_iam_role_policy" "scheduler" {
 resource "aws_scheduler_schedule" "schedule" {
   group_name                   = aws_scheduler_schedule_group.schedules.name
   name                         = "schedule"
-  schedule_expression          = var.schedule_expression
-  schedule_expression_timezone = var.schedule_timezone
+  schedule_expression          = var.on_schedule
+  schedule_expression_timezone = var.on_timezone
   state                        = "ENABLED"
 
   flexible_time_window {
@@ -445,8 +445,8 @@ resource "aws_scheduler_schedule" "schedule" {
     }
 
     retry_policy {
-      maximum_event_age_in_seconds = var.schedule_maximum_event_age
-      maximum_retry_attempts       = var.schedule_retry_attempts
+      maximum_event_age_in_seconds = var.on_maximum_event_age
+      maximum_retry_attempts       = var.on_retry_attempts
     }
 
     ecs_parameters {

@@ -1,0 +1,159 @@
+//! Triggers on a stream of Kinesis, and on the stream of a table: Lambda reads their records in batches.
+
+use super::super::child::Child;
+use super::target::FunctionTarget;
+use super::{AllowLoop, Setup, Source, Wiring};
+use crate::edge::{Edge, Event, ResourceType};
+use crate::expr::Expr;
+use crate::graph::Handle;
+use crate::graph::ObjectBuilder;
+use crate::input::{Inputs, Reference, Rule};
+use crate::kinds::lambda;
+use crate::names;
+use crate::policy::Grant;
+use crate::scalar::Scalar;
+use crate::unit::Unit;
+
+#[derive(Debug, Inputs)]
+pub(crate) struct StreamTrigger {
+    /// ARN of the stream.
+    #[input(refers = Reference::STREAM, rule = Rule::ARN)]
+    pub(crate) stream: Scalar<String>,
+    #[input(flatten)]
+    pub(crate) records: Records,
+}
+
+#[derive(Debug, Inputs)]
+pub(crate) struct TableTrigger {
+    /// ARN of the table's stream: the output `stream_arn` of a `table` with a stream.
+    #[input(refers = Reference::TABLE_STREAM, rule = Rule::ARN)]
+    pub(crate) table: Scalar<String>,
+    #[input(flatten)]
+    pub(crate) records: Records,
+}
+
+/// The batches in which Lambda reads a queue or a stream.
+#[derive(Debug, Inputs)]
+pub(crate) struct Batching {
+    /// Maximum number of records per invocation.
+    #[input(default = 100, rule = Rule::Range(1, 10000))]
+    pub(crate) batch_size: Scalar<i64>,
+    /// Seconds for which Lambda gathers messages or records before an invocation.
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 300))]
+    pub(crate) maximum_batching_window: Scalar<i64>,
+    /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
+    #[input(default = true)]
+    pub(crate) partial_batch_response: bool,
+}
+
+/// Settings for reading the records of a stream.
+#[derive(Debug, Inputs)]
+pub(crate) struct Records {
+    /// Position at which a new event source mapping starts: `TRIM_HORIZON` reads from the oldest record, `LATEST` only new records. A change replaces the mapping, which starts again.
+    #[input(default = "TRIM_HORIZON", rule = Rule::OneOf(&["LATEST", "TRIM_HORIZON"]))]
+    pub(crate) starting_position: String,
+    #[input(flatten)]
+    pub(crate) batch: Batching,
+    /// Splits a failed batch in two, so that one bad record does not block the rest.
+    #[input(default = true)]
+    pub(crate) bisect_on_error: Scalar<bool>,
+    /// Retries of a failed batch before Lambda reports it to the dead-letter queue.
+    #[input(default = 3, rule = Rule::Range(0, 10000))]
+    pub(crate) retry_attempts: Scalar<i64>,
+    /// Age in seconds at which Lambda gives up a failed record and reports it to the dead-letter queue.
+    #[input(unit = Unit::Seconds, default = 86400, rule = Rule::Range(60, 604_800))]
+    pub(crate) maximum_record_age: Scalar<i64>,
+    /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
+    #[input(default = 1, rule = Rule::Range(1, 10))]
+    pub(crate) parallelization_factor: Scalar<i64>,
+    #[input(flatten)]
+    pub(crate) loops: AllowLoop,
+}
+
+impl Batching {
+    /// Adds an event source mapping.
+    pub(crate) fn add_mapping<'g>(
+        &self,
+        wiring: &'g mut Wiring<'_, FunctionTarget<'_>>,
+        slot: &str,
+        source: Expr,
+    ) -> ObjectBuilder<'g> {
+        let types: &[&str] = if self.partial_batch_response { &["ReportBatchItemFailures"] } else { &[] };
+        wiring
+            .graph
+            .add(&lambda::EVENT_SOURCE_MAPPING, slot)
+            .set("function_name", wiring.target.function.attribute("function_name"))
+            .set("event_source_arn", source)
+            .set("batch_size", &self.batch_size)
+            .set("maximum_batching_window_in_seconds", &self.maximum_batching_window)
+            .set("function_response_types", Expr::list(types.iter().copied()))
+            .set("enabled", true)
+            .after(&wiring.target.role_policy)
+    }
+}
+
+impl Records {
+    /// Adds the mapping and the edge of a trigger on a stream.
+    fn add(
+        &self,
+        wiring: &mut Wiring<'_, FunctionTarget<'_>>,
+        setup: &Setup<'_>,
+        (resource, event): (ResourceType, Event),
+        stream: &Scalar<String>,
+    ) {
+        let edge = setup.edge(setup.end(resource, stream), wiring.target, &self.loops).event(event);
+        wiring.graph.connect(Edge { partial: self.batch.partial_batch_response, ..edge });
+        let slot = wiring.slots.of_source(stream);
+        let dead_letters = wiring.target.dead_letters.queue.arn();
+        self.batch
+            .add_mapping(wiring, &slot, stream.into())
+            .set("starting_position", self.starting_position.as_str())
+            .set("bisect_batch_on_function_error", &self.bisect_on_error)
+            .set("maximum_retry_attempts", &self.retry_attempts)
+            .set("maximum_record_age_in_seconds", &self.maximum_record_age)
+            .set("parallelization_factor", &self.parallelization_factor)
+            .set("on_failure", dead_letters);
+    }
+}
+
+impl<'a> Source<FunctionTarget<'a>> for StreamTrigger {
+    fn input(&self) -> &'static str {
+        "stream"
+    }
+
+    fn exclusive(&self) -> Option<&Scalar<String>> {
+        Some(&self.stream)
+    }
+
+    fn grant(&self, _made: Option<&Handle>) -> Option<Grant> {
+        Some(Grant::ConsumeStream((&self.stream).into()))
+    }
+
+    fn add(&self, wiring: &mut Wiring<'_, FunctionTarget<'a>>, setup: &Setup<'_>) {
+        self.records.add(wiring, setup, (ResourceType::Stream, Event::Record), &self.stream);
+    }
+}
+
+impl<'a> Source<FunctionTarget<'a>> for TableTrigger {
+    fn input(&self) -> &'static str {
+        "table"
+    }
+
+    fn exclusive(&self) -> Option<&Scalar<String>> {
+        Some(&self.table)
+    }
+
+    fn grant(&self, _made: Option<&Handle>) -> Option<Grant> {
+        Some(Grant::ConsumeTableStream((&self.table).into()))
+    }
+
+    fn add(&self, wiring: &mut Wiring<'_, FunctionTarget<'a>>, setup: &Setup<'_>) {
+        self.records.add(wiring, setup, (ResourceType::Table, Event::Change), &self.table);
+    }
+}
+
+/// The slot of an event source mapping of an older version, which carries no key.
+pub(crate) fn slot_of_mapping(child: &Child<'_>) -> String {
+    let source = names::source(child.text("event_source_arn"));
+    names::slot(&format!("{}_{source}", names::trigger_slot(child.parent)))
+}
