@@ -294,7 +294,7 @@ impl Reader {
             inputs: Value::Null,
             references: BTreeMap::new(),
             handlers: BTreeMap::new(),
-            graph: Graph::new(false),
+            graph: Graph::default(),
         };
         self.resolve(&mut inputs, &fields, &Path::default(), pair, &mut entry);
         if let Value::Map(inputs) = &mut inputs {

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::context::Context;
+use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::Graph;
 use crate::input::{Field, Inputs, Reader, fill_defaults};
 use crate::ownership;
 use crate::value::Value;
+
+pub use tandem_model_derive::Outputs;
 
 /// A composite: typed inputs, and a pure function from them to a graph of AWS objects.
 ///
@@ -20,7 +23,7 @@ use crate::value::Value;
 /// ```
 /// use std::collections::BTreeMap;
 ///
-/// use tandem_model::composite::{Composite, Definition, Output, Settings};
+/// use tandem_model::composite::{Composite, Definition, Outputs, Settings};
 /// use tandem_model::context::Context;
 /// use tandem_model::expr::Expr;
 /// use tandem_model::finding::Findings;
@@ -40,24 +43,33 @@ use crate::value::Value;
 ///     display_name: Option<Scalar<String>>,
 /// }
 ///
+/// #[derive(Outputs)]
+/// struct NewsOutputs {
+///     /// ARN of the topic.
+///     arn: Expr,
+/// }
+///
 /// struct News;
 ///
 /// impl Composite for News {
 ///     type Inputs = NewsInputs;
+///     type Outputs = NewsOutputs;
 ///     const TYPE: &'static str = "news";
 ///     const DOC: &'static str = "Creates a topic.";
-///     const OUTPUTS: &'static [Output] = &[Output::text("arn", "ARN of the topic.")];
 ///
-///     fn expand(inputs: &NewsInputs, context: &Context, _findings: &mut Findings) -> Graph {
-///         let mut graph = Graph::new(false);
+///     fn expand(
+///         inputs: &NewsInputs,
+///         graph: &mut Graph,
+///         context: &Context,
+///         _findings: &mut Findings,
+///     ) -> Option<NewsOutputs> {
 ///         // The first object is the anchor: its tags show if the composite is complete.
 ///         let topic = graph
 ///             .add(&sns::TOPIC, "main")
 ///             .set("name", names::regional(context, &inputs.name, "", 256))
 ///             .set_if("display_name", inputs.display_name.as_ref())
 ///             .handle();
-///         graph.outputs = BTreeMap::from([("arn", topic.arn())]);
-///         graph
+///         Some(NewsOutputs { arn: topic.arn() })
 ///     }
 ///
 ///     fn seed(name: &str) -> Value {
@@ -79,6 +91,8 @@ use crate::value::Value;
 pub trait Composite {
     /// Its inputs.
     type Inputs: Inputs;
+    /// Its outputs.
+    type Outputs: Outputs;
     /// Its type, without the provider's prefix: `event_function`.
     const TYPE: &'static str;
     /// The section of a spec for this composite. By default it is the last word of the type with an `s`, e.g.
@@ -89,11 +103,15 @@ pub trait Composite {
     const TERMS: &'static [&'static str] = &[];
     /// Its documentation, in Markdown; the first line is a summary.
     const DOC: &'static str;
-    /// Its outputs: name and documentation.
-    const OUTPUTS: &'static [Output];
 
-    /// Returns the graph for these inputs. Adds errors and warnings about the inputs to `findings`.
-    fn expand(inputs: &Self::Inputs, context: &Context, findings: &mut Findings) -> Graph;
+    /// Adds the objects for these inputs to an empty graph, and returns the outputs. Adds errors and warnings about
+    /// the inputs to `findings`. Returns `None` if the inputs are too wrong to go on.
+    fn expand(
+        inputs: &Self::Inputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<Self::Outputs>;
 
     /// Inputs whose graph has every object with tags whose name follows from the name of the composite, and one
     /// of each kind that inputs name. An import looks for these objects first, and then for their children.
@@ -112,6 +130,16 @@ pub trait Composite {
 /// The settings of an object, by field.
 pub type Settings = BTreeMap<String, Json>;
 
+/// The outputs of a composite: a struct with one field for each, of type [`Expr`], `Option<Expr>` (null if `None`), or
+/// a map of strings to them. The doc comment of a field is the documentation of its output.
+pub trait Outputs {
+    /// Names and documentation.
+    const DECLARED: &'static [Output];
+
+    /// The values, by name.
+    fn values(self) -> BTreeMap<&'static str, Expr>;
+}
+
 /// An output of a composite: a string, or a map of strings.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -123,15 +151,32 @@ pub struct Output {
     pub map: bool,
 }
 
-impl Output {
-    /// A string.
-    pub const fn text(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc, map: false }
-    }
+/// The type of a field of [`Outputs`].
+pub trait OutputValue {
+    /// See [`Output::map`].
+    const MAP: bool = false;
 
-    /// A map of strings.
-    pub const fn map(name: &'static str, doc: &'static str) -> Self {
-        Self { name, doc, map: true }
+    /// The value.
+    fn expr(self) -> Expr;
+}
+
+impl OutputValue for Expr {
+    fn expr(self) -> Expr {
+        self
+    }
+}
+
+impl OutputValue for Option<Expr> {
+    fn expr(self) -> Expr {
+        self.unwrap_or(Expr::Literal(Json::Null))
+    }
+}
+
+impl OutputValue for BTreeMap<String, Expr> {
+    const MAP: bool = true;
+
+    fn expr(self) -> Expr {
+        Expr::Map(self)
     }
 }
 
@@ -146,7 +191,7 @@ pub struct Definition {
     pub terms: &'static [&'static str],
     /// See [`Composite::DOC`].
     pub doc: &'static str,
-    /// See [`Composite::OUTPUTS`].
+    /// Its outputs.
     pub outputs: &'static [Output],
     /// Its inputs.
     pub fields: fn() -> Vec<Field>,
@@ -175,7 +220,7 @@ impl Definition {
             section: C::SECTION,
             terms: C::TERMS,
             doc: C::DOC,
-            outputs: C::OUTPUTS,
+            outputs: C::Outputs::DECLARED,
             fields: C::Inputs::fields,
             expand: expand::<C>,
             seed: C::seed,
@@ -226,10 +271,14 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
         }
     }
     // Checks across inputs run although one input is wrong, so that one run reports every fault.
-    let graph = match read {
-        Some(read) if !reader.unknown_structure => Some(C::expand(&read, context, &mut findings)),
-        _ => None,
-    };
+    let mut graph = None;
+    if let Some(read) = read.filter(|_| !reader.unknown_structure) {
+        let mut made = Graph::default();
+        if let Some(outputs) = C::expand(&read, &mut made, context, &mut findings) {
+            made.outputs = outputs.values();
+            graph = Some(made);
+        }
+    }
     let graph = graph.filter(|_| !findings.any_error());
     Expansion { graph, findings }
 }

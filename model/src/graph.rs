@@ -128,20 +128,22 @@ impl From<&Handle> for End {
     }
 }
 
-impl Graph {
+impl Default for Graph {
     /// A graph without objects.
-    pub fn new(force_destroy: bool) -> Self {
+    fn default() -> Self {
         Self {
             objects: Vec::new(),
             edges: Vec::new(),
             outputs: BTreeMap::new(),
             tags: Expr::Map(BTreeMap::new()),
-            force_destroy,
+            force_destroy: false,
             unstable: false,
             names_from_inputs: false,
         }
     }
+}
 
+impl Graph {
     /// Adds an object. The first object is the anchor: it is created first and deleted last. Its tags show if
     /// the composite is complete, so its kind must support tags.
     pub fn add(&mut self, kind: &'static Kind, slot: &str) -> ObjectBuilder<'_> {

@@ -76,21 +76,6 @@ fn objects_stand_after_what_they_need() {
 }
 
 #[test]
-fn outputs_are_declared_and_set() {
-    for definition in composites::ALL {
-        let graph = graph(definition, "it");
-        let declared: BTreeSet<&str> = definition.outputs.iter().map(|output| output.name).collect();
-        assert_eq!(declared, graph.outputs.keys().copied().collect(), "{}", definition.type_name);
-        let inputs: BTreeSet<&str> = (definition.fields)().iter().map(|field| field.name).collect();
-        assert!(
-            declared.is_disjoint(&inputs),
-            "{}: an input and an output have the same name",
-            definition.type_name
-        );
-    }
-}
-
-#[test]
 fn every_statement_names_exact_actions_and_resources() {
     for definition in composites::ALL {
         let graph = graph(definition, "it");

@@ -1,3 +1,6 @@
+//! `#[derive(Outputs)]`: a struct defines the outputs of a composite. Each field becomes an output, and its doc comment
+//! the documentation.
+//!
 //! `#[derive(Inputs)]`: a struct defines the inputs of a block.
 //!
 //! On a struct, each field becomes an input. Its doc comment is the documentation. An input of type
@@ -21,7 +24,9 @@ use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::quote;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Data, DeriveInput, Expr, Field, Fields, Lit, Meta, Type, parse_macro_input};
+use syn::{
+    Attribute, Data, DataStruct, DeriveInput, Expr, Field, Fields, Lit, Meta, Type, parse_macro_input,
+};
 
 /// See the crate's documentation.
 #[proc_macro_derive(Inputs, attributes(input))]
@@ -36,6 +41,48 @@ fn expand(input: &DeriveInput) -> syn::Result<Tokens> {
         Data::Enum(data) => expand_enum(input, data),
         Data::Union(_) => Err(syn::Error::new_spanned(input, "only a struct or an enum can have inputs")),
     }
+}
+
+/// See the crate's documentation.
+#[proc_macro_derive(Outputs)]
+pub fn outputs(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand_outputs(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+fn expand_outputs(input: &DeriveInput) -> syn::Result<Tokens> {
+    let Data::Struct(DataStruct { fields: Fields::Named(fields), .. }) = &input.data else {
+        return Err(syn::Error::new_spanned(input, "outputs need a struct with named fields"));
+    };
+    let (mut declared, mut values) = (Vec::new(), Vec::new());
+    for field in &fields.named {
+        let (name, ty, doc) = (field.ident.as_ref().expect("a named field"), &field.ty, docs(&field.attrs));
+        if doc.is_empty() {
+            return Err(syn::Error::new_spanned(
+                field,
+                "an output needs a doc comment, which becomes its documentation",
+            ));
+        }
+        let text = name.to_string();
+        declared.push(quote! {
+            ::tandem_model::composite::Output {
+                name: #text,
+                doc: #doc,
+                map: <#ty as ::tandem_model::composite::OutputValue>::MAP,
+            }
+        });
+        values.push(quote!((#text, ::tandem_model::composite::OutputValue::expr(self.#name))));
+    }
+    let ident = &input.ident;
+    Ok(quote! {
+        impl ::tandem_model::composite::Outputs for #ident {
+            const DECLARED: &'static [::tandem_model::composite::Output] = &[#(#declared),*];
+
+            fn values(self) -> ::std::collections::BTreeMap<&'static str, ::tandem_model::expr::Expr> {
+                ::std::collections::BTreeMap::from([#(#values),*])
+            }
+        }
+    })
 }
 
 #[derive(Default)]

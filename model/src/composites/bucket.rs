@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common::{Encryption, Identity, Tags};
 use super::part::Part;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
@@ -41,27 +41,39 @@ pub(super) struct BucketInputs {
     force_destroy: bool,
 }
 
+/// Outputs of [`Bucket`].
+#[derive(Outputs)]
+pub(super) struct BucketOutputs {
+    /// Name of the bucket.
+    bucket: Expr,
+    /// ARN of the bucket.
+    arn: Expr,
+}
+
 impl Composite for Bucket {
     type Inputs = BucketInputs;
+    type Outputs = BucketOutputs;
     const TYPE: &'static str = "bucket";
     const TERMS: &'static [&'static str] = &["s3", "storage"];
     const DOC: &'static str = "Creates a private, encrypted S3 bucket.\n\n\
         All four settings of the public access block are on, and the bucket owner owns all objects \
         (`BucketOwnerEnforced`). The bucket rejects requests without TLS, and S3 deletes incomplete multipart \
         uploads after `abort_incomplete_upload_days`.";
-    const OUTPUTS: &'static [Output] =
-        &[Output::text("bucket", "Name of the bucket."), Output::text("arn", "ARN of the bucket.")];
 
-    fn expand(inputs: &BucketInputs, context: &Context, _findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.force_destroy);
+    fn expand(
+        inputs: &BucketInputs,
+        graph: &mut Graph,
+        context: &Context,
+        _findings: &mut Findings,
+    ) -> Option<BucketOutputs> {
+        inputs.tags.set(graph);
+        graph.force_destroy = inputs.force_destroy;
         let part = Part::new(context, &inputs.identity.name);
-        let bucket = add(&mut graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
+        let bucket = add(graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
         if inputs.event_bridge {
             graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
         }
-        graph.outputs = BTreeMap::from([("bucket", bucket.attribute("bucket")), ("arn", bucket.arn())]);
-        graph.tags = inputs.tags.of_graph();
-        graph
+        Some(BucketOutputs { bucket: bucket.attribute("bucket"), arn: bucket.arn() })
     }
 
     fn seed(name: &str) -> Value {

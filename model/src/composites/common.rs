@@ -65,9 +65,11 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// The tags of a graph; an empty map if the input is not set.
-    pub(super) fn of_graph(&self) -> Expr {
-        self.tags.as_ref().map_or_else(|| Expr::Map(BTreeMap::new()), Expr::from)
+    /// Sets the tags of a graph.
+    pub(super) fn set(&self, graph: &mut Graph) {
+        if let Some(tags) = &self.tags {
+            graph.tags = tags.into();
+        }
     }
 }
 
@@ -93,6 +95,14 @@ pub(super) struct Common {
     /// Allows deletion of objects that contain data, e.g. a dead-letter queue with messages. The data is deleted with them.
     #[input(default = false)]
     pub(super) force_destroy: bool,
+}
+
+impl Common {
+    /// Sets the tags of a graph, and whether its data may be deleted.
+    pub(super) fn set(&self, graph: &mut Graph) {
+        self.tags.set(graph);
+        graph.force_destroy = self.force_destroy;
+    }
 }
 
 /// The IAM policy, as a JSON string, with these grants and the use of the key.

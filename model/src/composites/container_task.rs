@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::common::{self, Common, Identity};
 use super::part::Part;
 use super::task::{self, CONTAINER, TaskInputs, TaskSpec};
 use super::triggers::schedule::TaskSchedule;
 use super::triggers::target::TaskTarget;
-use super::triggers::{Source, TriggerSpec, Triggers};
+use super::triggers::{EventSource, TriggerSpec, Triggers};
 use crate::checks::environment;
-use crate::composite::{Composite, Output, Settings, item_path};
+use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step};
@@ -37,8 +35,46 @@ pub(super) struct ContainerTaskInputs {
     common: Common,
 }
 
+/// Outputs of [`ContainerTask`].
+#[derive(Outputs)]
+pub(super) struct ContainerTaskOutputs {
+    /// ARN of the task definition without a revision: the latest revision.
+    task_definition_arn: Expr,
+    /// Family of the task definition.
+    family: Expr,
+    /// Name of the container, e.g. for container overrides.
+    container_name: Expr,
+    /// ARN of the cluster.
+    cluster_arn: Expr,
+    /// URI of the image; the URI of a built image contains its digest.
+    image_uri: Expr,
+    /// URL of the repository of the built image; null without `build`.
+    repository_url: Option<Expr>,
+    /// ARN of the task role of the container.
+    task_role_arn: Expr,
+    /// Name of the task role, e.g. to attach policies.
+    task_role_name: Expr,
+    /// ARN of the execution role.
+    execution_role_arn: Expr,
+    /// ID of the security group created for the task; null if `network` sets other groups.
+    security_group_id: Option<Expr>,
+    /// Name of the log group.
+    log_group_name: Expr,
+    /// ARN of the dead-letter queue for failed tasks; null with `on_failure = "none"`.
+    dead_letter_queue_arn: Option<Expr>,
+    /// URL of the dead-letter queue for failed tasks; null with `on_failure = "none"`.
+    dead_letter_queue_url: Option<Expr>,
+    /// Launch handle for `launches` of an `event_function` and for `task` steps of a `workflow`.
+    launch: Expr,
+    /// IAM policy document (JSON) that allows starting the task.
+    launch_policy: Expr,
+    /// AWS CLI command that starts the task.
+    launch_command: Expr,
+}
+
 impl Composite for ContainerTask {
     type Inputs = ContainerTaskInputs;
+    type Outputs = ContainerTaskOutputs;
     const TYPE: &'static str = "container_task";
     const TERMS: &'static [&'static str] = &["container", "containers", "jobs", "ecs", "fargate"];
     const DOC: &'static str = "Creates an ECS task definition for a container that runs to completion on \
@@ -50,42 +86,14 @@ impl Composite for ContainerTask {
         To start the task, set a schedule in `on`, or run the command in the output `launch_command`. An \
         `event_function` with the output `launch` in `launches` and a `task` step of a `workflow` can start \
         it too.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text(
-            "task_definition_arn",
-            "ARN of the task definition without a revision: the latest revision.",
-        ),
-        Output::text("family", "Family of the task definition."),
-        Output::text("container_name", "Name of the container, e.g. for container overrides."),
-        Output::text("cluster_arn", "ARN of the cluster."),
-        Output::text("image_uri", "URI of the image; the URI of a built image contains its digest."),
-        Output::text("repository_url", "URL of the repository of the built image; null without `build`."),
-        Output::text("task_role_arn", "ARN of the task role of the container."),
-        Output::text("task_role_name", "Name of the task role, e.g. to attach policies."),
-        Output::text("execution_role_arn", "ARN of the execution role."),
-        Output::text(
-            "security_group_id",
-            "ID of the security group created for the task; null if `network` sets other groups.",
-        ),
-        Output::text("log_group_name", "Name of the log group."),
-        Output::text(
-            "dead_letter_queue_arn",
-            "ARN of the dead-letter queue for failed tasks; null with `on_failure = \"none\"`.",
-        ),
-        Output::text(
-            "dead_letter_queue_url",
-            "URL of the dead-letter queue for failed tasks; null with `on_failure = \"none\"`.",
-        ),
-        Output::text(
-            "launch",
-            "Launch handle for `launches` of an `event_function` and for `task` steps of a `workflow`.",
-        ),
-        Output::text("launch_policy", "IAM policy document (JSON) that allows starting the task."),
-        Output::text("launch_command", "AWS CLI command that starts the task."),
-    ];
 
-    fn expand(inputs: &ContainerTaskInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.common.force_destroy);
+    fn expand(
+        inputs: &ContainerTaskInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<ContainerTaskOutputs> {
+        inputs.common.set(graph);
         let spec = TaskSpec {
             part: Part::new(context, &inputs.identity.name),
             at: Path::default(),
@@ -94,42 +102,33 @@ impl Composite for ContainerTask {
             variables: &[],
             common: &inputs.common,
         };
-        let task = task::add(&mut graph, &spec, findings);
+        let task = task::add(graph, &spec, findings);
         let set_here = task::set_here(&spec);
         for (index, schedule) in inputs.on.iter().enumerate() {
             let at = item_path("on", index).join(Step::Field("environment".to_owned()));
             environment::check_container(schedule.environment.as_ref(), None, &set_here, &at, findings);
         }
-        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn Source<TaskTarget<'_>>));
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn EventSource<TaskTarget<'_>>));
         let target = TaskTarget { task: &task, common: &inputs.common };
-        Triggers::new(&mut graph, &spec.part, &on).add(&mut graph, &target);
-        let none = || Expr::Literal(Json::Null);
-        graph.outputs = BTreeMap::from([
-            ("task_definition_arn", task.definition.arn()),
-            ("family", task.definition.attribute("family")),
-            ("container_name", CONTAINER.into()),
-            ("cluster_arn", task.cluster.clone()),
-            ("image_uri", task.image.clone()),
-            ("repository_url", task.repository.as_ref().map_or_else(none, |made| made.attribute("url"))),
-            ("task_role_arn", task.task_role.arn()),
-            ("task_role_name", task.task_role.attribute("name")),
-            ("execution_role_arn", task.execution_role.arn()),
-            (
-                "security_group_id",
-                task.security_group.as_ref().map_or_else(none, |made| made.attribute("id")),
-            ),
-            ("log_group_name", task.log_group.attribute("name")),
-            ("dead_letter_queue_arn", task.dead_letters.as_ref().map_or_else(none, Handle::arn)),
-            (
-                "dead_letter_queue_url",
-                task.dead_letters.as_ref().map_or_else(none, |made| made.attribute("url")),
-            ),
-            ("launch", task.launch.handle.clone()),
-            ("launch_policy", Expr::Json(Box::new(policy::identity(&task.launch.grants())))),
-            ("launch_command", task.command),
-        ]);
-        graph.tags = inputs.common.tags.of_graph();
-        graph
+        Triggers::new(graph, &spec.part, &on).add(graph, &target);
+        Some(ContainerTaskOutputs {
+            task_definition_arn: task.definition.arn(),
+            family: task.definition.attribute("family"),
+            container_name: CONTAINER.into(),
+            cluster_arn: task.cluster.clone(),
+            image_uri: task.image.clone(),
+            repository_url: task.repository.as_ref().map(|made| made.attribute("url")),
+            task_role_arn: task.task_role.arn(),
+            task_role_name: task.task_role.attribute("name"),
+            execution_role_arn: task.execution_role.arn(),
+            security_group_id: task.security_group.as_ref().map(|made| made.attribute("id")),
+            log_group_name: task.log_group.attribute("name"),
+            dead_letter_queue_arn: task.dead_letters.as_ref().map(Handle::arn),
+            dead_letter_queue_url: task.dead_letters.as_ref().map(|made| made.attribute("url")),
+            launch: task.launch.handle.clone(),
+            launch_policy: Expr::Json(Box::new(policy::identity(&task.launch.grants()))),
+            launch_command: task.command,
+        })
     }
 
     fn seed(name: &str) -> Value {

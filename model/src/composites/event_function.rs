@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::common::{self, Common, Identity};
 use super::function::{self, FunctionInputs, FunctionSpec};
 use super::launch;
 use super::part::Part;
 use super::triggers::{Trigger, TriggerSpec};
 use super::uses::Uses;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path};
@@ -41,8 +39,32 @@ pub(super) struct EventFunctionInputs {
     common: Common,
 }
 
+/// Outputs of [`EventFunction`].
+#[derive(Outputs)]
+pub(super) struct EventFunctionOutputs {
+    /// Name of the function.
+    function_name: Expr,
+    /// ARN of the function.
+    function_arn: Expr,
+    /// ARN of the execution role of the function.
+    role_arn: Expr,
+    /// Name of the execution role, e.g. to attach policies.
+    role_name: Expr,
+    /// Name of the log group.
+    log_group_name: Expr,
+    /// ARN of the dead-letter queue for events that the function fails to process.
+    dead_letter_queue_arn: Expr,
+    /// URL of the dead-letter queue.
+    dead_letter_queue_url: Expr,
+    /// URL of the HTTP API or function URL; null without an `http` trigger.
+    url: Option<Expr>,
+    /// ID of the HTTP API, e.g. for alarms and custom domains; null without a trigger `http = "api"`.
+    api_id: Option<Expr>,
+}
+
 impl Composite for EventFunction {
     type Inputs = EventFunctionInputs;
+    type Outputs = EventFunctionOutputs;
     const TYPE: &'static str = "event_function";
     const TERMS: &'static [&'static str] = &["lambda", "lambdas", "handlers"];
     const DOC: &'static str = "Creates a Lambda function with its triggers.\n\n\
@@ -50,26 +72,14 @@ impl Composite for EventFunction {
         Events that the function fails to process go to a dead-letter queue with an alarm.\n\n\
         For each trigger, the resource creates the matching object with its permission. Examples are a \
         bucket notification, an event source mapping, a schedule, an HTTP API and an EventBridge rule.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("function_name", "Name of the function."),
-        Output::text("function_arn", "ARN of the function."),
-        Output::text("role_arn", "ARN of the execution role of the function."),
-        Output::text("role_name", "Name of the execution role, e.g. to attach policies."),
-        Output::text("log_group_name", "Name of the log group."),
-        Output::text(
-            "dead_letter_queue_arn",
-            "ARN of the dead-letter queue for events that the function fails to process.",
-        ),
-        Output::text("dead_letter_queue_url", "URL of the dead-letter queue."),
-        Output::text("url", "URL of the HTTP API or function URL; null without an `http` trigger."),
-        Output::text(
-            "api_id",
-            "ID of the HTTP API, e.g. for alarms and custom domains; null without a trigger `http = \"api\"`.",
-        ),
-    ];
 
-    fn expand(inputs: &EventFunctionInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.common.force_destroy);
+    fn expand(
+        inputs: &EventFunctionInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<EventFunctionOutputs> {
+        inputs.common.set(graph);
         let launches = launch::read(&inputs.launches, findings);
         let on = TriggerSpec::of_inputs(inputs.on.iter().map(Trigger::source));
         let spec = FunctionSpec {
@@ -81,22 +91,20 @@ impl Composite for EventFunction {
             uses: &inputs.uses,
             common: &inputs.common,
         };
-        let function = function::add(&mut graph, &spec, findings);
+        let function = function::add(graph, &spec, findings);
         let (url, api_id) =
             function.endpoint.map_or((None, None), |endpoint| (Some(endpoint.url), endpoint.api_id));
-        graph.outputs = BTreeMap::from([
-            ("function_name", function.function.attribute("function_name")),
-            ("function_arn", function.function.arn()),
-            ("role_arn", function.role.arn()),
-            ("role_name", function.role.attribute("name")),
-            ("log_group_name", function.log_group.attribute("name")),
-            ("dead_letter_queue_arn", function.dead_letters.arn()),
-            ("dead_letter_queue_url", function.dead_letters.attribute("url")),
-            ("url", url.unwrap_or(Expr::Literal(Json::Null))),
-            ("api_id", api_id.unwrap_or(Expr::Literal(Json::Null))),
-        ]);
-        graph.tags = inputs.common.tags.of_graph();
-        graph
+        Some(EventFunctionOutputs {
+            function_name: function.function.attribute("function_name"),
+            function_arn: function.function.arn(),
+            role_arn: function.role.arn(),
+            role_name: function.role.attribute("name"),
+            log_group_name: function.log_group.attribute("name"),
+            dead_letter_queue_arn: function.dead_letters.arn(),
+            dead_letter_queue_url: function.dead_letters.attribute("url"),
+            url,
+            api_id,
+        })
     }
 
     fn seed(name: &str) -> Value {
@@ -129,7 +137,7 @@ impl Composite for EventFunction {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::*;
     use crate::composite::Definition;

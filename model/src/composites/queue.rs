@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::common::{self, Alarms, Encryption, Identity, Protection, Tags, setting};
 use super::part::Part;
 use super::triggers::target::QueueTarget;
 use super::triggers::topic::TopicOfQueue;
-use super::triggers::{self, Facts, Source, TriggerSpec, Triggers};
-use crate::composite::{Composite, Output, Settings};
+use super::triggers::{self, EventSource, Facts, TriggerSpec, Triggers};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
@@ -78,63 +76,63 @@ pub(super) struct QueueSettings {
     pub(super) alarm_depth: Scalar<i64>,
 }
 
+/// Outputs of [`Queue`].
+#[derive(Outputs)]
+pub(super) struct QueueOutputs {
+    /// Name of the queue.
+    queue_name: Expr,
+    /// ARN of the queue.
+    arn: Expr,
+    /// URL of the queue.
+    url: Expr,
+    /// ARN of the dead-letter queue; null if `dead_letters` is `false`.
+    dead_letter_queue_arn: Option<Expr>,
+    /// URL of the dead-letter queue; null if `dead_letters` is `false`.
+    dead_letter_queue_url: Option<Expr>,
+    /// IAM policy document (JSON) that allows reading and deleting messages.
+    reader_policy: Expr,
+    /// IAM policy document (JSON) that allows sending messages to the queue.
+    writer_policy: Expr,
+}
+
 impl Composite for Queue {
     type Inputs = QueueInputs;
+    type Outputs = QueueOutputs;
     const TYPE: &'static str = "queue";
     const TERMS: &'static [&'static str] = &["sqs"];
     const DOC: &'static str = "Creates an SQS queue with a dead-letter queue and alarms.\n\n\
         Both queues are encrypted and reject requests without TLS. After `max_receive_count` receives, a \
         message moves to the dead-letter queue, which keeps it for 14 days. Three alarms watch the number of \
         messages in the dead-letter queue, the age of the oldest message and the number of waiting messages.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("queue_name", "Name of the queue."),
-        Output::text("arn", "ARN of the queue."),
-        Output::text("url", "URL of the queue."),
-        Output::text(
-            "dead_letter_queue_arn",
-            "ARN of the dead-letter queue; null if `dead_letters` is `false`.",
-        ),
-        Output::text(
-            "dead_letter_queue_url",
-            "URL of the dead-letter queue; null if `dead_letters` is `false`.",
-        ),
-        Output::text(
-            "reader_policy",
-            "IAM policy document (JSON) that allows reading and deleting messages.",
-        ),
-        Output::text(
-            "writer_policy",
-            "IAM policy document (JSON) that allows sending messages to the queue.",
-        ),
-    ];
 
-    fn expand(inputs: &QueueInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.force_destroy);
+    fn expand(
+        inputs: &QueueInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<QueueOutputs> {
+        inputs.tags.set(graph);
+        graph.force_destroy = inputs.force_destroy;
         let part = Part::new(context, &inputs.identity.name);
         let protection = Protection::new(&inputs.encryption, &inputs.alarms);
         check(&inputs.settings, &Path::default(), findings);
-        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn Source<QueueTarget>));
+        let on = TriggerSpec::of_inputs(inputs.on.iter().map(|on| on as &dyn EventSource<QueueTarget>));
         triggers::check(&on, context, Facts { fifo: inputs.settings.fifo, ..Facts::default() }, findings);
-        let triggers = Triggers::new(&mut graph, &part, &on);
-        let added = add(&mut graph, &part, &inputs.settings, &triggers.senders(), protection);
+        let triggers = Triggers::new(graph, &part, &on);
+        let added = add(graph, &part, &inputs.settings, &triggers.senders(), protection);
         let target = QueueTarget { queue: added.queue.clone(), policy: added.policy.clone() };
-        triggers.add(&mut graph, &target);
+        triggers.add(graph, &target);
         let policy = |grant| common::policy_text([grant], &inputs.encryption);
-        let dead_letters = |attribute| match &added.dead_letters {
-            Some(queue) => queue.attribute(attribute),
-            None => Expr::Literal(Json::Null),
-        };
-        graph.outputs = BTreeMap::from([
-            ("queue_name", added.queue.attribute("name")),
-            ("arn", added.queue.arn()),
-            ("url", added.queue.attribute("url")),
-            ("dead_letter_queue_arn", dead_letters("arn")),
-            ("dead_letter_queue_url", dead_letters("url")),
-            ("reader_policy", policy(Grant::ConsumeQueue(added.queue.arn()))),
-            ("writer_policy", policy(Grant::SendMessages(added.queue.arn()))),
-        ]);
-        graph.tags = inputs.tags.of_graph();
-        graph
+        let dead_letters = |attribute| Some(added.dead_letters.as_ref()?.attribute(attribute));
+        Some(QueueOutputs {
+            queue_name: added.queue.attribute("name"),
+            arn: added.queue.arn(),
+            url: added.queue.attribute("url"),
+            dead_letter_queue_arn: dead_letters("arn"),
+            dead_letter_queue_url: dead_letters("url"),
+            reader_policy: policy(Grant::ConsumeQueue(added.queue.arn())),
+            writer_policy: policy(Grant::SendMessages(added.queue.arn())),
+        })
     }
 
     fn seed(name: &str) -> Value {

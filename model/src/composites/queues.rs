@@ -12,7 +12,7 @@ use super::triggers::queue::QueueTrigger;
 use super::triggers::records::Batching;
 use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
-use crate::composite::{Composite, Output, Settings, item_path};
+use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
@@ -63,8 +63,28 @@ struct Consumer {
 /// Name of the consumer within the group.
 const CONSUMER: &str = "consumer";
 
+/// Outputs of [`Queues`].
+#[derive(Outputs)]
+pub(super) struct QueuesOutputs {
+    /// ARNs of the queues, by the name of the queue.
+    queue_arns: BTreeMap<String, Expr>,
+    /// URLs of the queues, by the name of the queue.
+    queue_urls: BTreeMap<String, Expr>,
+    /// URLs of the dead-letter queues, by the name of the queue.
+    dead_letter_queue_urls: BTreeMap<String, Expr>,
+    /// IAM policy document (JSON) that allows reading and deleting messages of all queues.
+    reader_policy: Expr,
+    /// IAM policy document (JSON) that allows sending messages to all queues.
+    writer_policy: Expr,
+    /// Name of the function that reads the queues; null without `consumer`.
+    consumer_function_name: Option<Expr>,
+    /// Name of the log group of that function; null without `consumer`.
+    consumer_log_group_name: Option<Expr>,
+}
+
 impl Composite for Queues {
     type Inputs = QueuesInputs;
+    type Outputs = QueuesOutputs;
     const TYPE: &'static str = "queues";
     const SECTION: Option<&'static str> = Some("queue_groups");
     const DOC: &'static str = "Creates a group of SQS queues and, optionally, one Lambda function that reads \
@@ -72,34 +92,18 @@ impl Composite for Queues {
         Each queue has the settings of a `queue`, with a dead-letter queue and alarms by default. The \
         function is set up like an `event_function` with a trigger on every queue. It reports the failed \
         messages of a batch, and only those are delivered again.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::map("queue_arns", "ARNs of the queues, by the name of the queue."),
-        Output::map("queue_urls", "URLs of the queues, by the name of the queue."),
-        Output::map("dead_letter_queue_urls", "URLs of the dead-letter queues, by the name of the queue."),
-        Output::text(
-            "reader_policy",
-            "IAM policy document (JSON) that allows reading and deleting messages of all queues.",
-        ),
-        Output::text(
-            "writer_policy",
-            "IAM policy document (JSON) that allows sending messages to all queues.",
-        ),
-        Output::text(
-            "consumer_function_name",
-            "Name of the function that reads the queues; null without `consumer`.",
-        ),
-        Output::text(
-            "consumer_log_group_name",
-            "Name of the log group of that function; null without `consumer`.",
-        ),
-    ];
 
-    fn expand(inputs: &QueuesInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.common.force_destroy);
+    fn expand(
+        inputs: &QueuesInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<QueuesOutputs> {
+        inputs.common.set(graph);
         let part = Part::new(context, &inputs.identity.name);
         check(inputs, findings);
         if findings.any_error() {
-            return graph;
+            return None;
         }
         let mut added = BTreeMap::new();
         for queue in &inputs.queue {
@@ -126,31 +130,25 @@ impl Composite for Queues {
                 uses: &consumer.uses,
                 common: &inputs.common,
             };
-            function::add(&mut graph, &spec, findings)
+            function::add(graph, &spec, findings)
         });
         let all = |value: &dyn Fn(&queue::QueuePart) -> Option<Expr>| {
-            Expr::Map(
-                added.iter().filter_map(|(name, added)| Some(((*name).to_owned(), value(added)?))).collect(),
-            )
+            added.iter().filter_map(|(name, added)| Some(((*name).to_owned(), value(added)?))).collect()
         };
         let policy = |grant: &dyn Fn(Expr) -> Grant| {
             let grants = added.values().map(|added| grant(added.queue.arn()));
             common::policy_text(grants, &inputs.common.encryption)
         };
-        let of_consumer = |value: &dyn Fn(&function::FunctionPart) -> Expr| {
-            consumer.as_ref().map_or(Expr::Literal(Json::Null), value)
-        };
-        graph.outputs = BTreeMap::from([
-            ("queue_arns", all(&|added| Some(added.queue.arn()))),
-            ("queue_urls", all(&|added| Some(added.queue.attribute("url")))),
-            ("dead_letter_queue_urls", all(&|added| Some(added.dead_letters.as_ref()?.attribute("url")))),
-            ("reader_policy", policy(&Grant::ConsumeQueue)),
-            ("writer_policy", policy(&Grant::SendMessages)),
-            ("consumer_function_name", of_consumer(&|added| added.function.attribute("function_name"))),
-            ("consumer_log_group_name", of_consumer(&|added| added.log_group.attribute("name"))),
-        ]);
-        graph.tags = inputs.common.tags.of_graph();
-        graph
+        let of_consumer = |value: &dyn Fn(&function::FunctionPart) -> Expr| consumer.as_ref().map(value);
+        Some(QueuesOutputs {
+            queue_arns: all(&|added| Some(added.queue.arn())),
+            queue_urls: all(&|added| Some(added.queue.attribute("url"))),
+            dead_letter_queue_urls: all(&|added| Some(added.dead_letters.as_ref()?.attribute("url"))),
+            reader_policy: policy(&Grant::ConsumeQueue),
+            writer_policy: policy(&Grant::SendMessages),
+            consumer_function_name: of_consumer(&|added| added.function.attribute("function_name")),
+            consumer_log_group_name: of_consumer(&|added| added.log_group.attribute("name")),
+        })
     }
 
     fn seed(name: &str) -> Value {

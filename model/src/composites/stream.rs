@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
@@ -41,8 +41,22 @@ pub(super) struct StreamInputs {
 /// Alias of the AWS managed key for Kinesis.
 const OWN_KEY: &str = "alias/aws/kinesis";
 
+/// Outputs of [`Stream`].
+#[derive(Outputs)]
+pub(super) struct StreamOutputs {
+    /// Name of the stream.
+    stream_name: Expr,
+    /// ARN of the stream.
+    arn: Expr,
+    /// IAM policy document (JSON) that allows reading records of the stream.
+    reader_policy: Expr,
+    /// IAM policy document (JSON) that allows putting records into the stream.
+    writer_policy: Expr,
+}
+
 impl Composite for Stream {
     type Inputs = StreamInputs;
+    type Outputs = StreamOutputs;
     const TYPE: &'static str = "stream";
     const TERMS: &'static [&'static str] = &["kinesis"];
     const DOC: &'static str = "Creates an encrypted Kinesis data stream.\n\n\
@@ -50,21 +64,15 @@ impl Composite for Stream {
         `force_destroy`: a destroy deletes the stream and its records.\n\n\
         A function with a `stream` trigger reads the stream. A function with the stream in `writes` may put \
         records into it.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("stream_name", "Name of the stream."),
-        Output::text("arn", "ARN of the stream."),
-        Output::text(
-            "reader_policy",
-            "IAM policy document (JSON) that allows reading records of the stream.",
-        ),
-        Output::text(
-            "writer_policy",
-            "IAM policy document (JSON) that allows putting records into the stream.",
-        ),
-    ];
 
-    fn expand(inputs: &StreamInputs, context: &Context, _findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(true);
+    fn expand(
+        inputs: &StreamInputs,
+        graph: &mut Graph,
+        context: &Context,
+        _findings: &mut Findings,
+    ) -> Option<StreamOutputs> {
+        inputs.tags.set(graph);
+        graph.force_destroy = true;
         let part = Part::new(context, &inputs.identity.name);
         let mode = if inputs.shard_count.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
         let encrypted_by = inputs.encryption.key().map_or_else(|| OWN_KEY.into(), Expr::from);
@@ -78,14 +86,12 @@ impl Composite for Stream {
             .set("kms_key_id", encrypted_by)
             .handle();
         let policy = |grant| common::policy_text([grant], &inputs.encryption);
-        graph.outputs = BTreeMap::from([
-            ("stream_name", stream.attribute("name")),
-            ("arn", stream.arn()),
-            ("reader_policy", policy(Grant::ConsumeStream(stream.arn()))),
-            ("writer_policy", policy(Grant::PutRecords(stream.arn()))),
-        ]);
-        graph.tags = inputs.tags.of_graph();
-        graph
+        Some(StreamOutputs {
+            stream_name: stream.attribute("name"),
+            arn: stream.arn(),
+            reader_policy: policy(Grant::ConsumeStream(stream.arn())),
+            writer_policy: policy(Grant::PutRecords(stream.arn())),
+        })
     }
 
     fn seed(name: &str) -> Value {

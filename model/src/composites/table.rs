@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path};
@@ -78,22 +76,38 @@ pub(super) struct TableInputs {
     force_destroy: bool,
 }
 
+/// Outputs of [`Table`].
+#[derive(Outputs)]
+pub(super) struct TableOutputs {
+    /// Name of the table.
+    table_name: Expr,
+    /// ARN of the table.
+    arn: Expr,
+    /// ARN of the DynamoDB stream; null if `stream` is not set.
+    stream_arn: Option<Expr>,
+    /// IAM policy document (JSON) that allows reading items of the table.
+    reader_policy: Expr,
+    /// IAM policy document (JSON) that allows writing items of the table.
+    writer_policy: Expr,
+}
+
 impl Composite for Table {
     type Inputs = TableInputs;
+    type Outputs = TableOutputs;
     const TYPE: &'static str = "table";
     const TERMS: &'static [&'static str] = &["dynamodb", "databases"];
     const DOC: &'static str = "Creates an encrypted DynamoDB table with on-demand capacity.\n\n\
         Point-in-time recovery is on by default. A table that contains items is deleted only with \
         `force_destroy`. A function with the table in `reads` or `writes` gets exactly that access.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("table_name", "Name of the table."),
-        Output::text("arn", "ARN of the table."),
-        Output::text("stream_arn", "ARN of the DynamoDB stream; null if `stream` is not set."),
-        Output::text("reader_policy", "IAM policy document (JSON) that allows reading items of the table."),
-        Output::text("writer_policy", "IAM policy document (JSON) that allows writing items of the table."),
-    ];
 
-    fn expand(inputs: &TableInputs, context: &Context, findings: &mut Findings) -> Graph {
+    fn expand(
+        inputs: &TableInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<TableOutputs> {
+        inputs.tags.set(graph);
+        graph.force_destroy = inputs.force_destroy;
         if inputs.sort_key.as_ref() == Some(&inputs.key) {
             let message = "`sort_key` is the same attribute as `key`";
             findings.error(
@@ -103,7 +117,6 @@ impl Composite for Table {
                 "Set `sort_key` to another attribute.",
             );
         }
-        let mut graph = Graph::new(inputs.force_destroy);
         let part = Part::new(context, &inputs.identity.name);
         let sorted = inputs.sort_key.as_ref().map(|_| inputs.sort_key_type.as_str());
         let table = graph
@@ -120,20 +133,15 @@ impl Composite for Table {
             .set_if("kms_key_arn", inputs.encryption.key())
             .set("deletion_protection_enabled", &inputs.deletion_protection)
             .handle();
-        let stream = match &inputs.stream {
-            Some(_) => table.attribute("stream_arn"),
-            None => Expr::Literal(Json::Null),
-        };
+        let stream_arn = inputs.stream.as_ref().map(|_| table.attribute("stream_arn"));
         let policy = |grant| common::policy_text([grant], &inputs.encryption);
-        graph.outputs = BTreeMap::from([
-            ("table_name", table.attribute("name")),
-            ("arn", table.arn()),
-            ("stream_arn", stream),
-            ("reader_policy", policy(Grant::ReadItems(table.arn()))),
-            ("writer_policy", policy(Grant::WriteItems(table.arn()))),
-        ]);
-        graph.tags = inputs.tags.of_graph();
-        graph
+        Some(TableOutputs {
+            table_name: table.attribute("name"),
+            arn: table.arn(),
+            stream_arn,
+            reader_policy: policy(Grant::ReadItems(table.arn())),
+            writer_policy: policy(Grant::WriteItems(table.arn())),
+        })
     }
 
     fn seed(name: &str) -> Value {

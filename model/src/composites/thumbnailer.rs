@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use super::bucket;
 use super::common::{self, Common, Identity};
 use super::function::{self, FunctionInputs};
@@ -16,7 +14,7 @@ use super::triggers::bucket::{BucketStart, BucketTrigger};
 use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
 use crate::checks::filters;
-use crate::composite::{Composite, Output, Settings, item_path};
+use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::edge::{End, KeyPattern, ResourceType, Verb};
 use crate::expr::Expr;
@@ -87,8 +85,46 @@ fn check_pattern(text: &str) -> Result<(), String> {
     }
 }
 
+/// Outputs of [`Thumbnailer`].
+#[derive(Outputs)]
+pub(super) struct ThumbnailerOutputs {
+    /// Name of the bucket.
+    bucket_name: Expr,
+    /// ARN of the task definition without a revision: the latest revision.
+    task_definition_arn: Expr,
+    /// ARN of the cluster.
+    cluster_arn: Expr,
+    /// URI of the container image; the URI of a built image contains its digest.
+    image_uri: Expr,
+    /// Name of the log group of the container.
+    task_log_group_name: Expr,
+    /// URL of the dead-letter queue for failed tasks.
+    task_dead_letter_queue_url: Option<Expr>,
+    /// Name of the launcher function; null without `launcher`.
+    launcher_function_name: Option<Expr>,
+    /// Name of the log group of the launcher.
+    launcher_log_group_name: Option<Expr>,
+    /// URL of the dead-letter queue for events for which the launcher started no container.
+    launcher_dead_letter_queue_url: Option<Expr>,
+    /// ARN of the state machine that starts the container; null with a launcher.
+    workflow_arn: Option<Expr>,
+    /// Name of the log group of the workflow.
+    workflow_log_group_name: Option<Expr>,
+    /// URL of the dead-letter queue for failed executions of the workflow.
+    workflow_dead_letter_queue_url: Option<Expr>,
+    /// Name of the function that is triggered by thumbnails.
+    on_thumbnail_function_name: Option<Expr>,
+    /// Name of the log group of `on_thumbnail`.
+    on_thumbnail_log_group_name: Option<Expr>,
+    /// URL of the dead-letter queue for events that `on_thumbnail` fails to process.
+    on_thumbnail_dead_letter_queue_url: Option<Expr>,
+    /// AWS CLI command that uploads a video.
+    upload_command: Expr,
+}
+
 impl Composite for Thumbnailer {
     type Inputs = ThumbnailerInputs;
+    type Outputs = ThumbnailerOutputs;
     const TYPE: &'static str = "thumbnailer";
     const DOC: &'static str = "Creates a pipeline that makes a thumbnail for each video in an S3 bucket.\n\n\
         A new video triggers the launcher function, which starts the container. The container writes a \
@@ -99,51 +135,20 @@ impl Composite for Thumbnailer {
         The environment of the container contains the bucket and the key of the video (`TANDEM_BUCKET`, \
         `TANDEM_KEY`) and the inputs `THUMBNAILER_INPUT_PREFIX`, `THUMBNAILER_OUTPUT_PREFIX`, \
         `THUMBNAILER_TIMESTAMP_PATTERN`, `THUMBNAILER_DEFAULT_TIMESTAMP` and `THUMBNAILER_WIDTH`.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("bucket_name", "Name of the bucket."),
-        Output::text(
-            "task_definition_arn",
-            "ARN of the task definition without a revision: the latest revision.",
-        ),
-        Output::text("cluster_arn", "ARN of the cluster."),
-        Output::text(
-            "image_uri",
-            "URI of the container image; the URI of a built image contains its digest.",
-        ),
-        Output::text("task_log_group_name", "Name of the log group of the container."),
-        Output::text("task_dead_letter_queue_url", "URL of the dead-letter queue for failed tasks."),
-        Output::text("launcher_function_name", "Name of the launcher function; null without `launcher`."),
-        Output::text("launcher_log_group_name", "Name of the log group of the launcher."),
-        Output::text(
-            "launcher_dead_letter_queue_url",
-            "URL of the dead-letter queue for events for which the launcher started no container.",
-        ),
-        Output::text(
-            "workflow_arn",
-            "ARN of the state machine that starts the container; null with a launcher.",
-        ),
-        Output::text("workflow_log_group_name", "Name of the log group of the workflow."),
-        Output::text(
-            "workflow_dead_letter_queue_url",
-            "URL of the dead-letter queue for failed executions of the workflow.",
-        ),
-        Output::text("on_thumbnail_function_name", "Name of the function that is triggered by thumbnails."),
-        Output::text("on_thumbnail_log_group_name", "Name of the log group of `on_thumbnail`."),
-        Output::text(
-            "on_thumbnail_dead_letter_queue_url",
-            "URL of the dead-letter queue for events that `on_thumbnail` fails to process.",
-        ),
-        Output::text("upload_command", "AWS CLI command that uploads a video."),
-    ];
 
-    fn expand(inputs: &ThumbnailerInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.common.force_destroy);
+    fn expand(
+        inputs: &ThumbnailerInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<ThumbnailerOutputs> {
+        inputs.common.set(graph);
         let part = Part::new(context, &inputs.identity.name);
         let suffixes = inputs.suffixes();
         check_suffixes(&suffixes, findings);
         let made = inputs.bucket.is_none().then(|| {
             let part = part.within("bucket");
-            bucket::add(&mut graph, &part, inputs.common.encryption.key(), &Scalar::Known(7))
+            bucket::add(graph, &part, inputs.common.encryption.key(), &Scalar::Known(7))
         });
         let bucket = match (&made, &inputs.bucket) {
             (Some(made), _) => made.attribute("bucket"),
@@ -182,7 +187,7 @@ impl Composite for Thumbnailer {
             ],
             common: &inputs.common,
         };
-        let task = task::add(&mut graph, &task, findings);
+        let task = task::add(graph, &task, findings);
 
         let trigger = |prefix: &str, suffix: &str| {
             BucketTrigger {
@@ -210,7 +215,7 @@ impl Composite for Thumbnailer {
                 uses: &Uses::default(),
                 common: &inputs.common,
             };
-            function::add(&mut graph, &spec, findings)
+            function::add(graph, &spec, findings)
         });
         let workflow = launcher.is_none().then(|| {
             if let Some(bucket) = &made {
@@ -233,7 +238,7 @@ impl Composite for Thumbnailer {
                 step_paths: &[Path::field("task")],
                 common: &inputs.common,
             };
-            state_machine::add(&mut graph, &spec)
+            state_machine::add(graph, &spec)
         });
         let thumbnails = trigger(&inputs.output_prefix, THUMBNAIL);
         let on_thumbnail = inputs.on_thumbnail.as_ref().map(|function| {
@@ -246,36 +251,31 @@ impl Composite for Thumbnailer {
                 uses: &Uses::default(),
                 common: &inputs.common,
             };
-            function::add(&mut graph, &spec, findings)
+            function::add(graph, &spec, findings)
         });
 
-        let optional = |handle: Option<&Handle>, attribute| match handle {
-            Some(handle) => handle.attribute(attribute),
-            None => Expr::Literal(Json::Null),
-        };
+        let optional = |handle: Option<&Handle>, attribute| Some(handle?.attribute(attribute));
         let upload = ["aws s3 cp VIDEO".into(), suffixes[0].as_str().into(), " s3://".into(), bucket.clone()];
         let upload = upload.into_iter().chain([format!("/{input_prefix}").into()]);
         let (heard, launching, by_workflow) = (on_thumbnail.as_ref(), launcher.as_ref(), workflow.as_ref());
-        graph.outputs = BTreeMap::from([
-            ("bucket_name", bucket),
-            ("task_definition_arn", task.definition.arn()),
-            ("cluster_arn", task.cluster),
-            ("image_uri", task.image),
-            ("task_log_group_name", task.log_group.attribute("name")),
-            ("task_dead_letter_queue_url", optional(task.dead_letters.as_ref(), "url")),
-            ("launcher_function_name", optional(launching.map(|made| &made.function), "function_name")),
-            ("launcher_log_group_name", optional(launching.map(|made| &made.log_group), "name")),
-            ("launcher_dead_letter_queue_url", optional(launching.map(|made| &made.dead_letters), "url")),
-            ("workflow_arn", optional(by_workflow.map(|made| &made.machine), "arn")),
-            ("workflow_log_group_name", optional(by_workflow.map(|made| &made.log_group), "name")),
-            ("workflow_dead_letter_queue_url", optional(by_workflow.map(|made| &made.dead_letters), "url")),
-            ("on_thumbnail_function_name", optional(heard.map(|heard| &heard.function), "function_name")),
-            ("on_thumbnail_log_group_name", optional(heard.map(|heard| &heard.log_group), "name")),
-            ("on_thumbnail_dead_letter_queue_url", optional(heard.map(|heard| &heard.dead_letters), "url")),
-            ("upload_command", Expr::concat(upload)),
-        ]);
-        graph.tags = inputs.common.tags.of_graph();
-        graph
+        Some(ThumbnailerOutputs {
+            bucket_name: bucket,
+            task_definition_arn: task.definition.arn(),
+            cluster_arn: task.cluster,
+            image_uri: task.image,
+            task_log_group_name: task.log_group.attribute("name"),
+            task_dead_letter_queue_url: optional(task.dead_letters.as_ref(), "url"),
+            launcher_function_name: optional(launching.map(|made| &made.function), "function_name"),
+            launcher_log_group_name: optional(launching.map(|made| &made.log_group), "name"),
+            launcher_dead_letter_queue_url: optional(launching.map(|made| &made.dead_letters), "url"),
+            workflow_arn: optional(by_workflow.map(|made| &made.machine), "arn"),
+            workflow_log_group_name: optional(by_workflow.map(|made| &made.log_group), "name"),
+            workflow_dead_letter_queue_url: optional(by_workflow.map(|made| &made.dead_letters), "url"),
+            on_thumbnail_function_name: optional(heard.map(|heard| &heard.function), "function_name"),
+            on_thumbnail_log_group_name: optional(heard.map(|heard| &heard.log_group), "name"),
+            on_thumbnail_dead_letter_queue_url: optional(heard.map(|heard| &heard.dead_letters), "url"),
+            upload_command: Expr::concat(upload),
+        })
     }
 
     fn seed(name: &str) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common::{self, Encryption, Identity, Tags, setting};
 use super::part::Part;
-use crate::composite::{Composite, Output, Settings};
+use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
@@ -49,21 +49,34 @@ fn check_service(name: &str) -> Result<(), String> {
     }
 }
 
+/// Outputs of [`Topic`].
+#[derive(Outputs)]
+pub(super) struct TopicOutputs {
+    /// Name of the topic.
+    topic_name: Expr,
+    /// ARN of the topic.
+    arn: Expr,
+    /// IAM policy document (JSON) that allows publishing to the topic.
+    publisher_policy: Expr,
+}
+
 impl Composite for Topic {
     type Inputs = TopicInputs;
+    type Outputs = TopicOutputs;
     const TYPE: &'static str = "topic";
     const TERMS: &'static [&'static str] = &["sns"];
     const DOC: &'static str = "Creates an SNS topic that rejects messages sent without TLS.\n\n\
         An `event_function` with a `topic` trigger and a `queue` with the topic in `on` receive its \
         messages. A function with the topic in `sends_to` may publish to it.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("topic_name", "Name of the topic."),
-        Output::text("arn", "ARN of the topic."),
-        Output::text("publisher_policy", "IAM policy document (JSON) that allows publishing to the topic."),
-    ];
 
-    fn expand(inputs: &TopicInputs, context: &Context, _findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(true);
+    fn expand(
+        inputs: &TopicInputs,
+        graph: &mut Graph,
+        context: &Context,
+        _findings: &mut Findings,
+    ) -> Option<TopicOutputs> {
+        inputs.tags.set(graph);
+        graph.force_destroy = true;
         let part = Part::new(context, &inputs.identity.name);
         let key = match inputs.encryption.key() {
             Some(key) => Some(key.into()),
@@ -82,13 +95,11 @@ impl Composite for Topic {
             .set("arn", topic.arn())
             .set("policy", policy::receiver("sns", &topic.arn(), &publishers));
         let publisher = common::policy_text([Grant::Publish(topic.arn())], &inputs.encryption);
-        graph.outputs = BTreeMap::from([
-            ("topic_name", topic.attribute("name")),
-            ("arn", topic.arn()),
-            ("publisher_policy", publisher),
-        ]);
-        graph.tags = inputs.tags.of_graph();
-        graph
+        Some(TopicOutputs {
+            topic_name: topic.attribute("name"),
+            arn: topic.arn(),
+            publisher_policy: publisher,
+        })
     }
 
     fn seed(name: &str) -> Value {

@@ -9,7 +9,7 @@ use super::state_machine::{self, StateMachineSpec};
 use super::step_checks;
 use super::steps::Step;
 use super::triggers::{Start, TriggerSpec};
-use crate::composite::{Composite, Output, Settings, item_path};
+use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step as PathStep};
@@ -48,8 +48,34 @@ pub(super) struct WorkflowInputs {
     common: Common,
 }
 
+/// Outputs of [`Workflow`].
+#[derive(Outputs)]
+pub(super) struct WorkflowOutputs {
+    /// Name of the state machine.
+    workflow_name: Expr,
+    /// ARN of the state machine.
+    arn: Expr,
+    /// Definition of the state machine in the Amazon States Language.
+    definition: Expr,
+    /// ARN of the role of the state machine.
+    role_arn: Expr,
+    /// Name of the role of the state machine, e.g. to attach policies.
+    role_name: Expr,
+    /// Name of the log group.
+    log_group_name: Expr,
+    /// ARN of the dead-letter queue for failed executions.
+    dead_letter_queue_arn: Expr,
+    /// URL of the dead-letter queue.
+    dead_letter_queue_url: Expr,
+    /// IAM policy document (JSON) that allows starting executions.
+    start_policy: Expr,
+    /// AWS CLI command that starts an execution.
+    start_command: Expr,
+}
+
 impl Composite for Workflow {
     type Inputs = WorkflowInputs;
+    type Outputs = WorkflowOutputs;
     const TYPE: &'static str = "workflow";
     const TERMS: &'static [&'static str] =
         &["state_machine", "state_machines", "step_functions", "stepfunctions", "sfn"];
@@ -61,26 +87,19 @@ impl Composite for Workflow {
         A failed step is retried, then caught by another step, or it fails the workflow. A container with a \
         non-zero exit code fails its step. An `express` workflow also has alarms for failed and timed-out \
         executions, because some of them cannot send a message to the dead-letter queue.";
-    const OUTPUTS: &'static [Output] = &[
-        Output::text("workflow_name", "Name of the state machine."),
-        Output::text("arn", "ARN of the state machine."),
-        Output::text("definition", "Definition of the state machine in the Amazon States Language."),
-        Output::text("role_arn", "ARN of the role of the state machine."),
-        Output::text("role_name", "Name of the role of the state machine, e.g. to attach policies."),
-        Output::text("log_group_name", "Name of the log group."),
-        Output::text("dead_letter_queue_arn", "ARN of the dead-letter queue for failed executions."),
-        Output::text("dead_letter_queue_url", "URL of the dead-letter queue."),
-        Output::text("start_policy", "IAM policy document (JSON) that allows starting executions."),
-        Output::text("start_command", "AWS CLI command that starts an execution."),
-    ];
 
-    fn expand(inputs: &WorkflowInputs, context: &Context, findings: &mut Findings) -> Graph {
-        let mut graph = Graph::new(inputs.common.force_destroy);
+    fn expand(
+        inputs: &WorkflowInputs,
+        graph: &mut Graph,
+        context: &Context,
+        findings: &mut Findings,
+    ) -> Option<WorkflowOutputs> {
+        inputs.common.set(graph);
         let express = inputs.r#type == "express";
         step_checks::check(&inputs.step, express, findings);
         let tasks = tasks(&inputs.step, findings);
         if findings.any_error() {
-            return graph;
+            return None;
         }
         let on = TriggerSpec::of_inputs(inputs.on.iter().map(Start::source));
         let step_paths: Vec<Path> = (0..inputs.step.len()).map(|index| item_path("step", index)).collect();
@@ -96,24 +115,22 @@ impl Composite for Workflow {
             step_paths: &step_paths,
             common: &inputs.common,
         };
-        let added = state_machine::add(&mut graph, &spec);
+        let added = state_machine::add(graph, &spec);
         let start = [Grant::StartExecution(added.machine.arn())];
         let start = common::policy_text(start, &inputs.common.encryption);
         let command = ["aws stepfunctions start-execution --state-machine-arn ".into(), added.machine.arn()];
-        graph.outputs = BTreeMap::from([
-            ("workflow_name", added.machine.attribute("name")),
-            ("arn", added.machine.arn()),
-            ("definition", Expr::Json(Box::new(added.definition))),
-            ("role_arn", added.role.arn()),
-            ("role_name", added.role.attribute("name")),
-            ("log_group_name", added.log_group.attribute("name")),
-            ("dead_letter_queue_arn", added.dead_letters.arn()),
-            ("dead_letter_queue_url", added.dead_letters.attribute("url")),
-            ("start_policy", start),
-            ("start_command", Expr::concat(command)),
-        ]);
-        graph.tags = inputs.common.tags.of_graph();
-        graph
+        Some(WorkflowOutputs {
+            workflow_name: added.machine.attribute("name"),
+            arn: added.machine.arn(),
+            definition: Expr::Json(Box::new(added.definition)),
+            role_arn: added.role.arn(),
+            role_name: added.role.attribute("name"),
+            log_group_name: added.log_group.attribute("name"),
+            dead_letter_queue_arn: added.dead_letters.arn(),
+            dead_letter_queue_url: added.dead_letters.attribute("url"),
+            start_policy: start,
+            start_command: Expr::concat(command),
+        })
     }
 
     fn seed(name: &str) -> Value {

@@ -8,7 +8,7 @@ use super::super::child::Child;
 use super::super::{common, rule};
 use super::event::RuleTarget;
 use super::target::FunctionTarget;
-use super::{AllowLoop, Setup, Source, Wiring};
+use super::{AllowLoop, EventSource, Setup, Wiring};
 use crate::checks::filters::Filter;
 use crate::edge::{Event, KeyPattern, ObjectFilter, ResourceType};
 use crate::expr::{Ambient, Expr};
@@ -100,7 +100,7 @@ impl BucketTrigger {
     }
 }
 
-impl Source<FunctionTarget<'_>> for BucketTrigger {
+impl EventSource<FunctionTarget<'_>> for BucketTrigger {
     fn input(&self) -> &'static str {
         "bucket"
     }
@@ -142,7 +142,7 @@ impl Source<FunctionTarget<'_>> for BucketTrigger {
     }
 }
 
-impl<T: RuleTarget> Source<T> for BucketStart {
+impl<T: RuleTarget> EventSource<T> for BucketStart {
     fn input(&self) -> &'static str {
         "bucket"
     }

@@ -2,7 +2,7 @@
 
 use super::super::rule;
 use super::target::{FunctionTarget, MachineTarget, Target};
-use super::{Setup, Source, Wiring, parsed};
+use super::{EventSource, Setup, Wiring, parsed};
 use crate::edge::{Edge, Event, Verb};
 use crate::expr::Expr;
 use crate::graph::{Graph, Handle};
@@ -63,7 +63,7 @@ impl<T: RuleTarget> Wiring<'_, T> {
     }
 }
 
-impl<T: RuleTarget> Source<T> for EventTrigger {
+impl<T: RuleTarget> EventSource<T> for EventTrigger {
     fn input(&self) -> &'static str {
         "event_pattern"
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::child::Child;
 use super::super::common;
 use super::target::{FunctionTarget, Target};
-use super::{Check, Setup, Source, Wiring};
+use super::{Check, EventSource, Setup, Wiring};
 use crate::edge::{Edge, Event, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings};
@@ -75,7 +75,7 @@ fn list(items: &[Scalar<String>]) -> Option<Expr> {
     (!items.is_empty()).then(|| Expr::list(items))
 }
 
-impl<'a> Source<FunctionTarget<'a>> for HttpTrigger {
+impl<'a> EventSource<FunctionTarget<'a>> for HttpTrigger {
     fn input(&self) -> &'static str {
         "http"
     }

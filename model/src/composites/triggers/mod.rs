@@ -1,7 +1,7 @@
 //! Triggers of functions, workflows, tasks and queues: one file per source of events, with its inputs, checks,
 //! objects, grants, edge and keys.
 //!
-//! A trigger implements [`Source`] for each [target](target) that it can trigger. [`Triggers`] adds the objects of
+//! A trigger implements [`EventSource`] for each [target](target) that it can trigger. [`Triggers`] adds the objects of
 //! all triggers of a target.
 
 pub(super) mod bucket;
@@ -78,7 +78,7 @@ pub(super) struct AllowLoop {
 }
 
 /// A source of events for targets of type `T`. Each method with a default returns what most sources have.
-pub(super) trait Source<T> {
+pub(super) trait EventSource<T> {
     /// The input with the source, e.g. `bucket`.
     fn input(&self) -> &'static str;
 
@@ -123,7 +123,7 @@ pub(super) trait Source<T> {
 
 /// A trigger of a target.
 pub(super) struct TriggerSpec<'a, T> {
-    source: &'a dyn Source<T>,
+    source: &'a dyn EventSource<T>,
     /// The input that causes the trigger.
     path: Path,
     /// The block of the trigger; `None` if the trigger is not an input of its own, e.g. that of a thumbnailer.
@@ -134,11 +134,11 @@ pub(super) struct TriggerSpec<'a, T> {
 
 impl<'a, T> TriggerSpec<'a, T> {
     /// The triggers of the input `on`.
-    pub(super) fn of_inputs(sources: impl IntoIterator<Item = &'a dyn Source<T>>) -> Vec<Self>
+    pub(super) fn of_inputs(sources: impl IntoIterator<Item = &'a dyn EventSource<T>>) -> Vec<Self>
     where
         T: 'a,
     {
-        let spec = |(index, source): (usize, &'a dyn Source<T>)| {
+        let spec = |(index, source): (usize, &'a dyn EventSource<T>)| {
             let block = item_path("on", index);
             let path = block.join(Step::Field(source.input().to_owned()));
             Self { source, path, block: Some(block), made: None }
@@ -147,14 +147,14 @@ impl<'a, T> TriggerSpec<'a, T> {
     }
 
     /// A trigger that follows from another input.
-    pub(super) fn inner(source: &'a dyn Source<T>, path: Path, made: Option<&Handle>) -> Self {
+    pub(super) fn inner(source: &'a dyn EventSource<T>, path: Path, made: Option<&Handle>) -> Self {
         Self { source, path, block: None, made: made.cloned() }
     }
 }
 
 impl Trigger {
     /// The trigger as a source of events.
-    pub(super) fn source<'a>(&self) -> &dyn Source<FunctionTarget<'a>> {
+    pub(super) fn source<'a>(&self) -> &dyn EventSource<FunctionTarget<'a>> {
         match self {
             Self::Bucket(trigger) => trigger,
             Self::Queue(trigger) => trigger,
@@ -170,7 +170,7 @@ impl Trigger {
 
 impl Start {
     /// The trigger as a source of events.
-    pub(super) fn source<'a>(&self) -> &dyn Source<MachineTarget<'a>> {
+    pub(super) fn source<'a>(&self) -> &dyn EventSource<MachineTarget<'a>> {
         match self {
             Self::Bucket(start) => start,
             Self::Schedule(start) => &start.trigger,
@@ -205,7 +205,7 @@ impl<T> Check<'_, T> {
     }
 
     /// The first earlier trigger with that source.
-    pub(super) fn earlier(&self, is_such: impl Fn(&dyn Source<T>) -> bool) -> Option<usize> {
+    pub(super) fn earlier(&self, is_such: impl Fn(&dyn EventSource<T>) -> bool) -> Option<usize> {
         self.all[..self.index].iter().position(|trigger| is_such(trigger.source))
     }
 }
@@ -229,7 +229,7 @@ pub(super) fn check<T: Target>(
     filters::check(&notifications, findings);
 }
 
-fn check_exclusive<T: Target>(check: &Check<'_, T>, source: &dyn Source<T>, findings: &mut Findings) {
+fn check_exclusive<T: Target>(check: &Check<'_, T>, source: &dyn EventSource<T>, findings: &mut Findings) {
     let Some(own) = source.exclusive() else { return };
     let earlier = check.earlier(|other| other.exclusive().is_some_and(|other| other.surely_equals(own)));
     if let Some(earlier) = earlier {

@@ -2,7 +2,7 @@
 
 use super::records::Batching;
 use super::target::FunctionTarget;
-use super::{AllowLoop, Check, Setup, Source as EventSource, Wiring};
+use super::{AllowLoop, Check, EventSource, Setup, Wiring};
 use crate::checks::{fifo, visibility};
 use crate::edge::{Edge, Event, ResourceType};
 use crate::expr::Expr;

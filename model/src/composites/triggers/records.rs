@@ -2,7 +2,7 @@
 
 use super::super::child::Child;
 use super::target::FunctionTarget;
-use super::{AllowLoop, Setup, Source, Wiring};
+use super::{AllowLoop, EventSource, Setup, Wiring};
 use crate::edge::{Edge, Event, ResourceType};
 use crate::expr::Expr;
 use crate::graph::Handle;
@@ -116,7 +116,7 @@ impl Records {
     }
 }
 
-impl<'a> Source<FunctionTarget<'a>> for StreamTrigger {
+impl<'a> EventSource<FunctionTarget<'a>> for StreamTrigger {
     fn input(&self) -> &'static str {
         "stream"
     }
@@ -134,7 +134,7 @@ impl<'a> Source<FunctionTarget<'a>> for StreamTrigger {
     }
 }
 
-impl<'a> Source<FunctionTarget<'a>> for TableTrigger {
+impl<'a> EventSource<FunctionTarget<'a>> for TableTrigger {
     fn input(&self) -> &'static str {
         "table"
     }

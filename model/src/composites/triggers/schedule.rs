@@ -7,7 +7,7 @@ use super::super::common::{self, Caller, Common};
 use super::super::part::Part;
 use super::super::task;
 use super::target::{FunctionTarget, MachineTarget, Target, TaskTarget};
-use super::{Setup, Source, Wiring, parsed};
+use super::{EventSource, Setup, Wiring, parsed};
 use crate::checks::environment::Variables;
 use crate::edge::{Edge, Event, Verb};
 use crate::expr::Expr;
@@ -223,7 +223,7 @@ impl<T: Scheduled> Wiring<'_, T> {
     }
 }
 
-impl<'a> Source<FunctionTarget<'a>> for ScheduleTrigger {
+impl<'a> EventSource<FunctionTarget<'a>> for ScheduleTrigger {
     fn input(&self) -> &'static str {
         "schedule"
     }
@@ -240,7 +240,7 @@ impl<'a> Source<FunctionTarget<'a>> for ScheduleTrigger {
     }
 }
 
-impl<'a> Source<MachineTarget<'a>> for ScheduleTrigger {
+impl<'a> EventSource<MachineTarget<'a>> for ScheduleTrigger {
     fn input(&self) -> &'static str {
         "schedule"
     }
@@ -257,7 +257,7 @@ impl<'a> Source<MachineTarget<'a>> for ScheduleTrigger {
     }
 }
 
-impl<'a> Source<TaskTarget<'a>> for TaskSchedule {
+impl<'a> EventSource<TaskTarget<'a>> for TaskSchedule {
     fn input(&self) -> &'static str {
         "schedule"
     }

@@ -3,7 +3,7 @@
 use super::super::child::Child;
 use super::super::queue::Queue;
 use super::target::{FunctionTarget, QueueTarget};
-use super::{AllowLoop, Check, Setup, Source, Wiring, parsed};
+use super::{AllowLoop, Check, EventSource, Setup, Wiring, parsed};
 use crate::checks::fifo;
 use crate::composite::Composite;
 use crate::edge::{Edge, Event, ResourceType, Verb};
@@ -69,7 +69,7 @@ pub(crate) struct TopicOfQueue {
     loops: AllowLoop,
 }
 
-impl<'a> Source<FunctionTarget<'a>> for TopicTrigger {
+impl<'a> EventSource<FunctionTarget<'a>> for TopicTrigger {
     fn input(&self) -> &'static str {
         "topic"
     }
@@ -117,7 +117,7 @@ impl<'a> Source<FunctionTarget<'a>> for TopicTrigger {
     }
 }
 
-impl Source<QueueTarget> for TopicOfQueue {
+impl EventSource<QueueTarget> for TopicOfQueue {
     fn input(&self) -> &'static str {
         "topic"
     }

@@ -64,7 +64,7 @@ async fn an_object_of_another_owner_is_not_touched() {
 #[tokio::test(start_paused = true)]
 async fn an_object_without_tags_is_claimed_only_if_it_is_empty_and_its_name_has_a_hash() {
     const NAME: &str = "shop-orders-2f9a";
-    let mut graph = Graph::new(false);
+    let mut graph = Graph::default();
     graph.add(&s3::BUCKET, "main").set("bucket", NAME);
     graph.tags = Expr::map::<String, String>([]);
     for (what, content, tag, code) in [

@@ -97,7 +97,7 @@ async fn drift_of_an_assigned_object_makes_its_values_unknown() {
 #[test]
 fn a_child_of_a_replaced_object_is_replaced() {
     let graph = |name: &str| {
-        let mut graph = Graph::new(false);
+        let mut graph = Graph::default();
         let api =
             graph.add(&apigatewayv2::API, "main").set("name", name).set("protocol_type", "HTTP").handle();
         graph.add(&apigatewayv2::STAGE, "main").set("api_id", api.attribute("id")).set("name", "$default");
@@ -122,7 +122,7 @@ fn a_child_of_a_replaced_object_is_replaced() {
 #[test]
 fn a_changed_field_renews_its_attribute() {
     let graph = |view: &str, mode: &str| {
-        let mut graph = Graph::new(false);
+        let mut graph = Graph::default();
         let table = graph.add(&dynamodb::TABLE, "main").set("name", "t").set("hash_key", "id");
         let table = table.set("stream_view_type", view).set("billing_mode", mode).handle();
         let queue = graph.add(&sqs::QUEUE, "main").set("name", "q");

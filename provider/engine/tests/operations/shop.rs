@@ -72,7 +72,8 @@ pub(crate) const USUAL: Wanted = Wanted {
 
 impl Wanted {
     pub(crate) fn graph(self) -> Graph {
-        let mut graph = Graph::new(self.force_destroy);
+        let mut graph = Graph::default();
+        graph.force_destroy = self.force_destroy;
         graph.add(&logs::LOG_GROUP, "main").set("name", ID).set("retention_in_days", self.retention);
         let queue = graph
             .add(&sqs::QUEUE, "main")
