@@ -10,6 +10,7 @@ use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::Graph;
 use crate::input::{Field, Inputs, Reader, fill_defaults};
 use crate::ownership;
+use crate::recover;
 use crate::value::Value;
 
 pub use tandem_model_derive::Outputs;
@@ -23,7 +24,7 @@ pub use tandem_model_derive::Outputs;
 /// ```
 /// use std::collections::BTreeMap;
 ///
-/// use tandem_model::composite::{Composite, Definition, Outputs, Settings};
+/// use tandem_model::composite::{Composite, Definition, Outputs};
 /// use tandem_model::context::Context;
 /// use tandem_model::expr::Expr;
 /// use tandem_model::finding::Findings;
@@ -75,10 +76,6 @@ pub use tandem_model_derive::Outputs;
 ///     fn seed(name: &str) -> Value {
 ///         Value::map([("name", Value::String(name.to_owned()))])
 ///     }
-///
-///     fn recover(name: &str, _objects: &BTreeMap<String, Settings>) -> Value {
-///         Value::map([("name", Value::String(name.to_owned()))])
-///     }
 /// }
 ///
 /// let news = Definition::of::<News>();
@@ -122,9 +119,25 @@ pub trait Composite {
         Vec::new()
     }
 
-    /// Recovers the inputs from the settings of existing objects, by key. Inputs that AWS does not report are
-    /// missing.
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value;
+    /// The blocks of a list whose names the existing objects show, from their settings by key. An import reads no other
+    /// list of blocks, because nothing in AWS shows how many there are.
+    fn named_blocks(_objects: &BTreeMap<String, Settings>) -> Option<NamedBlocks> {
+        None
+    }
+
+    /// Inputs that an import cannot read from the fields that they set, e.g. the services in a policy.
+    fn recover(_objects: &BTreeMap<String, Settings>) -> Value {
+        Value::Null
+    }
+}
+
+/// A list of blocks with names.
+#[derive(Clone, Debug)]
+pub struct NamedBlocks {
+    /// The input.
+    pub input: &'static str,
+    /// The value of `name` in each block.
+    pub names: Vec<String>,
 }
 
 /// The settings of an object, by field.
@@ -198,9 +211,9 @@ pub struct Definition {
     expand: fn(&Value, &Context) -> Expansion,
     /// See [`Composite::seed`].
     pub seed: fn(&str) -> Value,
-    other_seeds: fn(&str) -> Vec<Value>,
-    /// See [`Composite::recover`].
-    pub recover: fn(&str, &BTreeMap<String, Settings>) -> Value,
+    pub(crate) other_seeds: fn(&str) -> Vec<Value>,
+    pub(crate) named_blocks: fn(&BTreeMap<String, Settings>) -> Option<NamedBlocks>,
+    pub(crate) read_back: fn(&BTreeMap<String, Settings>) -> Value,
 }
 
 /// The result of an expansion.
@@ -225,7 +238,8 @@ impl Definition {
             expand: expand::<C>,
             seed: C::seed,
             other_seeds: C::other_seeds,
-            recover: C::recover,
+            named_blocks: C::named_blocks,
+            read_back: C::recover,
         }
     }
 
@@ -246,6 +260,11 @@ impl Definition {
             }
         }
         first
+    }
+
+    /// Recovers the inputs from the settings of existing objects, by key. Inputs that AWS does not report are missing.
+    pub fn recover(&self, name: &str, objects: &BTreeMap<String, Settings>, context: &Context) -> Value {
+        recover::recover(self, name, objects, context)
     }
 
     /// The inputs with every default filled in.

@@ -180,6 +180,16 @@ pub enum Source {
     Folder,
 }
 
+impl Source {
+    /// Returns true for files of this machine. AWS does not report their paths.
+    pub(crate) fn is_local(self) -> bool {
+        match self {
+            Self::Code(_) | Self::Build | Self::Folder => true,
+            Self::Object(_) | Self::Subnets => false,
+        }
+    }
+}
+
 /// An output of a composite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {

@@ -28,6 +28,7 @@ pub mod kinds;
 pub mod names;
 pub mod ownership;
 pub mod policy;
+mod recover;
 pub mod scalar;
 pub mod schedule;
 pub mod suggest;

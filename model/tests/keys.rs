@@ -1,13 +1,13 @@
 //! Keys in both directions: the graph names each object without tags, and its key follows from that name.
 
+#[allow(dead_code, reason = "each test uses a part")]
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::{Value as Json, json};
 use tandem_model::composite::{Definition, Settings};
 use tandem_model::composites;
-use tandem_model::context::{BuildContext, Context};
-use tandem_model::expr::{Ambient, Scope};
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::keys::{keys_of_children, kinds_of_children};
 use tandem_model::kind::Kind;
@@ -15,57 +15,10 @@ use tandem_model::kinds;
 use tandem_model::ownership::Owner;
 use tandem_model::value::Value;
 
-const ACCOUNT: &str = "123456789012";
-
-fn context() -> Context {
-    // The hash of a build context decides the key of its image.
-    let build = |folder: &str, dockerfile: &str| {
-        let context = BuildContext { folder: folder.to_owned(), dockerfile: dockerfile.to_owned() };
-        (context, Ok(format!("{folder}/{dockerfile}")))
-    };
-    let files = ["Dockerfile", "Other.Dockerfile"];
-    let builds =
-        ["", "context", "context2"].into_iter().flat_map(|folder| files.map(|file| build(folder, file)));
-    Context {
-        builds: builds.collect(),
-        project: Some("test".to_owned()),
-        region: Some("eu-central-1".to_owned()),
-        account: Some(ACCOUNT.to_owned()),
-        ..Context::default()
-    }
-}
+use shared::{ACCOUNT, Predict, context, steps};
 
 fn owner(definition: &Definition, name: &str) -> Owner {
     Owner::parse(&format!("test/eu-central-1/{}/{name}", definition.type_name)).expect("an owner")
-}
-
-/// Sets an input by its path, e.g. `on.0.prefix`.
-fn set(inputs: &mut Json, path: &str, value: &Json) {
-    let pointer = format!("/{}", path.replace('.', "/"));
-    let (parent, name) = pointer.rsplit_once('/').expect("a path");
-    match inputs.pointer_mut(parent).expect("the parent of the input") {
-        Json::Array(items) => items[name.parse::<usize>().expect("an index")] = value.clone(),
-        parent => drop(parent.as_object_mut().expect("a block").insert(name.to_owned(), value.clone())),
-    }
-}
-
-/// The inputs of the fixture of a composite, and those after each of its changes.
-#[expect(clippy::disallowed_methods, reason = "the model does no I/O, its tests read fixtures")]
-fn inputs(definition: &Definition) -> Vec<Json> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-    let text = std::fs::read_to_string(path.join(format!("{}.json", definition.type_name)));
-    let fixture: Json =
-        serde_json::from_str(&text.expect("a fixture").replace("ACCOUNT", ACCOUNT)).expect("JSON");
-    let mut all = vec![fixture["inputs"].clone()];
-    let mut now = fixture["inputs"].clone();
-    for change in fixture["changes"].as_array().into_iter().flatten() {
-        for path in change["clear"].as_array().into_iter().flatten() {
-            set(&mut now, path.as_str().expect("a path"), &Json::Null);
-        }
-        set(&mut now, change["input"].as_str().expect("a path"), &change["value"]);
-        all.push(now.clone());
-    }
-    all
 }
 
 /// Inputs with children that no fixture has: URLs, authorizers, and several triggers of one kind.
@@ -98,28 +51,6 @@ fn more(definition: &Definition) -> Vec<Json> {
             { "schedule": "rate(2 days)" },
         ] })],
         _ => Vec::new(),
-    }
-}
-
-struct Predict<'a>(&'a Graph, Context);
-
-impl Scope for Predict<'_> {
-    fn place(&self, place: Ambient) -> Option<String> {
-        self.1.place(place)
-    }
-
-    fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
-        let settings = self.settings(self.0.get(key)?);
-        let object = self.0.get(key)?;
-        object.kind.predict(attribute, &settings, &|place| self.place(place)).map(Into::into)
-    }
-}
-
-impl Predict<'_> {
-    /// The settings as an engine would observe them.
-    fn settings(&self, object: &Object) -> Settings {
-        let fields = object.fields.iter();
-        fields.filter_map(|(name, expr)| Some(((*name).to_owned(), expr.evaluate(self)?))).collect()
     }
 }
 
@@ -161,7 +92,8 @@ fn keys_of_objects_without_tags_follow_from_their_names() {
     let mut kinds_with_keys = BTreeSet::new();
     let mut checked = 0;
     for definition in composites::ALL {
-        let all = inputs(definition).into_iter().chain(more(definition));
+        let steps = steps(definition).into_iter().map(|step| step.inputs);
+        let all = steps.chain(more(definition));
         let graphs = all.filter_map(|inputs| {
             let name = inputs["name"].as_str()?.to_owned();
             Some((name, definition.expand(&Value::from(&inputs), &context()).graph?))

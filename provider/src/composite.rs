@@ -142,9 +142,8 @@ impl Resource for CompositeResource {
         let job = job(&session, &configured, owner.clone(), &[], TIMEOUT, &stopped);
         let job = Job { context: &place, ..job };
         let found = import::import(&job, &seed).await.map_err(|problem| diagnostics(&[problem]))?;
-        let mut imported = empty(&self.schema());
-        let recovered = (self.definition.recover)(&name, &found.settings);
-        convert::merge(&mut imported, &recovered);
+        let recovered = self.definition.recover(&name, &found.settings, &place);
+        let mut imported = convert::complete(&recovered, &self.schema().block);
         state::set_record(&mut imported, &found.record);
         imported.set("id", Value::String(owner.to_string()));
         imported.set("drift", Value::List(Vec::new()));
@@ -470,15 +469,4 @@ fn timeout(state: &Value, operation: &str) -> Duration {
 
 fn diagnostics(problems: &[Problem]) -> Vec<Diagnostic> {
     problems.iter().map(remedy::diagnostic).collect()
-}
-
-/// A value of the schema with every attribute null and no nested blocks.
-fn empty(schema: &Schema) -> Value {
-    use tfplugin::schema::Nesting;
-    let attributes = schema.block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));
-    let blocks = schema.block.blocks.iter().map(|nested| {
-        let value = if nested.nesting == Nesting::Single { Value::Null } else { Value::List(Vec::new()) };
-        (nested.name.clone(), value)
-    });
-    Value::map(attributes.chain(blocks))
 }

@@ -173,6 +173,26 @@ pub(crate) fn merge(target: &mut Value, inputs: &Input) {
     }
 }
 
+/// Converts inputs to a value of a schema block. Whatever the inputs lack is null, or an empty list of blocks.
+pub(crate) fn complete(inputs: &Input, block: &Block) -> Value {
+    let attributes =
+        block.attributes.iter().map(|attribute| (&attribute.name, value(inputs.get(&attribute.name))));
+    let blocks = block.blocks.iter().map(|nested| {
+        let given = inputs.get(&nested.name);
+        let value = match (nested.nesting, given) {
+            (Nesting::Single, Input::Map(_)) => complete(given, &nested.block),
+            (Nesting::List, Input::List(items)) => {
+                Value::List(items.iter().map(|item| complete(item, &nested.block)).collect())
+            }
+            (Nesting::List, _) => Value::List(Vec::new()),
+            // Inputs have no blocks of another form.
+            _ => Value::Null,
+        };
+        (&nested.name, value)
+    });
+    Value::map(attributes.chain(blocks).map(|(name, value)| (name.clone(), value)))
+}
+
 /// Converts a value of the model to Terraform's form.
 pub(crate) fn value(input: &Input) -> Value {
     match input {

@@ -1,9 +1,11 @@
 //! Import: the next apply changes nothing in AWS, and then the plan is empty.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use tandem_crash::fixture::Fixture;
+use tandem_model::context::Context;
+use tandem_model::value::Value;
 
 use crate::stage::{On, Stage, judged};
-use tandem_crash::fixture::Fixture;
 
 /// Returns true if a value equals the given one; blocks may have additional fields.
 fn holds(value: &Json, given: &Json) -> bool {
@@ -64,7 +66,7 @@ fn import_and_apply(on: On, by_block: bool) {
         if by_block {
             continue;
         }
-        // Inputs that AWS returns are read back.
+        // Inputs that AWS returns are read back. The tests of the model check that none is missing.
         let mut recovered = 0;
         for (name, value) in inputs.as_object().expect("inputs") {
             let empty = imported[name].is_null() || imported[name].as_array().is_some_and(Vec::is_empty);
@@ -83,6 +85,73 @@ fn import_and_apply(on: On, by_block: bool) {
         stage.terraform.expect_empty_plan();
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);
+    }
+}
+
+/// The inputs without those that a composite does not need.
+fn least(fixture: &Fixture, inputs: &Json) -> Json {
+    let mut least = inputs.clone();
+    for field in (fixture.definition.fields)() {
+        let mut without = least.clone();
+        let entries = without.as_object_mut().expect("inputs");
+        entries.remove(field.name);
+        let expansion = fixture.definition.expand(&Value::from(&without), &Context::default());
+        if !expansion.findings.any_error() {
+            least = without;
+        }
+    }
+    least
+}
+
+/// The paths of the values that a change removes.
+fn removed(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
+    match (before, after) {
+        (Json::Object(before), Json::Object(after)) => {
+            for (name, before) in before {
+                let after = after.get(name).unwrap_or(&Json::Null);
+                removed(before, after, &format!("{path}.{name}"), found);
+            }
+        }
+        (Json::Array(before), Json::Array(after)) if before.len() == after.len() => {
+            for (before, after) in before.iter().zip(after) {
+                removed(before, after, path, found);
+            }
+        }
+        (Json::Null, _) => {}
+        (before, Json::Null) => found.push(format!("{path} = {before}")),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_plan_after_an_import_shows_no_default_of_aws_as_a_removal() {
+    for fixture in Fixture::all() {
+        let stage = Stage::new(On::MiniStack);
+        let all = stage.prepare(&fixture);
+        for inputs in [least(&fixture, &all), all] {
+            stage.configure(&fixture, &inputs);
+            stage.terraform.apply().expect_success();
+            stage.terraform.run(&["state", "rm", &fixture.address()]).expect_success();
+            let name = inputs["name"].as_str().expect("a name");
+            stage.terraform.run(&["import", "-no-color", &fixture.address(), name]).expect_success();
+            stage.terraform.run(&["plan", "-no-color", "-input=false", "-out=plan"]).expect_success();
+            let plan = stage.terraform.run(&["show", "-json", "plan"]).expect_success();
+            let plan = plan.text.lines().find(|line| line.starts_with('{')).expect("JSON");
+            let plan: Json = serde_json::from_str(plan).expect("JSON");
+            let change = &plan["resource_changes"][0]["change"];
+            let (mut after, unknown) = (change["after"].clone(), &change["after_unknown"]);
+            // Terraform leaves out values that are known only after the apply.
+            for (name, _) in
+                unknown.as_object().into_iter().flatten().filter(|(_, unknown)| **unknown != json!(false))
+            {
+                after[name] = change["before"][name].clone();
+            }
+            let mut found = Vec::new();
+            removed(&change["before"], &after, fixture.definition.type_name, &mut found);
+            assert_eq!(found, [] as [String; 0], "inputs: {inputs}");
+            stage.terraform.apply().expect_success();
+            stage.terraform.destroy().expect_success();
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! The `bucket` composite: an S3 bucket with secure defaults.
 
-use std::collections::BTreeMap;
-
 use super::common::{Encryption, Identity, Tags};
 use super::part::Part;
-use crate::composite::{Composite, Outputs, Settings};
+use crate::composite::{Composite, Outputs};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
@@ -78,19 +76,6 @@ impl Composite for Bucket {
 
     fn seed(name: &str) -> Value {
         Value::map([("name", Value::String(name.to_owned()))])
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let setting = |key: &str, field: &str| objects.get(key).and_then(|settings| settings.get(field));
-        let encryption = setting("s3_bucket_server_side_encryption_configuration.main", "kms_master_key_id");
-        let days =
-            setting("s3_bucket_lifecycle_configuration.main", "abort_incomplete_multipart_upload_days");
-        Value::map([
-            ("name", Value::String(name.to_owned())),
-            ("kms_key_arn", encryption.map(Value::from).unwrap_or_default()),
-            ("event_bridge", Value::Bool(objects.contains_key("s3_bucket_eventbridge.main"))),
-            ("abort_incomplete_upload_days", days.map(Value::from).unwrap_or_default()),
-        ])
     }
 }
 

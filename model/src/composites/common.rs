@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::child::Child;
 use super::part::Part;
-use super::variables::{LAUNCHES, RESOURCES};
 use crate::checks::environment::Variables;
-use crate::composite::Settings;
 use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::input::{Inputs, Rule};
@@ -14,7 +12,6 @@ use crate::kinds::{cloudwatch, iam, logs, sqs};
 use crate::policy::{self, Grant, On};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
-use crate::value::Value;
 
 /// Retention periods that CloudWatch Logs accepts, in days.
 const RETENTIONS: &[i64] = &[
@@ -366,38 +363,6 @@ pub(super) fn variables<'a>(
 /// The ARN of a bucket.
 pub(super) fn bucket_arn(bucket: Expr) -> Expr {
     Expr::concat(["arn:".into(), Expr::Ambient(Ambient::Partition), ":s3:::".into(), bucket])
-}
-
-/// A setting of an object, as the value of an input; null if it is missing.
-pub(super) fn setting(objects: &BTreeMap<String, Settings>, key: &str, field: &str) -> Value {
-    objects.get(key).and_then(|settings| settings.get(field)).map(Value::from).unwrap_or_default()
-}
-
-/// The environment of an object, as the value of an input: without the variables that edges add.
-pub(super) fn environment(objects: &BTreeMap<String, Settings>, key: &str) -> Value {
-    match setting(objects, key, "environment") {
-        Value::Map(mut variables) => {
-            variables.retain(|name, _| ![RESOURCES, LAUNCHES].contains(&name.as_str()));
-            if variables.is_empty() { Value::Null } else { Value::Map(variables) }
-        }
-        other => other,
-    }
-}
-
-/// The inputs of [`Common`], read back from the objects of one part. `slot` is the slot of its log group and
-/// its IAM role.
-pub(super) fn recover(objects: &BTreeMap<String, Settings>, slot: &str) -> BTreeMap<String, Value> {
-    let own = |kind: &str, field: &str| setting(objects, &format!("{kind}.{slot}"), field);
-    let mut alarms = objects.iter().filter(|(key, _)| key.starts_with("cloudwatch_metric_alarm."));
-    let topic = alarms.find_map(|(_, alarm)| alarm.get("alarm_actions")?.get(0));
-    let inputs = [
-        ("kms_key_arn", own("cloudwatch_log_group", "kms_key_id")),
-        ("log_retention_days", own("cloudwatch_log_group", "retention_in_days")),
-        ("permissions_boundary", own("iam_role", "permissions_boundary")),
-        ("role_path", own("iam_role", "path")),
-        ("alarm_topic_arn", topic.map(Value::from).unwrap_or_default()),
-    ];
-    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Names of the inline policies of roles. The policies of a task's roles have the slot of the role as name.

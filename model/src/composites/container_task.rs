@@ -1,15 +1,13 @@
 //! The `container_task` composite: a container that runs to completion on Fargate.
 
-use std::collections::BTreeMap;
-
-use super::common::{self, Common, Identity};
+use super::common::{Common, Identity};
 use super::part::Part;
 use super::task::{self, CONTAINER, TaskInputs, TaskSpec};
 use super::triggers::schedule::TaskSchedule;
 use super::triggers::target::TaskTarget;
 use super::triggers::{EventSource, TriggerSpec, Triggers};
 use crate::checks::environment;
-use crate::composite::{Composite, Outputs, Settings, item_path};
+use crate::composite::{Composite, Outputs, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step};
@@ -140,10 +138,10 @@ impl Composite for ContainerTask {
         ])
     }
 
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let mut inputs = task::recover("", objects);
-        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        inputs.extend(common::recover(objects, "task"));
-        Value::Map(inputs)
+    fn other_seeds(name: &str) -> Vec<Value> {
+        let Value::Map(mut given) = Self::seed(name) else { return Vec::new() };
+        given.remove("build");
+        given.insert("image".to_owned(), Value::Unknown);
+        vec![Value::Map(given)]
     }
 }

@@ -1,14 +1,12 @@
 //! The `event_function` composite: a Lambda function with triggers.
 
-use std::collections::BTreeMap;
-
-use super::common::{self, Common, Identity};
+use super::common::{Common, Identity};
 use super::function::{self, FunctionInputs, FunctionSpec};
 use super::launch;
 use super::part::Part;
 use super::triggers::{Trigger, TriggerSpec};
 use super::uses::Uses;
-use crate::composite::{Composite, Outputs, Settings};
+use crate::composite::{Composite, Outputs};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path};
@@ -125,13 +123,6 @@ impl Composite for EventFunction {
             ("code", Value::map([("image_uri", Value::Unknown)])),
             ("on", Value::List(on.into())),
         ])
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let mut inputs = function::recover("", objects);
-        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        inputs.extend(common::recover(objects, "function"));
-        Value::Map(inputs)
     }
 }
 

@@ -1,7 +1,5 @@
 //! A Lambda function: inputs, and the objects around it. Events, queues and buckets trigger it in the same way.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::common::{self, Common};
@@ -15,7 +13,6 @@ use super::uses::Uses;
 use super::variables::{LAUNCHES, RESOURCES};
 use crate::artifact::{self, CodeKind};
 use crate::checks::environment::{self, Variables};
-use crate::composite::Settings;
 use crate::context::Context;
 use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
@@ -26,7 +23,6 @@ use crate::kinds::lambda;
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
-use crate::value::Value;
 
 /// Inputs of a function, without its triggers.
 #[derive(Debug, Inputs)]
@@ -80,22 +76,6 @@ pub(super) struct ImageCode {
     /// Instruction set architecture of the image: `x86_64` or `arm64`.
     #[input(default = "x86_64", rule = Rule::ARCHITECTURE)]
     architecture: Scalar<String>,
-}
-
-/// The inputs of a function, read back; `within` as in [`Part::within`].
-pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
-    let slot = if within.is_empty() { "function" } else { within };
-    let setting = |kind: &str, field: &str| common::setting(objects, &format!("{kind}.{slot}"), field);
-    let function = |field| setting("lambda_function", field);
-    let retries = setting("lambda_function_event_invoke_config", "maximum_retry_attempts");
-    let inputs = [
-        ("description", function("description")),
-        ("memory_size", function("memory_size")),
-        ("timeout", function("timeout")),
-        ("environment", common::environment(objects, &format!("lambda_function.{slot}"))),
-        ("maximum_retry_attempts", retries),
-    ];
-    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A function to add to a graph.

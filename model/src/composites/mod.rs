@@ -26,6 +26,7 @@ mod uses;
 mod variables;
 mod workflow;
 
+pub(crate) use self::variables::{LAUNCHES, RESOURCES};
 use crate::composite::Definition;
 
 /// Every composite.

@@ -1,13 +1,11 @@
 //! The `queue` composite: an SQS queue.
 
-use std::collections::BTreeMap;
-
-use super::common::{self, Alarms, Encryption, Identity, Protection, Tags, setting};
+use super::common::{self, Alarms, Encryption, Identity, Protection, Tags};
 use super::part::Part;
 use super::triggers::target::QueueTarget;
 use super::triggers::topic::TopicOfQueue;
 use super::triggers::{self, EventSource, Facts, TriggerSpec, Triggers};
-use crate::composite::{Composite, Outputs, Settings};
+use crate::composite::{Composite, Outputs};
 use crate::context::Context;
 use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
@@ -138,43 +136,6 @@ impl Composite for Queue {
     fn seed(name: &str) -> Value {
         Value::map([("name", Value::String(name.to_owned()))])
     }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let mut inputs = recover(objects, "main", "");
-        let queue = |field| setting(objects, "sqs_queue.main", field);
-        let alarm = objects.get("cloudwatch_metric_alarm.age");
-        let topic = alarm.and_then(|alarm| alarm.get("alarm_actions")?.get(0));
-        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        inputs.insert("kms_key_arn".to_owned(), queue("kms_master_key_id"));
-        inputs.insert("alarm_topic_arn".to_owned(), topic.map(Value::from).unwrap_or_default());
-        Value::Map(inputs)
-    }
-}
-
-/// The settings of a queue, read back. `beside` is the prefix of the slots of its alarms.
-pub(super) fn recover(
-    objects: &BTreeMap<String, Settings>,
-    slot: &str,
-    beside: &str,
-) -> BTreeMap<String, Value> {
-    let key = format!("sqs_queue.{slot}");
-    let queue = |field| setting(objects, &key, field);
-    let redrive = objects.get(&key).and_then(|settings| settings.get("redrive_policy"));
-    let count = redrive.map(|redrive| Value::from(&redrive["maxReceiveCount"])).unwrap_or_default();
-    let threshold =
-        |alarm: &str| setting(objects, &format!("cloudwatch_metric_alarm.{beside}{alarm}"), "threshold");
-    let inputs = [
-        ("fifo", queue("fifo_queue")),
-        ("content_based_deduplication", queue("content_based_deduplication")),
-        ("visibility_timeout", queue("visibility_timeout_seconds")),
-        ("message_retention", queue("message_retention_seconds")),
-        ("delay", queue("delay_seconds")),
-        ("dead_letters", Value::Bool(redrive.is_some())),
-        ("max_receive_count", count),
-        ("alarm_age", threshold("age")),
-        ("alarm_depth", threshold("depth")),
-    ];
-    inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The objects that were added.

@@ -12,7 +12,7 @@ use super::triggers::queue::QueueTrigger;
 use super::triggers::records::Batching;
 use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
-use crate::composite::{Composite, Outputs, Settings, item_path};
+use crate::composite::{Composite, NamedBlocks, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
@@ -161,27 +161,8 @@ impl Composite for Queues {
         ])
     }
 
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let mut inputs = common::recover(objects, CONSUMER);
-        inputs.insert("name".to_owned(), Value::String(name.to_owned()));
-        let queues =
-            objects.iter().filter_map(|(key, settings)| Some((key.strip_prefix("sqs_queue.")?, settings)));
-        let queues: Vec<(&str, &Settings)> = queues.collect();
-        let fed: BTreeSet<&str> =
-            queues.iter().filter_map(|(_, settings)| dead_letters_of(settings)).collect();
-        let of_consumer = format!("{CONSUMER}_dead_letters");
-        let own = queues.iter().filter(|(slot, settings)| {
-            let name = settings.get("name").and_then(Json::as_str).unwrap_or_default();
-            *slot != of_consumer && !fed.contains(name)
-        });
-        let queues = own.map(|(slot, _)| {
-            let mut queue = queue::recover(objects, slot, &format!("{slot}_"));
-            // Names of queues contain no underscores.
-            queue.insert("name".to_owned(), Value::String(slot.replace('_', "-")));
-            Value::Map(queue)
-        });
-        inputs.insert("queue".to_owned(), Value::List(queues.collect()));
-        Value::Map(inputs)
+    fn named_blocks(objects: &BTreeMap<String, Settings>) -> Option<NamedBlocks> {
+        Some(NamedBlocks { input: "queue", names: names(objects) })
     }
 }
 
@@ -198,6 +179,21 @@ impl Consumer {
             loops: AllowLoop::default(),
         }
     }
+}
+
+/// The names of the queues within the group. Their dead-letter queues and that of the consumer are left out.
+fn names(objects: &BTreeMap<String, Settings>) -> Vec<String> {
+    let queues =
+        objects.iter().filter_map(|(key, settings)| Some((key.strip_prefix("sqs_queue.")?, settings)));
+    let queues: Vec<(&str, &Settings)> = queues.collect();
+    let fed: BTreeSet<&str> = queues.iter().filter_map(|(_, settings)| dead_letters_of(settings)).collect();
+    let of_consumer = format!("{CONSUMER}_dead_letters");
+    let own = queues.iter().filter(|(slot, settings)| {
+        let name = settings.get("name").and_then(Json::as_str).unwrap_or_default();
+        *slot != of_consumer && !fed.contains(name)
+    });
+    // Names of queues contain no underscores.
+    own.map(|(slot, _)| slot.replace('_', "-")).collect()
 }
 
 /// The name of the dead-letter queue of a queue.
@@ -276,9 +272,6 @@ mod tests {
             ("sqs_queue.my_dead_letters".to_owned(), queue("x-work--my-dead-letters", None)),
             ("sqs_queue.consumer_dead_letters".to_owned(), queue("x-work--consumer--dead-letters", None)),
         ]);
-        let Value::Map(inputs) = Queues::recover("work", &objects) else { panic!("no inputs") };
-        let Value::List(queues) = &inputs["queue"] else { panic!("no queues") };
-        let names: Vec<&str> = queues.iter().filter_map(|queue| queue.get("name").as_text()).collect();
-        assert_eq!(names, ["a", "my-dead-letters"]);
+        assert_eq!(names(&objects), ["a", "my-dead-letters"]);
     }
 }

@@ -1,10 +1,8 @@
 //! The `stream` composite: a Kinesis data stream.
 
-use std::collections::BTreeMap;
-
-use super::common::{self, Encryption, Identity, Tags, setting};
+use super::common::{self, Encryption, Identity, Tags};
 use super::part::Part;
-use crate::composite::{Composite, Outputs, Settings};
+use crate::composite::{Composite, Outputs};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::Findings;
@@ -96,16 +94,5 @@ impl Composite for Stream {
 
     fn seed(name: &str) -> Value {
         Value::map([("name", Value::String(name.to_owned()))])
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let stream = |field| setting(objects, "kinesis_stream.main", field);
-        let key = Some(stream("kms_key_id")).filter(|key| key.as_text() != Some(OWN_KEY)).unwrap_or_default();
-        Value::map([
-            ("name", Value::String(name.to_owned())),
-            ("shard_count", stream("shard_count")),
-            ("retention_hours", stream("retention_period")),
-            ("kms_key_arn", key),
-        ])
     }
 }

@@ -1,10 +1,8 @@
 //! The `table` composite: a DynamoDB table.
 
-use std::collections::BTreeMap;
-
-use super::common::{self, Encryption, Identity, Tags, setting};
+use super::common::{self, Encryption, Identity, Tags};
 use super::part::Part;
-use crate::composite::{Composite, Outputs, Settings};
+use crate::composite::{Composite, Outputs};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path};
@@ -147,22 +145,5 @@ impl Composite for Table {
     fn seed(name: &str) -> Value {
         let text = |text: &str| Value::String(text.to_owned());
         Value::map([("name", text(name)), ("key", text("key")), ("stream", text("KEYS_ONLY"))])
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let table = |field| setting(objects, "dynamodb_table.main", field);
-        let inputs = [
-            ("name", Value::String(name.to_owned())),
-            ("key", table("hash_key")),
-            ("key_type", table("hash_key_type")),
-            ("sort_key", table("range_key")),
-            ("sort_key_type", table("range_key_type")),
-            ("ttl_attribute", table("ttl_attribute")),
-            ("stream", table("stream_view_type")),
-            ("point_in_time_recovery", table("point_in_time_recovery")),
-            ("deletion_protection", table("deletion_protection_enabled")),
-            ("kms_key_arn", table("kms_key_arn")),
-        ];
-        Value::map(inputs)
     }
 }

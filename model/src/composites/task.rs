@@ -14,7 +14,6 @@ use super::variables::RESOURCES;
 use crate::capacity;
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
-use crate::composite::Settings;
 use crate::context::BuildContext;
 use crate::edge::{Edge, End, KeyPattern, ObjectFilter, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
@@ -26,7 +25,6 @@ use crate::kinds::{ec2, ecr, ecs};
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
-use crate::value::Value;
 
 /// Inputs of a task, independent of its schedule.
 #[derive(Debug, Inputs)]
@@ -127,29 +125,6 @@ fn check_scratch(path: &str) -> Result<(), String> {
     } else {
         Err(format!("{path:?} is not an absolute path below `/` without `:`, e.g. `/tmp`"))
     }
-}
-
-/// The inputs of a task, recovered from its objects at import. `within` as in [`Part::within`].
-pub(super) fn recover(within: &str, objects: &BTreeMap<String, Settings>) -> BTreeMap<String, Value> {
-    let slot = if within.is_empty() { "task" } else { within };
-    let setting = |field| common::setting(objects, &format!("ecs_task_definition.{slot}"), field);
-    let fields = [
-        ("architecture", "cpu_architecture"),
-        ("cpu", "cpu"),
-        ("memory", "memory"),
-        ("ephemeral_storage", "ephemeral_storage"),
-        ("secrets", "secrets"),
-        ("command", "command"),
-        ("entry_point", "entry_point"),
-        ("stop_timeout", "stop_timeout"),
-        ("readonly_root_filesystem", "readonly_root_filesystem"),
-        ("scratch_path", "scratch_path"),
-    ];
-    let mut inputs: BTreeMap<String, Value> =
-        fields.into_iter().map(|(input, field)| (input.to_owned(), setting(field))).collect();
-    let environment = common::environment(objects, &format!("ecs_task_definition.{slot}"));
-    inputs.insert("environment".to_owned(), environment);
-    inputs
 }
 
 /// The name of the container in its task definition.

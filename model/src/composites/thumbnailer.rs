@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::bucket;
-use super::common::{self, Common, Identity};
+use super::common::{Common, Identity};
 use super::function::{self, FunctionInputs};
 use super::part::Part;
 use super::state_machine;
@@ -14,7 +14,7 @@ use super::triggers::bucket::{BucketStart, BucketTrigger};
 use super::triggers::{AllowLoop, TriggerSpec};
 use super::uses::Uses;
 use crate::checks::filters;
-use crate::composite::{Composite, Outputs, Settings, item_path};
+use crate::composite::{Composite, Outputs, item_path};
 use crate::context::Context;
 use crate::edge::{End, KeyPattern, ResourceType, Verb};
 use crate::expr::Expr;
@@ -293,28 +293,6 @@ impl Composite for Thumbnailer {
         let Value::Map(mut without) = Self::seed(name) else { return Vec::new() };
         without.remove("launcher");
         vec![Value::Map(without)]
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let variables = objects.get("ecs_task_definition.task").and_then(|task| task.get("environment"));
-        let variable = |name: &str| {
-            let value = variables.and_then(|variables| variables.get(format!("THUMBNAILER_{name}")));
-            value.map(Value::from).unwrap_or_default()
-        };
-        let width = match variable("WIDTH") {
-            Value::String(width) => Value::Number(width),
-            _ => Value::Null,
-        };
-        let mut inputs = common::recover(objects, "task");
-        let own = [
-            ("name", Value::String(name.to_owned())),
-            ("output_prefix", variable("OUTPUT_PREFIX")),
-            ("default_timestamp", variable("DEFAULT_TIMESTAMP")),
-            ("timestamp_pattern", variable("TIMESTAMP_PATTERN")),
-            ("width", width),
-        ];
-        inputs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        Value::Map(inputs)
     }
 }
 

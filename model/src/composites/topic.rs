@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::common::{self, Encryption, Identity, Tags, setting};
+use super::common::{self, Encryption, Identity, Tags};
 use super::part::Part;
 use crate::composite::{Composite, Outputs, Settings};
 use crate::context::Context;
@@ -106,18 +106,10 @@ impl Composite for Topic {
         Value::map([("name", Value::String(name.to_owned()))])
     }
 
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let topic = |field| setting(objects, "sns_topic.main", field);
-        let key =
-            Some(topic("kms_master_key_id")).filter(|key| key.as_text() != Some(OWN_KEY)).unwrap_or_default();
+    fn recover(objects: &BTreeMap<String, Settings>) -> Value {
         let policy = objects.get("sns_topic_policy.main").and_then(|settings| settings.get("policy"));
         let services = policy.map(policy::services).unwrap_or_default().into_iter();
         let publishers = services.map(|service| Value::String(service.to_owned())).collect();
-        Value::map([
-            ("name", Value::String(name.to_owned())),
-            ("display_name", topic("display_name")),
-            ("publishers", Value::List(publishers)),
-            ("kms_key_arn", key),
-        ])
+        Value::map([("publishers", Value::List(publishers))])
     }
 }

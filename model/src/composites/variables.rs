@@ -1,7 +1,7 @@
 //! Environment variables that the composites set.
 
 /// The variable with the resources of a program: a JSON list of bucket names and ARNs.
-pub(super) const RESOURCES: &str = "TANDEM_RESOURCES";
+pub(crate) const RESOURCES: &str = "TANDEM_RESOURCES";
 
 /// The variable with the handles of the tasks that a function may start: a JSON list.
-pub(super) const LAUNCHES: &str = "TANDEM_LAUNCHES";
+pub(crate) const LAUNCHES: &str = "TANDEM_LAUNCHES";

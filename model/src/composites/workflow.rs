@@ -9,7 +9,7 @@ use super::state_machine::{self, StateMachineSpec};
 use super::step_checks;
 use super::steps::Step;
 use super::triggers::{Start, TriggerSpec};
-use crate::composite::{Composite, Outputs, Settings, item_path};
+use crate::composite::{Composite, Outputs, item_path};
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Findings, Path, Step as PathStep};
@@ -153,22 +153,6 @@ impl Composite for Workflow {
         let Value::Map(mut express) = Self::seed(name) else { return Vec::new() };
         express.insert("type".to_owned(), Value::String("express".to_owned()));
         vec![Value::Map(express)]
-    }
-
-    fn recover(name: &str, objects: &BTreeMap<String, Settings>) -> Value {
-        let mut inputs = common::recover(objects, "workflow");
-        let machine = |field| common::setting(objects, "sfn_state_machine.workflow", field);
-        let lower =
-            |value: Value| value.as_text().map(|text| Value::String(text.to_lowercase())).unwrap_or_default();
-        let own = [
-            ("name", Value::String(name.to_owned())),
-            ("type", lower(machine("type"))),
-            ("log_level", lower(machine("log_level"))),
-            ("log_data", machine("include_execution_data")),
-            ("tracing", machine("tracing_enabled")),
-        ];
-        inputs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        Value::Map(inputs)
     }
 }
 
