@@ -55,6 +55,7 @@ codes! {
         ReservedTag "TDM014" "A tag is reserved";
         Build "TDM015" "A container image cannot be built";
         TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory";
+        Pattern "TDM017" "An event pattern or filter is not valid";
         OverlappingFilters "TDM020" "Two triggers overlap";
         VisibilityTimeout "TDM021" "A visibility timeout is shorter than the timeout of the function";
         Loop "TDM022" "A trigger starts an endless loop";

@@ -221,8 +221,24 @@ fn triggers_are_checked() {
             json!([{ "topic": "arn:aws:sns:eu-central-1:123456789012:t.fifo" }]),
             vec![(Code::Choice, "on[0].topic")],
         ),
-        (json!([{ "event_pattern": "{}" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
-        (json!([{ "event_pattern": "[1]" }]), vec![(Code::OutOfRange, "on[0].event_pattern")]),
+        (json!([{ "event_pattern": "{}" }]), vec![(Code::Pattern, "on[0].event_pattern")]),
+        (
+            json!([{ "event_pattern": "{\"source\": \"aws.ecs\"}" }]),
+            vec![(Code::Pattern, "on[0].event_pattern")],
+        ),
+        (
+            json!([{ "topic": "arn:aws:sns:eu-central-1:123456789012:t", "filter_policy": "{\"a\": []}" }]),
+            vec![(Code::Pattern, "on[0].filter_policy")],
+        ),
+        // Attributes of a message are not nested, its body is.
+        (
+            json!([
+                { "topic": "arn:aws:sns:eu-central-1:123456789012:t", "filter_policy": "{\"a\":{\"b\":[1]}}" },
+                { "topic": "arn:aws:sns:eu-central-1:123456789012:u", "filter_policy": "{\"a\":{\"b\":[1]}}",
+                  "filter_policy_scope": "MessageBody" },
+            ]),
+            vec![(Code::Pattern, "on[0].filter_policy")],
+        ),
         (json!([{ "bucket": "b-1", "suffix": "*.png" }]), vec![(Code::OutOfRange, "on[0].suffix")]),
         (json!([{ "bucket": "No Such Bucket!" }]), vec![(Code::OutOfRange, "on[0].bucket")]),
         // The roles of these two triggers would have the same name.

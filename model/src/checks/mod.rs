@@ -1,6 +1,7 @@
 //! Checks of the event graph, for mistakes that AWS rejects only at apply, or accepts.
 
 pub mod environment;
+pub mod event_pattern;
 pub mod fifo;
 pub mod filters;
 pub mod loops;

@@ -11,7 +11,7 @@ use crate::input::{Inputs, Rule};
 #[derive(Debug, Inputs)]
 pub(crate) struct EventTrigger {
     /// Event pattern, as JSON, e.g. `{"source": ["aws.ecs"]}`.
-    #[input(rule = Rule::JSON_OBJECT)]
+    #[input(rule = Rule::PATTERN)]
     pub(super) event_pattern: String,
 }
 

@@ -411,11 +411,6 @@ fn known(value: &Scalar<String>) -> Option<&str> {
 impl Rule {
     /// JSON of any type.
     pub(super) const JSON: Self = Self::Check("a string of JSON, e.g. `{ \"full\": true }`", check_json);
-    /// A JSON object with at least one member.
-    pub(super) const JSON_OBJECT: Self = Self::Check(
-        "a string that contains a JSON object, e.g. `{ \"source\": [\"aws.ecs\"] }`",
-        check_object,
-    );
 }
 
 /// The value of a string of JSON that was checked before.
@@ -428,18 +423,6 @@ pub(super) fn check_json(text: &str) -> Result<(), String> {
     serde_json::from_str::<serde_json::Value>(text)
         .map(drop)
         .map_err(|error| format!("{} is not valid JSON: {error}", described(text)))
-}
-
-/// Checks a string of a JSON object with at least one member.
-pub(super) fn check_object(text: &str) -> Result<(), String> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(serde_json::Value::Object(members)) if members.is_empty() => {
-            Err("the object is empty and matches everything: add a condition, or remove the input".to_owned())
-        }
-        Ok(serde_json::Value::Object(_)) => Ok(()),
-        Ok(_) => Err(format!("{} is valid JSON, but not an object (`{{…}}`)", described(text))),
-        Err(error) => Err(format!("{} is not valid JSON: {error}", described(text))),
-    }
 }
 
 /// A string for a message; a long one is cut.

@@ -4,7 +4,7 @@ use super::super::child::Child;
 use super::super::queue::Queue;
 use super::target::{FunctionTarget, QueueTarget};
 use super::{AllowLoop, Check, EventSource, Setup, Wiring, parsed};
-use crate::checks::fifo;
+use crate::checks::{event_pattern, fifo};
 use crate::composite::Composite;
 use crate::edge::{Edge, Event, ResourceType, Verb};
 use crate::expr::Expr;
@@ -34,7 +34,7 @@ pub(crate) struct TopicTrigger {
 #[derive(Debug, Inputs)]
 pub(crate) struct TopicFilter {
     /// Filter policy of the subscription, as JSON, e.g. `{"kind": ["video"]}`. Default: the function receives every message.
-    #[input(rule = Rule::JSON_OBJECT)]
+    #[input(rule = Rule::PATTERN)]
     filter_policy: Option<String>,
     /// Part of a message to which `filter_policy` applies.
     #[input(default = "MessageAttributes", rule = Rule::OneOf(&["MessageAttributes", "MessageBody"]))]
@@ -42,6 +42,21 @@ pub(crate) struct TopicFilter {
 }
 
 impl TopicFilter {
+    /// Checks that a filter on attributes is not nested: the attributes of a message are not.
+    fn check<T>(&self, check: &Check<'_, T>, findings: &mut Findings) {
+        let of_attributes =
+            self.filter_policy_scope.known().is_some_and(|scope| scope == "MessageAttributes");
+        if of_attributes && self.filter_policy.as_deref().is_some_and(event_pattern::is_nested) {
+            findings.error(
+                Code::Pattern,
+                check.at("filter_policy"),
+                "`filter_policy` has nested keys, but `filter_policy_scope` is `MessageAttributes`: attributes of a \
+                 message are not nested",
+                "Set `filter_policy_scope` to `MessageBody`, or use the names of attributes.",
+            );
+        }
+    }
+
     /// Sets the filter of a subscription.
     pub(crate) fn set<'a>(&self, subscription: ObjectBuilder<'a>) -> ObjectBuilder<'a> {
         match &self.filter_policy {
@@ -75,6 +90,7 @@ impl<'a> EventSource<FunctionTarget<'a>> for TopicTrigger {
     }
 
     fn check(&self, check: &Check<'_, FunctionTarget<'a>>, findings: &mut Findings) {
+        self.filter.check(check, findings);
         if self.topic.known().is_some_and(|topic| names::is_fifo(topic)) {
             findings.error(
                 Code::Choice,
@@ -123,6 +139,7 @@ impl EventSource<QueueTarget> for TopicOfQueue {
     }
 
     fn check(&self, check: &Check<'_, QueueTarget>, findings: &mut Findings) {
+        self.filter.check(check, findings);
         let standard = self.topic.known().filter(|topic| !names::is_fifo(topic));
         if let Some(topic) = standard.filter(|_| check.target.fifo) {
             let (message, help) = fifo::standard_topic(topic);
