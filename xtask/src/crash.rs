@@ -38,8 +38,9 @@ pub(crate) fn defects(filter: Option<&str>) -> Result {
     };
     list.retain(wanted);
     let folder = private().join("defects");
-    // Dependencies are built already, and are the same.
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    // Cargo tells the crates of two workspaces apart by their paths within them alone: in a common target folder, a
+    // later build of the project itself would take a crate with a defect for its own.
+    let target = private().join("defects-target");
     copy(&folder)?;
     step("Building a copy without defects (several minutes when cold)", || {
         quiet(&mut build(&folder, Some(&target)))
