@@ -49,7 +49,6 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("capacity_providers", _) => json!(["FARGATE"]),
         ("cpu_architecture", _) => json!(if value == "arm64" { "x86_64" } else { "arm64" }),
         ("image_tag_mutability", _) => json!("MUTABLE"),
-        ("event_pattern", _) => json!({ "source": ["behind"] }),
         ("maximum_retry_attempts", _) => json!(if value == 1 { 2 } else { 1 }),
         ("maximum_event_age_in_seconds" | "maximum_record_age_in_seconds", _) => {
             json!(if value == 120 { 180 } else { 120 })
@@ -64,7 +63,6 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         }
         ("redrive_policy", _) => json!({ "deadLetterTargetArn": arn("sqs", "jobs") }),
         ("redrive_allow_policy", _) => json!({ "redrivePermission": "denyAll" }),
-        ("filter_policy", _) => json!({ "behind": ["x"] }),
         ("filter_policy_scope", _) => other("MessageBody", "MessageAttributes"),
         ("protocol", _) => other("lambda", "sqs"),
         ("billing_mode", _) => other("PROVISIONED", "PAY_PER_REQUEST"),
@@ -105,6 +103,8 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
             policy["Statement"][0]["Sid"] = json!("Behind");
             Json::Object(policy)
         }
+        // A pattern.
+        (_, Json::Object(_)) => json!({ "behind": ["x"] }),
         (_, Json::Bool(value)) => json!(!value),
         (_, Json::Number(number)) => json!(number.as_i64().unwrap_or_default() + 1),
         (_, Json::String(text)) => json!(format!("{text}behind")),

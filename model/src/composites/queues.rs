@@ -171,11 +171,7 @@ impl Consumer {
     fn trigger(&self, added: &queue::QueuePart) -> QueueTrigger {
         QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
-            batch: Batching {
-                batch_size: self.batch_size.clone(),
-                maximum_batching_window: Scalar::Known(0),
-                partial_batch_response: true,
-            },
+            batch: Batching { batch_size: self.batch_size.clone(), ..Batching::default() },
             loops: AllowLoop::default(),
         }
     }

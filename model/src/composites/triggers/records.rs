@@ -46,6 +46,17 @@ pub(crate) struct Batching {
     pub(crate) partial_batch_response: bool,
 }
 
+/// Batches of a trigger that follows from another input.
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            batch_size: Scalar::Known(10),
+            maximum_batching_window: Scalar::Known(0),
+            partial_batch_response: true,
+        }
+    }
+}
+
 /// Settings for reading the records of a stream.
 #[derive(Debug, Inputs)]
 pub(crate) struct Records {
