@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::context::Context;
 use crate::expr::Expr;
@@ -125,6 +125,10 @@ pub trait Composite {
         None
     }
 
+    /// Converts the inputs in a state of an older schema version to the next version. It gets all attributes of the
+    /// state.
+    fn upgrade(_version: i64, _state: &mut Map<String, Json>) {}
+
     /// Inputs that an import cannot read from the fields that they set, e.g. the services in a policy.
     fn recover(_objects: &BTreeMap<String, Settings>) -> Value {
         Value::Null
@@ -213,6 +217,7 @@ pub struct Definition {
     pub seed: fn(&str) -> Value,
     pub(crate) other_seeds: fn(&str) -> Vec<Value>,
     pub(crate) named_blocks: fn(&BTreeMap<String, Settings>) -> Option<NamedBlocks>,
+    upgrade: fn(i64, &mut Map<String, Json>),
     pub(crate) read_back: fn(&BTreeMap<String, Settings>) -> Value,
 }
 
@@ -239,6 +244,7 @@ impl Definition {
             seed: C::seed,
             other_seeds: C::other_seeds,
             named_blocks: C::named_blocks,
+            upgrade: C::upgrade,
             read_back: C::recover,
         }
     }
@@ -260,6 +266,11 @@ impl Definition {
             }
         }
         first
+    }
+
+    /// See [`Composite::upgrade`].
+    pub fn upgrade(&self, version: i64, state: &mut Map<String, Json>) {
+        (self.upgrade)(version, state);
     }
 
     /// Recovers the inputs from the settings of existing objects, by key. Inputs that AWS does not report are missing.

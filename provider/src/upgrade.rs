@@ -33,27 +33,14 @@ fn from_0(definition: &Definition, state: &mut Json) {
     if let Some(drift) = state.get_mut("drift").filter(|drift| drift.is_array()) {
         *drift = json!([]);
     }
-    if definition.type_name == "container_task" {
-        move_schedule(state);
+    if let Some(state) = state.as_object_mut() {
+        definition.upgrade(0, state);
     }
     for (composite, old, new) in RENAMED_IN_1 {
         if *composite == definition.type_name {
             rename(state, old, new);
         }
     }
-}
-
-/// Version 0 had at most one schedule of a task, in the block `schedule` with the input `expression`. In version 1 it
-/// is a trigger, as in every other composite.
-fn move_schedule(state: &mut Json) {
-    let Some(state) = state.as_object_mut() else { return };
-    let mut triggers = Vec::new();
-    if let Some(Json::Object(mut schedule)) = state.remove("schedule") {
-        let expression = schedule.remove("expression").unwrap_or_default();
-        schedule.insert("schedule".to_owned(), expression);
-        triggers.push(Json::Object(schedule));
-    }
-    state.insert("on".to_owned(), Json::Array(triggers));
 }
 
 /// Gives an object another key, in everything that is stored by key.
@@ -146,20 +133,23 @@ mod tests {
         assert_eq!(upgrade(queue(), 0, state.clone()), Some(state));
     }
 
+    /// Every input of a composite has a place in the schema after the upgrade.
     #[test]
-    fn the_schedule_of_a_task_becomes_a_trigger() {
-        let task = Definition::find("container_task").expect("a composite");
-        let schema = state::schema(task).ty();
+    fn inputs_of_another_form_are_converted() {
         let schedule = json!({ "expression": "rate(1 day)", "timezone": "UTC", "flexible_window": null,
             "retry_attempts": 3, "maximum_event_age": 3600, "command": null, "environment": null });
-        for (old, expected) in [(schedule, vec!["rate(1 day)"]), (Json::Null, vec![])] {
-            let new = upgrade(task, 0, json!({ "name": "t", "schedule": old })).expect("an upgrade");
-            let state = tfplugin::json::decode(&new, &schema).expect("a state of this schema");
-            let Value::List(triggers) = state.get("on") else { panic!("{state:?}") };
-            let expressions: Vec<_> =
-                triggers.iter().filter_map(|trigger| trigger.get("schedule").as_str()).collect();
-            assert_eq!(expressions, expected);
+        let mut converted = 0;
+        for definition in tandem_model::composites::ALL {
+            let old = json!({ "name": "t", "schedule": schedule });
+            let new = upgrade(definition, 0, old.clone()).expect("an upgrade");
+            if new != old {
+                let state = tfplugin::json::decode(&new, &state::schema(definition).ty());
+                let state = state.expect("a state of this schema");
+                assert_eq!(state.get("name").as_str(), Some("t"));
+                converted += 1;
+            }
         }
+        assert_eq!(converted, 1, "only a task had a block `schedule`");
     }
 
     #[test]

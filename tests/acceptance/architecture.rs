@@ -79,9 +79,8 @@ fn each_crate_knows_only_its_own_world() {
 /// Sources that work with any composite: the generator, the provider and the engine.
 const GENERAL: &[&str] = &["codegen/src", "provider/src", "provider/engine/src"];
 
-/// Sources for particular composites: clients of handlers, examples to start from, and states of older versions, in
-/// which the inputs of one composite had another form.
-const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init", "provider/src/upgrade.rs"];
+/// Sources of the generator for particular composites: clients of handlers, and examples to start from.
+const PARTICULAR: &[&str] = &["codegen/src/handlers", "codegen/src/commands/init"];
 
 /// Types of composites that are no words of AWS: in quotes they can only mean the composite.
 const TYPES: &[&str] = &["event_function", "container_task", "thumbnailer"];

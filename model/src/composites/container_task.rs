@@ -1,5 +1,7 @@
 //! The `container_task` composite: a container that runs to completion on Fargate.
 
+use serde_json::{Map, Value as Json};
+
 use super::common::{Common, Identity};
 use super::part::Part;
 use super::task::{self, CONTAINER, TaskInputs, TaskSpec};
@@ -129,6 +131,20 @@ impl Composite for ContainerTask {
         })
     }
 
+    /// Version 0 had at most one schedule, in the block `schedule` with the input `expression`.
+    fn upgrade(version: i64, state: &mut Map<String, Json>) {
+        if version > 0 {
+            return;
+        }
+        let mut triggers = Vec::new();
+        if let Some(Json::Object(mut schedule)) = state.remove("schedule") {
+            let expression = schedule.remove("expression").unwrap_or_default();
+            schedule.insert("schedule".to_owned(), expression);
+            triggers.push(Json::Object(schedule));
+        }
+        state.insert("on".to_owned(), Json::Array(triggers));
+    }
+
     fn seed(name: &str) -> Value {
         let build = Value::map([("context", Value::String(String::new()))]);
         Value::map([
@@ -143,5 +159,29 @@ impl Composite for ContainerTask {
         given.remove("build");
         given.insert("image".to_owned(), Value::Unknown);
         vec![Value::Map(given)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_schedule_of_version_0_becomes_a_trigger() {
+        for (schedule, on) in [
+            (
+                json!({ "expression": "rate(1 day)", "timezone": "UTC" }),
+                json!([{ "schedule": "rate(1 day)", "timezone": "UTC" }]),
+            ),
+            (Json::Null, json!([])),
+        ] {
+            let mut state = Map::from_iter([("schedule".to_owned(), schedule)]);
+            ContainerTask::upgrade(0, &mut state);
+            assert_eq!(Json::Object(state.clone()), json!({ "on": on }));
+            ContainerTask::upgrade(1, &mut state);
+            assert_eq!(Json::Object(state), json!({ "on": on }));
+        }
     }
 }
