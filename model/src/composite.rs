@@ -130,7 +130,7 @@ pub trait Composite {
     fn upgrade(_version: i64, _state: &mut Map<String, Json>) {}
 
     /// Inputs that an import cannot read from the fields that they set, e.g. the services in a policy.
-    fn recover(_objects: &BTreeMap<String, Settings>) -> Value {
+    fn read_back(_objects: &BTreeMap<String, Settings>) -> Value {
         Value::Null
     }
 }
@@ -245,7 +245,7 @@ impl Definition {
             other_seeds: C::other_seeds,
             named_blocks: C::named_blocks,
             upgrade: C::upgrade,
-            read_back: C::recover,
+            read_back: C::read_back,
         }
     }
 

@@ -106,7 +106,7 @@ impl Composite for Topic {
         Value::map([("name", Value::String(name.to_owned()))])
     }
 
-    fn recover(objects: &BTreeMap<String, Settings>) -> Value {
+    fn read_back(objects: &BTreeMap<String, Settings>) -> Value {
         let policy = objects.get("sns_topic_policy.main").and_then(|settings| settings.get("policy"));
         let services = policy.map(policy::services).unwrap_or_default().into_iter();
         let publishers = services.map(|service| Value::String(service.to_owned())).collect();

@@ -23,18 +23,6 @@ pub(super) fn name_of_list(name: &str) -> String {
     format!("{name}[]")
 }
 
-/// Returns true for a value that AWS reports for a setting that was never set.
-fn is_empty(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::Bool(value) => !value,
-        Json::Number(number) => number.as_i64() == Some(0),
-        Json::String(text) => text.is_empty(),
-        Json::Array(items) => items.is_empty(),
-        Json::Object(entries) => entries.is_empty(),
-    }
-}
-
 /// The objects in AWS.
 pub(super) struct Observed<'a> {
     objects: &'a BTreeMap<String, Settings>,
@@ -62,7 +50,7 @@ impl<'a> Observed<'a> {
             let points = compared(object).map(|(field, expr)| match settings.get(field) {
                 // AWS does not report the setting.
                 None => {
-                    if matches!(expr, Expr::Literal(value) if !is_empty(value)) {
+                    if matches!(expr, Expr::Literal(value) if !super::is_empty(&value.into())) {
                         -1
                     } else {
                         0

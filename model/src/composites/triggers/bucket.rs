@@ -18,6 +18,9 @@ use crate::input::{Inputs, Reference, Rule};
 use crate::kinds::s3;
 use crate::scalar::Scalar;
 
+/// The service that sends notifications.
+pub(super) const SERVICE: &str = "s3.amazonaws.com";
+
 #[derive(Debug, Inputs)]
 pub(crate) struct BucketTrigger {
     /// Name of the bucket, in the same account and region.
@@ -121,7 +124,7 @@ impl EventSource<FunctionTarget<'_>> for BucketTrigger {
         };
         let slot = wiring.slots.unique(&[&named, &*self.kinds().join("_"), prefix, suffix].join("_"));
         let arn = common::bucket_arn(bucket.clone());
-        let permission = wiring.target.permit(wiring.graph, &slot, "s3.amazonaws.com", arn);
+        let permission = wiring.target.permit(wiring.graph, &slot, SERVICE, arn);
         let part = wiring.part;
         let id = match &part.context.project {
             Some(project) => format!("{}{slot}", notification_prefix(project, part.name)).into(),

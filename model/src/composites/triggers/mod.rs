@@ -82,7 +82,7 @@ pub(super) trait EventSource<T> {
     /// The input with the source, e.g. `bucket`.
     fn input(&self) -> &'static str;
 
-    /// Checks the trigger by itself, and against the earlier triggers of the function.
+    /// Checks the trigger by itself, and against the earlier triggers of the target.
     fn check(&self, _check: &Check<'_, T>, _findings: &mut Findings) {}
 
     /// The ARN of the source, if a target can have at most one trigger on it.

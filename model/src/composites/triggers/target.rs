@@ -4,7 +4,7 @@ use super::super::child::Child;
 use super::super::common::{Caller, Common};
 use super::super::rule::{self, DeadLetters};
 use super::super::task::TaskPart;
-use super::http;
+use super::{bucket, http, topic};
 use crate::edge::End;
 use crate::expr::{Ambient, Expr};
 use crate::graph::{Graph, Handle};
@@ -47,7 +47,7 @@ impl FunctionTarget<'_> {
     /// Lets a service invoke the function for a source (its ARN) of this account.
     pub(super) fn permit(&self, graph: &mut Graph, slot: &str, service: &str, source: Expr) -> Handle {
         // The ARN of a bucket has no account; all others do. Not every service sends `aws:SourceAccount`.
-        let account = (service == "s3.amazonaws.com").then_some(Expr::Ambient(Ambient::Account));
+        let account = (service == bucket::SERVICE).then_some(Expr::Ambient(Ambient::Account));
         graph
             .add(&lambda::PERMISSION, slot)
             .set("function_name", self.function.attribute("function_name"))
@@ -110,7 +110,7 @@ impl Target for QueueTarget {
 }
 
 /// The services that triggers allow to invoke a function.
-const SENDERS: [&str; 3] = [rule::SERVICE, "s3.amazonaws.com", "sns.amazonaws.com"];
+const SENDERS: [&str; 3] = [rule::SERVICE, bucket::SERVICE, topic::SERVICE];
 
 /// The slot of a permission: its statement id.
 pub(crate) fn slot_of_permission(child: &Child<'_>) -> Option<String> {

@@ -17,7 +17,7 @@ use crate::policy::On;
 use crate::scalar::Scalar;
 
 /// The service that sends the messages of topics.
-const SERVICE: &str = "sns.amazonaws.com";
+pub(super) const SERVICE: &str = "sns.amazonaws.com";
 
 #[derive(Debug, Inputs)]
 pub(crate) struct TopicTrigger {
