@@ -14,7 +14,7 @@ use self::similar::{Observed, name_of_list};
 use crate::composite::{Definition, NamedBlocks, Settings};
 use crate::composites::{LAUNCHES, RESOURCES};
 use crate::context::Context;
-use crate::finding::{Path, Severity, Step};
+use crate::finding::{Path, Step};
 use crate::graph::Graph;
 use crate::input::{Body, Field, Rule, Shape, Source};
 use crate::value::Value;
@@ -71,7 +71,6 @@ pub(crate) fn recover(
     for path in &named {
         set(&mut recovered, &path.0, inputs.at(path).clone());
     }
-    reading.drop_refused(&inputs, &mut recovered);
     drop_incomplete(&mut recovered, &fields);
     if let (Value::Map(recovered), Value::Map(more)) = (&mut recovered, (definition.read_back)(objects)) {
         recovered.extend(more.into_iter().filter(|(_, value)| !is_empty(value)));
@@ -174,14 +173,6 @@ impl Reading<'_> {
             score >= score_without && !is_empty(&value)
         };
         is_given.then_some(value)
-    }
-
-    /// Removes the values that checks refuse, e.g. a variable that the composite itself adds to an environment.
-    fn drop_refused(&self, inputs: &Value, recovered: &mut Value) {
-        let refused = self.definition.expand(inputs, self.context).findings.0.into_iter();
-        for finding in refused.filter(|finding| finding.severity == Severity::Error) {
-            remove(recovered, &finding.path.0);
-        }
     }
 }
 
