@@ -6,8 +6,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 
 use crate::finding::Code;
@@ -55,13 +57,26 @@ pub fn is_nested(text: &str) -> bool {
 const OR: &str = "$or";
 
 /// A JSON value that keeps keys which occur twice.
+#[derive(Deserialize)]
+#[serde(untagged)]
 enum Node {
     Null,
     Bool(bool),
     Number(Number),
     String(String),
     List(Vec<Node>),
-    Object(Vec<(String, Node)>),
+    Object(Members),
+}
+
+/// The members of an object in their order.
+struct Members(Vec<(String, Node)>);
+
+impl Deref for Members {
+    type Target = [(String, Node)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Node {
@@ -151,7 +166,7 @@ fn check_item(item: &Node, path: &str) -> Result<(), String> {
         Node::List(_) => {
             Err(format!("`{path}` contains a list in a list: its items are values and operators"))
         }
-        Node::Object(members) => match &members[..] {
+        Node::Object(members) => match &**members {
             [(operator, operand)] => check_operator(operator, operand, path),
             _ => Err(format!(
                 "`{path}` contains an object with {} members: an operator has one, e.g. `{{ \"prefix\": \"a\" }}`",
@@ -225,7 +240,7 @@ fn check_anything_but(operand: &Node, path: &str) -> Result<(), String> {
         Node::List(_) => {
             Err(format!("`{path}`: the list of `anything-but` must contain only strings, or only numbers"))
         }
-        Node::Object(members) => match &members[..] {
+        Node::Object(members) => match &**members {
             [(inner, operand)]
                 if ["equals-ignore-case", "prefix", "suffix", "wildcard"].contains(&inner.as_str()) =>
             {
@@ -282,59 +297,27 @@ fn is_cidr(text: &str) -> bool {
     bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
-struct NodeVisitor;
+struct MembersVisitor;
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Node::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
         let mut object = Vec::new();
         while let Some(member) = members.next_entry()? {
             object.push(member);
         }
-        Ok(Node::Object(object))
+        Ok(Members(object))
     }
 }
 
