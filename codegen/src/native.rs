@@ -201,8 +201,15 @@ pub(crate) fn role(key: &Key) -> &str {
 }
 
 /// Fields that contain JSON text, in addition to policies.
-const JSON: &[&str] =
-    &["definition", "event_pattern", "filter_policy", "input", "redrive_allow_policy", "redrive_policy"];
+const JSON: &[&str] = &[
+    "definition",
+    "event_pattern",
+    "filter_pattern",
+    "filter_policy",
+    "input",
+    "redrive_allow_policy",
+    "redrive_policy",
+];
 
 /// The field with the input of a target. EventBridge Scheduler replaces placeholders such as
 /// `<aws.scheduler.scheduled-time>` in it only if `<` and `>` are not escaped.

@@ -108,6 +108,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("dynamodb_table", "ttl_attribute", "/ttl/0/attribute_name"),
     ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/kms_key_arn"),
     ("kinesis_stream", "stream_mode", "/stream_mode_details/0/stream_mode"),
+    ("lambda_event_source_mapping", "filter_pattern", "/filter_criteria/0/filter/0/pattern"),
     ("lambda_event_source_mapping", "on_failure", "/destination_config/0/on_failure/0/destination_arn"),
     ("lambda_function_url", "cors_allow_origins", "/cors/0/allow_origins"),
     ("lambda_function_url", "cors_allow_methods", "/cors/0/allow_methods"),

@@ -80,6 +80,11 @@ impl Printer<'_> {
                     destinations.block("on_failure", &[], nested(vec![(attribute, Some(to))]));
                     blocks.block("destination_config", &[], destinations);
                 }
+                if let Some(pattern) = fields.remove("filter_pattern") {
+                    let mut criteria = Body::default();
+                    criteria.block("filter", &[], nested(vec![("pattern", Some(pattern))]));
+                    blocks.block("filter_criteria", &[], criteria);
+                }
             }
             "sqs_queue_policy" | "sqs_queue_redrive_allow_policy" => {
                 fields.remove("queue");

@@ -125,6 +125,7 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
         field("batch_size"),
         field("maximum_batching_window_in_seconds"),
         field("function_response_types").form(Form::Set).optional(),
+        field("filter_pattern").optional(),
         // The fields from here to `on_failure` are for streams only.
         field("bisect_batch_on_function_error"),
         field("maximum_record_age_in_seconds"),

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{
-    DestinationConfig, EventSourceMappingConfiguration, EventSourcePosition, FunctionResponseType, OnFailure,
+    DestinationConfig, EventSourceMappingConfiguration, EventSourcePosition, Filter, FilterCriteria,
+    FunctionResponseType, OnFailure,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
@@ -26,6 +27,25 @@ fn response_types(settings: &Settings) -> Vec<FunctionResponseType> {
 fn failures(settings: &Settings) -> Option<DestinationConfig> {
     let on_failure = OnFailure::builder().destination(optional(settings, "on_failure")?).build();
     Some(DestinationConfig::builder().on_failure(on_failure).build())
+}
+
+/// The filter of messages or records.
+fn filter(settings: &Settings) -> Option<FilterCriteria> {
+    let filter = Filter::builder().pattern(settings.get("filter_pattern")?.to_string()).build();
+    Some(FilterCriteria::builder().filters(filter).build())
+}
+
+/// The pattern of the only filter, as JSON; several filters are a list.
+fn pattern(criteria: Option<&FilterCriteria>) -> Json {
+    let parsed = |filter: &Filter| {
+        let text = filter.pattern().unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+    };
+    match criteria.map(FilterCriteria::filters).unwrap_or_default() {
+        [] => Json::Null,
+        [one] => parsed(one),
+        several => several.iter().map(parsed).collect(),
+    }
 }
 
 /// The name in `arn:aws:lambda:region:account:function:name`.
@@ -51,6 +71,7 @@ fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
                 json!(now.maximum_batching_window_in_seconds().unwrap_or(0)),
             ),
             ("function_response_types", json!(types)),
+            ("filter_pattern", pattern(now.filter_criteria())),
             ("bisect_batch_on_function_error", json!(now.bisect_batch_on_function_error())),
             ("maximum_record_age_in_seconds", json!(now.maximum_record_age_in_seconds())),
             ("maximum_retry_attempts", json!(now.maximum_retry_attempts())),
@@ -97,6 +118,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds)
             .set_maximum_retry_attempts(mapping.maximum_retry_attempts)
             .set_parallelization_factor(mapping.parallelization_factor)
+            .set_filter_criteria(mapping.filter_criteria)
             .set_destination_config(mapping.destination_config)
             .set_state(mapping.state)
             .set_event_source_mapping_arn(mapping.event_source_mapping_arn)
@@ -150,6 +172,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(number(settings, "maximum_record_age_in_seconds"))
             .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
             .set_parallelization_factor(number(settings, "parallelization_factor"))
+            .set_filter_criteria(filter(settings))
             .set_destination_config(failures(settings))
             .set_enabled(flag(settings, "enabled"))
             .set_tags(Some(tags.clone().into_iter().collect()));
@@ -185,6 +208,8 @@ impl Driver for EventSourceMappings {
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let failures = failures(settings);
         // An empty destination removes the old one. Lambda rejects any destination for a queue.
+        // Empty criteria remove the old ones, too.
+        let everything = || fields.contains(&"filter_pattern").then(|| FilterCriteria::builder().build());
         let nowhere = || fields.contains(&"on_failure").then(|| DestinationConfig::builder().build());
         let request = self
             .0
@@ -198,6 +223,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(number(settings, "maximum_record_age_in_seconds"))
             .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
             .set_parallelization_factor(number(settings, "parallelization_factor"))
+            .set_filter_criteria(filter(settings).or_else(everything))
             .set_destination_config(failures.or_else(nowhere))
             .set_enabled(flag(settings, "enabled"));
         call!("lambda:UpdateEventSourceMapping", request).map(|_| ())

@@ -2,7 +2,7 @@
 
 use super::super::child::Child;
 use super::target::FunctionTarget;
-use super::{AllowLoop, EventSource, Setup, Wiring};
+use super::{AllowLoop, EventSource, Setup, Wiring, parsed};
 use crate::edge::{Edge, Event, ResourceType};
 use crate::expr::Expr;
 use crate::graph::Handle;
@@ -44,6 +44,9 @@ pub(crate) struct Batching {
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(crate) partial_batch_response: bool,
+    /// Filter, as JSON: the function receives only matching messages or records, and the others count as processed. A queue has the members of a message in `body`, e.g. `{"body": {"kind": ["video"]}}`, a stream those of a record in `data`, and a table has `eventName` and `dynamodb`, e.g. `{"eventName": ["INSERT"]}`. Default: everything.
+    #[input(rule = Rule::PATTERN)]
+    pub(crate) filter: Option<String>,
 }
 
 /// Batches of a trigger that follows from another input.
@@ -53,6 +56,7 @@ impl Default for Batching {
             batch_size: Scalar::Known(10),
             maximum_batching_window: Scalar::Known(0),
             partial_batch_response: true,
+            filter: None,
         }
     }
 }
@@ -98,6 +102,7 @@ impl Batching {
             .set("batch_size", &self.batch_size)
             .set("maximum_batching_window_in_seconds", &self.maximum_batching_window)
             .set("function_response_types", Expr::list(types.iter().copied()))
+            .set_if("filter_pattern", self.filter.as_deref().map(parsed))
             .set("enabled", true)
             .after(&wiring.target.role_policy)
     }

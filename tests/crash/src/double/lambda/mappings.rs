@@ -25,7 +25,8 @@ pub(super) struct Mapping {
 const DELETING: &str = "Deleting";
 
 /// Members that a mapping takes from calls unchanged.
-const GIVEN: [&str; 3] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes"];
+const GIVEN: [&str; 4] =
+    ["BatchSize", "FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"];
 /// Further members of the mapping of a stream.
 const OF_STREAM: [&str; 5] = [
     "BisectBatchOnFunctionError",
