@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edge::{Edge, End};
 use crate::expr::{Ambient, Expr};
+use crate::flow::Flow;
 pub use crate::key::Key;
 use crate::kind::{Change, Form, Kind};
 
@@ -46,6 +47,7 @@ impl Object {
 pub struct Graph {
     objects: Vec<Object>,
     edges: Vec<Edge>,
+    flows: Vec<Flow>,
     /// The outputs of the composite.
     pub outputs: BTreeMap<&'static str, Expr>,
     /// The tags of every object that supports tags, in addition to the ownership tags.
@@ -134,6 +136,7 @@ impl Default for Graph {
         Self {
             objects: Vec::new(),
             edges: Vec::new(),
+            flows: Vec::new(),
             outputs: BTreeMap::new(),
             tags: Expr::Map(BTreeMap::new()),
             force_destroy: false,
@@ -185,6 +188,16 @@ impl Graph {
                 self.edges.push(edge);
             }
         }
+    }
+
+    /// Adds the flow of a state machine.
+    pub(crate) fn add_flow(&mut self, flow: Flow) {
+        self.flows.push(flow);
+    }
+
+    /// The flows of state machines.
+    pub fn flows(&self) -> &[Flow] {
+        &self.flows
     }
 
     /// The relations between objects, and to resources outside of the graph.

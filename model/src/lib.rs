@@ -18,6 +18,7 @@ pub mod context;
 pub mod edge;
 pub mod expr;
 pub mod finding;
+pub mod flow;
 pub mod graph;
 pub mod hash;
 pub mod image;

@@ -1,211 +1,219 @@
-//! A diagram as an SVG image.
-//!
-//! The column of a node is the length of the longest path to it. An edge to the next column is a curve. An
-//! edge that skips columns or leads back runs in its own lane below all nodes. Each edge has its own port at
-//! both of its nodes, and its label is next to the arrowhead.
+//! A diagram as an SVG image, for light and dark backgrounds.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write;
 
-use super::{Edge, Node, Picture, Shape};
+use super::layout::{Placed, Rect, Route, place};
+use super::look::{Line, Look};
+use super::scene::{Node, Scene};
 
-/// All lengths are in pixels.
-const MARGIN: usize = 44;
-const LEAST_WIDTH: usize = 130;
-const LEAST_HEIGHT: usize = 44;
-const LEAST_GAP: usize = 70;
-const BETWEEN_ROWS: usize = 26;
-const BETWEEN_LANES: usize = 18;
-/// Number of vertical lines next to a column that do not overlap.
-const APART: usize = 6;
-/// Height of a node's side for one edge.
-const PORT: usize = 14;
-/// The widths of a letter in a node and in a label, which are wider than most letters.
-const LETTER: usize = 8;
-const SMALL_LETTER: usize = 7;
+/// Colors of text, lines and frames. An image follows the setting of its reader.
+const STYLE: &str = "\
+text{fill:#1f2328}.small{font-size:11px}.kind{font-size:11px;fill:#59636e}.title{font-size:11px;font-weight:bold;fill:#59636e}\n\
+.back{fill:#ffffff}.frame{fill:none;stroke:#b7bec6}.node{stroke:#59636e}.edge{fill:none;stroke:#59636e}\n\
+.use{stroke-width:1}.flow{stroke-width:1.8}.failure{stroke-dasharray:5 3;stroke:#c0392b}\n\
+.head{fill:#59636e}.bell{fill:#e3a008;stroke:#59636e}.lid{fill:none;stroke:#59636e}\n";
 
-/// The position of a node.
-struct Placed {
-    column: usize,
-    x: usize,
-    y: usize,
-    width: usize,
-    height: usize,
-    incoming: usize,
-    outgoing: usize,
+const DARK: &str = "\
+text{fill:#e6edf3}.kind,.title{fill:#9aa4af}.back{fill:#0d1117}.frame{stroke:#444c56}.node,.edge{stroke:#9aa4af}\n\
+.failure{stroke:#ff7b72}.head{fill:#9aa4af}\n";
+
+pub(super) fn svg(scene: &Scene) -> String {
+    let placed = place(scene);
+    let mut out = String::new();
+    let (width, height) = (placed.width.ceil(), placed.height.ceil());
+    let title = escape(&format!("Diagram of {}", scene.title));
+    let _ = writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+         role=\"img\" aria-labelledby=\"title description\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <title id=\"title\">{title}</title>\n<desc id=\"description\">{}</desc>",
+        escape(&described(scene))
+    );
+    let looks: BTreeSet<Look> = scene.nodes.iter().map(|node| node.look).collect();
+    let fills = |dark: bool| {
+        let fill = |look: &Look| {
+            let style = look.style();
+            format!(".{}{{fill:{}}}", style.class, if dark { style.fill.1 } else { style.fill.0 })
+        };
+        looks.iter().map(fill).collect::<String>()
+    };
+    let _ = writeln!(
+        out,
+        "<style>\n{STYLE}{}\n@media (prefers-color-scheme: dark){{\n{DARK}{}\n}}\n</style>\n\
+         <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
+         markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
+         <rect class=\"back\" width=\"100%\" height=\"100%\"/>",
+        fills(false),
+        fills(true)
+    );
+    draw_frames(&mut out, scene, &placed);
+    for (edge, route) in scene.edges.iter().zip(&placed.edges) {
+        if let Some(route) = route {
+            draw_edge(&mut out, &edge.label, edge.line, route);
+        }
+    }
+    for (node, rect) in scene.nodes.iter().zip(&placed.nodes) {
+        draw_node(&mut out, node, rect);
+    }
+    out.push_str("</svg>\n");
+    out
 }
 
-impl Placed {
-    /// The y coordinate at which edge `index` of `all` edges meets the node.
-    fn port(&self, index: usize, all: usize) -> usize {
-        self.y + self.height * (index + 1) / (all + 1)
-    }
-}
-
-impl Picture {
-    pub(super) fn svg(&self) -> String {
-        let placed = self.place();
-        let right = placed.values().map(|node| node.x + node.width + MARGIN).max().unwrap_or(2 * MARGIN);
-        let rows = placed.values().map(|node| node.y + node.height).max().unwrap_or(MARGIN);
-        let (edges, lanes) = self.draw_edges(&placed, rows);
-        let bottom = rows + MARGIN + lanes * BETWEEN_LANES;
-        let nodes: String = self
-            .nodes
-            .iter()
-            .filter_map(|node| Some(draw_node(node, placed.get(node.id.as_str())?)))
-            .collect();
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {bottom}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-             <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{nodes}{edges}</svg>\n"
-        )
-    }
-
-    /// The column of each node: the length of the longest path to it. The algorithm is fast enough for some
-    /// dozen nodes.
-    pub(super) fn columns(&self) -> BTreeMap<&str, usize> {
-        let mut columns: BTreeMap<&str, usize> =
-            self.nodes.iter().map(|node| (node.id.as_str(), 0)).collect();
-        let onward = self.onward();
-        for _ in &self.nodes {
-            for edge in &onward {
-                let next = columns.get(edge.from.as_str()).map_or(0, |column| column + 1);
-                if let Some(column) = columns.get_mut(edge.to.as_str()) {
-                    *column = next.max(*column);
-                }
-            }
-        }
-        columns
-    }
-
-    /// The edges without those that close a cycle, e.g. back to the bucket of the first trigger.
-    fn onward(&self) -> Vec<&Edge> {
-        let mut onward: Vec<&Edge> = Vec::new();
-        for edge in &self.edges {
-            if !leads(&onward, &edge.to, &edge.from) {
-                onward.push(edge);
-            }
-        }
-        onward
-    }
-
-    fn place(&self) -> BTreeMap<&str, Placed> {
-        let columns = &self.columns();
-        let last = columns.values().max().copied().unwrap_or_default();
-        let in_column =
-            |column: usize| self.nodes.iter().filter(move |node| columns[node.id.as_str()] == column);
-        let mut placed: BTreeMap<&str, Placed> = BTreeMap::new();
-        let mut x = MARGIN;
-        for column in 0..=last {
-            let longest =
-                in_column(column).flat_map(|node| [letters(&node.label), letters(&node.group)]).max();
-            let width = (longest.unwrap_or_default() * LETTER + 24).max(LEAST_WIDTH);
-            let mut y = MARGIN;
-            for node in in_column(column) {
-                let incoming = self.edges.iter().filter(|edge| edge.to == node.id).count();
-                let outgoing = self.edges.iter().filter(|edge| edge.from == node.id).count();
-                let height = (PORT * (incoming.max(outgoing) + 1)).max(LEAST_HEIGHT);
-                let at = Placed { column, x, y, width, height, incoming, outgoing };
-                placed.insert(&node.id, at);
-                y += height + BETWEEN_ROWS;
-            }
-            // Labels are placed before the next column.
-            let to_next = |edge: &&Edge| columns.get(edge.to.as_str()) == Some(&(column + 1));
-            let longest = self.edges.iter().filter(to_next).map(|edge| letters(&edge.label)).max();
-            x += width + (longest.unwrap_or_default() * SMALL_LETTER + 40).max(LEAST_GAP);
-        }
-        placed
-    }
-
-    /// Returns the edges as SVG, and the number of lanes.
-    fn draw_edges(&self, placed: &BTreeMap<&str, Placed>, rows: usize) -> (String, usize) {
-        let mut out = String::new();
-        let mut lanes = 0;
-        let mut incoming: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut outgoing: BTreeMap<&str, usize> = BTreeMap::new();
-        for edge in &self.edges {
-            let (Some(from), Some(to)) = (placed.get(edge.from.as_str()), placed.get(edge.to.as_str()))
-            else {
-                continue;
-            };
-            let leaves = outgoing.entry(edge.from.as_str()).or_default();
-            let arrives = incoming.entry(edge.to.as_str()).or_default();
-            let (x1, y1) = (from.x + from.width, from.port(*leaves, from.outgoing));
-            let (x2, y2) = (to.x, to.port(*arrives, to.incoming));
-            *leaves += 1;
-            *arrives += 1;
-            let (path, label) = if to.column == from.column + 1 {
-                let middle = usize::midpoint(x1, x2);
-                (format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"), (x2 - 12, y2 - 3, "end"))
-            } else {
-                lanes += 1;
-                let lane = rows + lanes * BETWEEN_LANES;
-                // Vertical lines of different lanes do not overlap.
-                let apart = 4 * (lanes % APART);
-                let (after, before) = (x1 + 8 + apart, x2.saturating_sub(12 + apart));
-                let path = format!("M{x1} {y1}H{after}V{lane}H{before}V{y2}H{x2}");
-                (path, (usize::midpoint(after, before), lane - 3, "middle"))
-            };
-            out.push_str(&format!(
-                "<path d=\"{path}\" fill=\"none\" stroke=\"#444\" marker-end=\"url(#arrow)\"/>\n\
-                 <text x=\"{}\" y=\"{}\" text-anchor=\"{}\" font-size=\"11\" stroke=\"white\" stroke-width=\"3\" paint-order=\"stroke\">{}</text>\n",
-                label.0,
-                label.1,
-                label.2,
-                escape(&edge.label)
-            ));
-        }
-        (out, lanes)
-    }
-}
-
-fn letters(text: &str) -> usize {
-    text.chars().count()
+/// The diagram in words, for screen readers.
+fn described(scene: &Scene) -> String {
+    let name = |id: &str| {
+        let node = scene.nodes.iter().find(|node| node.id == id);
+        node.map_or("", |node| node.label.as_str())
+    };
+    let sentences = scene.edges.iter().map(|edge| {
+        let verb = if edge.label.is_empty() { "to".to_owned() } else { format!("({}) to", edge.label) };
+        format!("{} {verb} {}.", name(&edge.from), name(&edge.to))
+    });
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Draws a box with the label of the node and, if it differs, the name of its entry below.
-fn draw_node(node: &Node, at: &Placed) -> String {
-    let (radius, fill) = match node.shape {
-        Shape::Store => (12, "#e8f1e4"),
-        Shape::Function => (2, "#fdeedd"),
-        Shape::Container => (2, "#dde9f7"),
-        Shape::Workflow => (2, "#fbe4e6"),
-        Shape::Event => (22, "#f3e6f5"),
-    };
-    let Placed { x, y, width, height, .. } = at;
-    let (middle, center) = (x + width / 2, y + height / 2);
-    let own = node.group.is_empty() || node.group == node.label;
-    let mut out = format!(
-        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\" fill=\"{fill}\" stroke=\"black\"/>\n\
-         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-        if own { center + 5 } else { center - 2 },
-        escape(&node.label)
-    );
-    if !own {
-        out.push_str(&format!(
-            "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{}</text>\n",
-            center + 12,
-            escape(&node.group)
-        ));
-    }
-    out
+/// A number with at most one digit after the point.
+fn short(number: f64) -> String {
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
 
-/// True if a path leads from one node to another.
-fn leads(edges: &[&Edge], from: &str, to: &str) -> bool {
-    let mut reached = vec![from];
-    let mut next = 0;
-    while next < reached.len() {
-        let here = reached[next];
-        next += 1;
-        for edge in edges.iter().filter(|edge| edge.from == here) {
-            if !reached.contains(&edge.to.as_str()) {
-                reached.push(&edge.to);
+fn draw_frames(out: &mut String, scene: &Scene, placed: &Placed) {
+    // A frame without nodes has no place.
+    let used = scene.frames.iter().enumerate().filter(|(index, _)| is_used(scene, *index));
+    for ((_, frame), (rect, title)) in used.zip(&placed.frames) {
+        let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(short);
+        let _ = writeln!(
+            out,
+            "<rect class=\"frame\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n\
+             <text class=\"title\" x=\"{}\" y=\"{}\">{}</text>",
+            short(title.x + 4.0),
+            short(title.bottom() - 3.0),
+            escape(&frame.title)
+        );
+    }
+}
+
+pub(super) fn is_used(scene: &Scene, frame: usize) -> bool {
+    let inside = |mut at: Option<usize>| {
+        while let Some(index) = at {
+            if index == frame {
+                return true;
+            }
+            at = scene.frames[index].parent;
+        }
+        false
+    };
+    scene.nodes.iter().any(|node| inside(node.frame))
+}
+
+fn draw_edge(out: &mut String, label: &str, line: Line, route: &Route) {
+    let class = match line {
+        Line::Flow => "flow",
+        Line::Use => "use",
+        Line::Failure => "failure",
+    };
+    let mut path = String::new();
+    for (index, (x, y)) in route.points.iter().enumerate() {
+        let (x2, y2) = (short(*x), short(*y));
+        match index {
+            0 => path.push_str(&format!("M{x2} {y2}")),
+            // The end of a horizontal line.
+            odd if odd % 2 == 1 => path.push_str(&format!("H{x2}")),
+            _ => {
+                let (x1, y1) = route.points[index - 1];
+                let (middle, y1) = (short((x1 + x) / 2.0), short(y1));
+                path.push_str(&format!("C{middle} {y1} {middle} {y2} {x2} {y2}"));
             }
         }
     }
-    reached.contains(&to)
+    let _ = writeln!(out, "<path class=\"edge {class}\" d=\"{path}\" marker-end=\"url(#arrow)\"/>");
+    if let Some(rect) = route.label {
+        let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(short);
+        let _ = writeln!(
+            out,
+            "<rect class=\"back\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>\n\
+             <text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            short(rect.middle().0),
+            short(rect.bottom() - 3.5),
+            escape(label)
+        );
+    }
+}
+
+/// The outline of a node.
+fn outline(look: Look, rect: &Rect) -> String {
+    let Rect { x, y, width, height } = *rect;
+    let (right, bottom) = (rect.right(), rect.bottom());
+    let (middle, center) = rect.middle();
+    let points = |points: &[(f64, f64)]| {
+        let points: Vec<String> =
+            points.iter().map(|(x, y)| format!("{},{}", short(*x), short(*y))).collect();
+        format!("<polygon points=\"{}\"", points.join(" "))
+    };
+    let rounded = |radius: f64| {
+        let [x, y, width, height, radius] = [x, y, width, height, radius].map(short);
+        format!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"")
+    };
+    match look {
+        Look::Bucket => points(&[(x, y), (right, y), (right - 10.0, bottom), (x + 10.0, bottom)]),
+        Look::DeadLetters => points(&[(x + 6.0, y), (right - 6.0, y), (right, bottom), (x, bottom)]),
+        Look::Stream => points(&[(x + 10.0, y), (right, y), (right - 10.0, bottom), (x, bottom)]),
+        Look::Queue => {
+            points(&[(x, y), (right - 12.0, y), (right, center), (right - 12.0, bottom), (x, bottom)])
+        }
+        Look::Container => points(&[
+            (x + 10.0, y),
+            (right - 10.0, y),
+            (right, center),
+            (right - 10.0, bottom),
+            (x + 10.0, bottom),
+            (x, center),
+        ]),
+        Look::Choice => points(&[(middle, y), (right, center), (middle, bottom), (x, center)]),
+        Look::Table => {
+            let [x, right, top, low, half] = [x, right, y + 6.0, bottom - 6.0, width / 2.0].map(short);
+            format!(
+                "<path d=\"M{x} {top}A{half} 6 0 0 1 {right} {top}V{low}A{half} 6 0 0 1 {x} {low}ZM{x} {top}A{half} 6 0 0 0 {right} {top}\""
+            )
+        }
+        Look::End | Look::Event => rounded(height / 2.0),
+        Look::Topic => rounded(14.0),
+        Look::Function => rounded(2.0),
+        Look::Step | Look::Workflow => rounded(6.0),
+    }
+}
+
+fn draw_node(out: &mut String, node: &Node, rect: &Rect) {
+    let (middle, center) = rect.middle();
+    let class = node.look.style().class;
+    let _ = writeln!(out, "{} class=\"node {class}\"/>", outline(node.look, rect));
+    let x = short(middle);
+    let (label, kind) = node.lines();
+    if node.alarms > 0 {
+        let (x, y) = (short(rect.right() - 12.0), short(rect.y));
+        let _ = writeln!(out, "<circle class=\"bell\" cx=\"{x}\" cy=\"{y}\" r=\"4\"/>");
+    }
+    let label = escape(&label);
+    if kind.is_empty() {
+        let class = if node.look.is_small() { " class=\"small\"" } else { "" };
+        let y = short(center + 4.0);
+        let _ = writeln!(out, "<text{class} x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>");
+        return;
+    }
+    // The top of a table is an ellipse.
+    let down = if node.look == Look::Table { 4.0 } else { 0.0 };
+    let _ = writeln!(
+        out,
+        "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{label}</text>\n\
+         <text class=\"kind\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+        short(center - 2.0 + down),
+        short(center + 13.0 + down),
+        escape(&kind)
+    );
 }

@@ -89,11 +89,9 @@ impl Source<'_> {
     fn states(&self, index: usize, step: &Step, following: Option<&str>) -> States {
         let name = step.inner().name.as_str();
         let one = |state: Expr| States::from([(name.to_owned(), state)]);
-        let after = step.position().and_then(|position| {
-            position.next.as_deref().or(following).filter(|_| !position.end).map(ToOwned::to_owned)
-        });
-        let end = || match &after {
-            Some(next) => ("Next", Expr::from(next.as_str())),
+        let after = step.after(following);
+        let end = || match after {
+            Some(next) => ("Next", Expr::from(next)),
             None => ("End", true.into()),
         };
         let (main, before, mut state) = match step {

@@ -6,6 +6,7 @@ mod common;
 mod container_task;
 mod definition;
 mod event_function;
+mod flow;
 mod function;
 pub mod keys;
 mod launch;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::common::{self, Common};
 use super::definition::Source;
+use super::flow;
 use super::launch::Launch;
 use super::part::Part;
 use super::rule::{self, DeadLetters};
@@ -87,6 +88,7 @@ pub(super) fn add(graph: &mut Graph, spec: &StateMachineSpec<'_>) -> StateMachin
     let source =
         Source { steps: spec.steps, tasks: spec.tasks, machine: &machine_arn, executions: &executions };
     let key = Key::new(&sfn::STATE_MACHINE, &own);
+    graph.add_flow(flow::flow(key.clone(), spec.steps));
     let (mut grants, edges) = source.uses(&key, spec.step_paths);
     edges.into_iter().for_each(|edge| graph.connect(edge));
     if spec.log_level != "off" {

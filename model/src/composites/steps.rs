@@ -356,6 +356,12 @@ impl Step {
         }
     }
 
+    /// The step after this one; `following` is the next one in its chain. `None` if the chain ends here.
+    pub(super) fn after<'a>(&'a self, following: Option<&'a str>) -> Option<&'a str> {
+        let position = self.position()?;
+        position.next.as_deref().or(following).filter(|_| !position.end)
+    }
+
     /// The retries of the step, and the step that catches its error; `None` for a step without retries.
     pub(super) fn on_error(&self) -> Option<&OnError> {
         match self {

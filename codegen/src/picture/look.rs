@@ -1,0 +1,121 @@
+//! The look of nodes and edges: a shape, a color and a name for each kind of object.
+
+use tandem_model::edge::ResourceType;
+use tandem_model::flow::StepForm;
+use tandem_model::graph::Object;
+
+/// The look of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Look {
+    Bucket,
+    Choice,
+    Container,
+    DeadLetters,
+    End,
+    Event,
+    Function,
+    Queue,
+    Step,
+    Stream,
+    Table,
+    Topic,
+    Workflow,
+}
+
+/// The kinds of objects that are drawn.
+const KINDS: &[(&str, Look)] = &[
+    ("apigatewayv2_api", Look::Event),
+    ("cloudwatch_event_rule", Look::Event),
+    ("dynamodb_table", Look::Table),
+    ("ecs_task_definition", Look::Container),
+    ("kinesis_stream", Look::Stream),
+    ("lambda_function", Look::Function),
+    ("lambda_function_url", Look::Event),
+    ("s3_bucket", Look::Bucket),
+    ("scheduler_schedule", Look::Event),
+    ("sfn_state_machine", Look::Workflow),
+    ("sns_topic", Look::Topic),
+    ("sqs_queue", Look::Queue),
+];
+
+/// The names of a look in the formats.
+pub(super) struct Style {
+    /// The class in Mermaid and SVG.
+    pub(super) class: &'static str,
+    /// The delimiters of a node in Mermaid.
+    pub(super) mermaid: (&'static str, &'static str),
+    /// The shape in Graphviz.
+    pub(super) dot: &'static str,
+    /// The color of the node: on a light and on a dark background.
+    pub(super) fill: (&'static str, &'static str),
+}
+
+impl Look {
+    /// The look of an object; `None` if it is not drawn.
+    pub(super) fn of(object: &Object) -> Option<Self> {
+        KINDS.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, look)| *look)
+    }
+
+    /// The look of an existing resource, and its kind in words.
+    pub(super) fn of_type(ty: ResourceType) -> (Self, &'static str) {
+        match ty {
+            ResourceType::Bucket => (Self::Bucket, "S3 bucket"),
+            ResourceType::Function => (Self::Function, "Lambda function"),
+            ResourceType::Queue => (Self::Queue, "SQS queue"),
+            ResourceType::Stream => (Self::Stream, "Kinesis stream"),
+            ResourceType::Table => (Self::Table, "DynamoDB table"),
+            ResourceType::Task => (Self::Container, "ECS task"),
+            ResourceType::Topic => (Self::Topic, "SNS topic"),
+            ResourceType::Workflow => (Self::Workflow, "Step Functions state machine"),
+        }
+    }
+
+    /// The look of a step, and its form in words.
+    pub(super) fn of_step(form: StepForm) -> (Self, &'static str) {
+        match form {
+            StepForm::Callback => (Self::Step, "callback"),
+            StepForm::Choice => (Self::Choice, "choice"),
+            StepForm::Fail => (Self::End, "fail"),
+            StepForm::Function => (Self::Step, "function"),
+            StepForm::Map => (Self::Step, "map"),
+            StepForm::Parallel => (Self::Step, "parallel"),
+            StepForm::Task => (Self::Step, "task"),
+            StepForm::Wait => (Self::Step, "wait"),
+        }
+    }
+
+    /// True for nodes that stay in the background: they have one small line of text.
+    pub(super) fn is_small(self) -> bool {
+        matches!(self, Self::DeadLetters | Self::End)
+    }
+
+    pub(super) fn style(self) -> Style {
+        let (class, mermaid, dot, fill) = match self {
+            Self::Bucket => ("bucket", ("[\\", "/]"), "invtrapezium", ("#e2f0d9", "#2f4d24")),
+            Self::Choice => ("choice", ("{", "}"), "diamond", ("#ffffff", "#3a3a3a")),
+            Self::Container => ("container", ("{{", "}}"), "hexagon", ("#dbe8f8", "#22405f")),
+            Self::DeadLetters => ("dead_letters", ("[/", "\\]"), "trapezium", ("#f9dcdc", "#5a2727")),
+            Self::End => ("end_of", ("((", "))"), "circle", ("#ececec", "#4a4a4a")),
+            Self::Event => ("event", ("([", "])"), "ellipse", ("#f0e2f5", "#48304f")),
+            Self::Function => ("function", ("[[", "]]"), "component", ("#fde9d3", "#5b3d18")),
+            Self::Queue => ("queue", (">", "]"), "cds", ("#fbe0ea", "#5a2a3f")),
+            Self::Step => ("step", ("(", ")"), "box", ("#ffffff", "#3a3a3a")),
+            Self::Stream => ("stream", ("[/", "/]"), "parallelogram", ("#e3e0fa", "#37326b")),
+            Self::Table => ("table", ("[(", ")]"), "cylinder", ("#d8eef0", "#1f4a4f")),
+            Self::Topic => ("topic", ("[", "]"), "tab", ("#fdf6cc", "#55501d")),
+            Self::Workflow => ("workflow", ("[", "]"), "box3d", ("#fbe3e0", "#5d2c26")),
+        };
+        Style { class, mermaid, dot, fill }
+    }
+}
+
+/// The line of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Events, and the order of steps.
+    Flow,
+    /// Reads, writes, calls.
+    Use,
+    /// Failures.
+    Failure,
+}
