@@ -163,18 +163,8 @@ fn unknowns(graph: &Graph) -> usize {
 }
 
 fn unknown_parts(expr: &Expr) -> usize {
-    match expr {
-        Expr::Unknown => 1,
-        Expr::Concat(parts) | Expr::Product(parts) | Expr::List(parts) | Expr::Merge(parts) => {
-            parts.iter().map(unknown_parts).sum()
-        }
-        Expr::Map(entries) => entries.values().map(unknown_parts).sum(),
-        Expr::Lookup(map, key) => unknown_parts(map) + unknown_parts(key),
-        Expr::Json(inner) | Expr::Member(inner, _) | Expr::Hash(inner) | Expr::VpcOf(inner) => {
-            unknown_parts(inner)
-        }
-        Expr::Literal(_) | Expr::Input(_) | Expr::Ambient(_) | Expr::Attribute(..) => 0,
-    }
+    let own = usize::from(*expr == Expr::Unknown);
+    own + expr.parts().into_iter().map(unknown_parts).sum::<usize>()
 }
 
 /// Fields that are known only at apply and are written in another way here.

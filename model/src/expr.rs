@@ -94,39 +94,34 @@ impl Expr {
         }
     }
 
+    /// The expressions that this one consists of.
+    pub fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
+                parts.iter().collect()
+            }
+            Self::Map(entries) => entries.values().collect(),
+            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
+                vec![inner]
+            }
+            Self::Lookup(map, key) => vec![map, key],
+            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Ambient(_) | Self::Attribute(..) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// Adds every attribute of another object that this expression refers to.
     pub fn references<'a>(&'a self, found: &mut Vec<(&'a Key, &'static str)>) {
-        match self {
-            Self::Attribute(key, attribute) => found.push((key, attribute)),
-            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
-                parts.iter().for_each(|part| part.references(found));
-            }
-            Self::Map(entries) => entries.values().for_each(|value| value.references(found)),
-            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
-                inner.references(found);
-            }
-            Self::Lookup(map, key) => {
-                map.references(found);
-                key.references(found);
-            }
-            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Ambient(_) => {}
+        if let Self::Attribute(key, attribute) = self {
+            found.push((key, attribute));
         }
+        self.parts().into_iter().for_each(|part| part.references(found));
     }
 
     /// Returns true if this expression refers to a fact about the place.
     pub fn speaks_of(&self, place: Ambient) -> bool {
-        match self {
-            Self::Ambient(named) => *named == place,
-            Self::Concat(parts) | Self::Product(parts) | Self::List(parts) | Self::Merge(parts) => {
-                parts.iter().any(|part| part.speaks_of(place))
-            }
-            Self::Map(entries) => entries.values().any(|value| value.speaks_of(place)),
-            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
-                inner.speaks_of(place)
-            }
-            Self::Lookup(map, key) => map.speaks_of(place) || key.speaks_of(place),
-            Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Attribute(..) => false,
-        }
+        *self == Self::Ambient(place) || self.parts().into_iter().any(|part| part.speaks_of(place))
     }
 
     /// Evaluates the expression; `None` if it needs a value that is not known.
