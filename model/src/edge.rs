@@ -49,6 +49,8 @@ pub enum End {
 pub enum ResourceType {
     /// An S3 bucket, by its name.
     Bucket,
+    /// An event bus of EventBridge, by its ARN.
+    EventBus,
     /// A Lambda function, by its ARN.
     Function,
     /// An SQS queue, by its ARN.

@@ -173,7 +173,9 @@ impl Kind {
     }
 }
 
-/// Fills in `{field}`, `{account}`, `{region}` and `{partition}`; `None` if a value is missing.
+/// Fills in `{field}`, `{account}`, `{region}` and `{partition}`; `None` if a value is missing. `{field?/}` is the
+/// field and a slash, or nothing for an object without the field. A field that is there, but is no string, is not
+/// known.
 pub(crate) fn fill(
     template: &str,
     settings: &BTreeMap<String, Json>,
@@ -184,11 +186,13 @@ pub(crate) fn fill(
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
+        let (name, after_value) = name.split_once('?').map_or((name, None), |(name, text)| (name, Some(text)));
         let value = match name {
+            field if after_value.is_some() && !settings.contains_key(field) => String::new(),
             "account" => place(Ambient::Account)?,
             "region" => place(Ambient::Region)?,
             "partition" => place(Ambient::Partition)?,
-            field => settings.get(field)?.as_str()?.to_owned(),
+            field => settings.get(field)?.as_str()?.to_owned() + after_value.unwrap_or_default(),
         };
         filled.push_str(&value);
         rest = after;
@@ -211,6 +215,7 @@ mod tests {
             for template in templates {
                 for part in template.split('{').skip(1) {
                     let name = part.split_once('}').expect("a closed brace").0;
+                    let name = name.split('?').next().unwrap_or(name);
                     let known =
                         ["account", "region", "partition"].contains(&name) || kind.field(name).is_some();
                     assert!(known, "{}: {template} refers to {name}", kind.name);
@@ -226,5 +231,17 @@ mod tests {
         let arn = kinds::iam::ROLE.predict("arn", &settings, &place);
         assert_eq!(arn.as_deref(), Some("arn:aws:iam::123456789012:role/p/r"));
         assert_eq!(kinds::iam::ROLE.predict("arn", &settings, &|_| None), None);
+    }
+
+    #[test]
+    fn an_optional_part_of_an_id_needs_its_field() {
+        let id = |settings: Json| {
+            let settings = serde_json::from_value(settings).expect("a map");
+            kinds::events::RULE.predict_id(&settings, &|_| None)
+        };
+        assert_eq!(id(serde_json::json!({ "name": "r" })).as_deref(), Some("r"));
+        assert_eq!(id(serde_json::json!({ "name": "r", "event_bus_name": "b" })).as_deref(), Some("b/r"));
+        // It is there, but not known yet.
+        assert_eq!(id(serde_json::json!({ "name": "r", "event_bus_name": null })), None);
     }
 }

@@ -84,7 +84,7 @@ impl ResourceKind {
             ResourceType::Stream => Self::Stream,
             ResourceType::Function => Self::Function,
             ResourceType::Workflow => Self::Workflow,
-            ResourceType::Task => return None,
+            ResourceType::EventBus | ResourceType::Task => return None,
         })
     }
 

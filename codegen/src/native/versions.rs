@@ -22,6 +22,7 @@ impl fmt::Display for Version {
 /// Attributes and blocks that a later version added: type of the resource, name, and that version, according to
 /// the changelog of hashicorp/aws.
 const ADDED: &[(&str, &str, Version)] = &[
+    ("aws_cloudwatch_event_bus", "kms_key_identifier", Version(5, 60)),
     ("aws_cloudwatch_event_rule", "state", Version(5, 27)),
     ("aws_lambda_event_source_mapping", "tags", Version(5, 70)),
     ("aws_lambda_function", "logging_config", Version(5, 32)),

@@ -8,6 +8,7 @@ use tandem_model::graph::Object;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Look {
     Bucket,
+    Bus,
     Choice,
     Container,
     DeadLetters,
@@ -25,6 +26,7 @@ pub(super) enum Look {
 /// The kinds of objects that are drawn.
 const KINDS: &[(&str, Look)] = &[
     ("apigatewayv2_api", Look::Event),
+    ("cloudwatch_event_bus", Look::Bus),
     ("cloudwatch_event_rule", Look::Event),
     ("dynamodb_table", Look::Table),
     ("ecs_task_definition", Look::Container),
@@ -60,6 +62,7 @@ impl Look {
     pub(super) fn of_type(ty: ResourceType) -> (Self, &'static str) {
         match ty {
             ResourceType::Bucket => (Self::Bucket, "S3 bucket"),
+            ResourceType::EventBus => (Self::Bus, "EventBridge event bus"),
             ResourceType::Function => (Self::Function, "Lambda function"),
             ResourceType::Queue => (Self::Queue, "SQS queue"),
             ResourceType::Stream => (Self::Stream, "Kinesis stream"),
@@ -92,6 +95,7 @@ impl Look {
     pub(super) fn style(self) -> Style {
         let (class, mermaid, dot, fill) = match self {
             Self::Bucket => ("bucket", ("[\\", "/]"), "invtrapezium", ("#e2f0d9", "#2f4d24")),
+            Self::Bus => ("bus", ("[\\", "\\]"), "rarrow", ("#e6ead0", "#3f4522")),
             Self::Choice => ("choice", ("{", "}"), "diamond", ("#ffffff", "#3a3a3a")),
             Self::Container => ("container", ("{{", "}}"), "hexagon", ("#dbe8f8", "#22405f")),
             Self::DeadLetters => ("dead_letters", ("[/", "\\]"), "trapezium", ("#f9dcdc", "#5a2727")),

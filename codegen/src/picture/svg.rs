@@ -162,6 +162,7 @@ fn outline(look: Look, rect: &Rect) -> String {
     };
     match look {
         Look::Bucket => points(&[(x, y), (right, y), (right - 10.0, bottom), (x + 10.0, bottom)]),
+        Look::Bus => points(&[(x, y), (right - 10.0, y), (right, bottom), (x + 10.0, bottom)]),
         Look::DeadLetters => points(&[(x + 6.0, y), (right - 6.0, y), (right, bottom), (x, bottom)]),
         Look::Stream => points(&[(x + 10.0, y), (right, y), (right - 10.0, bottom), (x, bottom)]),
         Look::Queue => {

@@ -10,24 +10,39 @@ use crate::policy::On;
 /// The service that sends the events of rules.
 pub(super) const SERVICE: &str = "events.amazonaws.com";
 
-/// Adds a rule on the default event bus. It comes before the policy of the dead-letter queue, which contains
-/// its ARN.
+/// The events of a rule.
+pub(super) struct Events {
+    pub(super) pattern: Expr,
+    /// The name of the event bus; `None` for the default event bus.
+    pub(super) bus: Option<Expr>,
+}
+
+impl Events {
+    /// Events on the default event bus.
+    pub(super) fn by_default(pattern: Expr) -> Self {
+        Self { pattern, bus: None }
+    }
+}
+
+/// Adds a rule. It comes before the policy of the dead-letter queue, which contains its ARN.
 pub(super) fn add<'g>(
     graph: &'g mut Graph,
     part: &Part<'_>,
     (slot, name): (&str, &str),
-    pattern: Expr,
+    events: Events,
 ) -> ObjectBuilder<'g> {
+    let Events { pattern, bus } = events;
     graph
         .add(&events::RULE, slot)
         .set("name", part.regional(name, 64))
+        .set_if("event_bus_name", bus)
         .set("event_pattern", pattern)
         .set("state", "ENABLED")
 }
 
 /// Adds the rule for failures. [`deliver_failures`] adds its target.
 pub(super) fn add_failures<'g>(graph: &'g mut Graph, part: &Part<'_>, pattern: Expr) -> ObjectBuilder<'g> {
-    add(graph, part, (&part.slot("failures"), "failures"), pattern)
+    add(graph, part, (&part.slot("failures"), "failures"), Events::by_default(pattern))
 }
 
 /// The rule as a sender to the dead-letter queue.
@@ -54,9 +69,11 @@ pub(super) fn add_target<'g>(
     (id, target): (&str, &Handle),
     dead_letters: &DeadLetters,
 ) -> ObjectBuilder<'g> {
+    let bus = graph.get(rule.key()).and_then(|rule| rule.fields.get("event_bus_name")).cloned();
     graph
         .add(&events::TARGET, rule.key().slot())
         .set("rule", rule.attribute("name"))
+        .set_if("event_bus_name", bus)
         .set("target_id", id)
         .set("arn", target.arn())
         .after(&dead_letters.policy)

@@ -2,19 +2,54 @@
 
 use crate::kind::{Kind, access, field};
 
-/// A rule on the default bus.
+/// An event bus.
+pub static BUS: Kind = Kind {
+    name: "cloudwatch_event_bus",
+    title: "EventBridge event bus",
+    service: "events",
+    fields: &[field("name").immutable(), field("kms_key_identifier").optional()],
+    id: Some("{name}"),
+    attributes: &[("arn", Some("arn:{partition}:events:{region}:{account}:event-bus/{name}")), ("name", None)],
+    tags: true,
+    exclusive: true,
+    data: false,
+    hashed_name: false,
+    access: &[
+        access(
+            "arn:{partition}:events:{region}:{account}:event-bus/{name}",
+            &[
+                "events:CreateEventBus",
+                "events:DeleteEventBus",
+                "events:DescribeEventBus",
+                "events:ListTagsForResource",
+                "events:TagResource",
+                "events:UntagResource",
+                "events:UpdateEventBus",
+            ],
+        ),
+        access("{kms_key_identifier}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
+        access("*", &["events:ListEventBuses"]).to_sweep(),
+    ],
+};
+
+/// A rule.
 pub static RULE: Kind = Kind {
     name: "cloudwatch_event_rule",
     title: "EventBridge rule",
     service: "events",
     fields: &[
         field("name").immutable(),
+        // Without it, the rule is on the default bus.
+        field("event_bus_name").immutable().optional(),
         field("description").optional(),
         field("event_pattern"),
         field("state"),
     ],
-    id: Some("{name}"),
-    attributes: &[("arn", Some("arn:{partition}:events:{region}:{account}:rule/{name}")), ("name", None)],
+    id: Some("{event_bus_name?/}{name}"),
+    attributes: &[
+        ("arn", Some("arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{name}")),
+        ("name", None),
+    ],
     tags: true,
     // PutRule overwrites an existing rule, and then ignores tags.
     exclusive: false,
@@ -22,7 +57,7 @@ pub static RULE: Kind = Kind {
     hashed_name: false,
     access: &[
         access(
-            "arn:{partition}:events:{region}:{account}:rule/{name}",
+            "arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{name}",
             &[
                 "events:DeleteRule",
                 "events:DescribeRule",
@@ -32,7 +67,7 @@ pub static RULE: Kind = Kind {
                 "events:UntagResource",
             ],
         ),
-        access("*", &["events:ListRules"]).to_sweep(),
+        access("*", &["events:ListEventBuses", "events:ListRules"]).to_sweep(),
     ],
 };
 
@@ -43,6 +78,7 @@ pub static TARGET: Kind = Kind {
     service: "events",
     fields: &[
         field("rule").parent(),
+        field("event_bus_name").immutable().optional(),
         field("target_id").immutable(),
         field("arn"),
         // The role with which EventBridge calls a target without a resource policy.
@@ -52,7 +88,7 @@ pub static TARGET: Kind = Kind {
         // In seconds.
         field("maximum_event_age_in_seconds"),
     ],
-    id: Some("{rule}:{target_id}"),
+    id: Some("{event_bus_name?/}{rule}:{target_id}"),
     attributes: &[],
     tags: false,
     exclusive: false,
@@ -60,7 +96,7 @@ pub static TARGET: Kind = Kind {
     hashed_name: false,
     access: &[
         access(
-            "arn:{partition}:events:{region}:{account}:rule/{rule}",
+            "arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{rule}",
             &["events:ListTargetsByRule", "events:PutTargets", "events:RemoveTargets"],
         ),
         access("{role_arn}", &["iam:PassRole"]),

@@ -34,6 +34,7 @@ pub static ALL: &[&Kind] = &[
     &ecr::IMAGE,
     &ecs::CLUSTER,
     &ecs::TASK_DEFINITION,
+    &events::BUS,
     &events::RULE,
     &events::TARGET,
     &iam::ROLE,

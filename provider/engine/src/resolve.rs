@@ -61,8 +61,9 @@ impl<'a> Resolver<'a> {
         object.kind.predict_id(&self.known(object), &|place| self.place(place))
     }
 
+    /// The settings of an object; a field that is not known is null.
     fn known(&self, object: &Object) -> Settings {
-        self.fields(object).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        self.fields(object).into_iter().map(|(name, value)| (name, value.unwrap_or(Json::Null))).collect()
     }
 }
 

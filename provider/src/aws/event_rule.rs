@@ -1,7 +1,8 @@
-//! EventBridge rules and their targets, on the default bus.
+//! EventBridge rules and their targets, on any bus.
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
 use aws_sdk_eventbridge::operation::remove_targets::builders::RemoveTargetsFluentBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, RuleState, Tag, Target};
 use serde_json::{Value as Json, json};
@@ -14,9 +15,23 @@ use tandem_model::names;
 use super::failure::{answered, call, found, gone};
 use super::{number, optional, pages, policy_text, settings, split, text};
 
-fn tag_list(tags: &Tags) -> Vec<Tag> {
+pub(super) fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
     tags.map(|tag| tag.expect("key and value are set")).collect()
+}
+
+/// The bus of a rule without a setting for it.
+pub(super) const DEFAULT_BUS: &str = "default";
+
+/// The bus and the name of a rule, from its id. On the default bus, the id is the name.
+fn place(id: &str) -> (Option<&str>, &str) {
+    // The name of a partner's bus contains slashes.
+    id.rsplit_once('/').map_or((None, id), |(bus, name)| (Some(bus), name))
+}
+
+/// The id of a rule.
+fn rule_id(bus: Option<&str>, name: &str) -> String {
+    bus.map_or_else(|| name.to_owned(), |bus| format!("{bus}/{name}"))
 }
 
 pub(super) struct Rules(pub(super) Client);
@@ -27,6 +42,7 @@ impl Rules {
             .0
             .put_rule()
             .name(text(settings, "name"))
+            .set_event_bus_name(optional(settings, "event_bus_name"))
             .set_description(optional(settings, "description"))
             .event_pattern(policy_text(settings, "event_pattern"))
             .state(RuleState::from(text(settings, "state")))
@@ -35,18 +51,44 @@ impl Rules {
     }
 
     async fn arn(&self, id: &str) -> Result<String, Failure> {
-        let rule = found(call!("events:DescribeRule", self.0.describe_rule().name(id)))?;
+        let rule = self.describe(id).await?;
         rule.and_then(|rule| rule.arn)
             .ok_or_else(|| Failure::local("events:DescribeRule", format!("the rule `{id}` is gone")))
+    }
+
+    async fn describe(&self, id: &str) -> Result<Option<DescribeRuleOutput>, Failure> {
+        let (bus, name) = place(id);
+        let request = self.0.describe_rule().name(name).set_event_bus_name(bus.map(ToOwned::to_owned));
+        found(call!("events:DescribeRule", request))
+    }
+
+    /// The names of all buses. Without a custom one it is the default bus alone.
+    async fn buses(&self) -> Result<Vec<String>, Failure> {
+        let buses = pages(|token| async {
+            let page = call!("events:ListEventBuses", self.0.list_event_buses().set_next_token(token))?;
+            Ok((page.event_buses.unwrap_or_default(), page.next_token))
+        });
+        Ok(buses.await?.into_iter().filter_map(|bus| bus.name).collect())
+    }
+
+    /// The ids of the rules of a project on one bus.
+    async fn on_bus(&self, bus: &str, project: &str) -> Result<Vec<String>, Failure> {
+        let own = (bus != DEFAULT_BUS).then_some(bus);
+        let rules = pages(|token| async {
+            let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
+            let request = request.set_event_bus_name(own.map(ToOwned::to_owned));
+            // The bus can be gone by now.
+            let page = found(call!("events:ListRules", request))?;
+            Ok(page.map(|page| (page.rules.unwrap_or_default(), page.next_token)).unwrap_or_default())
+        });
+        Ok(rules.await?.into_iter().filter_map(|rule| Some(rule_id(own, &rule.name?))).collect())
     }
 }
 
 #[async_trait]
 impl Driver for Rules {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let Some(rule) = found(call!("events:DescribeRule", self.0.describe_rule().name(id)))? else {
-            return Ok(None);
-        };
+        let Some(rule) = self.describe(id).await? else { return Ok(None) };
         let arn = rule.arn().unwrap_or_default();
         let listed = call!("events:ListTagsForResource", self.0.list_tags_for_resource().resource_arn(arn))?;
         let pattern = rule.event_pattern().and_then(|text| serde_json::from_str::<Json>(text).ok());
@@ -54,6 +96,7 @@ impl Driver for Rules {
             id: id.to_owned(),
             settings: settings([
                 ("name", json!(rule.name())),
+                ("event_bus_name", json!(place(id).0)),
                 ("description", json!(rule.description())),
                 ("event_pattern", json!(pattern)),
                 ("state", json!(rule.state().map(RuleState::as_str))),
@@ -64,17 +107,17 @@ impl Driver for Rules {
     }
 
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
-        let rules = pages(|token| async {
-            let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
-            let page = call!("events:ListRules", request)?;
-            Ok((page.rules.unwrap_or_default(), page.next_token))
-        });
-        Ok(rules.await?.into_iter().filter_map(|rule| rule.name).collect())
+        let mut ids = Vec::new();
+        for bus in self.buses().await? {
+            ids.extend(self.on_bus(&bus, project).await?);
+        }
+        Ok(ids)
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
         self.put(settings, tags).await?;
-        Ok(Created { id: text(settings, "name").to_owned(), ..Created::default() })
+        let bus = settings.get("event_bus_name").and_then(Json::as_str);
+        Ok(Created { id: rule_id(bus, text(settings, "name")), ..Created::default() })
     }
 
     async fn update(&self, _id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
@@ -97,15 +140,18 @@ impl Driver for Rules {
 
     /// Removes all targets first, also foreign ones: EventBridge deletes no rule that has targets.
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        let listed = found(call!("events:ListTargetsByRule", self.0.list_targets_by_rule().rule(id)))?;
+        let (bus, name) = place(id);
+        let bus = || bus.map(ToOwned::to_owned);
+        let request = self.0.list_targets_by_rule().rule(name).set_event_bus_name(bus());
+        let listed = found(call!("events:ListTargetsByRule", request))?;
         let targets: Vec<String> = listed
             .map(|listed| listed.targets().iter().map(|target| target.id().to_owned()).collect())
             .unwrap_or_default();
         if !targets.is_empty() {
-            let request = self.0.remove_targets().rule(id).set_ids(Some(targets));
-            remove_targets(request).await?;
+            let request = self.0.remove_targets().rule(name).set_event_bus_name(bus());
+            remove_targets(request.set_ids(Some(targets))).await?;
         }
-        gone(call!("events:DeleteRule", self.0.delete_rule().name(id)))
+        gone(call!("events:DeleteRule", self.0.delete_rule().name(name).set_event_bus_name(bus())))
     }
 }
 
@@ -144,13 +190,16 @@ fn target(id: &str, settings: &Settings) -> Target {
         .expect("id and ARN are set")
 }
 
+/// The target of the rule with that id.
 fn observed(rule: &str, target: &Target) -> Observed {
+    let (bus, name) = place(rule);
     let retry = target.retry_policy();
     let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
     Observed {
         id: format!("{rule}:{}", target.id()),
         settings: settings([
-            ("rule", json!(rule)),
+            ("rule", json!(name)),
+            ("event_bus_name", json!(bus)),
             ("target_id", json!(target.id())),
             ("arn", json!(target.arn())),
             ("role_arn", json!(target.role_arn())),
@@ -163,10 +212,12 @@ fn observed(rule: &str, target: &Target) -> Observed {
 }
 
 impl Targets {
-    /// The targets of a rule. A deleted rule has none.
+    /// The targets of the rule with that id. A deleted rule has none.
     async fn of_rule(&self, rule: &str) -> Result<Vec<Target>, Failure> {
+        let (bus, name) = place(rule);
         let targets = pages(|token| async {
-            let request = self.0.list_targets_by_rule().rule(rule).set_next_token(token);
+            let request = self.0.list_targets_by_rule().rule(name).set_next_token(token);
+            let request = request.set_event_bus_name(bus.map(ToOwned::to_owned));
             let page = found(call!("events:ListTargetsByRule", request))?;
             Ok(page.map(|page| (page.targets.unwrap_or_default(), page.next_token)).unwrap_or_default())
         });
@@ -175,7 +226,9 @@ impl Targets {
 
     /// PutTargets replaces the whole target: it removes settings that the call omits.
     async fn put(&self, rule: &str, id: &str, settings: &Settings) -> Result<(), Failure> {
-        let request = self.0.put_targets().rule(rule).targets(target(id, settings));
+        let (bus, name) = place(rule);
+        let request = self.0.put_targets().rule(name).targets(target(id, settings));
+        let request = request.set_event_bus_name(bus.map(ToOwned::to_owned));
         let put = call!("events:PutTargets", request)?;
         match put.failed_entries().first() {
             None => Ok(()),
@@ -200,7 +253,8 @@ impl Driver for Targets {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (rule, target) = (text(settings, "rule"), text(settings, "target_id"));
+        let bus = settings.get("event_bus_name").and_then(Json::as_str);
+        let (rule, target) = (&rule_id(bus, text(settings, "rule")), text(settings, "target_id"));
         self.put(rule, target, settings).await?;
         Ok(Created { id: format!("{rule}:{target}"), ..Created::default() })
     }
@@ -212,6 +266,8 @@ impl Driver for Targets {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         let (rule, target) = split(id, ':', "events:RemoveTargets")?;
-        remove_targets(self.0.remove_targets().rule(rule).ids(target)).await
+        let (bus, name) = place(rule);
+        let request = self.0.remove_targets().rule(name).set_event_bus_name(bus.map(ToOwned::to_owned));
+        remove_targets(request.ids(target)).await
     }
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod ec2;
 mod ecr;
 mod event_invoke_config;
+mod event_bus;
 mod event_rule;
 mod event_source_mapping;
 mod failure;
@@ -91,6 +92,7 @@ impl Aws {
                 registered: Mutex::default(),
             }),
         );
+        add(&kinds::events::BUS, Box::new(event_bus::Buses(clients.events.clone())));
         add(&kinds::events::RULE, Box::new(event_rule::Rules(clients.events.clone())));
         add(&kinds::events::TARGET, Box::new(event_rule::Targets(clients.events.clone())));
         add(&kinds::iam::ROLE, Box::new(role::Roles(clients.iam.clone())));

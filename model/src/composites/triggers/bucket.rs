@@ -150,8 +150,8 @@ impl<T: RuleTarget> EventSource<T> for BucketStart {
         "bucket"
     }
 
-    fn pattern(&self, made: Option<&Handle>) -> Option<Expr> {
-        Some(created(self, made))
+    fn rule(&self, made: Option<&Handle>) -> Option<rule::Events> {
+        Some(rule::Events::by_default(created(self, made)))
     }
 
     fn caller(&self) -> Option<&'static str> {

@@ -4,7 +4,6 @@ use super::super::rule;
 use super::target::{FunctionTarget, MachineTarget, Target};
 use super::{EventSource, Setup, Wiring, parsed};
 use crate::edge::{Edge, Event, Verb};
-use crate::expr::Expr;
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 
@@ -68,8 +67,8 @@ impl<T: RuleTarget> EventSource<T> for EventTrigger {
         "event_pattern"
     }
 
-    fn pattern(&self, _made: Option<&Handle>) -> Option<Expr> {
-        Some(parsed(&self.event_pattern))
+    fn rule(&self, _made: Option<&Handle>) -> Option<rule::Events> {
+        Some(rule::Events::by_default(parsed(&self.event_pattern)))
     }
 
     fn caller(&self) -> Option<&'static str> {

@@ -55,7 +55,7 @@ pub(super) enum Trigger {
     Table(TableTrigger),
     /// Invokes the function for messages of an SNS topic.
     Topic(TopicTrigger),
-    /// Invokes the function for events on the default event bus.
+    /// Invokes the function for events of EventBridge.
     Event(EventTrigger),
 }
 
@@ -95,9 +95,9 @@ pub(super) trait EventSource<T> {
         None
     }
 
-    /// The event pattern of the rule through which EventBridge delivers the events. `made` is the source, if it
-    /// belongs to the same graph.
-    fn pattern(&self, _made: Option<&Handle>) -> Option<Expr> {
+    /// The events of the rule through which EventBridge delivers them. `made` is the source, if it is in the same
+    /// graph.
+    fn rule(&self, _made: Option<&Handle>) -> Option<rule::Events> {
         None
     }
 
@@ -258,10 +258,10 @@ impl<'a, T: Target> Triggers<'a, T> {
         let mut slots = Slots::new::<T>(part);
         let mut rules = BTreeMap::new();
         for (index, trigger) in specs.iter().enumerate() {
-            let Some(pattern) = trigger.source.pattern(trigger.made.as_ref()) else { continue };
+            let Some(events) = trigger.source.rule(trigger.made.as_ref()) else { continue };
             let slot = slots.of(index, "event");
             let name = slots.name(index, &slot);
-            rules.insert(index, rule::add(graph, part, (&slot, &name), pattern).named_by_inputs().handle());
+            rules.insert(index, rule::add(graph, part, (&slot, &name), events).named_by_inputs().handle());
         }
         Self { part, specs, rules, slots }
     }

@@ -1,4 +1,4 @@
-//! EventBridge: rules on the default bus, and their targets.
+//! EventBridge: buses, rules and their targets.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,17 @@ const TAGS: TagForm = TagForm::pairs("Tags", "TagKeys", "Key", "Value");
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
+    /// The custom buses by name.
+    buses: BTreeMap<String, Bus>,
+    /// The rules by the end of their ARN: the name, after the name of a custom bus and a slash.
     rules: BTreeMap<String, Rule>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Bus {
+    /// The answer of DescribeEventBus.
+    described: Json,
+    tags: Tags,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -27,20 +37,33 @@ struct Rule {
     tags: Tags,
 }
 
-/// The only bus.
+/// The bus that every account has.
 const BUS: &str = "default";
 /// The maximum number of targets of a rule.
 const MOST_TARGETS: usize = 5;
 /// The states of a rule.
 const STATES: [&str; 3] = ["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"];
 
-fn arn(name: &str) -> String {
-    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}")
+fn arn(id: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{id}")
+}
+
+fn bus_arn(name: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")
+}
+
+/// The end of the ARN of a rule.
+fn id(bus: &str, name: &str) -> String {
+    if bus == BUS { name.to_owned() } else { format!("{bus}/{name}") }
 }
 
 impl State {
     pub(super) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
+        for (name, bus) in &self.buses {
+            let settings = without(bus.described.clone(), &["Arn"]);
+            items.push(Item { kind: "bus", name: name.clone(), tags: Some(bus.tags.clone()), settings });
+        }
         for (name, rule) in &self.rules {
             let mut settings = without(rule.described.clone(), &["Arn"]);
             parse(&mut settings, "EventPattern");
@@ -62,41 +85,60 @@ fn invalid<T>(member: &str, value: &str) -> Result<T, Refusal> {
     refuse("ValidationException", message)
 }
 
-/// A name or id. It is required.
-fn name<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
+/// A name or id of at most this length. It is required.
+fn name_of<'a>(input: &'a Json, member: &str, most: usize) -> Result<&'a str, Refusal> {
     let name = text(input, member);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+    if (1..=most).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(name);
     }
     invalid(member, name)
 }
 
-fn missing<T>(name: &str) -> Result<T, Refusal> {
-    refuse("ResourceNotFoundException", format!("Rule {name} does not exist on EventBus {BUS}."))
+/// The name or id of a rule or target.
+fn name<'a>(input: &'a Json, member: &str) -> Result<&'a str, Refusal> {
+    name_of(input, member, 64)
+}
+
+/// The bus of a call, by name or ARN.
+fn bus<'a>(cloud: &Cloud, input: &'a Json) -> Result<&'a str, Refusal> {
+    let given = text(input, "EventBusName");
+    let name = if given.is_empty() { BUS } else { last(given) };
+    if name == BUS || cloud.events.buses.contains_key(name) {
+        return Ok(name);
+    }
+    missing_bus(name)
+}
+
+fn missing_bus<T>(name: &str) -> Result<T, Refusal> {
+    refuse("ResourceNotFoundException", format!("Event bus {name} does not exist."))
 }
 
 /// The rule that this member names.
 fn rule<'a>(cloud: &'a mut Cloud, input: &Json, member: &str) -> Result<&'a mut Rule, Refusal> {
-    let name = name(input, member)?;
-    match cloud.events.rules.get_mut(name) {
+    let (bus, name) = (bus(cloud, input)?, name(input, member)?);
+    match cloud.events.rules.get_mut(&id(bus, name)) {
         Some(rule) => Ok(rule),
-        None => missing(name),
+        None => refuse("ResourceNotFoundException", format!("Rule {name} does not exist on EventBus {bus}.")),
     }
 }
 
-/// The rule of a call on tags.
-fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Rule, Refusal> {
+/// The tags of the rule or bus of a call on tags.
+fn tagged<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Tags, Refusal> {
     let given = text(input, "ResourceARN");
-    let Some(name) = given.strip_prefix(&arn("")) else {
-        return refuse(
+    let events = &mut cloud.events;
+    let (tags, known) = match (given.strip_prefix(&arn("")), given.strip_prefix(&bus_arn(""))) {
+        (Some(rule), _) => (events.rules.get_mut(rule).map(|rule| &mut rule.tags), true),
+        (None, Some(bus)) => (events.buses.get_mut(bus).map(|bus| &mut bus.tags), true),
+        (None, None) => (None, false),
+    };
+    match tags {
+        Some(tags) => Ok(tags),
+        None if known => refuse("ResourceNotFoundException", format!("{given} does not exist.")),
+        None => refuse(
             "ValidationException",
             "Parameter ResourceARN is not valid. Reason: Provided Arn is not in correct format.",
-        );
-    };
-    match cloud.events.rules.get_mut(name) {
-        Some(rule) => Ok(rule),
-        None => missing(name),
+        ),
     }
 }
 
@@ -122,7 +164,7 @@ fn fault_of(fields: &Map<String, Json>) -> Option<String> {
 }
 
 /// The rule that PutRule stores. Omitted members are reset.
-fn described(name: &str, input: &Json) -> Answer {
+fn described(bus: &str, name: &str, input: &Json) -> Answer {
     let (pattern, schedule) = (text(input, "EventPattern"), text(input, "ScheduleExpression"));
     if pattern.is_empty() && schedule.is_empty() {
         return refuse(
@@ -144,8 +186,8 @@ fn described(name: &str, input: &Json) -> Answer {
     }
     Ok(json!({
         "Name": name,
-        "Arn": arn(name),
-        "EventBusName": BUS,
+        "Arn": arn(&id(bus, name)),
+        "EventBusName": bus,
         "Description": input["Description"],
         "EventPattern": input["EventPattern"],
         "RoleArn": input["RoleArn"],
@@ -229,35 +271,32 @@ fn remove_targets(rule: &mut Rule, ids: &[String]) -> Json {
 }
 
 pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
-    let bus = text(input, "EventBusName");
-    if !bus.is_empty() && last(bus) != BUS {
-        return refuse("ResourceNotFoundException", format!("Event bus {} does not exist.", last(bus)));
-    }
     match operation {
         "PutRule" => {
-            let name = name(input, "Name")?;
-            let described = described(name, input)?;
+            let (bus, name) = (bus(cloud, input)?, name(input, "Name")?);
+            let described = described(bus, name, input)?;
             // Only a new rule takes the tags.
             let tags = || TAGS.given(input);
             let rules = &mut cloud.events.rules;
             let rule =
-                rules.entry(name.to_owned()).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
+                rules.entry(id(bus, name)).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
             rule.described = described;
-            Ok(json!({ "RuleArn": arn(name) }))
+            Ok(json!({ "RuleArn": arn(&id(bus, name)) }))
         }
         "DescribeRule" => Ok(rule(cloud, input, "Name")?.described.clone()),
         "ListRules" => {
-            let prefix = text(input, "NamePrefix");
-            let rules = cloud.events.rules.iter().filter(|(name, _)| name.starts_with(prefix));
-            Ok(json!({ "Rules": rules.map(|(_, rule)| &rule.described).collect::<Vec<_>>() }))
+            let (bus, prefix) = (bus(cloud, input)?, text(input, "NamePrefix"));
+            let rules = cloud.events.rules.values().map(|rule| &rule.described);
+            let listed = rules.filter(|rule| rule["EventBusName"] == bus && text(rule, "Name").starts_with(prefix));
+            Ok(json!({ "Rules": listed.collect::<Vec<_>>() }))
         }
         "DeleteRule" => {
-            let name = name(input, "Name")?;
-            if cloud.events.rules.get(name).is_some_and(|rule| !rule.targets.is_empty()) {
+            let id = id(bus(cloud, input)?, name(input, "Name")?);
+            if cloud.events.rules.get(&id).is_some_and(|rule| !rule.targets.is_empty()) {
                 return refuse("ValidationException", "Rule can't be deleted since it has targets.");
             }
             // A missing rule is not an error.
-            cloud.events.rules.remove(name);
+            cloud.events.rules.remove(&id);
             Ok(json!({}))
         }
         "ListTargetsByRule" => {
@@ -285,9 +324,60 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             }
             Ok(remove_targets(rule(cloud, input, "Rule")?, &ids))
         }
-        "ListTagsForResource" => Ok(TAGS.list(&tagged(cloud, input)?.tags)),
-        "TagResource" => Ok(TAGS.add(&mut tagged(cloud, input)?.tags, input)),
-        "UntagResource" => Ok(TAGS.remove(&mut tagged(cloud, input)?.tags, input)),
+        "ListTagsForResource" => Ok(TAGS.list(tagged(cloud, input)?)),
+        "TagResource" => Ok(TAGS.add(tagged(cloud, input)?, input)),
+        "UntagResource" => Ok(TAGS.remove(tagged(cloud, input)?, input)),
+        other => call_on_bus(cloud, other, input),
+    }
+}
+
+/// The answer of DescribeEventBus.
+fn described_bus(name: &str, input: &Json) -> Json {
+    let key = text(input, "KmsKeyIdentifier");
+    json!({ "Name": name, "Arn": bus_arn(name), "KmsKeyIdentifier": (!key.is_empty()).then_some(key) })
+}
+
+fn call_on_bus(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
+    let buses = &mut cloud.events.buses;
+    match operation {
+        "CreateEventBus" => {
+            let name = name_of(input, "Name", 256)?;
+            if name == BUS || buses.contains_key(name) {
+                let message = format!("Event bus {name} already exists.");
+                return refuse("ResourceAlreadyExistsException", message);
+            }
+            let bus = Bus { described: described_bus(name, input), tags: TAGS.given(input) };
+            buses.insert(name.to_owned(), bus);
+            Ok(json!({ "EventBusArn": bus_arn(name) }))
+        }
+        "UpdateEventBus" => {
+            let name = name_of(input, "Name", 256)?;
+            let Some(bus) = buses.get_mut(name) else { return missing_bus(name) };
+            bus.described = described_bus(name, input);
+            Ok(json!({ "Arn": bus_arn(name), "Name": name }))
+        }
+        "DescribeEventBus" => {
+            let given = text(input, "Name");
+            match last(given) {
+                "" | BUS => Ok(described_bus(BUS, &Json::Null)),
+                name => buses.get(name).map_or_else(|| missing_bus(name), |bus| Ok(bus.described.clone())),
+            }
+        }
+        "ListEventBuses" => {
+            let default = described_bus(BUS, &Json::Null);
+            let all = std::iter::once(&default).chain(buses.values().map(|bus| &bus.described));
+            let listed = all.filter(|bus| text(bus, "Name").starts_with(text(input, "NamePrefix")));
+            Ok(json!({ "EventBuses": listed.collect::<Vec<_>>() }))
+        }
+        "DeleteEventBus" => {
+            let name = name_of(input, "Name", 256)?;
+            if cloud.events.rules.values().any(|rule| rule.described["EventBusName"] == name) {
+                return refuse("ValidationException", "Event bus can't be deleted since it has rules.");
+            }
+            // A missing bus is not an error.
+            buses.remove(name);
+            Ok(json!({}))
+        }
         other => unknown("events", other),
     }
 }
