@@ -62,10 +62,11 @@ pub fn section(definition: &Definition) -> String {
     definition.section.map_or_else(|| format!("{last}s"), ToOwned::to_owned)
 }
 
-/// The word for one entry of a section: the section without its `s`, e.g. `function`.
+/// The word for one entry of a section, e.g. `function` or `event_bus`.
 pub fn singular(definition: &Definition) -> String {
     let section = section(definition);
-    section.strip_suffix('s').map_or(section.clone(), ToOwned::to_owned)
+    let ending = if section.ends_with("ses") { "es" } else { "s" };
+    section.strip_suffix(ending).map_or(section.clone(), ToOwned::to_owned)
 }
 
 /// The words for a composite: its section, one entry of it, its type, and terms of AWS and of other tools.

@@ -205,6 +205,8 @@ pub struct Reference {
 impl Reference {
     /// The name of a bucket.
     pub const BUCKET: Self = Self { composite: "bucket", output: "bucket", by_name: true };
+    /// The ARN of an event bus.
+    pub const EVENT_BUS: Self = Self::handle("event_bus", "arn");
     /// The ARN of a function.
     pub const FUNCTION: Self = Self::handle("event_function", "function_arn");
     /// The `launch` handle of a task.

@@ -22,6 +22,8 @@ pub enum Grant {
     ConsumeTableStream(Expr),
     /// Publishes to a topic (its ARN).
     Publish(Expr),
+    /// Sends events to an event bus (its ARN).
+    PutEvents(Expr),
     /// Puts records into a stream (its ARN).
     PutRecords(Expr),
     /// Reads items of a table (its ARN).
@@ -123,6 +125,7 @@ impl Grant {
                 stream.clone(),
             ),
             Self::Publish(topic) => ("Publish", &["sns:Publish"], topic.clone()),
+            Self::PutEvents(bus) => ("PutEvents", &["events:PutEvents"], bus.clone()),
             Self::PutRecords(stream) => {
                 ("PutRecords", &["kinesis:PutRecord", "kinesis:PutRecords"], stream.clone())
             }

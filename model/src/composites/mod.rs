@@ -5,6 +5,7 @@ mod child;
 mod common;
 mod container_task;
 mod definition;
+mod event_bus;
 mod event_function;
 mod flow;
 mod function;
@@ -34,6 +35,7 @@ use crate::composite::Definition;
 pub static ALL: &[Definition] = &[
     Definition::of::<bucket::Bucket>(),
     Definition::of::<container_task::ContainerTask>(),
+    Definition::of::<event_bus::EventBus>(),
     Definition::of::<event_function::EventFunction>(),
     Definition::of::<queue::Queue>(),
     Definition::of::<queues::Queues>(),
