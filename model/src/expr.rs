@@ -31,6 +31,9 @@ pub enum Expr {
     Member(Box<Expr>, &'static str),
     /// The entry of a map, by a key that is an expression.
     Lookup(Box<Expr>, Box<Expr>),
+    /// The rest of a string after the last occurrence of a text, or the whole string without one. It is the name in
+    /// some ARNs.
+    AfterLast(Box<Expr>, &'static str),
     /// The first eight hexadecimal digits of the SHA-256 of a string.
     Hash(Box<Expr>),
     /// The id of the VPC of a subnet, from the id of the subnet.
@@ -75,6 +78,14 @@ impl Expr {
         ])
     }
 
+    /// The rest of the string after the last occurrence of `text`, see [`Expr::AfterLast`].
+    pub fn after_last(self, text: &'static str) -> Self {
+        match self.as_text() {
+            Some(whole) => after_last(whole, text).into(),
+            None => Self::AfterLast(Box::new(self), text),
+        }
+    }
+
     /// The string, if the expression is a literal one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -101,9 +112,11 @@ impl Expr {
                 parts.iter().collect()
             }
             Self::Map(entries) => entries.values().collect(),
-            Self::Json(inner) | Self::Member(inner, _) | Self::Hash(inner) | Self::VpcOf(inner) => {
-                vec![inner]
-            }
+            Self::Json(inner)
+            | Self::Member(inner, _)
+            | Self::AfterLast(inner, _)
+            | Self::Hash(inner)
+            | Self::VpcOf(inner) => vec![inner],
             Self::Lookup(map, key) => vec![map, key],
             Self::Literal(_) | Self::Unknown | Self::Input(_) | Self::Ambient(_) | Self::Attribute(..) => {
                 Vec::new()
@@ -155,6 +168,9 @@ impl Expr {
                 serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
             }
             Self::Lookup(map, key) => map.evaluate(scope)?.get(key.evaluate(scope)?.as_str()?).cloned(),
+            Self::AfterLast(inner, text) => {
+                Some(after_last(inner.evaluate(scope)?.as_str()?, text).into())
+            }
             Self::Hash(inner) => Some(hash(inner.evaluate(scope)?.as_str()?).into()),
             Self::VpcOf(subnet) => scope.vpc_of(subnet.evaluate(scope)?.as_str()?).map(Json::from),
             Self::Merge(parts) => {
@@ -171,6 +187,10 @@ impl Expr {
             }
         }
     }
+}
+
+fn after_last<'a>(whole: &'a str, text: &str) -> &'a str {
+    whole.rsplit(text).next().unwrap_or(whole)
 }
 
 /// The values for the evaluation of an expression.

@@ -211,10 +211,10 @@ fn is_own_map((runners, _, arn): &Relation, known: &Known<'_>) -> bool {
 }
 
 fn fits(edge: &Edge, (runners, verbs, arn): &Relation, graph: &Graph, known: &Known<'_>) -> bool {
-    // EventBridge and Scheduler run as the rule or schedule. Behind a rule on a bucket, the bucket is the source.
+    // EventBridge and Scheduler run as the rule or schedule. Behind a rule on a bucket or a bus, that is the source.
     let runs = |end: &End| match end {
         End::Object(key) => runners.contains(key),
-        End::Resource(ResourceType::Bucket, _) => runners
+        End::Resource(ResourceType::Bucket | ResourceType::EventBus, _) => runners
             .iter()
             .any(|key| graph.get(key).is_some_and(|object| object.kind.name == "cloudwatch_event_rule")),
         End::Resource(..) => false,
@@ -285,10 +285,14 @@ fn by_resource(edge: &Edge, graph: &Graph, known: &Known<'_>) -> bool {
     })
 }
 
-/// The start of an attribute that AWS chooses, as [`Known::attribute`] writes it.
+/// A part of the ARN that stands for the end: the start of an attribute that AWS chooses, as [`Known::attribute`] writes
+/// it, or the bus in the ARN of a rule.
 fn from_id(end: &End) -> String {
     match end {
         End::Object(key) => format!("{key}:"),
+        End::Resource(ResourceType::EventBus, Expr::Literal(Json::String(arn))) => {
+            format!(":rule/{}/", arn.rsplit('/').next().unwrap_or_default())
+        }
         End::Resource(..) => "no object".to_owned(),
     }
 }

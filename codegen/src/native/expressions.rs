@@ -66,6 +66,10 @@ impl Printer<'_> {
                 Hcl::code(format!("jsondecode({inner}).{name}"))
             }
             Expr::Lookup(map, key) => Hcl::Entry(Box::new(self.expr(map)), Box::new(self.expr(key))),
+            Expr::AfterLast(inner, text) => {
+                let parts = Hcl::Call("split", vec![(*text).into(), self.expr(inner)]);
+                Hcl::Call("element", vec![Hcl::Call("reverse", vec![parts]), Hcl::Number("0".to_owned())])
+            }
             Expr::Hash(inner) => {
                 let hash = Hcl::Call("sha256", vec![self.expr(inner)]);
                 Hcl::Call("substr", vec![hash, Hcl::Number("0".to_owned()), Hcl::Number("8".to_owned())])

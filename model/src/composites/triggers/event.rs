@@ -3,20 +3,45 @@
 use super::super::rule;
 use super::target::{FunctionTarget, MachineTarget, Target};
 use super::{EventSource, Setup, Wiring, parsed};
-use crate::edge::{Edge, Event, Verb};
+use crate::edge::{Edge, End, Event, ResourceType, Verb};
+use crate::expr::Expr;
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Rule};
+use crate::input::{Inputs, Reference, Rule};
+use crate::scalar::Scalar;
 
 #[derive(Debug, Inputs)]
 pub(crate) struct EventTrigger {
     /// Event pattern, as JSON, e.g. `{"source": ["aws.ecs"]}`.
     #[input(rule = Rule::PATTERN)]
-    pub(super) event_pattern: String,
+    event_pattern: String,
+    /// ARN of the event bus, in this account and region. Default: the default event bus.
+    #[input(refers = Reference::EVENT_BUS, rule = Rule::EVENT_BUS)]
+    event_bus: Option<Scalar<String>>,
+}
+
+impl Rule {
+    /// The ARN of an event bus.
+    const EVENT_BUS: Self = Self::Check(
+        "the ARN of an event bus, e.g. `arn:aws:events:eu-central-1:123456789012:event-bus/orders`",
+        check_bus,
+    );
+}
+
+/// The part of the ARN of an event bus before its name.
+const BEFORE_NAME: &str = ":event-bus/";
+
+/// Checks the ARN of an event bus.
+fn check_bus(arn: &str) -> Result<(), String> {
+    match arn.split_once(BEFORE_NAME) {
+        Some((_, "default")) => Err("this is the default event bus: remove `event_bus`".to_owned()),
+        Some((place, _)) if place.starts_with("arn:") && place.contains(":events:") => Ok(()),
+        _ => Err(format!("{arn:?} is not the ARN of an event bus")),
+    }
 }
 
 #[derive(Debug, Inputs)]
 pub(crate) struct EventStart {
-    /// Event pattern on the default event bus as a JSON string, e.g. `{"source": ["my.app"]}`.
+    /// Event pattern as a JSON string, e.g. `{"source": ["my.app"]}`.
     #[input(flatten)]
     pub(super) events: EventTrigger,
 }
@@ -68,7 +93,9 @@ impl<T: RuleTarget> EventSource<T> for EventTrigger {
     }
 
     fn rule(&self, _made: Option<&Handle>) -> Option<rule::Events> {
-        Some(rule::Events::by_default(parsed(&self.event_pattern)))
+        let name = |arn: &Scalar<String>| Expr::from(arn).after_last(BEFORE_NAME);
+        let bus = self.event_bus.as_ref().map(name);
+        Some(rule::Events { pattern: parsed(&self.event_pattern), bus })
     }
 
     fn caller(&self) -> Option<&'static str> {
@@ -77,7 +104,11 @@ impl<T: RuleTarget> EventSource<T> for EventTrigger {
 
     fn add(&self, wiring: &mut Wiring<'_, T>, setup: &Setup<'_>) {
         let Some(rule) = setup.rule else { return };
-        let edge = Edge::new(rule, Verb::Triggers, wiring.target.end()).at(setup.path.clone());
+        let source = match &self.event_bus {
+            Some(bus) => End::Resource(ResourceType::EventBus, bus.into()),
+            None => rule.into(),
+        };
+        let edge = Edge::new(source, Verb::Triggers, wiring.target.end()).at(setup.path.clone());
         wiring.deliver(setup, edge);
     }
 }
