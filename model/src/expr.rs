@@ -31,7 +31,7 @@ pub enum Expr {
     Member(Box<Expr>, &'static str),
     /// The entry of a map, by a key that is an expression.
     Lookup(Box<Expr>, Box<Expr>),
-    /// The rest of a string after the last occurrence of a text, or the whole string without one. It is the name in
+    /// The rest of a string after the last occurrence of another string, or the whole string without one: the name in
     /// some ARNs.
     AfterLast(Box<Expr>, &'static str),
     /// The first eight hexadecimal digits of the SHA-256 of a string.

@@ -44,7 +44,7 @@ pub(crate) struct Batching {
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
     pub(crate) partial_batch_response: bool,
-    /// Filter, as JSON: the function receives only matching messages or records, and the others count as processed. A queue has the members of a message in `body`, e.g. `{"body": {"kind": ["video"]}}`, a stream those of a record in `data`, and a table has `eventName` and `dynamodb`, e.g. `{"eventName": ["INSERT"]}`. Default: everything.
+    /// Filter, as JSON, e.g. `{"body": {"kind": ["video"]}}`: the function receives only matching messages or records, and the others count as processed. A message has `body`, a record of a stream `data`, a change of a table `eventName` and `dynamodb`. Default: everything.
     #[input(rule = Rule::PATTERN)]
     pub(crate) filter: Option<String>,
 }
