@@ -1,15 +1,16 @@
 //! The `bucket` composite: an S3 bucket with secure defaults.
 
-use super::common::{Encryption, Identity, Tags};
+use super::common::{self, Encryption, Identity, Tags};
 use super::part::Part;
 use crate::composite::{Composite, Outputs};
 use crate::context::Context;
+use crate::edge::KeyPattern;
 use crate::expr::Expr;
 use crate::finding::Findings;
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::s3;
-use crate::policy;
+use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
 use crate::unit::Unit;
 use crate::value::Value;
@@ -46,6 +47,10 @@ pub(super) struct BucketOutputs {
     bucket: Expr,
     /// ARN of the bucket.
     arn: Expr,
+    /// IAM policy document (JSON) that allows reading objects of the bucket.
+    reader_policy: Expr,
+    /// IAM policy document (JSON) that allows writing and deleting objects of the bucket.
+    writer_policy: Expr,
 }
 
 impl Composite for Bucket {
@@ -71,7 +76,15 @@ impl Composite for Bucket {
         if inputs.event_bridge {
             graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
         }
-        Some(BucketOutputs { bucket: bucket.attribute("bucket"), arn: bucket.arn() })
+        let policy = |grant: fn(Expr, KeyPattern) -> Grant| {
+            common::policy_text([grant(bucket.arn(), KeyPattern::default())], &inputs.encryption)
+        };
+        Some(BucketOutputs {
+            bucket: bucket.attribute("bucket"),
+            arn: bucket.arn(),
+            reader_policy: policy(Grant::ReadObjects),
+            writer_policy: policy(Grant::ChangeObjects),
+        })
     }
 
     fn seed(name: &str) -> Value {
