@@ -9,3 +9,33 @@ output "arn" {
   description = "ARN of the bucket."
   value       = aws_s3_bucket.main.arn
 }
+
+output "reader_policy" {
+  description = "IAM policy document (JSON) that allows reading objects of the bucket."
+  value = jsonencode({
+    Statement = [
+      {
+        Action   = ["s3:GetObject", "s3:GetObjectTagging"]
+        Effect   = "Allow"
+        Resource = "${aws_s3_bucket.main.arn}/*"
+        Sid      = "ReadObjects"
+      },
+    ]
+    Version = "2012-10-17"
+  })
+}
+
+output "writer_policy" {
+  description = "IAM policy document (JSON) that allows writing and deleting objects of the bucket."
+  value = jsonencode({
+    Statement = [
+      {
+        Action   = ["s3:DeleteObject", "s3:PutObject", "s3:PutObjectTagging"]
+        Effect   = "Allow"
+        Resource = "${aws_s3_bucket.main.arn}/*"
+        Sid      = "ChangeObjects"
+      },
+    ]
+    Version = "2012-10-17"
+  })
+}

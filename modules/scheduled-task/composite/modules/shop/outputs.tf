@@ -9,3 +9,13 @@ output "arn" {
   description = "ARN of the bucket."
   value       = tandem_bucket.this.arn
 }
+
+output "reader_policy" {
+  description = "IAM policy document (JSON) that allows reading objects of the bucket."
+  value       = tandem_bucket.this.reader_policy
+}
+
+output "writer_policy" {
+  description = "IAM policy document (JSON) that allows writing and deleting objects of the bucket."
+  value       = tandem_bucket.this.writer_policy
+}
