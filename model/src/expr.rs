@@ -168,9 +168,7 @@ impl Expr {
                 serde_json::from_str::<Json>(text.as_str()?).ok()?.get(name).cloned()
             }
             Self::Lookup(map, key) => map.evaluate(scope)?.get(key.evaluate(scope)?.as_str()?).cloned(),
-            Self::AfterLast(inner, text) => {
-                Some(after_last(inner.evaluate(scope)?.as_str()?, text).into())
-            }
+            Self::AfterLast(inner, text) => Some(after_last(inner.evaluate(scope)?.as_str()?, text).into()),
             Self::Hash(inner) => Some(hash(inner.evaluate(scope)?.as_str()?).into()),
             Self::VpcOf(subnet) => scope.vpc_of(subnet.evaluate(scope)?.as_str()?).map(Json::from),
             Self::Merge(parts) => {

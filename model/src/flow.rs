@@ -2,15 +2,15 @@
 
 use crate::key::Key;
 
-/// The steps of a state machine, and the links between them.
+/// The steps of a state machine, and the transitions between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flow {
     /// The state machine.
     pub machine: Key,
     /// The steps, in the order of the input.
     pub steps: Vec<FlowStep>,
-    /// The links between the steps.
-    pub links: Vec<Link>,
+    /// The transitions between the steps.
+    pub transitions: Vec<Transition>,
 }
 
 /// A step of a workflow.
@@ -56,9 +56,9 @@ pub enum StepForm {
     Wait,
 }
 
-/// A link from one step to another.
+/// The transition from one step to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct Transition {
     /// The step that ends; `None` for the start of the workflow.
     pub from: Option<String>,
     /// The step that follows; `None` for the end of the workflow.

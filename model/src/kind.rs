@@ -186,7 +186,8 @@ pub(crate) fn fill(
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}')?;
         filled.push_str(before);
-        let (name, after_value) = name.split_once('?').map_or((name, None), |(name, text)| (name, Some(text)));
+        let (name, after_value) =
+            name.split_once('?').map_or((name, None), |(name, text)| (name, Some(text)));
         let value = match name {
             field if after_value.is_some() && !settings.contains_key(field) => String::new(),
             "account" => place(Ambient::Account)?,

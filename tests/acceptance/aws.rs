@@ -26,6 +26,8 @@ impl Aws {
             access_key: Some(account.id.clone()),
             secret_key: Some("test".to_owned()),
             endpoint: Some(account.endpoint.clone()),
+            // An emulator answers a call that it does not know with an internal error, again and again.
+            max_retries: Some(1),
             endpoints: endpoints
                 .iter()
                 .map(|(service, url)| ((*service).to_owned(), (*url).to_owned()))

@@ -8,7 +8,7 @@ use tandem_engine::driver::Tags;
 use tandem_model::kind::Change;
 use tandem_model::kinds;
 
-use crate::stage::{On, Stage, judged, moto_cannot_judge};
+use crate::stage::{On, Stage, judged, moto_cannot_judge, sampled};
 use tandem_crash::fixture::Fixture;
 
 /// Another valid value for a field. A field that no line covers fails the test.
@@ -115,7 +115,9 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
 /// Returns true for a field that cannot change while the object stays the same.
 fn identifies(kind: &str, field: &str) -> bool {
     let kind = kinds::find(kind).expect("a kind");
-    let in_id = kind.id.is_some_and(|template| template.contains(&format!("{{{field}}}")));
+    // `{field}`, or `{field?/}` for a part of some ids.
+    let parts = [format!("{{{field}}}"), format!("{{{field}?")];
+    let in_id = kind.id.is_some_and(|template| parts.iter().any(|part| template.contains(part)));
     // An event source mapping that is created again has another id. A function's package type depends on
     // its code, and the type of a topic (FIFO or standard) on its name.
     in_id
@@ -275,8 +277,8 @@ fn fields_are_mended(on: On) {
         stage.configure(&fixture, &inputs);
         stage.terraform.apply().expect_success();
         let targets = targets(&stage, &fixture, on);
-        assert!(targets.len() >= 3, "{} fields of {}", targets.len(), fixture.definition.type_name);
-        for round in rounds(targets, on) {
+        assert!(!targets.is_empty(), "{} fields of {}", targets.len(), fixture.definition.type_name);
+        for round in rounds(sampled(on, targets), on) {
             round.iter().for_each(|target| change(&stage, target));
             let run = stage.terraform.apply().expect_success();
             let drift = drift_lines(&run.text);
@@ -321,7 +323,7 @@ fn objects_are_made_again(on: On) {
         let state = stage.terraform.resource(&fixture.address());
         let record = state["record"].as_object().expect("the record");
         let is_anchor = |key: &str| record[key]["anchor"] == true;
-        for key in record.keys() {
+        for key in sampled(on, record.keys()) {
             // Some objects get another id when they are created again.
             let entry = stage.terraform.resource(&fixture.address())["record"][key].clone();
             let (kind, id) = (entry["kind"].as_str().expect("a kind"), entry["id"].as_str().expect("an id"));

@@ -21,7 +21,7 @@ use tandem_testkit::environment::root;
 use terraform_provider_tandem::aws::policy;
 use tfplugin::Value;
 
-use crate::stage::{On, Stage};
+use crate::stage::{On, Stage, is_full};
 
 /// An object of a composite: its key, kind and id.
 type Object = (String, &'static Kind, String);
@@ -283,7 +283,7 @@ fn judged_by(on: On, name: &str) {
     let listed: Json = serde_json::from_str(&listed).expect("JSON");
     let listed: BTreeSet<String> = listed[name].as_object().expect("a list").keys().cloned().collect();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
-    let full = std::env::var_os("TANDEM_FULL").is_some();
+    let full = is_full();
     // Other composites contain the parts of these two.
     let others =
         |fixture: &Fixture| full || !["queues", "thumbnailer"].contains(&fixture.definition.type_name);

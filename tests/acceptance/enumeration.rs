@@ -10,8 +10,8 @@ use tandem_model::input::{Body, Field, Shape};
 use tandem_model::kinds;
 use terraform_provider_tandem::aws::policy;
 
-use crate::stage::{On, Stage, judged, moto_cannot_judge};
-use tandem_crash::fixture::{Fixture, set};
+use crate::stage::{On, Stage, judged, moto_cannot_judge, sampled};
+use tandem_crash::fixture::{Change, Fixture, set};
 
 /// Every input by its path, without the indexes of blocks; `true` if a change of it replaces the composite.
 fn inputs(fields: &[Field], prefix: &str, found: &mut BTreeMap<String, bool>) {
@@ -121,6 +121,24 @@ fn every_change_arrives_in_moto_and_changes_nothing_else() {
     changes_arrive(On::Moto);
 }
 
+/// Consecutive changes of one input or of one block: a later one can need an earlier one.
+fn by_input(changes: Vec<Change>) -> Vec<Vec<Change>> {
+    let mut groups: Vec<Vec<Change>> = Vec::new();
+    for change in changes {
+        // The input, with the index of a block, e.g. `build` or `on.2`.
+        let of = |change: &Change| {
+            let parts = change.input.split('.').enumerate();
+            let block = parts.take_while(|(index, part)| *index == 0 || part.parse::<usize>().is_ok());
+            block.map(|(_, part)| part.to_owned()).collect::<Vec<_>>()
+        };
+        match groups.last_mut() {
+            Some(group) if of(&group[0]) == of(&change) => group.push(change),
+            _ => groups.push(vec![change]),
+        }
+    }
+    groups
+}
+
 fn changes_arrive(on: On) {
     for fixture in judged(on) {
         let stage = Stage::new(on);
@@ -129,7 +147,10 @@ fn changes_arrive(on: On) {
         stage.configure(&fixture, &inputs);
         stage.terraform.apply().expect_success();
         let mut before = lines(&stage.terraform.resource(&fixture.address()));
-        for change in fixture.changes(&stage.account.id) {
+        // Some changes need earlier ones, so MiniStack gets all of them.
+        let changes = by_input(fixture.changes(&stage.account.id));
+        let changes = if on == On::Moto { sampled(on, changes) } else { changes };
+        for change in changes.into_iter().flatten() {
             if on == On::Moto && fixture.is_other_on_moto(&change.input) {
                 continue;
             }

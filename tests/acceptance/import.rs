@@ -75,7 +75,7 @@ fn import_and_apply(on: On, by_block: bool) {
                 recovered += 1;
             }
         }
-        assert!(recovered >= 2, "{}: {recovered} inputs are read back", fixture.definition.type_name);
+        assert!(recovered >= 1, "{}: {recovered} inputs are read back", fixture.definition.type_name);
 
         stage.terraform.apply().expect_success();
         let mut after = proxy.mutating().split_off(calls);
@@ -171,7 +171,7 @@ fn what_does_not_exist_cannot_be_imported() {
 
 #[test]
 fn a_matching_composite_is_adopted_when_the_provider_says_so() {
-    for fixture in Fixture::all() {
+    for fixture in judged(On::MiniStack) {
         let stage = Stage::new(On::MiniStack);
         let inputs = stage.prepare(&fixture);
         let before = stage.aws.everything();

@@ -58,19 +58,96 @@ fn a_real_upload_runs_the_function() {
         stage.terraform.resource("tandem_bucket.inbox")["bucket"].as_str().expect("a name").to_owned();
     stage.account.put_object(&bucket, "not a video.txt", b"x").expect("an upload");
     stage.account.put_object(&bucket, "my video+ü.mp4", b"x").expect("an upload");
-    let start = Instant::now();
-    let messages = loop {
+    let messages = wait("log line", || {
         let messages = stage.account.log_messages("/aws/lambda/test-notice").expect("logs");
-        if messages.iter().any(|message| message.contains("my video+ü.mp4")) {
-            break messages;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "no log line: {messages:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    };
+        messages.iter().any(|message| message.contains("my video+ü.mp4")).then_some(messages)
+    });
     assert!(!messages.iter().any(|message| message.contains("not a video")), "{messages:?}");
     stage.terraform.destroy().expect_success();
     let left = stage.aws.everything();
     assert!(left.iter().all(|item| item.ends_with(" default")), "{left:?}");
+}
+
+/// Waits for a result of a check.
+fn wait<T>(subject: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "no {subject}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn matching_events_of_a_bus_start_the_workflow() {
+    let stage = Stage::new(On::MiniStack);
+    let before = stage.aws.everything();
+    let pattern = json!({ "source": ["shop"], "detail": { "amount": [{ "numeric": [">", 100] }] } });
+    stage.configure_with(json!({
+        "tandem_event_bus": { "orders": { "name": "orders" } },
+        "tandem_workflow": { "it": {
+            "name": "large",
+            "on": [{ "event_bus": "${tandem_event_bus.orders.arn}", "event_pattern": pattern.to_string() }],
+            "step": [{ "name": "pause", "wait": 1 }],
+        } },
+    }));
+    stage.terraform.apply().expect_success();
+    stage.terraform.expect_empty_plan();
+    // Of these, only the last is on the bus and matches.
+    for (bus, amount) in [("default", 500), ("test-orders", 5), ("test-orders", 500)] {
+        let event = json!({
+            "EventBusName": bus,
+            "Source": "shop",
+            "DetailType": "order",
+            "Detail": json!({ "amount": amount, "bus": bus }).to_string(),
+        });
+        let put = stage.account.json("events", "AWSEvents.PutEvents", &json!({ "Entries": [event] }));
+        assert_eq!(put.expect("an answer")["FailedEntryCount"], 0);
+    }
+    let machine = stage.terraform.resource("tandem_workflow.it")["arn"].clone();
+    let started = wait("execution", || {
+        let listed = stage.account.states("ListExecutions", &json!({ "stateMachineArn": machine }));
+        let started = listed.expect("executions")["executions"].as_array().cloned().unwrap_or_default();
+        (!started.is_empty()).then_some(started)
+    });
+    assert_eq!(started.len(), 1, "{started:?}");
+    let described =
+        stage.account.states("DescribeExecution", &json!({ "executionArn": started[0]["executionArn"] }));
+    let input = described.expect("an execution")["input"].to_string();
+    assert!(input.contains("500") && input.contains("test-orders"), "{input}");
+    stage.terraform.destroy().expect_success();
+    assert_eq!(stage.aws.everything(), before);
+}
+
+#[test]
+fn messages_that_no_filter_matches_do_not_reach_the_function() {
+    let stage = Stage::new(On::MiniStack);
+    let filter = json!({ "body": { "kind": ["video"] } });
+    stage.configure_with(json!({
+        "tandem_queue": { "jobs": { "name": "jobs", "visibility_timeout": 360, "force_destroy": true } },
+        "tandem_event_function": { "it": {
+            "name": "notice",
+            "code": { "bootstrap": "bootstrap" },
+            "on": [{ "queue": "${tandem_queue.jobs.arn}", "filter": filter.to_string() }],
+        } },
+    }));
+    stage.terraform.apply().expect_success();
+    stage.terraform.expect_empty_plan();
+    let url = stage.terraform.resource("tandem_queue.jobs")["url"].as_str().expect("a URL").to_owned();
+    let starts = || {
+        let messages = stage.account.log_messages("/aws/lambda/test-notice").unwrap_or_default();
+        messages.iter().filter(|message| message.starts_with("START")).count()
+    };
+    // The second message is sent when the first one has been taken: one run of the function does not get both.
+    for kind in ["picture", "video"] {
+        stage.account.send_message(&url, &json!({ "kind": kind }).to_string()).expect("a message");
+        wait("empty queue", || stage.account.messages(&url).expect("messages").is_empty().then_some(()));
+    }
+    wait("run", || (starts() > 0).then_some(()));
+    assert_eq!(starts(), 1);
+    stage.terraform.destroy().expect_success();
 }
 
 #[test]

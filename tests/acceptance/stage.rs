@@ -234,14 +234,27 @@ fn moto_ignores() -> impl Iterator<Item = String> {
 /// Fixtures for long tests. Without `TANDEM_FULL=1` they omit composites whose parts other composites cover;
 /// on moto they omit more than on MiniStack.
 pub(crate) fn judged(on: On) -> Vec<Fixture> {
-    let left_out: &[&str] = match (std::env::var_os("TANDEM_FULL"), on) {
-        (Some(_), _) => &[],
-        (None, On::MiniStack) => &["queues", "thumbnailer"],
-        (None, On::Moto) => &["container_task", "queues", "thumbnailer"],
+    let left_out: &[&str] = match (is_full(), on) {
+        (true, _) => &[],
+        (false, On::MiniStack) => &["queues", "thumbnailer"],
+        (false, On::Moto) => &["container_task", "queues", "thumbnailer"],
     };
     let mut fixtures = Fixture::all();
     fixtures.retain(|fixture| !left_out.contains(&fixture.definition.type_name));
     fixtures
+}
+
+/// True if every test runs all of its cases.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TANDEM_FULL").is_some()
+}
+
+/// The cases of a long test that run on an emulator. Without `TANDEM_FULL=1` it is every second one: those on MiniStack
+/// are not those on moto.
+pub(crate) fn sampled<T>(on: On, cases: impl IntoIterator<Item = T>) -> Vec<T> {
+    let own = usize::from(on == On::Moto);
+    let cases = cases.into_iter().enumerate();
+    cases.filter(|(index, _)| is_full() || index % 2 == own).map(|(_, case)| case).collect()
 }
 
 /// Returns true if moto cannot check a field of an object.

@@ -166,8 +166,13 @@ impl Account {
         let repositories =
             self.json("ecr", "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories", &json!({}))?;
         add("repository", names(&repositories["repositories"], "repositoryName"));
-        let rules = self.json("events", "AWSEvents.ListRules", &json!({}))?;
-        add("rule", names(&rules["Rules"], "Name"));
+        let buses = self.json("events", "AWSEvents.ListEventBuses", &json!({}))?;
+        let buses = names(&buses["EventBuses"], "Name");
+        for bus in &buses {
+            let rules = self.json("events", "AWSEvents.ListRules", &json!({ "EventBusName": bus }))?;
+            add("rule", names(&rules["Rules"], "Name"));
+        }
+        add("event bus", buses);
         let groups = self.query("ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")?;
         add("security group", between(&groups, "<groupName>", "</groupName>"));
         let alarms = self.query("monitoring", "Action=DescribeAlarms&Version=2010-08-01")?;

@@ -15,9 +15,7 @@ pub(crate) fn report() -> Result {
     let page = root().join("docs/guides/reliability.md");
     // The whole matrix takes a third of the time with the profile `matrix`, see Cargo.toml.
     let profile = ["--locked", "--profile", "matrix", "-p", "tandem-crash", "--bin", "crash-matrix"];
-    step("Building the crash matrix (many minutes when cold)", || {
-        quiet(cargo(&["build"]).args(profile))
-    })?;
+    step("Building the crash matrix (many minutes when cold)", || quiet(cargo(&["build"]).args(profile)))?;
     let mut run = cargo(&["run", "--quiet"]);
     loud(run.args(profile).arg("--").arg("--results").arg(results).arg("--report").arg(page))
 }

@@ -217,7 +217,7 @@ impl Builder {
         }
     }
 
-    /// The steps of a workflow, and the links between them.
+    /// The steps of a workflow, and the transitions between them.
     fn steps(&mut self, entry: &Entry, flow: &Flow, frame: usize) {
         let machine = object_id(&entry.name, &flow.machine);
         let step_id = |name: &str| id(&[&machine, "step", name]);
@@ -231,10 +231,10 @@ impl Builder {
             self.step(step, step_id(&step.name), frame);
         }
         let end = id(&[&machine, "end"]);
-        for link in &flow.links {
-            let from = link.from.as_deref().map_or_else(|| machine.clone(), step_id);
-            let to = link.to.as_deref().map_or_else(|| end.clone(), step_id);
-            if link.to.is_none() && !self.nodes.contains_key(&end) {
+        for transition in &flow.transitions {
+            let from = transition.from.as_deref().map_or_else(|| machine.clone(), step_id);
+            let to = transition.to.as_deref().map_or_else(|| end.clone(), step_id);
+            if transition.to.is_none() && !self.nodes.contains_key(&end) {
                 let (label, kind) = ("end".to_owned(), String::new());
                 self.add(Node {
                     id: end.clone(),
@@ -245,7 +245,7 @@ impl Builder {
                     alarms: 0,
                 });
             }
-            let (label, line) = match &link.case {
+            let (label, line) = match &transition.case {
                 Case::Next => (String::new(), Line::Flow),
                 Case::When(condition) => (shortened(condition), Line::Flow),
                 Case::Otherwise => ("otherwise".to_owned(), Line::Flow),

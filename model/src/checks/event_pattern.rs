@@ -14,6 +14,7 @@ use serde_json::Number;
 
 use crate::finding::Code;
 use crate::input::Rule;
+use crate::value::Value;
 
 impl Rule {
     /// A pattern as a string of JSON.
@@ -26,8 +27,9 @@ impl Rule {
 
 /// Checks a pattern.
 pub fn check(text: &str) -> Result<(), String> {
-    let node: Node =
-        serde_json::from_str(text).map_err(|error| format!("the pattern is not valid JSON: {error}"))?;
+    let node: Node = serde_json::from_str(text).map_err(|error| {
+        format!("{} is not valid JSON: {error}", Value::String(text.to_owned()).describe())
+    })?;
     let Node::Object(members) = node else {
         return Err(format!("the pattern is {}, but must be an object (`{{…}}`)", node.describe()));
     };

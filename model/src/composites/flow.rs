@@ -1,18 +1,18 @@
 //! The flow of a workflow, from its steps.
 
 use super::steps::Step;
-use crate::flow::{Case, Flow, FlowStep, Link, StepForm, Within};
+use crate::flow::{Case, Flow, FlowStep, StepForm, Transition, Within};
 use crate::graph::Key;
 use crate::scalar::Scalar;
 
 /// The flow of a state machine with these steps.
 pub(super) fn flow(machine: Key, steps: &[Step]) -> Flow {
-    let mut links = Vec::new();
+    let mut transitions = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let name = &step.inner().name;
         let is_outer = step.chain() == (None, None);
         let mut link = |from: Option<&str>, to: Option<&str>, case| {
-            links.push(Link { from: from.map(str::to_owned), to: to.map(str::to_owned), case });
+            transitions.push(Transition { from: from.map(str::to_owned), to: to.map(str::to_owned), case });
         };
         if steps[..index].iter().all(|earlier| earlier.chain() != step.chain()) {
             match step.chain() {
@@ -40,7 +40,7 @@ pub(super) fn flow(machine: Key, steps: &[Step]) -> Flow {
             link(Some(name), Some(catch), Case::Caught);
         }
     }
-    Flow { machine, steps: steps.iter().map(drawn).collect(), links }
+    Flow { machine, steps: steps.iter().map(drawn).collect(), transitions }
 }
 
 fn drawn(step: &Step) -> FlowStep {
@@ -90,9 +90,9 @@ mod tests {
         let graph = expansion.graph.unwrap_or_else(|| panic!("{:?}", expansion.findings));
         let [flow] = graph.flows() else { panic!("{:?}", graph.flows()) };
         let shown: Vec<String> = flow
-            .links
+            .transitions
             .iter()
-            .map(|Link { from, to, case }| {
+            .map(|Transition { from, to, case }| {
                 let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
                 format!("{} {} {case:?}", name(from), name(to))
             })

@@ -9,7 +9,10 @@ pub static BUS: Kind = Kind {
     service: "events",
     fields: &[field("name").immutable(), field("kms_key_identifier").optional()],
     id: Some("{name}"),
-    attributes: &[("arn", Some("arn:{partition}:events:{region}:{account}:event-bus/{name}")), ("name", None)],
+    attributes: &[
+        ("arn", Some("arn:{partition}:events:{region}:{account}:event-bus/{name}")),
+        ("name", None),
+    ],
     tags: true,
     exclusive: true,
     data: false,

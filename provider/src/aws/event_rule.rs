@@ -21,7 +21,7 @@ pub(super) fn tag_list(tags: &Tags) -> Vec<Tag> {
 }
 
 /// The bus of a rule without a setting for it.
-pub(super) const DEFAULT_BUS: &str = "default";
+const DEFAULT_BUS: &str = "default";
 
 /// The bus and the name of a rule, from its id. On the default bus, the id is the name.
 fn place(id: &str) -> (Option<&str>, &str) {
@@ -61,28 +61,6 @@ impl Rules {
         let request = self.0.describe_rule().name(name).set_event_bus_name(bus.map(ToOwned::to_owned));
         found(call!("events:DescribeRule", request))
     }
-
-    /// The names of all buses. Without a custom one it is the default bus alone.
-    async fn buses(&self) -> Result<Vec<String>, Failure> {
-        let buses = pages(|token| async {
-            let page = call!("events:ListEventBuses", self.0.list_event_buses().set_next_token(token))?;
-            Ok((page.event_buses.unwrap_or_default(), page.next_token))
-        });
-        Ok(buses.await?.into_iter().filter_map(|bus| bus.name).collect())
-    }
-
-    /// The ids of the rules of a project on one bus.
-    async fn on_bus(&self, bus: &str, project: &str) -> Result<Vec<String>, Failure> {
-        let own = (bus != DEFAULT_BUS).then_some(bus);
-        let rules = pages(|token| async {
-            let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
-            let request = request.set_event_bus_name(own.map(ToOwned::to_owned));
-            // The bus can be gone by now.
-            let page = found(call!("events:ListRules", request))?;
-            Ok(page.map(|page| (page.rules.unwrap_or_default(), page.next_token)).unwrap_or_default())
-        });
-        Ok(rules.await?.into_iter().filter_map(|rule| Some(rule_id(own, &rule.name?))).collect())
-    }
 }
 
 #[async_trait]
@@ -107,9 +85,21 @@ impl Driver for Rules {
     }
 
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
+        let buses = pages(|token| async {
+            let page = call!("events:ListEventBuses", self.0.list_event_buses().set_next_token(token))?;
+            Ok((page.event_buses.unwrap_or_default(), page.next_token))
+        });
         let mut ids = Vec::new();
-        for bus in self.buses().await? {
-            ids.extend(self.on_bus(&bus, project).await?);
+        for bus in buses.await?.into_iter().filter_map(|bus| bus.name) {
+            let own = Some(&*bus).filter(|bus| *bus != DEFAULT_BUS);
+            let rules = pages(|token| async {
+                let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
+                let request = request.set_event_bus_name(own.map(ToOwned::to_owned));
+                // The bus can be gone by now.
+                let page = found(call!("events:ListRules", request))?;
+                Ok(page.map(|page| (page.rules.unwrap_or_default(), page.next_token)).unwrap_or_default())
+            });
+            ids.extend(rules.await?.into_iter().filter_map(|rule| Some(rule_id(own, &rule.name?))));
         }
         Ok(ids)
     }

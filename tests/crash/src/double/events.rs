@@ -278,8 +278,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             // Only a new rule takes the tags.
             let tags = || TAGS.given(input);
             let rules = &mut cloud.events.rules;
-            let rule =
-                rules.entry(id(bus, name)).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
+            let rule = rules.entry(id(bus, name)).or_insert_with(|| Rule { tags: tags(), ..Rule::default() });
             rule.described = described;
             Ok(json!({ "RuleArn": arn(&id(bus, name)) }))
         }
@@ -287,7 +286,8 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "ListRules" => {
             let (bus, prefix) = (bus(cloud, input)?, text(input, "NamePrefix"));
             let rules = cloud.events.rules.values().map(|rule| &rule.described);
-            let listed = rules.filter(|rule| rule["EventBusName"] == bus && text(rule, "Name").starts_with(prefix));
+            let listed =
+                rules.filter(|rule| rule["EventBusName"] == bus && text(rule, "Name").starts_with(prefix));
             Ok(json!({ "Rules": listed.collect::<Vec<_>>() }))
         }
         "DeleteRule" => {
