@@ -7,6 +7,8 @@ pub(crate) fn parse(text: &str) -> Option<(&str, &str)> {
     let name = match service {
         // `BUCKET/KEY`
         "s3" => rest.split('/').next(),
+        // `event-bus/NAME`, and the name of a partner's bus has slashes.
+        "events" => rest.split_once('/').map(|(_, name)| name),
         // `table/NAME`, `function:NAME` or `NAME`.
         _ => rest.split([':', '/']).nth(1),
     };

@@ -27,6 +27,9 @@ fn expect(composite: &str, inputs: &Json, wanted: &[(Code, &str)]) {
 }
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:f";
+const BUS: &str = "arn:aws:events:eu-central-1:123456789012:event-bus";
+const PATTERN: &str = "{\"source\":[\"a\"]}";
+const STREAM: &str = "arn:aws:kinesis:eu-central-1:123456789012:stream/s";
 const QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:q";
 
 #[test]
@@ -238,6 +241,35 @@ fn triggers_are_checked() {
                   "filter_policy_scope": "MessageBody" },
             ]),
             vec![(Code::Pattern, "on[0].filter_policy")],
+        ),
+        // A filter names members of the event, and has fewer operators than an event pattern.
+        (json!([{ "queue": QUEUE, "filter": "{\"body\":{\"kind\":[\"a\"]}}" }]), vec![]),
+        (json!([{ "queue": QUEUE, "filter": "{\"kind\":[\"a\"]}" }]), vec![(Code::Pattern, "on[0].filter")]),
+        (
+            json!([{ "queue": QUEUE, "filter": "{\"body\":{\"kind\":[{\"wildcard\":\"a*\"}]}}" }]),
+            vec![(Code::Pattern, "on[0].filter")],
+        ),
+        (
+            json!([{ "stream": STREAM, "filter": "{\"body\":{\"kind\":[\"a\"]}}" }]),
+            vec![(Code::Pattern, "on[0].filter")],
+        ),
+        (json!([{ "event_pattern": PATTERN, "event_bus": format!("{BUS}/orders") }]), vec![]),
+        (
+            json!([{ "event_pattern": PATTERN, "event_bus": format!("{BUS}/default") }]),
+            vec![(Code::Choice, "on[0].event_bus")],
+        ),
+        (
+            json!([{ "event_pattern": PATTERN, "event_bus": format!("{BUS}/") }]),
+            vec![(Code::OutOfRange, "on[0].event_bus")],
+        ),
+        (
+            json!([{ "event_pattern": PATTERN, "event_bus": QUEUE }]),
+            vec![(Code::OutOfRange, "on[0].event_bus")],
+        ),
+        (
+            json!([{ "event_pattern": PATTERN,
+                     "event_bus": "arn:aws:events:us-east-1:123456789012:event-bus/orders" }]),
+            vec![(Code::Choice, "on[0].event_bus")],
         ),
         (json!([{ "bucket": "b-1", "suffix": "*.png" }]), vec![(Code::OutOfRange, "on[0].suffix")]),
         (json!([{ "bucket": "No Such Bucket!" }]), vec![(Code::OutOfRange, "on[0].bucket")]),

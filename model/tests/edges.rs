@@ -211,10 +211,10 @@ fn is_own_map((runners, _, arn): &Relation, known: &Known<'_>) -> bool {
 }
 
 fn fits(edge: &Edge, (runners, verbs, arn): &Relation, graph: &Graph, known: &Known<'_>) -> bool {
-    // EventBridge and Scheduler run as the rule or schedule. Behind a rule on a bucket or a bus, that is the source.
+    // EventBridge and Scheduler run as the rule or schedule. Behind a rule on a bucket, the bucket is the source.
     let runs = |end: &End| match end {
         End::Object(key) => runners.contains(key),
-        End::Resource(ResourceType::Bucket | ResourceType::EventBus, _) => runners
+        End::Resource(ResourceType::Bucket, _) => runners
             .iter()
             .any(|key| graph.get(key).is_some_and(|object| object.kind.name == "cloudwatch_event_rule")),
         End::Resource(..) => false,
@@ -276,23 +276,26 @@ fn by_resource(edge: &Edge, graph: &Graph, known: &Known<'_>) -> bool {
                 End::Object(object.key.clone()) == edge.from
                     && text("redrive_policy")["deadLetterTargetArn"] == to.as_str()
             }
-            // The rule on failures of a task or a workflow names them in its pattern.
-            "cloudwatch_event_rule" => {
-                edge.verb == Verb::FailsTo && text("event_pattern").to_string().contains(&from)
-            }
+            // The rule on failures of a task or a workflow names them in its pattern. A rule receives the events of its
+            // bus without a grant.
+            "cloudwatch_event_rule" => match edge.verb {
+                Verb::FailsTo => text("event_pattern").to_string().contains(&from),
+                Verb::Triggers => {
+                    let bus = text("event_bus_name");
+                    End::Object(object.key.clone()) == edge.to
+                        && bus.as_str().is_some_and(|bus| from.ends_with(&format!(":event-bus/{bus}")))
+                }
+                _ => false,
+            },
             _ => false,
         }
     })
 }
 
-/// A part of the ARN that stands for the end: the start of an attribute that AWS chooses, as [`Known::attribute`] writes
-/// it, or the bus in the ARN of a rule.
+/// The start of an attribute that AWS chooses, as [`Known::attribute`] writes it.
 fn from_id(end: &End) -> String {
     match end {
         End::Object(key) => format!("{key}:"),
-        End::Resource(ResourceType::EventBus, Expr::Literal(Json::String(arn))) => {
-            format!(":rule/{}/", arn.rsplit('/').next().unwrap_or_default())
-        }
         End::Resource(..) => "no object".to_owned(),
     }
 }

@@ -149,7 +149,11 @@ fn changes_arrive(on: On) {
         let mut before = lines(&stage.terraform.resource(&fixture.address()));
         // Some changes need earlier ones, so MiniStack gets all of them.
         let changes = by_input(fixture.changes(&stage.account.id));
-        let changes = if on == On::Moto { sampled(on, changes) } else { changes };
+        let changes = if on == On::Moto {
+            sampled(on, &fixture, changes, |group| group[0].input.clone())
+        } else {
+            changes
+        };
         for change in changes.into_iter().flatten() {
             if on == On::Moto && fixture.is_other_on_moto(&change.input) {
                 continue;

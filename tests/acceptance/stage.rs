@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
+use tandem_model::names;
 use tandem_testkit::calls::Account;
 use tandem_testkit::emulator::{Emulator, Settings, remove_command};
 use tandem_testkit::engine::{Engine, let_containers_reach};
@@ -249,12 +250,21 @@ pub(crate) fn is_full() -> bool {
     std::env::var_os("TANDEM_FULL").is_some()
 }
 
-/// The cases of a long test that run on an emulator. Without `TANDEM_FULL=1` it is every second one: those on MiniStack
-/// are not those on moto.
-pub(crate) fn sampled<T>(on: On, cases: impl IntoIterator<Item = T>) -> Vec<T> {
-    let own = usize::from(on == On::Moto);
-    let cases = cases.into_iter().enumerate();
-    cases.filter(|(index, _)| is_full() || index % 2 == own).map(|(_, case)| case).collect()
+/// The cases of a long test that run on an emulator: all with `TANDEM_FULL=1`, otherwise half of them by the hash of
+/// their name. MiniStack gets the other half than moto, and all cases of a composite that moto leaves out.
+pub(crate) fn sampled<T>(
+    on: On,
+    fixture: &Fixture,
+    cases: impl IntoIterator<Item = T>,
+    name: impl Fn(&T) -> String,
+) -> Vec<T> {
+    let others = judged(On::Moto);
+    let alone = others.iter().all(|other| other.definition.type_name != fixture.definition.type_name);
+    let is_own = |case: &T| {
+        let on_moto = names::hash(&name(case)).ends_with(['0', '2', '4', '6', '8', 'a', 'c', 'e']);
+        is_full() || alone || on_moto == (on == On::Moto)
+    };
+    cases.into_iter().filter(is_own).collect()
 }
 
 /// Returns true if moto cannot check a field of an object.

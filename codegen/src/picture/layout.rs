@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use dagre::graph::{Graph, GraphOptions};
 use dagre::{EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 
+use super::look::Look;
 use super::scene::{Edge, Node, Scene};
 
 /// All lengths are in pixels.
@@ -82,19 +83,28 @@ pub(super) struct Placed {
     pub(super) height: f64,
 }
 
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 fn letters(text: &str) -> f64 {
-    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
+    float(text.chars().count())
 }
 
 /// The size of a node with this number of edges at its busier side.
 fn size(node: &Node, edges: usize) -> (f64, f64) {
-    let ports = PORT * letters(&"x".repeat(edges + 1));
+    let ports = PORT * float(edges + 1);
     let (label, kind) = node.lines();
     if node.look.is_small() {
         return (letters(&label) * SMALL_LETTER + 22.0, ports.max(24.0));
     }
     let width = (letters(&label) * LETTER).max(letters(&kind) * SMALL_LETTER) + 34.0;
-    (width.max(90.0), ports.max(if kind.is_empty() { 36.0 } else { 48.0 }))
+    let (width, height) = (width.max(90.0), ports.max(if kind.is_empty() { 36.0 } else { 48.0 }));
+    match node.look {
+        // The text is in the middle of a diamond.
+        Look::Choice => (width * 1.6, height * 1.5),
+        _ => (width, height),
+    }
 }
 
 /// Places a scene.
@@ -111,19 +121,7 @@ pub(super) fn place(scene: &Scene) -> Placed {
     };
     let ends: Vec<Option<(usize, usize)>> = scene.edges.iter().map(ends).collect();
     // A frame without nodes would count as a node.
-    let is_used = |frame: usize| {
-        let inside = |mut at: Option<usize>| {
-            while let Some(index) = at {
-                if index == frame {
-                    return true;
-                }
-                at = scene.frames[index].parent;
-            }
-            false
-        };
-        scene.nodes.iter().any(|node| inside(node.frame))
-    };
-    let used: Vec<bool> = (0..scene.frames.len()).map(is_used).collect();
+    let used: Vec<bool> = (0..scene.frames.len()).map(|frame| scene.is_used(frame)).collect();
     for (index, frame) in scene.frames.iter().enumerate().filter(|(index, _)| used[*index]) {
         graph.set_node(frame_id(index), Some(NodeLabel::default()));
         if let Some(parent) = frame.parent {
@@ -182,7 +180,8 @@ pub(super) fn place(scene: &Scene) -> Placed {
         })
         .collect();
     let columns = Columns::of(nodes.iter().chain(labels.iter().flatten()));
-    let edges = routes(&nodes, &ends, &drawn, &labels, &columns);
+    let looks: Vec<Look> = scene.nodes.iter().map(|node| node.look).collect();
+    let edges = routes((&nodes, &looks), &ends, &drawn, &labels, &columns);
     let frames: Vec<Rect> = (0..scene.frames.len()).map(|index| rect(&frame_id(index))).collect();
     let frames = frames
         .into_iter()
@@ -270,8 +269,17 @@ struct Port {
     toward: f64,
 }
 
+/// Half of the width of a node at a height.
+fn half_at(look: Look, rect: &Rect, y: f64) -> f64 {
+    let half = rect.width / 2.0;
+    match look {
+        Look::Choice => half * (1.0 - (y - rect.middle().1).abs() / (rect.height / 2.0)).max(0.0),
+        _ => half,
+    }
+}
+
 fn routes(
-    nodes: &[Rect],
+    (nodes, looks): (&[Rect], &[Look]),
     ends: &[Option<(usize, usize)>],
     drawn: &[Option<&EdgeLabel>],
     labels: &[Option<Rect>],
@@ -296,9 +304,9 @@ fn routes(
     let mut heights: HashMap<(usize, bool), f64> = HashMap::new();
     for ((node, _), mut ports) in sides {
         ports.sort_by(|one, other| one.toward.total_cmp(&other.toward));
-        let (rect, all) = (nodes[node], letters(&"x".repeat(ports.len() + 1)));
+        let (rect, all) = (nodes[node], float(ports.len() + 1));
         for (place, port) in ports.iter().enumerate() {
-            let part = letters(&"x".repeat(place + 1)) / all;
+            let part = float(place + 1) / all;
             heights.insert((port.edge, port.is_start), rect.y + rect.height * part);
         }
     }
@@ -309,7 +317,8 @@ fn routes(
             let (middle, y) = (nodes[node].middle().0, heights.get(&(index, is_start)).copied());
             let side = if is_start { direction } else { -direction };
             let y = y.unwrap_or(nodes[node].middle().1);
-            [(middle + side * nodes[node].width / 2.0, y), (middle + side * columns.half(middle), y)]
+            let half = half_at(looks[node], &nodes[node], y);
+            [(middle + side * half, y), (middle + side * columns.half(middle), y)]
         };
         let mut points: Vec<Point> = leaves(ends.0, true).to_vec();
         for (x, y) in inner(edge) {

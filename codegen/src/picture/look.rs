@@ -14,6 +14,7 @@ pub(super) enum Look {
     DeadLetters,
     End,
     Event,
+    Fail,
     Function,
     Queue,
     Step,
@@ -78,7 +79,7 @@ impl Look {
         match form {
             StepForm::Callback => (Self::Step, "callback"),
             StepForm::Choice => (Self::Choice, "choice"),
-            StepForm::Fail => (Self::End, "fail"),
+            StepForm::Fail => (Self::Fail, "fail"),
             StepForm::Function => (Self::Step, "function"),
             StepForm::Map => (Self::Step, "map"),
             StepForm::Parallel => (Self::Step, "parallel"),
@@ -89,7 +90,7 @@ impl Look {
 
     /// True for nodes that stay in the background: they have one small line of text.
     pub(super) fn is_small(self) -> bool {
-        matches!(self, Self::DeadLetters | Self::End)
+        matches!(self, Self::DeadLetters | Self::End | Self::Fail)
     }
 
     pub(super) fn style(self) -> Style {
@@ -101,6 +102,7 @@ impl Look {
             Self::DeadLetters => ("dead_letters", ("[/", "\\]"), "trapezium", ("#f9dcdc", "#5a2727")),
             Self::End => ("end_of", ("((", "))"), "circle", ("#ececec", "#4a4a4a")),
             Self::Event => ("event", ("([", "])"), "ellipse", ("#f0e2f5", "#48304f")),
+            Self::Fail => ("fail", ("(((", ")))"), "doublecircle", ("#f9dcdc", "#5a2727")),
             Self::Function => ("function", ("[[", "]]"), "component", ("#fde9d3", "#5b3d18")),
             Self::Queue => ("queue", (">", "]"), "cds", ("#fbe0ea", "#5a2a3f")),
             Self::Step => ("step", ("(", ")"), "box", ("#ffffff", "#3a3a3a")),

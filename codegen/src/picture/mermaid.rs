@@ -7,7 +7,9 @@ use super::look::{Line, Look};
 use super::scene::{Node, Scene};
 
 fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;"))
+    // Mermaid reads `#35;` as a character.
+    let text = text.replace('#', "#35;").replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    format!("\"{text}\"")
 }
 
 pub(super) fn mermaid(scene: &Scene) -> String {

@@ -150,12 +150,42 @@ impl Scene {
         }
         part
     }
+
+    /// Returns true if a frame has a node, perhaps in an inner frame.
+    pub(super) fn is_used(&self, frame: usize) -> bool {
+        let inside = |mut at: Option<usize>| {
+            while let Some(index) = at {
+                if index == frame {
+                    return true;
+                }
+                at = self.frames[index].parent;
+            }
+            false
+        };
+        self.nodes.iter().any(|node| inside(node.frame))
+    }
 }
 
 /// The id of a node, from strings that identify it.
 fn id(parts: &[&str]) -> String {
     let text = parts.join("_");
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// The id of each step. The ids of two steps can be equal apart from a number: `a-b` and `a_b`.
+fn ids_of_steps<'f>(machine: &str, flow: &'f Flow) -> BTreeMap<&'f str, String> {
+    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    for step in &flow.steps {
+        let base = id(&[machine, "step", &step.name]);
+        let mut own = base.clone();
+        let mut number = 2;
+        while ids.values().any(|known| *known == own) {
+            own = format!("{base}_{number}");
+            number += 1;
+        }
+        ids.insert(&step.name, own);
+    }
+    ids
 }
 
 fn object_id(entry: &str, key: &Key) -> String {
@@ -220,7 +250,8 @@ impl Builder {
     /// The steps of a workflow, and the transitions between them.
     fn steps(&mut self, entry: &Entry, flow: &Flow, frame: usize) {
         let machine = object_id(&entry.name, &flow.machine);
-        let step_id = |name: &str| id(&[&machine, "step", name]);
+        let ids = ids_of_steps(&machine, flow);
+        let step_id = |name: &str| ids.get(name).cloned().unwrap_or_default();
         let mut inner: BTreeMap<&Within, usize> = BTreeMap::new();
         // A step that runs others can follow them in the list.
         for within in flow.steps.iter().filter_map(|step| step.within.as_ref()) {

@@ -12,7 +12,7 @@ const STYLE: &str = "\
 text{fill:#1f2328}.small{font-size:11px}.kind{font-size:11px;fill:#59636e}.title{font-size:11px;font-weight:bold;fill:#59636e}\n\
 .back{fill:#ffffff}.frame{fill:none;stroke:#b7bec6}.node{stroke:#59636e}.edge{fill:none;stroke:#59636e}\n\
 .use{stroke-width:1}.flow{stroke-width:1.8}.failure{stroke-dasharray:5 3;stroke:#c0392b}\n\
-.head{fill:#59636e}.bell{fill:#e3a008;stroke:#59636e}.lid{fill:none;stroke:#59636e}\n";
+.head{fill:#59636e}.bell{fill:#e3a008;stroke:#59636e}\n";
 
 const DARK: &str = "\
 text{fill:#e6edf3}.kind,.title{fill:#9aa4af}.back{fill:#0d1117}.frame{stroke:#444c56}.node,.edge{stroke:#9aa4af}\n\
@@ -74,6 +74,8 @@ fn described(scene: &Scene) -> String {
 }
 
 fn escape(text: &str) -> String {
+    // XML has no control characters.
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -85,7 +87,7 @@ fn short(number: f64) -> String {
 
 fn draw_frames(out: &mut String, scene: &Scene, placed: &Placed) {
     // A frame without nodes has no place.
-    let used = scene.frames.iter().enumerate().filter(|(index, _)| is_used(scene, *index));
+    let used = scene.frames.iter().enumerate().filter(|(index, _)| scene.is_used(*index));
     for ((_, frame), (rect, title)) in used.zip(&placed.frames) {
         let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(short);
         let _ = writeln!(
@@ -97,19 +99,6 @@ fn draw_frames(out: &mut String, scene: &Scene, placed: &Placed) {
             escape(&frame.title)
         );
     }
-}
-
-pub(super) fn is_used(scene: &Scene, frame: usize) -> bool {
-    let inside = |mut at: Option<usize>| {
-        while let Some(index) = at {
-            if index == frame {
-                return true;
-            }
-            at = scene.frames[index].parent;
-        }
-        false
-    };
-    scene.nodes.iter().any(|node| inside(node.frame))
 }
 
 fn draw_edge(out: &mut String, label: &str, line: Line, route: &Route) {
@@ -183,7 +172,7 @@ fn outline(look: Look, rect: &Rect) -> String {
                 "<path d=\"M{x} {top}A{half} 6 0 0 1 {right} {top}V{low}A{half} 6 0 0 1 {x} {low}ZM{x} {top}A{half} 6 0 0 0 {right} {top}\""
             )
         }
-        Look::End | Look::Event => rounded(height / 2.0),
+        Look::End | Look::Event | Look::Fail => rounded(height / 2.0),
         Look::Topic => rounded(14.0),
         Look::Function => rounded(2.0),
         Look::Step | Look::Workflow => rounded(6.0),

@@ -1,5 +1,10 @@
 resource "tandem_event_bus" "orders" {
   name = "orders"
+
+  # A new name: functions change to the new event bus before the old one is deleted.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # This function receives only the orders over 100 that the shop sends to the event bus.

@@ -23,10 +23,25 @@ impl Rule {
         "a string of JSON whose leaves are lists, e.g. `{ \"source\": [\"aws.ecs\"] }`",
         check,
     );
+    /// A filter of Lambda as a string of JSON.
+    pub(crate) const FILTER: Self = Self::Coded(
+        Code::Pattern,
+        "a string of JSON whose leaves are lists, e.g. `{ \"body\": { \"kind\": [\"video\"] } }`",
+        check_filter,
+    );
 }
 
-/// Checks a pattern.
+/// Checks a pattern of EventBridge or SNS.
 pub fn check(text: &str) -> Result<(), String> {
+    check_with(OPERATORS, text)
+}
+
+/// Checks a filter of Lambda, which has fewer operators.
+pub fn check_filter(text: &str) -> Result<(), String> {
+    check_with(OPERATORS_OF_FILTERS, text)
+}
+
+fn check_with(operators: Operators, text: &str) -> Result<(), String> {
     let node: Node = serde_json::from_str(text).map_err(|error| {
         format!("{} is not valid JSON: {error}", Value::String(text.to_owned()).describe())
     })?;
@@ -38,7 +53,28 @@ pub fn check(text: &str) -> Result<(), String> {
             "the pattern is empty and matches everything: add a condition, or remove the input".to_owned()
         );
     }
-    check_object(&members, "")
+    check_object(operators, &members, "")
+}
+
+/// The members of a pattern, also those of its alternatives.
+pub fn members(text: &str) -> Vec<String> {
+    fn add(members: &[(String, Node)], found: &mut Vec<String>) {
+        for (name, node) in members {
+            match node {
+                Node::List(items) if name == OR => items.iter().for_each(|item| {
+                    if let Node::Object(members) = item {
+                        add(members, found);
+                    }
+                }),
+                _ => found.push(name.clone()),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if let Ok(Node::Object(members)) = serde_json::from_str(text) {
+        add(&members, &mut found);
+    }
+    found
 }
 
 /// Returns true if a pattern has conditions on members of members.
@@ -118,7 +154,7 @@ fn within(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn check_object(members: &[(String, Node)], path: &str) -> Result<(), String> {
+fn check_object(operators: Operators, members: &[(String, Node)], path: &str) -> Result<(), String> {
     for (index, (name, node)) in members.iter().enumerate() {
         let path = within(path, name);
         if members[..index].iter().any(|(earlier, _)| earlier == name) {
@@ -128,16 +164,16 @@ fn check_object(members: &[(String, Node)], path: &str) -> Result<(), String> {
             Node::Object(members) if members.is_empty() => {
                 return Err(format!("`{path}` is an empty object: add a condition, or remove it"));
             }
-            Node::Object(members) => check_object(members, &path)?,
+            Node::Object(members) => check_object(operators, members, &path)?,
             Node::List(items) if items.is_empty() => {
                 return Err(format!(
                     "`{path}` is an empty list, which matches nothing: add a value, or remove it"
                 ));
             }
             Node::List(items) if name == OR && items.iter().all(|item| matches!(item, Node::Object(_))) => {
-                check_alternatives(items, &path)?;
+                check_alternatives(operators, items, &path)?;
             }
-            Node::List(items) => items.iter().try_for_each(|item| check_item(item, &path))?,
+            Node::List(items) => items.iter().try_for_each(|item| check_item(operators, item, &path))?,
             leaf => {
                 let item = leaf.as_item().unwrap_or_default();
                 return Err(format!("`{path}` is {}, but must be a list: `[{item}]`", leaf.describe()));
@@ -147,14 +183,14 @@ fn check_object(members: &[(String, Node)], path: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_alternatives(items: &[Node], path: &str) -> Result<(), String> {
+fn check_alternatives(operators: Operators, items: &[Node], path: &str) -> Result<(), String> {
     if items.len() < 2 {
         return Err(format!("`{path}` has one alternative, but needs at least two"));
     }
     for (index, item) in items.iter().enumerate() {
         match item {
             Node::Object(members) if !members.is_empty() => {
-                check_object(members, &format!("{path}[{index}]"))?;
+                check_object(operators, members, &format!("{path}[{index}]"))?;
             }
             other => return Err(format!("`{path}[{index}]` is {}, but must be a pattern", other.describe())),
         }
@@ -163,13 +199,13 @@ fn check_alternatives(items: &[Node], path: &str) -> Result<(), String> {
 }
 
 /// Checks an item of a leaf: a value, or an operator.
-fn check_item(item: &Node, path: &str) -> Result<(), String> {
+fn check_item(operators: Operators, item: &Node, path: &str) -> Result<(), String> {
     match item {
         Node::List(_) => {
             Err(format!("`{path}` contains a list in a list: its items are values and operators"))
         }
         Node::Object(members) => match &**members {
-            [(operator, operand)] => check_operator(operator, operand, path),
+            [(operator, operand)] => check_operator(operators, operator, operand, path),
             _ => Err(format!(
                 "`{path}` contains an object with {} members: an operator has one, e.g. `{{ \"prefix\": \"a\" }}`",
                 members.len()
@@ -179,16 +215,27 @@ fn check_item(item: &Node, path: &str) -> Result<(), String> {
     }
 }
 
-const OPERATORS: &[&str] =
+/// The operators of a language.
+type Operators = &'static [&'static str];
+
+const OPERATORS: Operators =
     &["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
 
-fn check_operator(operator: &str, operand: &Node, path: &str) -> Result<(), String> {
+/// The Lambda developer guide lists these.
+const OPERATORS_OF_FILTERS: Operators =
+    &["anything-but", "equals-ignore-case", "exists", "numeric", "prefix", "suffix"];
+
+fn check_operator(operators: Operators, operator: &str, operand: &Node, path: &str) -> Result<(), String> {
     let must_be = |expected: &str| {
         Err(format!(
             "`{path}`: the operand of `{operator}` is {}, but must be {expected}",
             operand.describe()
         ))
     };
+    if !operators.contains(&operator) {
+        let known = operators.join(", ");
+        return Err(format!("`{path}`: there is no operator `{operator}`. Use one of: {known}"));
+    }
     match operator {
         "exists" => match operand {
             Node::Bool(_) => Ok(()),
@@ -221,10 +268,7 @@ fn check_operator(operator: &str, operand: &Node, path: &str) -> Result<(), Stri
             Node::List(parts) => check_numeric(parts, path),
             _ => must_be("a list, e.g. `[\">\", 0]`"),
         },
-        "anything-but" => check_anything_but(operand, path),
-        _ => {
-            Err(format!("`{path}`: there is no operator `{operator}`. Use one of: {}", OPERATORS.join(", ")))
-        }
+        _ => check_anything_but(operators, operand, path),
     }
 }
 
@@ -232,7 +276,7 @@ fn is_ignoring_case(members: &[(String, Node)]) -> bool {
     matches!(members, [(name, operand)] if name == "equals-ignore-case" && operand.is_string())
 }
 
-fn check_anything_but(operand: &Node, path: &str) -> Result<(), String> {
+fn check_anything_but(operators: Operators, operand: &Node, path: &str) -> Result<(), String> {
     match operand {
         Node::String(_) | Node::Number(_) => Ok(()),
         Node::List(items) if items.is_empty() => {
@@ -248,9 +292,9 @@ fn check_anything_but(operand: &Node, path: &str) -> Result<(), String> {
             {
                 match operand {
                     Node::List(items) if !items.is_empty() => {
-                        items.iter().try_for_each(|item| check_operator(inner, item, path))
+                        items.iter().try_for_each(|item| check_operator(operators, inner, item, path))
                     }
-                    one => check_operator(inner, one, path),
+                    one => check_operator(operators, inner, one, path),
                 }
             }
             _ => Err(format!(

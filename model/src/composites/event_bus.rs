@@ -47,7 +47,9 @@ impl Composite for EventBus {
     const TERMS: &'static [&'static str] = &["eventbridge", "bus", "events"];
     const DOC: &'static str = "Creates an event bus of EventBridge, apart from the default event bus of the account.\n\n\
         An `event_function` or a `workflow` with the event bus in `on` receives the events that match its \
-        `event_pattern`. Only principals of this account may send events.";
+        `event_pattern`. Only principals of this account may send events.\n\n\
+        EventBridge deletes no event bus with rules. With `lifecycle { create_before_destroy = true }`, a new name \
+        works: the new event bus is created, functions and workflows change to it, and then the old one is deleted.";
 
     fn expand(
         inputs: &EventBusInputs,

@@ -90,7 +90,10 @@ pub(super) fn type_help(reader: &Reader, field: &Field, shape: &Shape, value: &V
             format!("Set `{name}` to \"\" for an empty string, or remove it.")
         }
         (Shape::String, Value::Map(_) | Value::List(_)) => match value.to_json() {
-            Some(json) if matches!(field.rule, Some(Rule::Check(..))) && json.to_string().len() <= 120 => {
+            Some(json)
+                if matches!(field.rule, Some(Rule::Check(..) | Rule::Coded(..)))
+                    && json.to_string().len() <= 120 =>
+            {
                 format!("Write JSON in single quotes: `{name}: '{json}'`.")
             }
             _ => format!("Set `{name}` to one string."),

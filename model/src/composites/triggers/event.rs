@@ -2,9 +2,10 @@
 
 use super::super::rule;
 use super::target::{FunctionTarget, MachineTarget, Target};
-use super::{EventSource, Setup, Wiring, parsed};
+use super::{Check, EventSource, Setup, Wiring, parsed};
 use crate::edge::{Edge, End, Event, ResourceType, Verb};
 use crate::expr::Expr;
+use crate::finding::{Code, Findings};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
 use crate::scalar::Scalar;
@@ -30,12 +31,49 @@ impl Rule {
 /// The part of the ARN of an event bus before its name.
 const BEFORE_NAME: &str = ":event-bus/";
 
+/// The name of the bus that every account has.
+const DEFAULT: &str = "default";
+
 /// Checks the ARN of an event bus.
 fn check_bus(arn: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
     match arn.split_once(BEFORE_NAME) {
-        Some((_, "default")) => Err("this is the default event bus: remove `event_bus`".to_owned()),
-        Some((place, _)) if place.starts_with("arn:") && place.contains(":events:") => Ok(()),
+        Some((place, name))
+            if place.starts_with("arn:")
+                && place.split(':').nth(2) == Some("events")
+                && !name.is_empty()
+                && name.bytes().all(allowed) =>
+        {
+            Ok(())
+        }
         _ => Err(format!("{arn:?} is not the ARN of an event bus")),
+    }
+}
+
+impl EventTrigger {
+    /// Checks that the bus is a custom one of this account and region: the rule is made there.
+    fn check_bus<T>(&self, check: &Check<'_, T>, findings: &mut Findings) {
+        let Some(arn) = self.event_bus.as_ref().and_then(Scalar::known) else { return };
+        let at = check.at("event_bus");
+        if arn.split_once(BEFORE_NAME).is_some_and(|(_, name)| name == DEFAULT) {
+            let message = "`event_bus` is `default`, the event bus of a trigger without `event_bus`";
+            findings.error(Code::Choice, at, message, "Remove `event_bus`.");
+            return;
+        }
+        let mut place = arn.split(':').skip(3);
+        let ours = [("region", &check.context.region), ("account", &check.context.account)];
+        for (name, ours) in ours {
+            if let (Some(theirs), Some(ours)) = (place.next(), ours)
+                && theirs != ours
+            {
+                findings.error(
+                    Code::Choice,
+                    at.clone(),
+                    format!("the event bus is in the {name} {theirs}, but the function or workflow is in {ours}"),
+                    "Set `event_bus` to an event bus of the same account and region, to which a rule sends the events.",
+                );
+            }
+        }
     }
 }
 
@@ -92,6 +130,10 @@ impl<T: RuleTarget> EventSource<T> for EventTrigger {
         "event_pattern"
     }
 
+    fn check(&self, check: &Check<'_, T>, findings: &mut Findings) {
+        self.check_bus(check, findings);
+    }
+
     fn rule(&self, _made: Option<&Handle>) -> Option<rule::Events> {
         let name = |arn: &Scalar<String>| Expr::from(arn).after_last(BEFORE_NAME);
         let bus = self.event_bus.as_ref().map(name);
@@ -104,11 +146,11 @@ impl<T: RuleTarget> EventSource<T> for EventTrigger {
 
     fn add(&self, wiring: &mut Wiring<'_, T>, setup: &Setup<'_>) {
         let Some(rule) = setup.rule else { return };
-        let source = match &self.event_bus {
-            Some(bus) => End::Resource(ResourceType::EventBus, bus.into()),
-            None => rule.into(),
-        };
-        let edge = Edge::new(source, Verb::Triggers, wiring.target.end()).at(setup.path.clone());
+        let edge = Edge::new(rule, Verb::Triggers, wiring.target.end()).at(setup.path.clone());
+        if let Some(bus) = &self.event_bus {
+            let bus = End::Resource(ResourceType::EventBus, bus.into());
+            wiring.graph.connect(Edge::new(bus, Verb::Triggers, rule).at(setup.path.clone()));
+        }
         wiring.deliver(setup, edge);
     }
 }

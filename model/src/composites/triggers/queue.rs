@@ -1,6 +1,6 @@
 //! Triggers on a queue: Lambda reads its messages in batches.
 
-use super::records::Batching;
+use super::records::{Batching, OF_MESSAGE};
 use super::target::FunctionTarget;
 use super::{AllowLoop, Check, EventSource, Setup, Wiring};
 use crate::checks::{fifo, visibility};
@@ -49,6 +49,7 @@ impl<'a> EventSource<FunctionTarget<'a>> for QueueTrigger {
                 findings.error(Code::OutOfRange, check.at(field), fifo::BATCH, help);
             }
         }
+        self.batch.check(OF_MESSAGE, check, findings);
         if let Some(timeout) = check.target.timeout {
             visibility::check(check.context, &self.queue, timeout, check.at("queue"), findings);
         }

@@ -2,9 +2,11 @@
 
 use super::super::child::Child;
 use super::target::FunctionTarget;
-use super::{AllowLoop, EventSource, Setup, Wiring, parsed};
+use super::{AllowLoop, Check, EventSource, Setup, Wiring, parsed};
+use crate::checks::event_pattern;
 use crate::edge::{Edge, Event, ResourceType};
 use crate::expr::Expr;
+use crate::finding::{Code, Findings};
 use crate::graph::Handle;
 use crate::graph::ObjectBuilder;
 use crate::input::{Inputs, Reference, Rule};
@@ -45,7 +47,7 @@ pub(crate) struct Batching {
     #[input(default = true)]
     pub(crate) partial_batch_response: bool,
     /// Filter, as JSON, e.g. `{"body": {"kind": ["video"]}}`: the function receives only matching messages or records, and the others count as processed. A message has `body`, a record of a stream `data`, a change of a table `eventName` and `dynamodb`. Default: everything.
-    #[input(rule = Rule::PATTERN)]
+    #[input(rule = Rule::FILTER)]
     pub(crate) filter: Option<String>,
 }
 
@@ -85,7 +87,45 @@ pub(crate) struct Records {
     pub(crate) loops: AllowLoop,
 }
 
+/// Members of a message, of a record of a stream and of a change of a table, for filters.
+pub(super) const OF_MESSAGE: &[&str] = &[
+    "attributes",
+    "awsRegion",
+    "body",
+    "eventSource",
+    "eventSourceARN",
+    "md5OfBody",
+    "messageAttributes",
+    "messageId",
+    "receiptHandle",
+];
+const OF_RECORD: &[&str] =
+    &["approximateArrivalTimestamp", "data", "kinesisSchemaVersion", "partitionKey", "sequenceNumber"];
+const OF_CHANGE: &[&str] = &[
+    "awsRegion",
+    "dynamodb",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventSourceARN",
+    "eventVersion",
+    "userIdentity",
+];
+
 impl Batching {
+    /// Checks that the filter names only members that a message or record has: Lambda drops all others unread.
+    pub(super) fn check<T>(&self, known: &[&str], check: &Check<'_, T>, findings: &mut Findings) {
+        let members = self.filter.as_deref().map(event_pattern::members).unwrap_or_default();
+        for member in members.iter().filter(|member| !known.contains(&member.as_str())) {
+            findings.error(
+                Code::Pattern,
+                check.at("filter"),
+                format!("`filter` has `{member}`, which no event of this source has: nothing would match"),
+                format!("Use one of: {}.", known.join(", ")),
+            );
+        }
+    }
+
     /// Adds an event source mapping.
     pub(crate) fn add_mapping<'g>(
         &self,
@@ -137,6 +177,10 @@ impl<'a> EventSource<FunctionTarget<'a>> for StreamTrigger {
         "stream"
     }
 
+    fn check(&self, check: &Check<'_, FunctionTarget<'a>>, findings: &mut Findings) {
+        self.records.batch.check(OF_RECORD, check, findings);
+    }
+
     fn exclusive(&self) -> Option<&Scalar<String>> {
         Some(&self.stream)
     }
@@ -153,6 +197,10 @@ impl<'a> EventSource<FunctionTarget<'a>> for StreamTrigger {
 impl<'a> EventSource<FunctionTarget<'a>> for TableTrigger {
     fn input(&self) -> &'static str {
         "table"
+    }
+
+    fn check(&self, check: &Check<'_, FunctionTarget<'a>>, findings: &mut Findings) {
+        self.records.batch.check(OF_CHANGE, check, findings);
     }
 
     fn exclusive(&self) -> Option<&Scalar<String>> {
