@@ -6,7 +6,7 @@ use tandem_crash::report::{Report, Results};
 use crate::{full, in_virtual_time, types};
 
 /// The number of cases in the sample.
-const SAMPLE: usize = 400;
+const SAMPLE: usize = 250;
 
 #[test]
 fn whatever_breaks_the_next_apply_ends_with_exactly_one_of_everything() {
