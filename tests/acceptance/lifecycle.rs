@@ -1,11 +1,10 @@
 //! Create, an empty plan, destroy, nothing left: every composite on both emulators.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::stage::{On, Stage};
+use crate::stage::{On, Stage, wait};
 use tandem_crash::fixture::Fixture;
 
 fn lifecycle(on: On) {
@@ -58,7 +57,7 @@ fn a_real_upload_runs_the_function() {
         stage.terraform.resource("tandem_bucket.inbox")["bucket"].as_str().expect("a name").to_owned();
     stage.account.put_object(&bucket, "not a video.txt", b"x").expect("an upload");
     stage.account.put_object(&bucket, "my video+ü.mp4", b"x").expect("an upload");
-    let messages = wait("log line", || {
+    let messages = wait("the log line", || {
         let messages = stage.account.log_messages("/aws/lambda/test-notice").expect("logs");
         messages.iter().any(|message| message.contains("my video+ü.mp4")).then_some(messages)
     });
@@ -66,18 +65,6 @@ fn a_real_upload_runs_the_function() {
     stage.terraform.destroy().expect_success();
     let left = stage.aws.everything();
     assert!(left.iter().all(|item| item.ends_with(" default")), "{left:?}");
-}
-
-/// Waits for a result of a check.
-fn wait<T>(subject: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "no {subject}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -107,7 +94,7 @@ fn matching_events_of_a_bus_start_the_workflow() {
         assert_eq!(put.expect("an answer")["FailedEntryCount"], 0);
     }
     let machine = stage.terraform.resource("tandem_workflow.it")["arn"].clone();
-    let started = wait("execution", || {
+    let started = wait("the execution", || {
         let listed = stage.account.states("ListExecutions", &json!({ "stateMachineArn": machine }));
         let started = listed.expect("executions")["executions"].as_array().cloned().unwrap_or_default();
         (!started.is_empty()).then_some(started)
@@ -143,9 +130,9 @@ fn messages_that_no_filter_matches_do_not_reach_the_function() {
     // The second message is sent when the first one has been taken: one run of the function does not get both.
     for kind in ["picture", "video"] {
         stage.account.send_message(&url, &json!({ "kind": kind }).to_string()).expect("a message");
-        wait("empty queue", || stage.account.messages(&url).expect("messages").is_empty().then_some(()));
+        wait("an empty queue", || stage.account.messages(&url).expect("messages").is_empty().then_some(()));
     }
-    wait("run", || (starts() > 0).then_some(()));
+    wait("the run", || (starts() > 0).then_some(()));
     assert_eq!(starts(), 1);
     stage.terraform.destroy().expect_success();
 }

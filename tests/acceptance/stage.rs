@@ -9,6 +9,7 @@ use tandem_testkit::calls::Account;
 use tandem_testkit::emulator::{Emulator, Settings, remove_command};
 use tandem_testkit::engine::{Engine, let_containers_reach};
 use tandem_testkit::environment::root;
+use tandem_testkit::examples;
 use tandem_testkit::shared::{self, end_with_this_process, new_account, watch};
 use tandem_testkit::terraform::Terraform;
 
@@ -243,6 +244,11 @@ pub(crate) fn judged(on: On) -> Vec<Fixture> {
     let mut fixtures = Fixture::all();
     fixtures.retain(|fixture| !left_out.contains(&fixture.definition.type_name));
     fixtures
+}
+
+/// Waits for the result of a check.
+pub(crate) fn wait<T>(subject: &str, check: impl Fn() -> Option<T>) -> T {
+    examples::wait(subject, || Ok(check())).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// True if every test runs all of its cases.

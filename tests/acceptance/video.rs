@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value as Json, json};
 use tandem_testkit::environment::{VIDEO_THUMBNAILER, copy};
-use tandem_testkit::{examples, ffmpeg};
+use tandem_testkit::ffmpeg;
 
-use crate::stage::{On, Stage, base_image, for_containers};
+use crate::stage::{On, Stage, base_image, for_containers, wait};
 
 /// The example in a stage, with either of its configurations.
 fn stage(configuration: &str) -> Stage {
@@ -31,10 +31,6 @@ fn sample() -> Vec<u8> {
     let file = tempfile::Builder::new().suffix(".mp4").tempfile().expect("a file");
     ffmpeg::sample(file.path()).expect("a video");
     std::fs::read(file.path()).expect("a video")
-}
-
-fn wait<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
-    examples::wait(what, || Ok(ask())).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn thumbnail(stage: &Stage, bucket: &str, video: &str) -> Vec<u8> {

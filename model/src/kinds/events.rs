@@ -2,6 +2,9 @@
 
 use crate::kind::{Kind, access, field};
 
+/// The event bus that every account has. Its rules have no field for it.
+pub const DEFAULT_BUS: &str = "default";
+
 /// An event bus.
 pub static BUS: Kind = Kind {
     name: "cloudwatch_event_bus",

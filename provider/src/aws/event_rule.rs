@@ -20,9 +20,6 @@ pub(super) fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.map(|tag| tag.expect("key and value are set")).collect()
 }
 
-/// The bus of a rule without a setting for it.
-const DEFAULT_BUS: &str = "default";
-
 /// The bus and the name of a rule, from its id. On the default bus, the id is the name.
 fn place(id: &str) -> (Option<&str>, &str) {
     // The name of a partner's bus contains slashes.
@@ -91,7 +88,7 @@ impl Driver for Rules {
         });
         let mut ids = Vec::new();
         for bus in buses.await?.into_iter().filter_map(|bus| bus.name) {
-            let own = Some(&*bus).filter(|bus| *bus != DEFAULT_BUS);
+            let own = Some(&*bus).filter(|bus| *bus != events::DEFAULT_BUS);
             let rules = pages(|token| async {
                 let request = self.0.list_rules().name_prefix(names::prefix(project)).set_next_token(token);
                 let request = request.set_event_bus_name(own.map(ToOwned::to_owned));

@@ -8,6 +8,7 @@ use crate::expr::Expr;
 use crate::finding::{Code, Findings};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule};
+use crate::kinds::events;
 use crate::scalar::Scalar;
 
 #[derive(Debug, Inputs)]
@@ -31,9 +32,6 @@ impl Rule {
 /// The part of the ARN of an event bus before its name.
 const BEFORE_NAME: &str = ":event-bus/";
 
-/// The name of the bus that every account has.
-const DEFAULT: &str = "default";
-
 /// Checks the ARN of an event bus.
 fn check_bus(arn: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
@@ -55,7 +53,7 @@ impl EventTrigger {
     fn check_bus<T>(&self, check: &Check<'_, T>, findings: &mut Findings) {
         let Some(arn) = self.event_bus.as_ref().and_then(Scalar::known) else { return };
         let at = check.at("event_bus");
-        if arn.split_once(BEFORE_NAME).is_some_and(|(_, name)| name == DEFAULT) {
+        if arn.split_once(BEFORE_NAME).is_some_and(|(_, name)| name == events::DEFAULT_BUS) {
             let message = "`event_bus` is `default`, the event bus of a trigger without `event_bus`";
             findings.error(Code::Choice, at, message, "Remove `event_bus`.");
             return;

@@ -87,11 +87,12 @@ pub(crate) struct Records {
     pub(crate) loops: AllowLoop,
 }
 
-/// Members of a message, of a record of a stream and of a change of a table, for filters.
+/// The members of a message, of a record of a stream and of a change of a table. Lambda filters by the first one, says its
+/// developer guide; an older guide filters by all of them.
 pub(super) const OF_MESSAGE: &[&str] = &[
+    "body",
     "attributes",
     "awsRegion",
-    "body",
     "eventSource",
     "eventSourceARN",
     "md5OfBody",
@@ -99,11 +100,23 @@ pub(super) const OF_MESSAGE: &[&str] = &[
     "messageId",
     "receiptHandle",
 ];
-const OF_RECORD: &[&str] =
-    &["approximateArrivalTimestamp", "data", "kinesisSchemaVersion", "partitionKey", "sequenceNumber"];
-const OF_CHANGE: &[&str] = &[
+const OF_RECORD: &[&str] = &[
+    "data",
+    "approximateArrivalTimestamp",
     "awsRegion",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventSourceARN",
+    "eventVersion",
+    "invokeIdentityArn",
+    "kinesisSchemaVersion",
+    "partitionKey",
+    "sequenceNumber",
+];
+const OF_CHANGE: &[&str] = &[
     "dynamodb",
+    "awsRegion",
     "eventID",
     "eventName",
     "eventSource",
@@ -121,7 +134,7 @@ impl Batching {
                 Code::Pattern,
                 check.at("filter"),
                 format!("`filter` has `{member}`, which no event of this source has: nothing would match"),
-                format!("Use one of: {}.", known.join(", ")),
+                format!("Put the conditions into `{}`.", known.first().copied().unwrap_or_default()),
             );
         }
     }
