@@ -1,11 +1,13 @@
 //! The graph of AWS objects that a composite expands to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 
 use crate::edge::{Edge, End};
 use crate::expr::{Ambient, Expr};
 use crate::flow::Flow;
 pub use crate::key::Key;
+use crate::kind::declare::Declared;
 use crate::kind::{Change, Form, Kind};
 
 /// One AWS object.
@@ -60,16 +62,47 @@ pub struct Graph {
     names_from_inputs: bool,
 }
 
-/// An object that was just added, to set its fields and to refer to it.
+/// An object that was just added, to set its fields and to refer to it. A declared kind has a method per field.
 #[derive(Debug)]
-pub struct ObjectBuilder<'a>(&'a mut Object);
+pub struct ObjectBuilder<'a, K = Any> {
+    object: &'a mut Object,
+    kind: PhantomData<K>,
+}
 
-impl ObjectBuilder<'_> {
+/// A kind by its value, whose fields are set by name.
+#[derive(Debug)]
+pub struct Any;
+
+/// What can be added to a graph: a declared kind, or any kind by its value.
+pub trait Addable {
+    /// The type of its builder.
+    type Of;
+
+    /// The kind.
+    fn kind(&self) -> &'static Kind;
+}
+
+impl Addable for &'static Kind {
+    type Of = Any;
+
+    fn kind(&self) -> &'static Kind {
+        self
+    }
+}
+
+impl<K: Declared> Addable for K {
+    type Of = K;
+
+    fn kind(&self) -> &'static Kind {
+        K::kind()
+    }
+}
+
+impl ObjectBuilder<'_, Any> {
     /// Sets a field.
     pub fn set(self, name: &'static str, value: impl Into<Expr>) -> Self {
-        assert!(self.0.kind.field(name).is_some(), "{} has no field {name}", self.0.kind.name);
-        self.0.fields.insert(name, value.into());
-        self
+        assert!(self.object.kind.field(name).is_some(), "{} has no field {name}", self.object.kind.name);
+        self.put(name, Some(value.into()))
     }
 
     /// Sets a field if there is a value for it.
@@ -79,22 +112,30 @@ impl ObjectBuilder<'_> {
             None => self,
         }
     }
+}
+
+impl<K> ObjectBuilder<'_, K> {
+    /// Sets a field of the kind if there is a value for it.
+    pub(crate) fn put(self, name: &'static str, value: Option<Expr>) -> Self {
+        self.object.fields.extend(value.map(|value| (name, value)));
+        self
+    }
 
     /// Adds an object that must exist first.
     pub fn after(self, other: &Handle) -> Self {
-        self.0.after.insert(other.key.clone());
+        self.object.after.insert(other.key.clone());
         self
     }
 
     /// States that inputs decide the name of the object, or the number of such objects.
     pub fn named_by_inputs(self) -> Self {
-        self.0.named_by_inputs = true;
+        self.object.named_by_inputs = true;
         self
     }
 
     /// Returns a handle that refers to the object.
     pub fn handle(self) -> Handle {
-        Handle { key: self.0.key.clone(), kind: self.0.kind }
+        Handle { key: self.object.key.clone(), kind: self.object.kind }
     }
 }
 
@@ -149,7 +190,8 @@ impl Default for Graph {
 impl Graph {
     /// Adds an object. The first object is the anchor: it is created first and deleted last. Its tags show if
     /// the composite is complete, so its kind must support tags.
-    pub fn add(&mut self, kind: &'static Kind, slot: &str) -> ObjectBuilder<'_> {
+    pub fn add<A: Addable>(&mut self, kind: A, slot: &str) -> ObjectBuilder<'_, A::Of> {
+        let kind = kind.kind();
         assert!(!self.objects.is_empty() || kind.tags, "the anchor must carry tags");
         let key = Key::new(kind, slot);
         assert!(self.get(&key).is_none(), "{key} is added twice");
@@ -160,7 +202,7 @@ impl Graph {
             after: BTreeSet::new(),
             named_by_inputs: self.names_from_inputs,
         });
-        ObjectBuilder(self.objects.last_mut().expect("just pushed"))
+        ObjectBuilder { object: self.objects.last_mut().expect("just pushed"), kind: PhantomData }
     }
 
     /// Adds an edge. The caller adds its objects or grants in the same place.

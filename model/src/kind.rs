@@ -1,5 +1,7 @@
 //! Kinds of AWS objects: their fields, ids, ARNs and IAM permissions.
 
+pub mod declare;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -80,6 +82,11 @@ pub struct KindField {
     /// True if the field must not be set when it is left out. Otherwise a missing field keeps the default of
     /// AWS.
     pub optional: bool,
+    /// True if every object has the field.
+    pub required: bool,
+    /// The member of a request that the field sets, e.g. `CreateFunction.VpcConfig.SubnetIds`. AWS publishes the limits of
+    /// its members.
+    pub member: Option<&'static str>,
     /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
 }
@@ -112,7 +119,15 @@ pub enum Form {
 
 /// A field that can be changed in place.
 pub const fn field(name: &'static str) -> KindField {
-    KindField { name, change: Change::InPlace, form: Form::Plain, optional: false, renews: None }
+    KindField {
+        name,
+        change: Change::InPlace,
+        form: Form::Plain,
+        optional: false,
+        required: true,
+        member: None,
+        renews: None,
+    }
 }
 
 impl KindField {
@@ -134,6 +149,21 @@ impl KindField {
     /// The same, with an attribute that gets a new value when the field changes.
     pub const fn renews(self, attribute: &'static str) -> Self {
         Self { renews: Some(attribute), ..self }
+    }
+
+    /// The same, with a name.
+    pub const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The same, of an object that need not have it.
+    pub const fn of_some(self) -> Self {
+        Self { required: false, ..self }
+    }
+
+    /// The same, with the member of a request that it sets.
+    pub const fn sets(self, member: &'static str) -> Self {
+        Self { member: Some(member), ..self }
     }
 
     /// The same, in another form.

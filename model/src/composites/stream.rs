@@ -75,13 +75,13 @@ impl Composite for Stream {
         let mode = if inputs.shard_count.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
         let encrypted_by = inputs.encryption.key().map_or_else(|| OWN_KEY.into(), Expr::from);
         let stream = graph
-            .add(&kinesis::STREAM, "main")
-            .set("name", part.regional("", 128))
-            .set("stream_mode", mode)
-            .set_if("shard_count", inputs.shard_count.as_ref())
-            .set("retention_period", &inputs.retention_hours)
-            .set("encryption_type", "KMS")
-            .set("kms_key_id", encrypted_by)
+            .add(kinesis::Stream, "main")
+            .name(part.regional("", 128))
+            .stream_mode(mode)
+            .shard_count(inputs.shard_count.as_ref())
+            .retention_period(&inputs.retention_hours)
+            .encryption_type("KMS")
+            .kms_key_id(Some(encrypted_by))
             .handle();
         let policy = |grant| common::policy_text([grant], &inputs.encryption);
         Some(StreamOutputs {

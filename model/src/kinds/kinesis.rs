@@ -1,24 +1,27 @@
 //! Kinesis Data Streams.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Number, Text, kind};
 
-/// A stream.
-pub static STREAM: Kind = Kind {
+kind! {
+    /// A stream.
+    Stream, STREAM {
+        /// Its name.
+        name: Text => immutable().sets("CreateStream.StreamName"),
+        /// `ON_DEMAND` or `PROVISIONED`.
+        stream_mode: Text => sets("CreateStream.StreamModeDetails.StreamMode"),
+        /// The number of shards of a provisioned stream.
+        shard_count: Option<Number> => sets("CreateStream.ShardCount"),
+        /// The retention of records in hours.
+        retention_period: Number => sets("IncreaseStreamRetentionPeriod.RetentionPeriodHours"),
+        /// `KMS` or `NONE`.
+        encryption_type: Text => sets("StartStreamEncryption.EncryptionType"),
+        /// The ARN or alias of the key.
+        kms_key_id: Option<Text> => optional().sets("StartStreamEncryption.KeyId"),
+    }
     name: "kinesis_stream",
     title: "Kinesis stream",
     service: "kinesis",
-    fields: &[
-        field("name").immutable(),
-        // `ON_DEMAND` or `PROVISIONED`.
-        field("stream_mode"),
-        // For provisioned streams only.
-        field("shard_count"),
-        // In hours.
-        field("retention_period"),
-        // `KMS` or `NONE`.
-        field("encryption_type"),
-        field("kms_key_id").optional(),
-    ],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:kinesis:{region}:{account}:stream/{name}")), ("name", None)],
     tags: true,
@@ -45,4 +48,4 @@ pub static STREAM: Kind = Kind {
         ),
         access("*", &["kinesis:ListStreams"]).to_sweep(),
     ],
-};
+}

@@ -11,10 +11,12 @@ use aws_sdk_kinesis::types::{
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::kinesis::Stream;
 
 use super::failure::{call, found, gone, not_yet};
 use super::table::{outcome, patiently};
-use super::{number, of_project, optional, pages, settings, text};
+use super::{of_project, pages};
 
 /// Fields by the call that changes them. The mode comes first: only a provisioned stream takes a shard count.
 const PARTS: [&[&str]; 4] =
@@ -25,8 +27,8 @@ const RETENTION: i32 = 24;
 
 pub(super) struct Streams(pub(super) Client);
 
-fn mode(settings: &Settings) -> StreamModeDetails {
-    let mode = StreamMode::from(text(settings, "stream_mode"));
+fn mode(stream: &View<'_, Stream>) -> StreamModeDetails {
+    let mode = StreamMode::from(stream.stream_mode());
     StreamModeDetails::builder().stream_mode(mode).build().expect("the mode is set")
 }
 
@@ -35,12 +37,12 @@ fn is_deleting(stream: &StreamDescriptionSummary) -> bool {
 }
 
 /// Fields that differ from a new stream's: CreateStream does not take them.
-fn later(settings: &Settings) -> Vec<&'static str> {
+fn later(stream: &View<'_, Stream>) -> Vec<&'static str> {
     let mut later = Vec::new();
-    if number(settings, "retention_period").is_some_and(|hours| hours != RETENTION) {
+    if stream.retention_period() != RETENTION {
         later.push("retention_period");
     }
-    if text(settings, "encryption_type") == "KMS" {
+    if stream.encryption_type() == "KMS" {
         later.extend(["encryption_type", "kms_key_id"]);
     }
     later
@@ -85,12 +87,12 @@ impl Streams {
         &self,
         id: &str,
         now: &StreamDescriptionSummary,
-        settings: &Settings,
+        wanted: &View<'_, Stream>,
     ) -> Result<(), Failure> {
         let kms = EncryptionType::Kms;
-        if text(settings, "encryption_type") == kms.as_str() {
+        if wanted.encryption_type() == kms.as_str() {
             let request = self.0.start_stream_encryption().stream_name(id).encryption_type(kms);
-            let request = request.set_key_id(optional(settings, "kms_key_id"));
+            let request = request.set_key_id(wanted.kms_key_id().map(ToOwned::to_owned));
             return call!("kinesis:StartStreamEncryption", request).map(|_| ());
         }
         if now.encryption_type() != Some(&kms) {
@@ -116,24 +118,23 @@ impl Streams {
     }
 
     /// Changes the fields of one part.
-    async fn change(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+    async fn change(&self, id: &str, fields: &[&str], wanted: &View<'_, Stream>) -> Result<(), Failure> {
         let now = self.describe(id).await?.ok_or_else(|| {
             Failure::local("kinesis:DescribeStreamSummary", format!("the stream `{id}` is gone"))
         })?;
         match fields.first().copied() {
             Some("stream_mode") => {
                 let request = self.0.update_stream_mode().stream_arn(now.stream_arn());
-                call!("kinesis:UpdateStreamMode", request.stream_mode_details(mode(settings))).map(|_| ())
+                call!("kinesis:UpdateStreamMode", request.stream_mode_details(mode(wanted))).map(|_| ())
             }
             Some("shard_count") => {
                 let shards = now.open_shard_count();
-                self.reshard(id, shards, number(settings, "shard_count").unwrap_or(shards)).await
+                self.reshard(id, shards, wanted.shard_count().unwrap_or(shards)).await
             }
             Some("retention_period") => {
-                let hours = number(settings, "retention_period").unwrap_or(RETENTION);
-                self.put_retention(id, now.retention_period_hours(), hours).await
+                self.put_retention(id, now.retention_period_hours(), wanted.retention_period()).await
             }
-            Some(_) => self.put_encryption(id, &now, settings).await,
+            Some(_) => self.put_encryption(id, &now, wanted).await,
             None => Ok(()),
         }
     }
@@ -151,14 +152,14 @@ impl Driver for Streams {
         let key = now.key_id().filter(|_| encryption == Some(&EncryptionType::Kms));
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(now.stream_name())),
-                ("stream_mode", json!(mode.map_or("PROVISIONED", StreamMode::as_str))),
-                ("shard_count", json!(shards)),
-                ("retention_period", json!(now.retention_period_hours())),
-                ("encryption_type", json!(encryption.map_or("NONE", EncryptionType::as_str))),
-                ("kms_key_id", json!(key)),
-            ]),
+            settings: Seen::<Stream>::default()
+                .name(now.stream_name())
+                .stream_mode(mode.map_or("PROVISIONED", StreamMode::as_str))
+                .shard_count(shards)
+                .retention_period(now.retention_period_hours())
+                .encryption_type(encryption.map_or("NONE", EncryptionType::as_str))
+                .kms_key_id(key)
+                .settings(),
             attributes: [("arn".to_owned(), json!(now.stream_arn()))].into(),
             tags,
         }))
@@ -176,10 +177,9 @@ impl Driver for Streams {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
-        let mode = mode(settings);
-        let shards =
-            number(settings, "shard_count").filter(|_| *mode.stream_mode() == StreamMode::Provisioned);
+        let stream = View::<Stream>::of(settings);
+        let (name, mode) = (stream.name(), mode(&stream));
+        let shards = stream.shard_count().filter(|_| *mode.stream_mode() == StreamMode::Provisioned);
         let given: HashMap<String, String> = tags.clone().into_iter().collect();
         let request = self
             .0
@@ -204,7 +204,7 @@ impl Driver for Streams {
         if self.tags(name).await?.is_some_and(|kept| kept != *tags) {
             patiently(|| self.tag(name, tags, &[])).await?;
         }
-        for part in self.parts(&later(settings)) {
+        for part in self.parts(&later(&stream)) {
             patiently(|| self.update(name, &part, settings)).await?;
         }
         Ok(Created { id: name.to_owned(), ..Created::default() })
@@ -233,7 +233,7 @@ impl Driver for Streams {
         // A change that an interrupted apply began may still be in progress.
         self.ready(id).await?;
         for part in self.parts(fields) {
-            let changed = self.change(id, &part, settings).await;
+            let changed = self.change(id, &part, &View::of(settings)).await;
             outcome(self, id, &part, settings, changed).await?;
         }
         Ok(())

@@ -1,0 +1,265 @@
+//! Declarations of kinds: from one list of fields follow the kind, the setters of a composite and the getters and
+//! setters of a driver. A misspelt field does not compile.
+//!
+//! ```ignore
+//! kind! {
+//!     /// A stream.
+//!     Stream, STREAM {
+//!         name: Text => immutable().sets("CreateStream.StreamName"),
+//!         shard_count: Option<Number> => sets("CreateStream.ShardCount"),
+//!     }
+//!     name: "kinesis_stream",
+//!     …
+//! }
+//!
+//! graph.add(Stream, "main").name("clicks").shard_count(Some(2)); // in a composite
+//! View::<Stream>::of(settings).shard_count() // in a driver: Option<i32>
+//! ```
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use serde_json::Value as Json;
+
+use super::{Kind, KindField, field};
+use crate::composite::Settings;
+
+/// A declared kind.
+pub trait Declared {
+    /// The kind.
+    fn kind() -> &'static Kind;
+}
+
+/// The type of a field. `Option` makes it a field that not every object has.
+pub trait FieldType {
+    /// A field of this type, without a name.
+    const FIELD: KindField;
+    /// What a composite gives: an expression, or an option of one.
+    type Given<E>;
+    /// What a driver reads.
+    type Read<'a>;
+
+    /// The expression that was given, if any.
+    fn given<E>(given: Self::Given<E>) -> Option<E>;
+    /// Reads a setting. A required setting that is missing or of another type reads as empty: the checks of a graph
+    /// find it before.
+    fn read(setting: Option<&Json>) -> Self::Read<'_>;
+}
+
+/// Implements the parts of a type that every object has.
+macro_rules! required {
+    () => {
+        const FIELD: KindField = field("");
+        type Given<E> = E;
+
+        fn given<E>(given: E) -> Option<E> {
+            Some(given)
+        }
+    };
+}
+
+/// A string.
+#[derive(Debug)]
+pub struct Text;
+
+impl FieldType for Text {
+    required!();
+    type Read<'a> = &'a str;
+
+    fn read(setting: Option<&Json>) -> &str {
+        setting.and_then(Json::as_str).unwrap_or_default()
+    }
+}
+
+/// An integer.
+#[derive(Debug)]
+pub struct Number;
+
+impl FieldType for Number {
+    required!();
+    type Read<'a> = i32;
+
+    fn read(setting: Option<&Json>) -> i32 {
+        setting.and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
+    }
+}
+
+/// True or false.
+#[derive(Debug)]
+pub struct Flag;
+
+impl FieldType for Flag {
+    required!();
+    type Read<'a> = bool;
+
+    fn read(setting: Option<&Json>) -> bool {
+        setting.and_then(Json::as_bool).unwrap_or_default()
+    }
+}
+
+/// A list of strings.
+#[derive(Debug)]
+pub struct Texts;
+
+impl FieldType for Texts {
+    required!();
+    type Read<'a> = Vec<String>;
+
+    fn read(setting: Option<&Json>) -> Vec<String> {
+        let items = setting.and_then(Json::as_array).into_iter().flatten();
+        items.filter_map(Json::as_str).map(ToOwned::to_owned).collect()
+    }
+}
+
+/// A map of strings.
+#[derive(Debug)]
+pub struct TextMap;
+
+impl FieldType for TextMap {
+    required!();
+    type Read<'a> = BTreeMap<String, String>;
+
+    fn read(setting: Option<&Json>) -> BTreeMap<String, String> {
+        let entries = setting.and_then(Json::as_object).into_iter().flatten();
+        entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+    }
+}
+
+/// A JSON document. Its calls take it as a string.
+#[derive(Debug)]
+pub struct Document;
+
+impl FieldType for Document {
+    required!();
+    type Read<'a> = String;
+
+    fn read(setting: Option<&Json>) -> String {
+        setting.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+impl<T: FieldType> FieldType for Option<T> {
+    const FIELD: KindField = T::FIELD.of_some();
+    type Given<E> = Option<E>;
+    type Read<'a> = Option<T::Read<'a>>;
+
+    fn given<E>(given: Option<E>) -> Option<E> {
+        given
+    }
+
+    fn read(setting: Option<&Json>) -> Option<T::Read<'_>> {
+        setting.filter(|setting| !setting.is_null()).map(|setting| T::read(Some(setting)))
+    }
+}
+
+/// The settings of an object, for its driver.
+#[derive(Debug)]
+pub struct View<'a, K> {
+    settings: &'a Settings,
+    kind: PhantomData<K>,
+}
+
+impl<'a, K> View<'a, K> {
+    /// These settings.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self { settings, kind: PhantomData }
+    }
+
+    /// One of the settings.
+    pub(crate) fn read(&self, field: &str) -> Option<&'a Json> {
+        self.settings.get(field)
+    }
+}
+
+/// The settings that a driver observed. A null leaves a setting out.
+#[derive(Debug)]
+pub struct Seen<K> {
+    settings: Settings,
+    kind: PhantomData<K>,
+}
+
+impl<K> Default for Seen<K> {
+    fn default() -> Self {
+        Self { settings: Settings::new(), kind: PhantomData }
+    }
+}
+
+impl<K> Seen<K> {
+    /// Sets a field.
+    pub(crate) fn put(mut self, field: &'static str, value: Json) -> Self {
+        if !value.is_null() {
+            self.settings.insert(field.to_owned(), value);
+        }
+        self
+    }
+
+    /// The settings.
+    pub fn settings(self) -> Settings {
+        self.settings
+    }
+}
+
+/// Declares a kind, see [the module](self).
+macro_rules! kind {
+    (
+        $(#[$doc:meta])*
+        $object:ident, $kind:ident {
+            $( $(#[$about:meta])* $field:ident : $ty:ty $( => $( $with:ident ( $($given:tt)* ) ).+ )? ),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$doc])*
+        pub static $kind: $crate::kind::Kind = $crate::kind::Kind {
+            fields: &[$(
+                <$ty as $crate::kind::declare::FieldType>::FIELD
+                    .named(stringify!($field))
+                    $( $( .$with($($given)*) )+ )?
+            ),*],
+            $($rest)*
+        };
+
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $object;
+
+        impl $crate::kind::declare::Declared for $object {
+            fn kind() -> &'static $crate::kind::Kind {
+                &$kind
+            }
+        }
+
+        impl $crate::graph::ObjectBuilder<'_, $object> {
+            $(
+                $(#[$about])*
+                #[allow(dead_code, reason = "a field of imports and drivers alone")]
+                pub(crate) fn $field<E: Into<$crate::expr::Expr>>(
+                    self,
+                    value: <$ty as $crate::kind::declare::FieldType>::Given<E>,
+                ) -> Self {
+                    let value = <$ty as $crate::kind::declare::FieldType>::given(value);
+                    self.put(stringify!($field), value.map(Into::into))
+                }
+            )*
+        }
+
+        impl<'a> $crate::kind::declare::View<'a, $object> {
+            $(
+                $(#[$about])*
+                pub fn $field(&self) -> <$ty as $crate::kind::declare::FieldType>::Read<'a> {
+                    <$ty as $crate::kind::declare::FieldType>::read(self.read(stringify!($field)))
+                }
+            )*
+        }
+
+        impl $crate::kind::declare::Seen<$object> {
+            $(
+                $(#[$about])*
+                pub fn $field(self, value: impl serde::Serialize) -> Self {
+                    let value = serde_json::to_value(value).unwrap_or_default();
+                    self.put(stringify!($field), value)
+                }
+            )*
+        }
+    };
+}
+pub(crate) use kind;
