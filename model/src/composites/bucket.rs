@@ -74,7 +74,7 @@ impl Composite for Bucket {
         let part = Part::new(context, &inputs.identity.name);
         let bucket = add(graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
         if inputs.event_bridge {
-            graph.add(&s3::EVENT_BRIDGE, "main").set("bucket", bucket.attribute("bucket"));
+            graph.add(s3::EventBridge, "main").bucket(bucket.attribute("bucket"));
         }
         let policy = |grant: fn(Expr, KeyPattern) -> Grant| {
             common::policy_text([grant(bucket.arn(), KeyPattern::default())], &inputs.encryption)
@@ -100,33 +100,29 @@ pub(super) fn add(
     abort_incomplete_upload_days: &Scalar<i64>,
 ) -> Handle {
     let own = part.main("main");
-    let bucket = graph.add(&s3::BUCKET, &own).set("bucket", part.bucket()).handle();
+    let bucket = graph.add(s3::Bucket, &own).bucket(part.bucket()).handle();
     let name = || bucket.attribute("bucket");
     graph
-        .add(&s3::PUBLIC_ACCESS_BLOCK, &own)
-        .set("bucket", name())
-        .set("block_public_acls", true)
-        .set("block_public_policy", true)
-        .set("ignore_public_acls", true)
-        .set("restrict_public_buckets", true);
-    graph
-        .add(&s3::OWNERSHIP_CONTROLS, &own)
-        .set("bucket", name())
-        .set("object_ownership", "BucketOwnerEnforced");
-    let encryption = graph.add(&s3::ENCRYPTION, &own).set("bucket", name());
+        .add(s3::PublicAccessBlock, &own)
+        .bucket(name())
+        .block_public_acls(true)
+        .block_public_policy(true)
+        .ignore_public_acls(true)
+        .restrict_public_buckets(true);
+    graph.add(s3::OwnershipControls, &own).bucket(name()).object_ownership("BucketOwnerEnforced");
+    let encryption = graph.add(s3::Encryption, &own).bucket(name());
     match kms_key_arn {
-        None => encryption.set("sse_algorithm", "AES256"),
+        None => encryption.sse_algorithm("AES256"),
         // The bucket key avoids most calls to KMS, and their cost.
-        Some(key) => encryption
-            .set("sse_algorithm", "aws:kms")
-            .set("kms_master_key_id", key)
-            .set("bucket_key_enabled", true),
+        Some(key) => {
+            encryption.sse_algorithm("aws:kms").kms_master_key_id(Some(key)).bucket_key_enabled(Some(true))
+        }
     };
     graph
-        .add(&s3::LIFECYCLE, &own)
-        .set("bucket", name())
-        .set("abort_incomplete_multipart_upload_days", abort_incomplete_upload_days);
+        .add(s3::Lifecycle, &own)
+        .bucket(name())
+        .abort_incomplete_multipart_upload_days(abort_incomplete_upload_days);
     let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
-    graph.add(&s3::POLICY, &own).set("bucket", name()).set("policy", policy::tls_only(all));
+    graph.add(s3::Policy, &own).bucket(name()).policy(policy::tls_only(all));
     bucket
 }

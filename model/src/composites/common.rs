@@ -172,21 +172,21 @@ fn check_role_path(path: &str) -> Result<(), String> {
 /// Adds a log group.
 pub(super) fn log_group(graph: &mut Graph, slot: &str, name: Expr, common: &Common) -> Handle {
     graph
-        .add(&logs::LOG_GROUP, slot)
-        .set("name", name)
-        .set("retention_in_days", &common.log_retention_days)
-        .set_if("kms_key_id", common.encryption.key())
+        .add(logs::LogGroup, slot)
+        .name(name)
+        .retention_in_days(&common.log_retention_days)
+        .kms_key_id(common.encryption.key())
         .handle()
 }
 
 /// Adds a role that an AWS service assumes.
 pub(super) fn role(graph: &mut Graph, slot: &str, name: Expr, trust: Expr, common: &Common) -> Handle {
     graph
-        .add(&iam::ROLE, slot)
-        .set("name", name)
-        .set("path", &common.role_path)
-        .set("assume_role_policy", trust)
-        .set_if("permissions_boundary", common.permissions_boundary.as_ref())
+        .add(iam::Role, slot)
+        .name(name)
+        .path(&common.role_path)
+        .assume_role_policy(trust)
+        .permissions_boundary(common.permissions_boundary.as_ref())
         .handle()
 }
 
@@ -198,10 +198,10 @@ pub(super) fn role_policy(
     grants: Option<Vec<Grant>>,
 ) -> Handle {
     graph
-        .add(&iam::ROLE_POLICY, slot)
-        .set("role", role.attribute("name"))
-        .set("name", name)
-        .set("policy", grants.map_or(Expr::Unknown, |grants| policy::identity(&grants)))
+        .add(iam::RolePolicy, slot)
+        .role(role.attribute("name"))
+        .name(name)
+        .policy(grants.map_or(Expr::Unknown, |grants| policy::identity(&grants)))
         .handle()
 }
 
@@ -249,10 +249,13 @@ impl<'a> From<&'a Common> for Protection<'a> {
 }
 
 /// Sets the encryption of a queue: with the given key, or SSE-SQS.
-pub(super) fn encrypted<'a>(queue: ObjectBuilder<'a>, protection: Protection<'_>) -> ObjectBuilder<'a> {
+pub(super) fn encrypted<'a>(
+    queue: ObjectBuilder<'a, sqs::Queue>,
+    protection: Protection<'_>,
+) -> ObjectBuilder<'a, sqs::Queue> {
     match protection.kms_key_arn {
-        Some(key) => queue.set("kms_master_key_id", key),
-        None => queue.set("sqs_managed_sse_enabled", true),
+        Some(key) => queue.kms_master_key_id(Some(key)),
+        None => queue.sqs_managed_sse_enabled(Some(true)),
     }
 }
 
@@ -288,20 +291,20 @@ pub(super) fn alarm(
     protection: Protection<'_>,
 ) {
     let alarm = graph
-        .add(&cloudwatch::METRIC_ALARM, slot)
-        .set("alarm_name", name)
-        .set("alarm_description", description)
-        .set("namespace", metric.namespace)
-        .set("metric_name", metric.name)
-        .set("dimensions", metric.dimensions)
-        .set("statistic", metric.statistic)
-        .set("comparison_operator", "GreaterThanThreshold")
-        .set("threshold", threshold)
-        .set("period", 60)
-        .set("evaluation_periods", 1)
-        .set("treat_missing_data", "notBreaching");
+        .add(cloudwatch::MetricAlarm, slot)
+        .alarm_name(name)
+        .alarm_description(description)
+        .namespace(metric.namespace)
+        .metric_name(metric.name)
+        .dimensions(metric.dimensions)
+        .statistic(metric.statistic)
+        .comparison_operator("GreaterThanThreshold")
+        .threshold(threshold)
+        .period(60)
+        .evaluation_periods(1)
+        .treat_missing_data("notBreaching");
     if let Some(topic) = protection.alarm_topic_arn {
-        alarm.set("alarm_actions", Expr::list([topic]));
+        alarm.alarm_actions(Some(Expr::list([topic])));
     }
 }
 
@@ -314,9 +317,9 @@ pub(super) fn dead_letters(
 ) -> Handle {
     let own = part.slot("dead_letters");
     let queue = graph
-        .add(&sqs::QUEUE, &own)
-        .set("name", part.regional("dead-letters", 80))
-        .set("message_retention_seconds", LONGEST_RETENTION);
+        .add(sqs::Queue, &own)
+        .name(part.regional("dead-letters", 80))
+        .message_retention_seconds(LONGEST_RETENTION);
     let queue = encrypted(queue, protection).handle();
     let name = part.regional("dead-letters", 255);
     queue_alarm(graph, (&own, name), &queue, (VISIBLE, 0.into()), description, protection);
@@ -331,9 +334,9 @@ pub(super) const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 /// Adds the policy of a queue: these services may send.
 pub(super) fn queue_policy(graph: &mut Graph, queue: &Handle, senders: &[(&str, On)]) -> Handle {
     graph
-        .add(&sqs::QUEUE_POLICY, queue.key().slot())
-        .set("queue", queue.attribute("name"))
-        .set("policy", policy::receiver("sqs", &queue.arn(), senders))
+        .add(sqs::QueuePolicy, queue.key().slot())
+        .queue(queue.attribute("name"))
+        .policy(policy::receiver("sqs", &queue.arn(), senders))
         .handle()
 }
 

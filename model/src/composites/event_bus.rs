@@ -61,9 +61,9 @@ impl Composite for EventBus {
         graph.force_destroy = true;
         let part = Part::new(context, &inputs.identity.name);
         let bus = graph
-            .add(&events::BUS, "main")
-            .set("name", part.regional("", 256))
-            .set_if("kms_key_identifier", inputs.encryption.key())
+            .add(events::Bus, "main")
+            .name(part.regional("", 256))
+            .kms_key_identifier(inputs.encryption.key())
             .handle();
         Some(EventBusOutputs {
             event_bus_name: bus.attribute("name"),

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code as FindingCode, Findings, Path, Step};
-use crate::graph::{Graph, Handle};
+use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::input::{Inputs, Rule, Source};
 use crate::kinds::lambda;
 use crate::policy::{self, Grant};
@@ -137,25 +137,25 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
     let role_policy = common::role_policy(graph, (&own, "function"), &role, known.then_some(grants));
 
     let function = graph
-        .add(&lambda::FUNCTION, &own)
-        .set("function_name", name)
-        .set("role", role.arn())
-        .set("memory_size", &inputs.memory_size)
-        .set("timeout", &inputs.timeout)
-        .set("log_format", "JSON")
-        .set("log_group", log_group.attribute("name"))
-        .set_if("description", inputs.description.as_ref())
-        .set_if("environment", variables(spec))
-        .set_if("kms_key_arn", common.encryption.key())
+        .add(lambda::Function, &own)
+        .function_name(name)
+        .role(role.arn())
+        .memory_size(&inputs.memory_size)
+        .timeout(&inputs.timeout)
+        .log_format("JSON")
+        .log_group(log_group.attribute("name"))
+        .description(inputs.description.as_ref())
+        .environment(variables(spec))
+        .kms_key_arn(common.encryption.key())
         .after(&role_policy);
     let code = spec.at.join(Step::Field("code".to_owned()));
     let function = set_code(function, &inputs.code, code, part.context, findings).handle();
 
     graph
-        .add(&lambda::EVENT_INVOKE_CONFIG, &own)
-        .set("function_name", function.attribute("function_name"))
-        .set("maximum_retry_attempts", &inputs.maximum_retry_attempts)
-        .set("on_failure", dead_letters.arn());
+        .add(lambda::EventInvokeConfig, &own)
+        .function_name(function.attribute("function_name"))
+        .maximum_retry_attempts(&inputs.maximum_retry_attempts)
+        .on_failure(dead_letters.arn());
     graph.connect(Edge::new(&function, Verb::FailsTo, &dead_letters));
     spec.uses.connect(graph, &function, &spec.at);
     for (index, launch) in spec.launches.iter().enumerate() {
@@ -180,20 +180,20 @@ fn variables(spec: &FunctionSpec<'_>) -> Option<Expr> {
 }
 
 fn set_code<'a>(
-    function: crate::graph::ObjectBuilder<'a>,
+    function: ObjectBuilder<'a, lambda::Function>,
     code: &Code,
     at: Path,
     context: &Context,
     findings: &mut Findings,
-) -> crate::graph::ObjectBuilder<'a> {
+) -> ObjectBuilder<'a, lambda::Function> {
     let (path, kind) = match code {
         Code::Zip(code) => (&code.zip, "zip"),
         Code::Bootstrap(code) => (&code.bootstrap, "bootstrap"),
         Code::Image(code) => {
             return function
-                .set("package_type", "Image")
-                .set("image_uri", &code.image_uri)
-                .set("architectures", Expr::list([&code.architecture]));
+                .package_type("Image")
+                .image_uri(Some(&code.image_uri))
+                .architectures(Expr::list([&code.architecture]));
         }
     };
     let (hash, architecture) = match context.code.get(path) {
@@ -210,10 +210,10 @@ fn set_code<'a>(
         None => (Expr::Unknown, Expr::Unknown),
     };
     function
-        .set("package_type", "Zip")
-        .set("runtime", "provided.al2023")
-        .set("handler", "bootstrap")
-        .set("architectures", Expr::list([architecture]))
-        .set("source_code_hash", hash)
-        .set("source", Expr::Literal(json!({ "kind": kind, "path": path })))
+        .package_type("Zip")
+        .runtime(Some("provided.al2023"))
+        .handler(Some("bootstrap"))
+        .architectures(Expr::list([architecture]))
+        .source_code_hash(Some(hash))
+        .source(Some(Expr::Literal(json!({ "kind": kind, "path": path }))))
 }

@@ -165,10 +165,10 @@ pub(super) fn add(
     let dead_letters = inputs.dead_letters.then(|| {
         let slot = part.slot("dead_letters");
         let queue = graph
-            .add(&sqs::QUEUE, &slot)
-            .set("name", name("dead-letters"))
-            .set_if("fifo_queue", inputs.fifo.then_some(true))
-            .set("message_retention_seconds", common::LONGEST_RETENTION)
+            .add(sqs::Queue, &slot)
+            .name(name("dead-letters"))
+            .fifo_queue(inputs.fifo.then_some(true))
+            .message_retention_seconds(common::LONGEST_RETENTION)
             // The name of a FIFO queue has another ending.
             .named_by_inputs();
         let queue = common::encrypted(queue, protection).handle();
@@ -186,17 +186,17 @@ pub(super) fn add(
     });
     let deduplication = inputs.content_based_deduplication.as_ref().map_or_else(|| false.into(), Expr::from);
     let queue = graph
-        .add(&sqs::QUEUE, &own)
-        .set("name", name(""))
-        .set_if("fifo_queue", inputs.fifo.then_some(true))
+        .add(sqs::Queue, &own)
+        .name(name(""))
+        .fifo_queue(inputs.fifo.then_some(true))
         // SQS keeps the previous value of an attribute that is not sent.
-        .set_if("content_based_deduplication", inputs.fifo.then_some(deduplication))
-        .set("visibility_timeout_seconds", &inputs.visibility_timeout)
-        .set("message_retention_seconds", &inputs.message_retention)
-        .set("delay_seconds", &inputs.delay)
+        .content_based_deduplication(inputs.fifo.then_some(deduplication))
+        .visibility_timeout_seconds(Some(&inputs.visibility_timeout))
+        .message_retention_seconds(&inputs.message_retention)
+        .delay_seconds(Some(&inputs.delay))
         // Long polling: fewer empty responses.
-        .set("receive_wait_time_seconds", 20)
-        .set_if("redrive_policy", redrive)
+        .receive_wait_time_seconds(Some(20))
+        .redrive_policy(redrive)
         .named_by_inputs();
     let queue = common::encrypted(queue, protection).handle();
     let policy = common::queue_policy(graph, &queue, senders);
@@ -206,9 +206,9 @@ pub(super) fn add(
             ("sourceQueueArns", Expr::list([queue.arn()])),
         ]);
         graph
-            .add(&sqs::QUEUE_REDRIVE_ALLOW_POLICY, &part.slot("dead_letters"))
-            .set("queue", dead_letters.attribute("name"))
-            .set("redrive_allow_policy", allowed);
+            .add(sqs::QueueRedriveAllowPolicy, &part.slot("dead_letters"))
+            .queue(dead_letters.attribute("name"))
+            .redrive_allow_policy(allowed);
         graph.connect(Edge::new(&queue, Verb::FailsTo, dead_letters));
     }
     for (slot, metric, threshold, description) in [

@@ -30,18 +30,22 @@ pub(super) fn add<'g>(
     part: &Part<'_>,
     (slot, name): (&str, &str),
     events: Events,
-) -> ObjectBuilder<'g> {
+) -> ObjectBuilder<'g, events::Rule> {
     let Events { pattern, bus } = events;
     graph
-        .add(&events::RULE, slot)
-        .set("name", part.regional(name, 64))
-        .set_if("event_bus_name", bus)
-        .set("event_pattern", pattern)
-        .set("state", "ENABLED")
+        .add(events::Rule, slot)
+        .name(part.regional(name, 64))
+        .event_bus_name(bus)
+        .event_pattern(pattern)
+        .state("ENABLED")
 }
 
 /// Adds the rule for failures. [`deliver_failures`] adds its target.
-pub(super) fn add_failures<'g>(graph: &'g mut Graph, part: &Part<'_>, pattern: Expr) -> ObjectBuilder<'g> {
+pub(super) fn add_failures<'g>(
+    graph: &'g mut Graph,
+    part: &Part<'_>,
+    pattern: Expr,
+) -> ObjectBuilder<'g, events::Rule> {
     add(graph, part, (&part.slot("failures"), "failures"), Events::by_default(pattern))
 }
 
@@ -68,14 +72,14 @@ pub(super) fn add_target<'g>(
     rule: &Handle,
     (id, target): (&str, &Handle),
     dead_letters: &DeadLetters,
-) -> ObjectBuilder<'g> {
+) -> ObjectBuilder<'g, events::Target> {
     let bus = graph.get(rule.key()).and_then(|rule| rule.fields.get("event_bus_name")).cloned();
     graph
-        .add(&events::TARGET, rule.key().slot())
-        .set("rule", rule.attribute("name"))
-        .set_if("event_bus_name", bus)
-        .set("target_id", id)
-        .set("arn", target.arn())
+        .add(events::Target, rule.key().slot())
+        .rule(rule.attribute("name"))
+        .event_bus_name(bus)
+        .target_id(id)
+        .arn(target.arn())
         .after(&dead_letters.policy)
 }
 

@@ -112,16 +112,16 @@ pub(super) fn add(graph: &mut Graph, spec: &StateMachineSpec<'_>) -> StateMachin
     let destination = Expr::concat([log_group.arn(), ":*".into()]);
     let logs = spec.log_level != "off";
     let machine = graph
-        .add(&sfn::STATE_MACHINE, &own)
-        .set("name", name.clone())
-        .set("type", if spec.express { "EXPRESS" } else { "STANDARD" })
-        .set("role_arn", role.arn())
-        .set("definition", definition.clone())
-        .set("log_level", spec.log_level.to_uppercase())
-        .set("include_execution_data", spec.log_data)
-        .set_if("log_destination", logs.then_some(destination))
-        .set("tracing_enabled", spec.tracing)
-        .set_if("kms_key_id", common.encryption.key())
+        .add(sfn::StateMachine, &own)
+        .name(name.clone())
+        .r#type(if spec.express { "EXPRESS" } else { "STANDARD" })
+        .role_arn(role.arn())
+        .definition(definition.clone())
+        .log_level(spec.log_level.to_uppercase())
+        .include_execution_data(spec.log_data)
+        .log_destination(logs.then_some(destination))
+        .tracing_enabled(spec.tracing)
+        .kms_key_id(common.encryption.key())
         .after(&role_policy)
         .handle();
     if spec.express {

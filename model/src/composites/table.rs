@@ -118,18 +118,18 @@ impl Composite for Table {
         let part = Part::new(context, &inputs.identity.name);
         let sorted = inputs.sort_key.as_ref().map(|_| inputs.sort_key_type.as_str());
         let table = graph
-            .add(&dynamodb::TABLE, "main")
-            .set("name", part.regional("", 255))
-            .set("hash_key", inputs.key.as_str())
-            .set("hash_key_type", inputs.key_type.as_str())
-            .set_if("range_key", inputs.sort_key.as_deref())
-            .set_if("range_key_type", sorted)
-            .set("billing_mode", "PAY_PER_REQUEST")
-            .set("point_in_time_recovery", &inputs.point_in_time_recovery)
-            .set_if("ttl_attribute", inputs.ttl_attribute.as_ref())
-            .set_if("stream_view_type", inputs.stream.as_deref())
-            .set_if("kms_key_arn", inputs.encryption.key())
-            .set("deletion_protection_enabled", &inputs.deletion_protection)
+            .add(dynamodb::Table, "main")
+            .name(part.regional("", 255))
+            .hash_key(inputs.key.as_str())
+            .hash_key_type(inputs.key_type.as_str())
+            .range_key(inputs.sort_key.as_deref())
+            .range_key_type(sorted)
+            .billing_mode("PAY_PER_REQUEST")
+            .point_in_time_recovery(&inputs.point_in_time_recovery)
+            .ttl_attribute(inputs.ttl_attribute.as_ref())
+            .stream_view_type(inputs.stream.as_deref())
+            .kms_key_arn(inputs.encryption.key())
+            .deletion_protection_enabled(&inputs.deletion_protection)
             .handle();
         let stream_arn = inputs.stream.as_ref().map(|_| table.attribute("stream_arn"));
         let policy = |grant| common::policy_text([grant], &inputs.encryption);

@@ -228,9 +228,9 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
     let cluster = match &inputs.cluster {
         Some(cluster) => cluster.into(),
         None => graph
-            .add(&ecs::CLUSTER, &own)
-            .set("name", family.clone())
-            .set("capacity_providers", Expr::list(["FARGATE", "FARGATE_SPOT"]))
+            .add(ecs::Cluster, &own)
+            .name(family.clone())
+            .capacity_providers(Expr::list(["FARGATE", "FARGATE_SPOT"]))
             .handle()
             .arn(),
     };
@@ -249,25 +249,25 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
     let network = add_network(graph, spec);
     let list = |items: &[Scalar<String>]| (!items.is_empty()).then(|| Expr::list(items));
     let mut definition = graph
-        .add(&ecs::TASK_DEFINITION, &own)
-        .set("family", family)
-        .set("active_revisions", 1)
-        .set("cpu", &inputs.cpu)
-        .set("memory", &inputs.memory)
-        .set("cpu_architecture", &inputs.architecture)
-        .set("execution_role_arn", execution_role.arn())
-        .set("task_role_arn", task_role.arn())
-        .set("container_name", CONTAINER)
-        .set("image", image.clone())
-        .set_if("command", list(&inputs.command))
-        .set_if("entry_point", list(&inputs.entry_point))
-        .set_if("environment", variables(spec))
-        .set_if("secrets", inputs.secrets.as_ref())
-        .set("log_group", log_group.attribute("name"))
-        .set("stop_timeout", &inputs.stop_timeout)
-        .set("readonly_root_filesystem", &inputs.readonly_root_filesystem)
-        .set("scratch_path", &inputs.scratch_path)
-        .set_if("ephemeral_storage", inputs.ephemeral_storage.as_ref())
+        .add(ecs::TaskDefinition, &own)
+        .family(family)
+        .active_revisions(1)
+        .cpu(&inputs.cpu)
+        .memory(&inputs.memory)
+        .cpu_architecture(&inputs.architecture)
+        .execution_role_arn(execution_role.arn())
+        .task_role_arn(task_role.arn())
+        .container_name(CONTAINER)
+        .image(image.clone())
+        .command(list(&inputs.command))
+        .entry_point(list(&inputs.entry_point))
+        .environment(variables(spec))
+        .secrets(inputs.secrets.as_ref())
+        .log_group(log_group.attribute("name"))
+        .stop_timeout(&inputs.stop_timeout)
+        .readonly_root_filesystem(&inputs.readonly_root_filesystem)
+        .scratch_path(&inputs.scratch_path)
+        .ephemeral_storage(inputs.ephemeral_storage.as_ref())
         .after(&execution_policy);
     if let Some(task_policy) = &task_policy {
         definition = definition.after(task_policy);
@@ -383,17 +383,17 @@ fn add_image(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) ->
     };
     let own = part.main("task");
     let repository = graph
-        .add(&ecr::REPOSITORY, &own)
-        .set("name", part.path())
-        .set("image_tag_mutability", "IMMUTABLE")
-        .set("scan_on_push", true)
-        .set("encryption_type", if common.encryption.key().is_some() { "KMS" } else { "AES256" })
-        .set_if("kms_key", common.encryption.key())
+        .add(ecr::Repository, &own)
+        .name(part.path())
+        .image_tag_mutability("IMMUTABLE")
+        .scan_on_push(true)
+        .encryption_type(if common.encryption.key().is_some() { "KMS" } else { "AES256" })
+        .kms_key(common.encryption.key())
         .handle();
     graph
-        .add(&ecr::LIFECYCLE_POLICY, &own)
-        .set("repository", repository.attribute("name"))
-        .set("policy", Expr::Literal(keep_last()));
+        .add(ecr::LifecyclePolicy, &own)
+        .repository(repository.attribute("name"))
+        .policy(Expr::Literal(keep_last()));
 
     let facts = BuildContext { folder: build.context.clone(), dockerfile: build.dockerfile.clone() };
     let hash = match part.context.builds.get(&facts) {
@@ -426,10 +426,10 @@ fn add_image(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) ->
         ("rebuild", build.rebuild.as_ref().map_or_else(|| "".into(), Expr::from)),
     ]);
     let built = graph
-        .add(&ecr::IMAGE, &slot)
-        .set("repository", repository.attribute("name"))
-        .set("tag", tag.map_or(Expr::Unknown, Expr::from))
-        .set("build", recipe)
+        .add(ecr::Image, &slot)
+        .repository(repository.attribute("name"))
+        .tag(tag.map_or(Expr::Unknown, Expr::from))
+        .build(recipe)
         .handle();
     (built.attribute("reference"), Some(repository))
 }
@@ -556,11 +556,11 @@ fn add_network(graph: &mut Graph, spec: &TaskSpec<'_>) -> Where {
         return Where { subnets, security_groups, security_group: None, assign_public_ip };
     }
     let group = graph
-        .add(&ec2::SECURITY_GROUP, &part.main("task"))
-        .set("name", part.regional("", 255))
-        .set("description", "Lets nothing in")
-        .set("vpc_id", vpc)
-        .set("ingress", Expr::list::<Expr>([]))
+        .add(ec2::SecurityGroup, &part.main("task"))
+        .name(part.regional("", 255))
+        .description("Lets nothing in")
+        .vpc_id(vpc)
+        .ingress(Expr::list::<Expr>([]))
         .handle();
     Where { subnets, security_groups: group.attribute("id"), security_group: Some(group), assign_public_ip }
 }
@@ -606,7 +606,7 @@ fn add_failures(
         ("detail-type", Expr::list(["ECS Task State Change"])),
         ("detail", detail),
     ]);
-    let rule = rule::add_failures(graph, part, pattern).set("description", "Tasks that failed").handle();
+    let rule = rule::add_failures(graph, part, pattern).description(Some("Tasks that failed")).handle();
     let queue_policy = common::queue_policy(graph, &queue, &[rule::sender(&rule)]);
     let dead_letters = DeadLetters { queue: queue.clone(), policy: queue_policy };
     rule::deliver_failures(graph, &rule, &dead_letters);

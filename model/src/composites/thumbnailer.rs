@@ -219,7 +219,7 @@ impl Composite for Thumbnailer {
         });
         let workflow = launcher.is_none().then(|| {
             if let Some(bucket) = &made {
-                graph.add(&s3::EVENT_BRIDGE, "bucket").set("bucket", bucket.attribute("bucket"));
+                graph.add(s3::EventBridge, "bucket").bucket(bucket.attribute("bucket"));
             }
             let starts: Vec<BucketStart> =
                 suffixes.iter().map(|suffix| inputs.start(&input_prefix, suffix)).collect();

@@ -83,17 +83,18 @@ impl Composite for Topic {
             None => inputs.publishers.is_empty().then(|| Expr::from(OWN_KEY)),
         };
         let topic = graph
-            .add(&sns::TOPIC, "main")
-            .set("name", part.regional("", 256))
-            .set_if("display_name", inputs.display_name.as_ref())
-            .set_if("kms_master_key_id", key)
+            .add(sns::Topic, "main")
+            .name(part.regional("", 256))
+            .display_name(inputs.display_name.as_ref())
+            .kms_master_key_id(key)
             .handle();
         let publishers: Vec<(&str, On)> =
             inputs.publishers.iter().map(|service| (service.as_str(), On::Account)).collect();
-        graph
-            .add(&sns::TOPIC_POLICY, "main")
-            .set("arn", topic.arn())
-            .set("policy", policy::receiver("sns", &topic.arn(), &publishers));
+        graph.add(sns::TopicPolicy, "main").arn(topic.arn()).policy(policy::receiver(
+            "sns",
+            &topic.arn(),
+            &publishers,
+        ));
         let publisher = common::policy_text([Grant::Publish(topic.arn())], &inputs.encryption);
         Some(TopicOutputs {
             topic_name: topic.attribute("name"),

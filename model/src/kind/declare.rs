@@ -24,6 +24,14 @@ use serde_json::Value as Json;
 use super::{Kind, KindField, field};
 use crate::composite::Settings;
 
+/// The name of a field without the mark of a raw identifier, e.g. `type` of `r#type`.
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
 /// A declared kind.
 pub trait Declared {
     /// The kind.
@@ -212,7 +220,7 @@ macro_rules! kind {
         pub static $kind: $crate::kind::Kind = $crate::kind::Kind {
             fields: &[$(
                 <$ty as $crate::kind::declare::FieldType>::FIELD
-                    .named(stringify!($field))
+                    .named($crate::kind::declare::plain(stringify!($field)))
                     $( $( .$with($($given)*) )+ )?
             ),*],
             $($rest)*
@@ -230,33 +238,36 @@ macro_rules! kind {
 
         impl $crate::graph::ObjectBuilder<'_, $object> {
             $(
-                $(#[$about])*
+                #[doc = concat!("Sets the field `", stringify!($field), "`.")]
+                $(#[doc = ""] #[$about])*
                 #[allow(dead_code, reason = "a field of imports and drivers alone")]
                 pub(crate) fn $field<E: Into<$crate::expr::Expr>>(
                     self,
                     value: <$ty as $crate::kind::declare::FieldType>::Given<E>,
                 ) -> Self {
                     let value = <$ty as $crate::kind::declare::FieldType>::given(value);
-                    self.put(stringify!($field), value.map(Into::into))
+                    self.put($crate::kind::declare::plain(stringify!($field)), value.map(Into::into))
                 }
             )*
         }
 
         impl<'a> $crate::kind::declare::View<'a, $object> {
             $(
-                $(#[$about])*
+                #[doc = concat!("The field `", stringify!($field), "`.")]
+                $(#[doc = ""] #[$about])*
                 pub fn $field(&self) -> <$ty as $crate::kind::declare::FieldType>::Read<'a> {
-                    <$ty as $crate::kind::declare::FieldType>::read(self.read(stringify!($field)))
+                    <$ty as $crate::kind::declare::FieldType>::read(self.read($crate::kind::declare::plain(stringify!($field))))
                 }
             )*
         }
 
         impl $crate::kind::declare::Seen<$object> {
             $(
-                $(#[$about])*
+                #[doc = concat!("Sets the field `", stringify!($field), "`.")]
+                $(#[doc = ""] #[$about])*
                 pub fn $field(self, value: impl serde::Serialize) -> Self {
                     let value = serde_json::to_value(value).unwrap_or_default();
-                    self.put(stringify!($field), value)
+                    self.put($crate::kind::declare::plain(stringify!($field)), value)
                 }
             )*
         }

@@ -1,27 +1,28 @@
 //! HTTP APIs of API Gateway. AWS gives their parts random ids, so the ids here consist of the API's id and a
 //! natural key, e.g. the route key.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Flag, Number, Text, Texts, kind};
+use crate::kind::{Form, access};
 
 /// The ARN of all parts of APIs, for IAM.
 const PARTS: &str = "arn:{partition}:apigateway:{region}::/apis/*";
 
-/// An HTTP API.
-pub static API: Kind = Kind {
+kind! {
+    /// An HTTP API.
+    Api, API {
+        name: Text => immutable(),
+        protocol_type: Text => immutable(),
+        description: Option<Text> => optional(),
+        disable_execute_api_endpoint: Flag,
+        /// Origins for CORS. Without them, browsers block calls from other sites.
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional(),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional(),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional(),
+        cors_max_age: Option<Number> => optional(),
+    }
     name: "apigatewayv2_api",
     title: "HTTP API",
     service: "apigatewayv2",
-    fields: &[
-        field("name").immutable(),
-        field("protocol_type").immutable(),
-        field("description").optional(),
-        field("disable_execute_api_endpoint"),
-        // Origins for CORS. Without them, browsers block calls from other sites.
-        field("cors_allow_origins").form(Form::Set).optional(),
-        field("cors_allow_methods").form(Form::Set).optional(),
-        field("cors_allow_headers").form(Form::Set).optional(),
-        field("cors_max_age").optional(),
-    ],
     id: None,
     attributes: &[
         ("id", None),
@@ -43,20 +44,20 @@ pub static API: Kind = Kind {
         ),
         access("arn:{partition}:apigateway:{region}::/apis", &["apigateway:GET"]).to_sweep(),
     ],
-};
+}
 
-/// The integration of an API with a function.
-pub static INTEGRATION: Kind = Kind {
+kind! {
+    /// The integration of an API with a function.
+    Integration, INTEGRATION {
+        api_id: Text => parent(),
+        integration_type: Text => immutable(),
+        integration_uri: Text => immutable(),
+        payload_format_version: Text,
+        timeout_milliseconds: Number,
+    }
     name: "apigatewayv2_integration",
     title: "HTTP API integration",
     service: "apigatewayv2",
-    fields: &[
-        field("api_id").parent(),
-        field("integration_type").immutable(),
-        field("integration_uri").immutable(),
-        field("payload_format_version"),
-        field("timeout_milliseconds"),
-    ],
     id: Some("{api_id}|{integration_uri}"),
     attributes: &[("id", None)],
     tags: false,
@@ -64,22 +65,22 @@ pub static INTEGRATION: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
-};
+}
 
-/// A route of an API: its key and its authorization.
-pub static ROUTE: Kind = Kind {
+kind! {
+    /// A route of an API: its key and its authorization.
+    Route, ROUTE {
+        api_id: Text => parent(),
+        route_key: Text => immutable(),
+        target: Text,
+        /// `NONE`, `AWS_IAM` or `JWT`.
+        authorization_type: Text,
+        authorizer_id: Option<Text> => optional(),
+        authorization_scopes: Option<Texts> => form(Form::Set).optional(),
+    }
     name: "apigatewayv2_route",
     title: "HTTP API route",
     service: "apigatewayv2",
-    fields: &[
-        field("api_id").parent(),
-        field("route_key").immutable(),
-        field("target"),
-        // `NONE`, `AWS_IAM` or `JWT`.
-        field("authorization_type"),
-        field("authorizer_id").optional(),
-        field("authorization_scopes").form(Form::Set).optional(),
-    ],
     id: Some("{api_id}|{route_key}"),
     attributes: &[],
     tags: false,
@@ -87,21 +88,21 @@ pub static ROUTE: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
-};
+}
 
-/// The JWT authorizer of an API.
-pub static AUTHORIZER: Kind = Kind {
+kind! {
+    /// The JWT authorizer of an API.
+    Authorizer, AUTHORIZER {
+        api_id: Text => parent(),
+        name: Text => immutable(),
+        authorizer_type: Text => immutable(),
+        identity_sources: Texts => form(Form::Set),
+        jwt_issuer: Option<Text>,
+        jwt_audience: Texts => form(Form::Set),
+    }
     name: "apigatewayv2_authorizer",
     title: "HTTP API authorizer",
     service: "apigatewayv2",
-    fields: &[
-        field("api_id").parent(),
-        field("name").immutable(),
-        field("authorizer_type").immutable(),
-        field("identity_sources").form(Form::Set),
-        field("jwt_issuer"),
-        field("jwt_audience").form(Form::Set),
-    ],
     id: Some("{api_id}|{name}"),
     attributes: &[("id", None)],
     tags: false,
@@ -109,24 +110,24 @@ pub static AUTHORIZER: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
-};
+}
 
-/// A stage of an API: access logs and throttling.
-pub static STAGE: Kind = Kind {
+kind! {
+    /// A stage of an API: access logs and throttling.
+    Stage, STAGE {
+        api_id: Text => parent(),
+        name: Text => immutable(),
+        auto_deploy: Flag,
+        /// The ARN of a log group.
+        access_log_destination_arn: Text => optional(),
+        access_log_format: Text => optional(),
+        throttling_burst_limit: Number,
+        /// Requests per second.
+        throttling_rate_limit: Number,
+    }
     name: "apigatewayv2_stage",
     title: "HTTP API stage",
     service: "apigatewayv2",
-    fields: &[
-        field("api_id").parent(),
-        field("name").immutable(),
-        field("auto_deploy"),
-        // The ARN of a log group.
-        field("access_log_destination_arn").optional(),
-        field("access_log_format").optional(),
-        field("throttling_burst_limit"),
-        // Requests per second.
-        field("throttling_rate_limit"),
-    ],
     id: Some("{api_id}|{name}"),
     attributes: &[],
     tags: false,
@@ -150,4 +151,4 @@ pub static STAGE: Kind = Kind {
             ],
         ),
     ],
-};
+}

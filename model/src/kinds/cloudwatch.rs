@@ -1,26 +1,27 @@
 //! CloudWatch.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Number, Text, TextMap, Texts, kind};
+use crate::kind::{Form, access};
 
-/// An alarm on one metric.
-pub static METRIC_ALARM: Kind = Kind {
+kind! {
+    /// An alarm on one metric.
+    MetricAlarm, METRIC_ALARM {
+        alarm_name: Text => immutable(),
+        alarm_description: Text => optional(),
+        namespace: Text,
+        metric_name: Text,
+        dimensions: TextMap,
+        statistic: Text,
+        comparison_operator: Text,
+        threshold: Number,
+        period: Number,
+        evaluation_periods: Number,
+        treat_missing_data: Text,
+        alarm_actions: Option<Texts> => optional().form(Form::Set),
+    }
     name: "cloudwatch_metric_alarm",
     title: "CloudWatch alarm",
     service: "cloudwatch",
-    fields: &[
-        field("alarm_name").immutable(),
-        field("alarm_description").optional(),
-        field("namespace"),
-        field("metric_name"),
-        field("dimensions"),
-        field("statistic"),
-        field("comparison_operator"),
-        field("threshold"),
-        field("period"),
-        field("evaluation_periods"),
-        field("treat_missing_data"),
-        field("alarm_actions").optional().form(Form::Set),
-    ],
     id: Some("{alarm_name}"),
     attributes: &[("arn", Some("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}"))],
     tags: true,
@@ -42,4 +43,4 @@ pub static METRIC_ALARM: Kind = Kind {
         access("*", &["cloudwatch:DescribeAlarms"]),
         access("*", &["cloudwatch:DescribeAlarms"]).to_sweep(),
     ],
-};
+}

@@ -1,27 +1,28 @@
 //! DynamoDB.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Flag, Text, kind};
 
-/// A table.
-pub static TABLE: Kind = Kind {
+kind! {
+    /// A table.
+    Table, TABLE {
+        name: Text => immutable(),
+        hash_key: Text => immutable(),
+        /// `S`, `N` or `B`, as for the sort key.
+        hash_key_type: Text => immutable(),
+        range_key: Option<Text> => immutable().optional(),
+        range_key_type: Option<Text> => immutable().optional(),
+        billing_mode: Text,
+        point_in_time_recovery: Flag,
+        ttl_attribute: Option<Text> => optional(),
+        stream_view_type: Option<Text> => optional().renews("stream_arn"),
+        /// Without it, DynamoDB encrypts with a key of AWS.
+        kms_key_arn: Option<Text> => optional(),
+        deletion_protection_enabled: Flag,
+    }
     name: "dynamodb_table",
     title: "DynamoDB table",
     service: "dynamodb",
-    fields: &[
-        field("name").immutable(),
-        field("hash_key").immutable(),
-        // `S`, `N` or `B`, as for the sort key.
-        field("hash_key_type").immutable(),
-        field("range_key").immutable().optional(),
-        field("range_key_type").immutable().optional(),
-        field("billing_mode"),
-        field("point_in_time_recovery"),
-        field("ttl_attribute").optional(),
-        field("stream_view_type").optional().renews("stream_arn"),
-        // Without it, DynamoDB encrypts with a key of AWS.
-        field("kms_key_arn").optional(),
-        field("deletion_protection_enabled"),
-    ],
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:dynamodb:{region}:{account}:table/{name}")),
@@ -54,4 +55,4 @@ pub static TABLE: Kind = Kind {
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey"]),
         access("*", &["dynamodb:ListTables"]).to_sweep(),
     ],
-};
+}

@@ -1,18 +1,19 @@
 //! EC2.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Text, Texts, kind};
+use crate::kind::{Form, access};
 
-/// A security group without inbound rules. All outbound traffic is allowed.
-pub static SECURITY_GROUP: Kind = Kind {
+kind! {
+    /// A security group without inbound rules. All outbound traffic is allowed.
+    SecurityGroup, SECURITY_GROUP {
+        name: Text => immutable(),
+        description: Text => immutable(),
+        vpc_id: Text => immutable(),
+        ingress: Texts => form(Form::Set).optional(),
+    }
     name: "security_group",
     title: "security group",
     service: "ec2",
-    fields: &[
-        field("name").immutable(),
-        field("description").immutable(),
-        field("vpc_id").immutable(),
-        field("ingress").form(Form::Set).optional(),
-    ],
     id: None,
     attributes: &[("id", None)],
     tags: true,
@@ -34,4 +35,4 @@ pub static SECURITY_GROUP: Kind = Kind {
         access("*", &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]),
         access("*", &["ec2:DescribeSecurityGroups"]).to_sweep(),
     ],
-};
+}

@@ -1,19 +1,20 @@
 //! ECR.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::{Form, access};
 
-/// A repository of container images.
-pub static REPOSITORY: Kind = Kind {
+kind! {
+    /// A repository of container images.
+    Repository, REPOSITORY {
+        name: Text => immutable(),
+        image_tag_mutability: Text,
+        scan_on_push: Flag,
+        encryption_type: Text => immutable(),
+        kms_key: Option<Text> => immutable().optional(),
+    }
     name: "ecr_repository",
     title: "ECR repository",
     service: "ecr",
-    fields: &[
-        field("name").immutable(),
-        field("image_tag_mutability"),
-        field("scan_on_push"),
-        field("encryption_type").immutable(),
-        field("kms_key").immutable().optional(),
-    ],
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:ecr:{region}:{account}:repository/{name}")),
@@ -43,14 +44,17 @@ pub static REPOSITORY: Kind = Kind {
         access("{kms_key}", &["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]),
         access("*", &["ecr:DescribeRepositories"]).to_sweep(),
     ],
-};
+}
 
-/// The lifecycle policy of a repository.
-pub static LIFECYCLE_POLICY: Kind = Kind {
+kind! {
+    /// The lifecycle policy of a repository.
+    LifecyclePolicy, LIFECYCLE_POLICY {
+        repository: Text => parent(),
+        policy: Document,
+    }
     name: "ecr_lifecycle_policy",
     title: "ECR lifecycle policy",
     service: "ecr",
-    fields: &[field("repository").parent(), field("policy")],
     id: Some("{repository}"),
     attributes: &[],
     tags: false,
@@ -61,19 +65,19 @@ pub static LIFECYCLE_POLICY: Kind = Kind {
         "arn:{partition}:ecr:{region}:{account}:repository/{repository}",
         &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"],
     )],
-};
+}
 
-/// An image that the provider builds from a context and pushes.
-pub static IMAGE: Kind = Kind {
+kind! {
+    /// An image that the provider builds from a context and pushes.
+    Image, IMAGE {
+        repository: Text => parent(),
+        /// The tag is a hash of the files and settings of the image.
+        tag: Text => immutable(),
+        build: Document => form(Form::Recipe),
+    }
     name: "ecr_image",
     title: "container image",
     service: "ecr",
-    fields: &[
-        field("repository").parent(),
-        // The tag is a hash of the files and settings of the image.
-        field("tag").immutable(),
-        field("build").form(Form::Recipe),
-    ],
     id: Some("{repository}:{tag}"),
     // `reference` is the repository and the digest, for task definitions.
     attributes: &[("reference", None)],
@@ -98,4 +102,4 @@ pub static IMAGE: Kind = Kind {
         ),
         access("*", &["ecr:GetAuthorizationToken"]),
     ],
-};
+}

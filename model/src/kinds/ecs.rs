@@ -1,13 +1,17 @@
 //! ECS.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Flag, Number, Text, TextMap, Texts, kind};
+use crate::kind::{Form, access};
 
-/// A cluster.
-pub static CLUSTER: Kind = Kind {
+kind! {
+    /// A cluster.
+    Cluster, CLUSTER {
+        name: Text => immutable(),
+        capacity_providers: Texts => form(Form::Set),
+    }
     name: "ecs_cluster",
     title: "ECS cluster",
     service: "ecs",
-    fields: &[field("name").immutable(), field("capacity_providers").form(Form::Set)],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:ecs:{region}:{account}:cluster/{name}")), ("name", None)],
     tags: true,
@@ -35,35 +39,35 @@ pub static CLUSTER: Kind = Kind {
             &["iam:CreateServiceLinkedRole"],
         ),
     ],
-};
+}
 
-/// A task definition of one container. A change registers a new revision and deregisters the old.
-pub static TASK_DEFINITION: Kind = Kind {
+kind! {
+    /// A task definition of one container. A change registers a new revision and deregisters the old.
+    TaskDefinition, TASK_DEFINITION {
+        family: Text => immutable(),
+        /// More than 1 after an update that was interrupted between its two calls.
+        active_revisions: Number,
+        cpu: Number,
+        memory: Number,
+        cpu_architecture: Text,
+        /// In GiB. ECS reports it only if it is more than the 20 GiB that every task has.
+        ephemeral_storage: Option<Number> => optional(),
+        execution_role_arn: Text,
+        task_role_arn: Text,
+        container_name: Text,
+        image: Text,
+        command: Option<Texts> => optional(),
+        entry_point: Option<Texts> => optional(),
+        environment: Option<TextMap> => optional().form(Form::SecretMap),
+        secrets: Option<TextMap> => optional(),
+        log_group: Text,
+        stop_timeout: Number,
+        readonly_root_filesystem: Flag,
+        scratch_path: Text,
+    }
     name: "ecs_task_definition",
     title: "ECS task definition",
     service: "ecs",
-    fields: &[
-        field("family").immutable(),
-        // More than 1 after an update that was interrupted between its two calls.
-        field("active_revisions"),
-        field("cpu"),
-        field("memory"),
-        field("cpu_architecture"),
-        // In GiB. ECS reports it only if it is more than the 20 GiB that every task has.
-        field("ephemeral_storage").optional(),
-        field("execution_role_arn"),
-        field("task_role_arn"),
-        field("container_name"),
-        field("image"),
-        field("command").optional(),
-        field("entry_point").optional(),
-        field("environment").optional().form(Form::SecretMap),
-        field("secrets").optional(),
-        field("log_group"),
-        field("stop_timeout"),
-        field("readonly_root_filesystem"),
-        field("scratch_path"),
-    ],
     id: Some("{family}"),
     // Without a revision, the ARN refers to the latest. The ARN of a revision is known only after creation.
     attributes: &[
@@ -92,4 +96,4 @@ pub static TASK_DEFINITION: Kind = Kind {
         access("{execution_role_arn}", &["iam:PassRole"]),
         access("{task_role_arn}", &["iam:PassRole"]),
     ],
-};
+}

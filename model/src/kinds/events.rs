@@ -1,16 +1,20 @@
 //! EventBridge.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Document, Number, Text, kind};
 
 /// The event bus that every account has. Its rules have no field for it.
 pub const DEFAULT_BUS: &str = "default";
 
-/// An event bus.
-pub static BUS: Kind = Kind {
+kind! {
+    /// An event bus.
+    Bus, BUS {
+        name: Text => immutable(),
+        kms_key_identifier: Option<Text> => optional(),
+    }
     name: "cloudwatch_event_bus",
     title: "EventBridge event bus",
     service: "events",
-    fields: &[field("name").immutable(), field("kms_key_identifier").optional()],
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:events:{region}:{account}:event-bus/{name}")),
@@ -36,21 +40,21 @@ pub static BUS: Kind = Kind {
         access("{kms_key_identifier}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
         access("*", &["events:ListEventBuses"]).to_sweep(),
     ],
-};
+}
 
-/// A rule.
-pub static RULE: Kind = Kind {
+kind! {
+    /// A rule.
+    Rule, RULE {
+        name: Text => immutable(),
+        /// Without it, the rule is on the default bus.
+        event_bus_name: Option<Text> => immutable().optional(),
+        description: Option<Text> => optional(),
+        event_pattern: Document,
+        state: Text,
+    }
     name: "cloudwatch_event_rule",
     title: "EventBridge rule",
     service: "events",
-    fields: &[
-        field("name").immutable(),
-        // Without it, the rule is on the default bus.
-        field("event_bus_name").immutable().optional(),
-        field("description").optional(),
-        field("event_pattern"),
-        field("state"),
-    ],
     id: Some("{event_bus_name?/}{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{name}")),
@@ -75,25 +79,25 @@ pub static RULE: Kind = Kind {
         ),
         access("*", &["events:ListEventBuses", "events:ListRules"]).to_sweep(),
     ],
-};
+}
 
-/// A target of a rule.
-pub static TARGET: Kind = Kind {
+kind! {
+    /// A target of a rule.
+    Target, TARGET {
+        rule: Text => parent(),
+        event_bus_name: Option<Text> => immutable().optional(),
+        target_id: Text => immutable(),
+        arn: Text,
+        /// The role with which EventBridge calls a target without a resource policy.
+        role_arn: Option<Text> => optional(),
+        dead_letter_arn: Option<Text> => optional(),
+        maximum_retry_attempts: Option<Number>,
+        /// In seconds.
+        maximum_event_age_in_seconds: Option<Number>,
+    }
     name: "cloudwatch_event_target",
     title: "EventBridge target",
     service: "events",
-    fields: &[
-        field("rule").parent(),
-        field("event_bus_name").immutable().optional(),
-        field("target_id").immutable(),
-        field("arn"),
-        // The role with which EventBridge calls a target without a resource policy.
-        field("role_arn").optional(),
-        field("dead_letter_arn").optional(),
-        field("maximum_retry_attempts"),
-        // In seconds.
-        field("maximum_event_age_in_seconds"),
-    ],
     id: Some("{event_bus_name?/}{rule}:{target_id}"),
     attributes: &[],
     tags: false,
@@ -107,4 +111,4 @@ pub static TARGET: Kind = Kind {
         ),
         access("{role_arn}", &["iam:PassRole"]),
     ],
-};
+}

@@ -1,19 +1,20 @@
 //! IAM.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Text, kind};
+use crate::kind::{Form, access};
 
-/// A role.
-pub static ROLE: Kind = Kind {
+kind! {
+    /// A role.
+    Role, ROLE {
+        name: Text => immutable(),
+        path: Text => immutable(),
+        description: Option<Text> => optional(),
+        assume_role_policy: Document => form(Form::Policy),
+        permissions_boundary: Option<Text> => optional(),
+    }
     name: "iam_role",
     title: "IAM role",
     service: "iam",
-    fields: &[
-        field("name").immutable(),
-        field("path").immutable(),
-        field("description").optional(),
-        field("assume_role_policy").form(Form::Policy),
-        field("permissions_boundary").optional(),
-    ],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],
     tags: true,
@@ -41,14 +42,18 @@ pub static ROLE: Kind = Kind {
         ),
         access("*", &["iam:ListRoles"]).to_sweep(),
     ],
-};
+}
 
-/// An inline policy of a role.
-pub static ROLE_POLICY: Kind = Kind {
+kind! {
+    /// An inline policy of a role.
+    RolePolicy, ROLE_POLICY {
+        role: Text => parent(),
+        name: Text => immutable(),
+        policy: Document => form(Form::Policy),
+    }
     name: "iam_role_policy",
     title: "IAM role policy",
     service: "iam",
-    fields: &[field("role").parent(), field("name").immutable(), field("policy").form(Form::Policy)],
     id: Some("{role}:{name}"),
     attributes: &[],
     tags: false,
@@ -59,4 +64,4 @@ pub static ROLE_POLICY: Kind = Kind {
         "arn:{partition}:iam::{account}:role*/{role}",
         &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"],
     )],
-};
+}

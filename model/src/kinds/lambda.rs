@@ -1,31 +1,32 @@
 //! Lambda.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Flag, Number, Text, TextMap, Texts, kind};
+use crate::kind::{Form, access};
 
-/// A function.
-pub static FUNCTION: Kind = Kind {
+kind! {
+    /// A function.
+    Function, FUNCTION {
+        function_name: Text => immutable(),
+        package_type: Text => immutable(),
+        description: Option<Text> => optional(),
+        role: Text,
+        runtime: Option<Text>,
+        handler: Option<Text>,
+        architectures: Texts,
+        memory_size: Number,
+        timeout: Number,
+        environment: Option<TextMap> => optional().form(Form::SecretMap),
+        kms_key_arn: Option<Text> => optional(),
+        log_format: Text,
+        log_group: Text,
+        /// The SHA-256 of the zip, in Base64, as AWS reports it.
+        source_code_hash: Option<Text>,
+        image_uri: Option<Text>,
+        source: Option<Document> => form(Form::Recipe),
+    }
     name: "lambda_function",
     title: "Lambda function",
     service: "lambda",
-    fields: &[
-        field("function_name").immutable(),
-        field("package_type").immutable(),
-        field("description").optional(),
-        field("role"),
-        field("runtime"),
-        field("handler"),
-        field("architectures"),
-        field("memory_size"),
-        field("timeout"),
-        field("environment").optional().form(Form::SecretMap),
-        field("kms_key_arn").optional(),
-        field("log_format"),
-        field("log_group"),
-        // The SHA-256 of the zip, in Base64, as AWS reports it.
-        field("source_code_hash"),
-        field("image_uri"),
-        field("source").form(Form::Recipe),
-    ],
     id: Some("{function_name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:lambda:{region}:{account}:function:{function_name}")),
@@ -54,19 +55,19 @@ pub static FUNCTION: Kind = Kind {
         access("*", &["lambda:ListFunctions"]).to_sweep(),
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
     ],
-};
+}
 
-/// Retries and the failure destination of asynchronous invocations.
-pub static EVENT_INVOKE_CONFIG: Kind = Kind {
+kind! {
+    /// Retries and the failure destination of asynchronous invocations.
+    EventInvokeConfig, EVENT_INVOKE_CONFIG {
+        function_name: Text => parent(),
+        maximum_retry_attempts: Number,
+        maximum_event_age_in_seconds: Option<Number>,
+        on_failure: Text => optional(),
+    }
     name: "lambda_function_event_invoke_config",
     title: "Lambda asynchronous invocation settings",
     service: "lambda",
-    fields: &[
-        field("function_name").parent(),
-        field("maximum_retry_attempts"),
-        field("maximum_event_age_in_seconds"),
-        field("on_failure").optional(),
-    ],
     id: Some("{function_name}"),
     attributes: &[],
     tags: false,
@@ -81,25 +82,25 @@ pub static EVENT_INVOKE_CONFIG: Kind = Kind {
             "lambda:PutFunctionEventInvokeConfig",
         ],
     )],
-};
+}
 
-/// A statement of a function's resource policy.
-pub static PERMISSION: Kind = Kind {
+kind! {
+    /// A statement of a function's resource policy.
+    Permission, PERMISSION {
+        function_name: Text => parent(),
+        statement_id: Text => immutable(),
+        action: Text => immutable(),
+        principal: Text => immutable(),
+        source_arn: Option<Text> => immutable(),
+        source_account: Option<Text> => immutable(),
+        /// Authorization type of calls of the function's URL: `NONE` or `AWS_IAM`.
+        function_url_auth_type: Option<Text> => immutable(),
+        /// If true, the permission applies to invocations through the function's URL only.
+        invoked_via_function_url: Option<Flag> => immutable(),
+    }
     name: "lambda_permission",
     title: "Lambda permission",
     service: "lambda",
-    fields: &[
-        field("function_name").parent(),
-        field("statement_id").immutable(),
-        field("action").immutable(),
-        field("principal").immutable(),
-        field("source_arn").immutable(),
-        field("source_account").immutable(),
-        // Authorization type of calls of the function's URL: `NONE` or `AWS_IAM`.
-        field("function_url_auth_type").immutable(),
-        // If true, the permission applies to invocations through the function's URL only.
-        field("invoked_via_function_url").immutable(),
-    ],
     id: Some("{function_name}:{statement_id}"),
     attributes: &[],
     tags: false,
@@ -110,30 +111,30 @@ pub static PERMISSION: Kind = Kind {
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
     )],
-};
+}
 
-/// A queue or stream that a function reads.
-pub static EVENT_SOURCE_MAPPING: Kind = Kind {
+kind! {
+    /// A queue or stream that a function reads.
+    EventSourceMapping, EVENT_SOURCE_MAPPING {
+        function_name: Text => parent(),
+        event_source_arn: Text => immutable(),
+        /// For streams only: `LATEST` or `TRIM_HORIZON`.
+        starting_position: Option<Text> => immutable(),
+        batch_size: Number,
+        maximum_batching_window_in_seconds: Number,
+        function_response_types: Texts => form(Form::Set).optional(),
+        filter_pattern: Option<Document> => optional(),
+        /// The fields from here to `on_failure` are for streams only.
+        bisect_batch_on_function_error: Option<Flag>,
+        maximum_record_age_in_seconds: Option<Number>,
+        maximum_retry_attempts: Option<Number>,
+        parallelization_factor: Option<Number>,
+        on_failure: Option<Text> => optional(),
+        enabled: Flag,
+    }
     name: "lambda_event_source_mapping",
     title: "Lambda event source mapping",
     service: "lambda",
-    fields: &[
-        field("function_name").parent(),
-        field("event_source_arn").immutable(),
-        // For streams only: `LATEST` or `TRIM_HORIZON`.
-        field("starting_position").immutable(),
-        field("batch_size"),
-        field("maximum_batching_window_in_seconds"),
-        field("function_response_types").form(Form::Set).optional(),
-        field("filter_pattern").optional(),
-        // The fields from here to `on_failure` are for streams only.
-        field("bisect_batch_on_function_error"),
-        field("maximum_record_age_in_seconds"),
-        field("maximum_retry_attempts"),
-        field("parallelization_factor"),
-        field("on_failure").optional(),
-        field("enabled"),
-    ],
     id: None,
     attributes: &[],
     tags: true,
@@ -156,23 +157,23 @@ pub static EVENT_SOURCE_MAPPING: Kind = Kind {
         access("*", &["lambda:ListEventSourceMappings"]).to_sweep(),
         access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
     ],
-};
+}
 
-/// The URL of a function.
-pub static FUNCTION_URL: Kind = Kind {
+kind! {
+    /// The URL of a function.
+    FunctionUrl, FUNCTION_URL {
+        function_name: Text => parent(),
+        /// `NONE` or `AWS_IAM`.
+        authorization_type: Text,
+        /// Origins for CORS. Without them, browsers block calls from other sites.
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional(),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional(),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional(),
+        cors_max_age: Option<Number> => optional(),
+    }
     name: "lambda_function_url",
     title: "Lambda function URL",
     service: "lambda",
-    fields: &[
-        field("function_name").parent(),
-        // `NONE` or `AWS_IAM`.
-        field("authorization_type"),
-        // Origins for CORS. Without them, browsers block calls from other sites.
-        field("cors_allow_origins").form(Form::Set).optional(),
-        field("cors_allow_methods").form(Form::Set).optional(),
-        field("cors_allow_headers").form(Form::Set).optional(),
-        field("cors_max_age").optional(),
-    ],
     id: Some("{function_name}"),
     attributes: &[("function_url", None)],
     tags: false,
@@ -188,4 +189,4 @@ pub static FUNCTION_URL: Kind = Kind {
             "lambda:UpdateFunctionUrlConfig",
         ],
     )],
-};
+}

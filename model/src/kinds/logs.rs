@@ -1,13 +1,18 @@
 //! CloudWatch Logs.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Number, Text, kind};
 
-/// A log group.
-pub static LOG_GROUP: Kind = Kind {
+kind! {
+    /// A log group.
+    LogGroup, LOG_GROUP {
+        name: Text => immutable(),
+        retention_in_days: Number,
+        kms_key_id: Option<Text> => optional(),
+    }
     name: "cloudwatch_log_group",
     title: "CloudWatch log group",
     service: "logs",
-    fields: &[field("name").immutable(), field("retention_in_days"), field("kms_key_id").optional()],
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
     tags: true,
@@ -44,4 +49,4 @@ pub static LOG_GROUP: Kind = Kind {
         access("*", &["logs:DescribeLogGroups"]),
         access("*", &["logs:DescribeLogGroups"]).to_sweep(),
     ],
-};
+}

@@ -1,13 +1,16 @@
 //! S3.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
+use crate::kind::{Form, access};
 
-/// A bucket.
-pub static BUCKET: Kind = Kind {
+kind! {
+    /// A bucket.
+    Bucket, BUCKET {
+        bucket: Text => immutable(),
+    }
     name: "s3_bucket",
     title: "S3 bucket",
     service: "s3",
-    fields: &[field("bucket").immutable()],
     id: Some("{bucket}"),
     attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
     tags: true,
@@ -30,20 +33,20 @@ pub static BUCKET: Kind = Kind {
         access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]).to_empty(),
         access("*", &["s3:ListAllMyBuckets"]).to_sweep(),
     ],
-};
+}
 
-/// The public access block: four settings.
-pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
+kind! {
+    /// The public access block: four settings.
+    PublicAccessBlock, PUBLIC_ACCESS_BLOCK {
+        bucket: Text => parent(),
+        block_public_acls: Flag,
+        block_public_policy: Flag,
+        ignore_public_acls: Flag,
+        restrict_public_buckets: Flag,
+    }
     name: "s3_bucket_public_access_block",
     title: "S3 public access block",
     service: "s3",
-    fields: &[
-        field("bucket").parent(),
-        field("block_public_acls"),
-        field("block_public_policy"),
-        field("ignore_public_acls"),
-        field("restrict_public_buckets"),
-    ],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -54,14 +57,17 @@ pub static PUBLIC_ACCESS_BLOCK: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"],
     )],
-};
+}
 
-/// The ownership of objects that other accounts write.
-pub static OWNERSHIP_CONTROLS: Kind = Kind {
+kind! {
+    /// The ownership of objects that other accounts write.
+    OwnershipControls, OWNERSHIP_CONTROLS {
+        bucket: Text => parent(),
+        object_ownership: Text,
+    }
     name: "s3_bucket_ownership_controls",
     title: "S3 ownership controls",
     service: "s3",
-    fields: &[field("bucket").parent(), field("object_ownership")],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -72,19 +78,19 @@ pub static OWNERSHIP_CONTROLS: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"],
     )],
-};
+}
 
-/// Encryption at rest.
-pub static ENCRYPTION: Kind = Kind {
+kind! {
+    /// Encryption at rest.
+    Encryption, ENCRYPTION {
+        bucket: Text => parent(),
+        sse_algorithm: Text,
+        kms_master_key_id: Option<Text> => optional(),
+        bucket_key_enabled: Option<Flag>,
+    }
     name: "s3_bucket_server_side_encryption_configuration",
     title: "S3 encryption",
     service: "s3",
-    fields: &[
-        field("bucket").parent(),
-        field("sse_algorithm"),
-        field("kms_master_key_id").optional(),
-        field("bucket_key_enabled"),
-    ],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -95,14 +101,17 @@ pub static ENCRYPTION: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"],
     )],
-};
+}
 
-/// The lifecycle rules of a bucket.
-pub static LIFECYCLE: Kind = Kind {
+kind! {
+    /// The lifecycle rules of a bucket.
+    Lifecycle, LIFECYCLE {
+        bucket: Text => parent(),
+        abort_incomplete_multipart_upload_days: Number,
+    }
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",
     service: "s3",
-    fields: &[field("bucket").parent(), field("abort_incomplete_multipart_upload_days")],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -113,14 +122,17 @@ pub static LIFECYCLE: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"],
     )],
-};
+}
 
-/// The bucket policy.
-pub static POLICY: Kind = Kind {
+kind! {
+    /// The bucket policy.
+    Policy, POLICY {
+        bucket: Text => parent(),
+        policy: Document => form(Form::Policy),
+    }
     name: "s3_bucket_policy",
     title: "S3 bucket policy",
     service: "s3",
-    fields: &[field("bucket").parent(), field("policy").form(Form::Policy)],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -131,22 +143,22 @@ pub static POLICY: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
     )],
-};
+}
 
-/// One notification of a bucket. S3 keeps all notifications of a bucket in one document. The driver changes
-/// only the entry with this id.
-pub static NOTIFICATION: Kind = Kind {
+kind! {
+    /// One notification of a bucket. S3 keeps all notifications of a bucket in one document. The driver changes
+    /// only the entry with this id.
+    Notification, NOTIFICATION {
+        bucket: Text => immutable(),
+        id: Text => immutable(),
+        lambda_function_arn: Text => parent(),
+        events: Texts => form(Form::Set),
+        filter_prefix: Option<Text> => optional(),
+        filter_suffix: Option<Text> => optional(),
+    }
     name: "s3_bucket_notification",
     title: "S3 notification",
     service: "s3",
-    fields: &[
-        field("bucket").immutable(),
-        field("id").immutable(),
-        field("lambda_function_arn").parent(),
-        field("events").form(Form::Set),
-        field("filter_prefix").optional(),
-        field("filter_suffix").optional(),
-    ],
     id: Some("{bucket}:{id}"),
     attributes: &[],
     tags: false,
@@ -157,15 +169,17 @@ pub static NOTIFICATION: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
     )],
-};
+}
 
-/// The setting of a bucket to send events to EventBridge. It is in the document of the bucket's
-/// notifications, next to entries of other owners.
-pub static EVENT_BRIDGE: Kind = Kind {
+kind! {
+    /// The setting of a bucket to send events to EventBridge. It is in the document of the bucket's
+    /// notifications, next to entries of other owners.
+    EventBridge, EVENT_BRIDGE {
+        bucket: Text => parent(),
+    }
     name: "s3_bucket_eventbridge",
     title: "S3 events to EventBridge",
     service: "s3",
-    fields: &[field("bucket").parent()],
     id: Some("{bucket}"),
     attributes: &[],
     tags: false,
@@ -176,7 +190,7 @@ pub static EVENT_BRIDGE: Kind = Kind {
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
     )],
-};
+}
 
 /// Encodes a prefix or suffix for the filter of a notification: a space becomes `+`, and special characters
 /// are percent-encoded. Source: the guide to event notifications of Amazon S3.

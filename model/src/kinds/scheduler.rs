@@ -1,13 +1,16 @@
 //! EventBridge Scheduler.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Document, Flag, Number, Text, kind};
 
-/// A group of schedules. It has the tags, because schedules cannot have tags.
-pub static SCHEDULE_GROUP: Kind = Kind {
+kind! {
+    /// A group of schedules. It has the tags, because schedules cannot have tags.
+    ScheduleGroup, SCHEDULE_GROUP {
+        name: Text => immutable(),
+    }
     name: "scheduler_schedule_group",
     title: "EventBridge schedule group",
     service: "scheduler",
-    fields: &[field("name").immutable()],
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}")),
@@ -31,35 +34,35 @@ pub static SCHEDULE_GROUP: Kind = Kind {
         ),
         access("*", &["scheduler:ListScheduleGroups"]).to_sweep(),
     ],
-};
+}
 
-/// A schedule.
-pub static SCHEDULE: Kind = Kind {
+kind! {
+    /// A schedule.
+    Schedule, SCHEDULE {
+        group_name: Text => parent(),
+        name: Text => immutable(),
+        schedule_expression: Text,
+        schedule_expression_timezone: Text,
+        flexible_time_window_minutes: Option<Number> => optional(),
+        target_arn: Text,
+        target_role_arn: Text,
+        /// The input of the target: a string of JSON.
+        input: Option<Document> => optional(),
+        /// For a target that is an ECS cluster: the task definition to start, and its network.
+        ecs_task_definition_arn: Option<Text> => optional(),
+        ecs_capacity: Option<Text> => optional(),
+        ecs_subnets: Option<Text> => optional(),
+        ecs_security_groups: Option<Text> => optional(),
+        ecs_assign_public_ip: Option<Flag> => optional(),
+        dead_letter_arn: Option<Text> => optional(),
+        maximum_retry_attempts: Number,
+        maximum_event_age_in_seconds: Option<Number>,
+        kms_key_arn: Option<Text> => optional(),
+        state: Text,
+    }
     name: "scheduler_schedule",
     title: "EventBridge schedule",
     service: "scheduler",
-    fields: &[
-        field("group_name").parent(),
-        field("name").immutable(),
-        field("schedule_expression"),
-        field("schedule_expression_timezone"),
-        field("flexible_time_window_minutes").optional(),
-        field("target_arn"),
-        field("target_role_arn"),
-        // The input of the target: a string of JSON.
-        field("input").optional(),
-        // For a target that is an ECS cluster: the task definition to start, and its network.
-        field("ecs_task_definition_arn").optional(),
-        field("ecs_capacity").optional(),
-        field("ecs_subnets").optional(),
-        field("ecs_security_groups").optional(),
-        field("ecs_assign_public_ip").optional(),
-        field("dead_letter_arn").optional(),
-        field("maximum_retry_attempts"),
-        field("maximum_event_age_in_seconds"),
-        field("kms_key_arn").optional(),
-        field("state"),
-    ],
     id: Some("{group_name}/{name}"),
     attributes: &[("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}"))],
     tags: false,
@@ -80,4 +83,4 @@ pub static SCHEDULE: Kind = Kind {
         access("{target_role_arn}", &["iam:PassRole"]),
         access("{kms_key_arn}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
     ],
-};
+}

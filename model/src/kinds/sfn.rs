@@ -1,27 +1,28 @@
 //! Step Functions.
 
-use crate::kind::{Kind, access, field};
+use crate::kind::access;
+use crate::kind::declare::{Document, Flag, Text, kind};
 
-/// A state machine.
-pub static STATE_MACHINE: Kind = Kind {
+kind! {
+    /// A state machine.
+    StateMachine, STATE_MACHINE {
+        name: Text => immutable(),
+        /// `STANDARD` or `EXPRESS`.
+        r#type: Text => immutable(),
+        role_arn: Text,
+        /// In the Amazon States Language, as JSON.
+        definition: Document,
+        /// `ALL`, `ERROR`, `FATAL` or `OFF`.
+        log_level: Text,
+        include_execution_data: Flag,
+        /// The ARN of a log group, with `:*` at its end.
+        log_destination: Option<Text>,
+        tracing_enabled: Flag,
+        kms_key_id: Option<Text> => optional(),
+    }
     name: "sfn_state_machine",
     title: "Step Functions state machine",
     service: "sfn",
-    fields: &[
-        field("name").immutable(),
-        // `STANDARD` or `EXPRESS`.
-        field("type").immutable(),
-        field("role_arn"),
-        // In the Amazon States Language, as JSON.
-        field("definition"),
-        // `ALL`, `ERROR`, `FATAL` or `OFF`.
-        field("log_level"),
-        field("include_execution_data"),
-        // The ARN of a log group, with `:*` at its end.
-        field("log_destination"),
-        field("tracing_enabled"),
-        field("kms_key_id").optional(),
-    ],
     id: Some("arn:{partition}:states:{region}:{account}:stateMachine:{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:states:{region}:{account}:stateMachine:{name}")),
@@ -50,4 +51,4 @@ pub static STATE_MACHINE: Kind = Kind {
         access("{kms_key_id}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
         access("*", &["states:ListStateMachines"]).to_sweep(),
     ],
-};
+}

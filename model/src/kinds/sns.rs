@@ -1,19 +1,20 @@
 //! SNS.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::{Form, access};
 
-/// A topic.
-pub static TOPIC: Kind = Kind {
+kind! {
+    /// A topic.
+    Topic, TOPIC {
+        name: Text => immutable(),
+        display_name: Option<Text> => optional(),
+        fifo_topic: Option<Flag> => immutable(),
+        content_based_deduplication: Option<Flag>,
+        kms_master_key_id: Option<Text> => optional(),
+    }
     name: "sns_topic",
     title: "SNS topic",
     service: "sns",
-    fields: &[
-        field("name").immutable(),
-        field("display_name").optional(),
-        field("fifo_topic").immutable(),
-        field("content_based_deduplication"),
-        field("kms_master_key_id").optional(),
-    ],
     id: Some("arn:{partition}:sns:{region}:{account}:{name}"),
     attributes: &[("arn", Some("arn:{partition}:sns:{region}:{account}:{name}")), ("name", None)],
     tags: true,
@@ -36,14 +37,17 @@ pub static TOPIC: Kind = Kind {
         ),
         access("*", &["sns:ListTopics"]).to_sweep(),
     ],
-};
+}
 
-/// The policy of a topic. Without it, the topic has the default policy of AWS.
-pub static TOPIC_POLICY: Kind = Kind {
+kind! {
+    /// The policy of a topic. Without it, the topic has the default policy of AWS.
+    TopicPolicy, TOPIC_POLICY {
+        arn: Text => parent(),
+        policy: Document => form(Form::Policy),
+    }
     name: "sns_topic_policy",
     title: "SNS topic policy",
     service: "sns",
-    fields: &[field("arn").parent(), field("policy").form(Form::Policy)],
     id: Some("{arn}"),
     attributes: &[],
     tags: false,
@@ -51,23 +55,23 @@ pub static TOPIC_POLICY: Kind = Kind {
     data: false,
     hashed_name: false,
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
-};
+}
 
-/// A subscription to a topic. AWS gives it a random UUID, so the id here consists of topic and endpoint.
-pub static TOPIC_SUBSCRIPTION: Kind = Kind {
+kind! {
+    /// A subscription to a topic. AWS gives it a random UUID, so the id here consists of topic and endpoint.
+    TopicSubscription, TOPIC_SUBSCRIPTION {
+        topic_arn: Text => parent(),
+        protocol: Text => immutable(),
+        endpoint: Text => parent(),
+        /// JSON, like `redrive_policy`, which contains the dead-letter queue.
+        filter_policy: Option<Document> => optional(),
+        filter_policy_scope: Option<Text>,
+        redrive_policy: Option<Document> => optional(),
+        raw_message_delivery: Option<Flag>,
+    }
     name: "sns_topic_subscription",
     title: "SNS subscription",
     service: "sns",
-    fields: &[
-        field("topic_arn").parent(),
-        field("protocol").immutable(),
-        field("endpoint").parent(),
-        // JSON, like `redrive_policy`, which contains the dead-letter queue.
-        field("filter_policy").optional(),
-        field("filter_policy_scope"),
-        field("redrive_policy").optional(),
-        field("raw_message_delivery"),
-    ],
     id: Some("{topic_arn}|{endpoint}"),
     attributes: &[],
     tags: false,
@@ -80,4 +84,4 @@ pub static TOPIC_SUBSCRIPTION: Kind = Kind {
         // IAM has no resource type for subscriptions.
         access("*", &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"]),
     ],
-};
+}

@@ -1,28 +1,29 @@
 //! SQS.
 
-use crate::kind::{Form, Kind, access, field};
+use crate::kind::declare::{Document, Flag, Number, Text, kind};
+use crate::kind::{Form, access};
 
-/// A queue.
-pub static QUEUE: Kind = Kind {
+kind! {
+    /// A queue.
+    Queue, QUEUE {
+        name: Text => immutable(),
+        /// The name of a FIFO queue ends in `.fifo`.
+        fifo_queue: Option<Flag> => immutable(),
+        content_based_deduplication: Option<Flag>,
+        message_retention_seconds: Number,
+        visibility_timeout_seconds: Option<Number>,
+        delay_seconds: Option<Number>,
+        receive_wait_time_seconds: Option<Number>,
+        /// In bytes.
+        max_message_size: Option<Number>,
+        /// JSON with the dead-letter queue, and the number of receives before a message moves there.
+        redrive_policy: Option<Document> => optional(),
+        sqs_managed_sse_enabled: Option<Flag>,
+        kms_master_key_id: Option<Text> => optional(),
+    }
     name: "sqs_queue",
     title: "SQS queue",
     service: "sqs",
-    fields: &[
-        field("name").immutable(),
-        // The name of a FIFO queue ends in `.fifo`.
-        field("fifo_queue").immutable(),
-        field("content_based_deduplication"),
-        field("message_retention_seconds"),
-        field("visibility_timeout_seconds"),
-        field("delay_seconds"),
-        field("receive_wait_time_seconds"),
-        // In bytes.
-        field("max_message_size"),
-        // JSON with the dead-letter queue, and the number of receives before a message moves there.
-        field("redrive_policy").optional(),
-        field("sqs_managed_sse_enabled"),
-        field("kms_master_key_id").optional(),
-    ],
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:sqs:{region}:{account}:{name}")),
@@ -50,14 +51,17 @@ pub static QUEUE: Kind = Kind {
         ),
         access("*", &["sqs:ListQueues"]).to_sweep(),
     ],
-};
+}
 
-/// The policy of a queue.
-pub static QUEUE_POLICY: Kind = Kind {
+kind! {
+    /// The policy of a queue.
+    QueuePolicy, QUEUE_POLICY {
+        queue: Text => parent(),
+        policy: Document => form(Form::Policy),
+    }
     name: "sqs_queue_policy",
     title: "SQS queue policy",
     service: "sqs",
-    fields: &[field("queue").parent(), field("policy").form(Form::Policy)],
     id: Some("{queue}"),
     attributes: &[],
     tags: false,
@@ -68,14 +72,17 @@ pub static QUEUE_POLICY: Kind = Kind {
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
     )],
-};
+}
 
-/// The queues that may use a queue as their dead-letter queue.
-pub static QUEUE_REDRIVE_ALLOW_POLICY: Kind = Kind {
+kind! {
+    /// The queues that may use a queue as their dead-letter queue.
+    QueueRedriveAllowPolicy, QUEUE_REDRIVE_ALLOW_POLICY {
+        queue: Text => parent(),
+        redrive_allow_policy: Document,
+    }
     name: "sqs_queue_redrive_allow_policy",
     title: "SQS redrive allow policy",
     service: "sqs",
-    fields: &[field("queue").parent(), field("redrive_allow_policy")],
     id: Some("{queue}"),
     attributes: &[],
     tags: false,
@@ -86,4 +93,4 @@ pub static QUEUE_REDRIVE_ALLOW_POLICY: Kind = Kind {
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
     )],
-};
+}

@@ -132,15 +132,15 @@ impl EventSource<FunctionTarget<'_>> for BucketTrigger {
         };
         let entry = wiring
             .graph
-            .add(&s3::NOTIFICATION, &slot)
-            .set("bucket", bucket)
-            .set("id", id)
-            .set("lambda_function_arn", wiring.target.function.arn())
-            .set("events", Expr::list(self.events()))
+            .add(s3::Notification, &slot)
+            .bucket(bucket)
+            .id(id)
+            .lambda_function_arn(wiring.target.function.arn())
+            .events(Expr::list(self.events()))
             .after(&permission);
-        let entry = if prefix.is_empty() { entry } else { entry.set("filter_prefix", prefix) };
+        let entry = if prefix.is_empty() { entry } else { entry.filter_prefix(Some(prefix)) };
         if !suffix.is_empty() {
-            entry.set("filter_suffix", suffix);
+            entry.filter_suffix(Some(suffix));
         }
     }
 }

@@ -93,9 +93,9 @@ impl RuleTarget for FunctionTarget<'_> {
     fn add_target(&self, graph: &mut Graph, rule: &Handle) -> &Handle {
         let permission = self.permit(graph, rule.key().slot(), rule::SERVICE, rule.arn());
         rule::add_target(graph, rule, (rule::FUNCTION, &self.function), &self.dead_letters)
-            .set("dead_letter_arn", self.dead_letters.queue.arn())
-            .set("maximum_retry_attempts", self.retry_attempts)
-            .set("maximum_event_age_in_seconds", 21_600)
+            .dead_letter_arn(Some(self.dead_letters.queue.arn()))
+            .maximum_retry_attempts(Some(self.retry_attempts))
+            .maximum_event_age_in_seconds(Some(21_600))
             .after(&permission);
         &self.dead_letters.queue
     }
@@ -104,8 +104,8 @@ impl RuleTarget for FunctionTarget<'_> {
 impl RuleTarget for MachineTarget<'_> {
     fn add_target(&self, graph: &mut Graph, rule: &Handle) -> &Handle {
         rule::add_target(graph, rule, (rule::WORKFLOW, &self.machine), &self.dead_letters)
-            .set("dead_letter_arn", self.dead_letters.queue.arn())
-            .set("role_arn", self.caller.role.arn())
+            .dead_letter_arn(Some(self.dead_letters.queue.arn()))
+            .role_arn(Some(self.caller.role.arn()))
             .after(&self.caller.policy);
         &self.dead_letters.queue
     }

@@ -157,31 +157,31 @@ impl HttpTrigger {
         let auth = if self.auth == "iam" { "AWS_IAM" } else { "NONE" };
         let cors = !self.cors_origins.is_empty();
         let url = graph
-            .add(&lambda::FUNCTION_URL, &own)
-            .set("function_name", name())
-            .set("authorization_type", auth)
-            .set_if("cors_allow_origins", list(&self.cors_origins))
-            .set_if("cors_allow_methods", list(&self.cors_methods).filter(|_| cors))
-            .set_if("cors_allow_headers", list(&self.cors_headers).filter(|_| cors))
+            .add(lambda::FunctionUrl, &own)
+            .function_name(name())
+            .authorization_type(auth)
+            .cors_allow_origins(list(&self.cors_origins))
+            .cors_allow_methods(list(&self.cors_methods).filter(|_| cors))
+            .cors_allow_headers(list(&self.cors_headers).filter(|_| cors))
             .handle();
         if auth == "NONE" {
             // Lambda requires two permissions: `InvokeFunctionUrl`, and `InvokeFunction` through the URL.
             graph
-                .add(&lambda::PERMISSION, &own)
-                .set("function_name", name())
-                .set("statement_id", own.clone())
-                .set("action", "lambda:InvokeFunctionUrl")
-                .set("principal", "*")
-                .set("function_url_auth_type", auth)
+                .add(lambda::Permission, &own)
+                .function_name(name())
+                .statement_id(own.clone())
+                .action("lambda:InvokeFunctionUrl")
+                .principal("*")
+                .function_url_auth_type(Some(auth))
                 .after(&url);
             let through = part.slot("http_invoke");
             graph
-                .add(&lambda::PERMISSION, &through)
-                .set("function_name", name())
-                .set("statement_id", through.clone())
-                .set("action", "lambda:InvokeFunction")
-                .set("principal", "*")
-                .set("invoked_via_function_url", true)
+                .add(lambda::Permission, &through)
+                .function_name(name())
+                .statement_id(through.clone())
+                .action("lambda:InvokeFunction")
+                .principal("*")
+                .invoked_via_function_url(Some(true))
                 .after(&url);
         }
         Endpoint { url: url.attribute("function_url"), api_id: None, source: url }
@@ -197,34 +197,34 @@ impl HttpTrigger {
         let log_group = common::log_group(graph, &own, log_name, target.common);
         let cors = !self.cors_origins.is_empty();
         let api = graph
-            .add(&apigatewayv2::API, &own)
-            .set("name", name)
-            .set("protocol_type", "HTTP")
-            .set("disable_execute_api_endpoint", false)
-            .set_if("cors_allow_origins", list(&self.cors_origins))
-            .set_if("cors_allow_methods", list(&self.cors_methods).filter(|_| cors))
-            .set_if("cors_allow_headers", list(&self.cors_headers).filter(|_| cors))
+            .add(apigatewayv2::Api, &own)
+            .name(name)
+            .protocol_type("HTTP")
+            .disable_execute_api_endpoint(false)
+            .cors_allow_origins(list(&self.cors_origins))
+            .cors_allow_methods(list(&self.cors_methods).filter(|_| cors))
+            .cors_allow_headers(list(&self.cors_headers).filter(|_| cors))
             .handle();
         let source = Expr::concat([api.attribute("execution_arn"), "/*".into()]);
         let permission = target.permit(graph, &own, "apigateway.amazonaws.com", source);
         let integration = graph
-            .add(&apigatewayv2::INTEGRATION, &own)
-            .set("api_id", api.attribute("id"))
-            .set("integration_type", "AWS_PROXY")
-            .set("integration_uri", target.function.arn())
-            .set("payload_format_version", "2.0")
+            .add(apigatewayv2::Integration, &own)
+            .api_id(api.attribute("id"))
+            .integration_type("AWS_PROXY")
+            .integration_uri(target.function.arn())
+            .payload_format_version("2.0")
             // The maximum for an HTTP API.
-            .set("timeout_milliseconds", 30_000)
+            .timeout_milliseconds(30_000)
             .handle();
         let authorizer = (self.auth == "jwt").then(|| {
             graph
-                .add(&apigatewayv2::AUTHORIZER, &own)
-                .set("api_id", api.attribute("id"))
-                .set("name", AUTHORIZER)
-                .set("authorizer_type", "JWT")
-                .set("identity_sources", Expr::list(["$request.header.Authorization"]))
-                .set_if("jwt_issuer", self.jwt_issuer.as_ref())
-                .set("jwt_audience", Expr::list(&self.jwt_audience))
+                .add(apigatewayv2::Authorizer, &own)
+                .api_id(api.attribute("id"))
+                .name(AUTHORIZER)
+                .authorizer_type("JWT")
+                .identity_sources(Expr::list(["$request.header.Authorization"]))
+                .jwt_issuer(self.jwt_issuer.as_ref())
+                .jwt_audience(Expr::list(&self.jwt_audience))
                 .handle()
         });
         let auth = match self.auth.as_str() {
@@ -233,34 +233,34 @@ impl HttpTrigger {
             _ => "NONE",
         };
         let route = graph
-            .add(&apigatewayv2::ROUTE, &own)
-            .set("api_id", api.attribute("id"))
-            .set("route_key", ROUTE)
-            .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
-            .set("authorization_type", auth)
-            .set_if("authorizer_id", authorizer.as_ref().map(|authorizer| authorizer.attribute("id")))
-            .set_if("authorization_scopes", list(&self.jwt_scopes).filter(|_| authorizer.is_some()))
+            .add(apigatewayv2::Route, &own)
+            .api_id(api.attribute("id"))
+            .route_key(ROUTE)
+            .target(Expr::concat(["integrations/".into(), integration.attribute("id")]))
+            .authorization_type(auth)
+            .authorizer_id(authorizer.as_ref().map(|authorizer| authorizer.attribute("id")))
+            .authorization_scopes(list(&self.jwt_scopes).filter(|_| authorizer.is_some()))
             .after(&permission)
             .handle();
         if cors && auth != "NONE" {
             // Browsers send a preflight request (OPTIONS) first, without credentials.
             graph
-                .add(&apigatewayv2::ROUTE, &part.slot("http_preflight"))
-                .set("api_id", api.attribute("id"))
-                .set("route_key", PREFLIGHT)
-                .set("target", Expr::concat(["integrations/".into(), integration.attribute("id")]))
-                .set("authorization_type", "NONE")
+                .add(apigatewayv2::Route, &part.slot("http_preflight"))
+                .api_id(api.attribute("id"))
+                .route_key(PREFLIGHT)
+                .target(Expr::concat(["integrations/".into(), integration.attribute("id")]))
+                .authorization_type("NONE")
                 .after(&permission);
         }
         graph
-            .add(&apigatewayv2::STAGE, &own)
-            .set("api_id", api.attribute("id"))
-            .set("name", STAGE)
-            .set("auto_deploy", true)
-            .set("access_log_destination_arn", log_group.arn())
-            .set("access_log_format", access_log_format())
-            .set("throttling_burst_limit", &self.throttling_burst)
-            .set("throttling_rate_limit", &self.throttling_rate)
+            .add(apigatewayv2::Stage, &own)
+            .api_id(api.attribute("id"))
+            .name(STAGE)
+            .auto_deploy(true)
+            .access_log_destination_arn(log_group.arn())
+            .access_log_format(access_log_format())
+            .throttling_burst_limit(&self.throttling_burst)
+            .throttling_rate_limit(&self.throttling_rate)
             .after(&route);
         Endpoint { url: api.attribute("api_endpoint"), api_id: Some(api.attribute("id")), source: api }
     }

@@ -145,18 +145,18 @@ impl Batching {
         wiring: &'g mut Wiring<'_, FunctionTarget<'_>>,
         slot: &str,
         source: Expr,
-    ) -> ObjectBuilder<'g> {
+    ) -> ObjectBuilder<'g, lambda::EventSourceMapping> {
         let types: &[&str] = if self.partial_batch_response { &["ReportBatchItemFailures"] } else { &[] };
         wiring
             .graph
-            .add(&lambda::EVENT_SOURCE_MAPPING, slot)
-            .set("function_name", wiring.target.function.attribute("function_name"))
-            .set("event_source_arn", source)
-            .set("batch_size", &self.batch_size)
-            .set("maximum_batching_window_in_seconds", &self.maximum_batching_window)
-            .set("function_response_types", Expr::list(types.iter().copied()))
-            .set_if("filter_pattern", self.filter.as_deref().map(parsed))
-            .set("enabled", true)
+            .add(lambda::EventSourceMapping, slot)
+            .function_name(wiring.target.function.attribute("function_name"))
+            .event_source_arn(source)
+            .batch_size(&self.batch_size)
+            .maximum_batching_window_in_seconds(&self.maximum_batching_window)
+            .function_response_types(Expr::list(types.iter().copied()))
+            .filter_pattern(self.filter.as_deref().map(parsed))
+            .enabled(true)
             .after(&wiring.target.role_policy)
     }
 }
@@ -176,12 +176,12 @@ impl Records {
         let dead_letters = wiring.target.dead_letters.queue.arn();
         self.batch
             .add_mapping(wiring, &slot, stream.into())
-            .set("starting_position", self.starting_position.as_str())
-            .set("bisect_batch_on_function_error", &self.bisect_on_error)
-            .set("maximum_retry_attempts", &self.retry_attempts)
-            .set("maximum_record_age_in_seconds", &self.maximum_record_age)
-            .set("parallelization_factor", &self.parallelization_factor)
-            .set("on_failure", dead_letters);
+            .starting_position(Some(self.starting_position.as_str()))
+            .bisect_batch_on_function_error(Some(&self.bisect_on_error))
+            .maximum_retry_attempts(Some(&self.retry_attempts))
+            .maximum_record_age_in_seconds(Some(&self.maximum_record_age))
+            .parallelization_factor(Some(&self.parallelization_factor))
+            .on_failure(Some(dead_letters));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::edge::{Edge, Event, Verb};
 use crate::expr::Expr;
 use crate::graph::{Graph, Handle, ObjectBuilder};
 use crate::input::{Inputs, Rule};
-use crate::kinds::scheduler;
+use crate::kinds::scheduler::{self, Schedule};
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::unit::Unit;
@@ -88,7 +88,7 @@ pub(crate) trait Scheduled: Target {
     }
 
     /// Sets the target of a schedule.
-    fn set<'g>(&self, schedule: ObjectBuilder<'g>) -> ObjectBuilder<'g>;
+    fn set<'g>(&self, schedule: ObjectBuilder<'g, Schedule>) -> ObjectBuilder<'g, Schedule>;
 
     /// The edge from a schedule to the target.
     fn scheduled_edge(&self, schedule: &Handle) -> Edge {
@@ -109,8 +109,8 @@ impl Scheduled for FunctionTarget<'_> {
         Some(&self.dead_letters.queue)
     }
 
-    fn set<'g>(&self, schedule: ObjectBuilder<'g>) -> ObjectBuilder<'g> {
-        schedule.set("target_arn", self.function.arn())
+    fn set<'g>(&self, schedule: ObjectBuilder<'g, Schedule>) -> ObjectBuilder<'g, Schedule> {
+        schedule.target_arn(self.function.arn())
     }
 
     fn scheduled_edge(&self, schedule: &Handle) -> Edge {
@@ -135,8 +135,8 @@ impl Scheduled for MachineTarget<'_> {
         Some(&self.caller)
     }
 
-    fn set<'g>(&self, schedule: ObjectBuilder<'g>) -> ObjectBuilder<'g> {
-        schedule.set("target_arn", self.machine.arn())
+    fn set<'g>(&self, schedule: ObjectBuilder<'g, Schedule>) -> ObjectBuilder<'g, Schedule> {
+        schedule.target_arn(self.machine.arn())
     }
 }
 
@@ -153,15 +153,15 @@ impl Scheduled for TaskTarget<'_> {
         self.task.dead_letters.as_ref()
     }
 
-    fn set<'g>(&self, schedule: ObjectBuilder<'g>) -> ObjectBuilder<'g> {
+    fn set<'g>(&self, schedule: ObjectBuilder<'g, Schedule>) -> ObjectBuilder<'g, Schedule> {
         let members = self.task.launch.members();
         schedule
-            .set("target_arn", self.task.cluster.clone())
-            .set("ecs_task_definition_arn", self.task.definition.arn())
-            .set("ecs_capacity", members.capacity)
-            .set("ecs_subnets", members.subnets)
-            .set("ecs_security_groups", members.security_groups)
-            .set("ecs_assign_public_ip", members.assign_public_ip)
+            .target_arn(self.task.cluster.clone())
+            .ecs_task_definition_arn(Some(self.task.definition.arn()))
+            .ecs_capacity(Some(members.capacity))
+            .ecs_subnets(Some(members.subnets))
+            .ecs_security_groups(Some(members.security_groups))
+            .ecs_assign_public_ip(Some(members.assign_public_ip))
     }
 }
 
@@ -174,7 +174,7 @@ pub(super) struct Scheduler {
 impl Scheduler {
     fn add(graph: &mut Graph, part: &Part<'_>, target: &impl Scheduled) -> Self {
         let name = part.regional("", 64);
-        let group = graph.add(&scheduler::SCHEDULE_GROUP, &part.slot("schedules")).set("name", name).handle();
+        let group = graph.add(scheduler::ScheduleGroup, &part.slot("schedules")).name(name).handle();
         let caller = target.caller().cloned().unwrap_or_else(|| {
             let grants = grants(target.start_grants(), target.dead_letters());
             common::caller(graph, part, "scheduler", &[SERVICE], grants, target.common())
@@ -197,22 +197,22 @@ impl<T: Scheduled> Wiring<'_, T> {
         setup: &Setup<'_>,
         times: &Times,
         event: Option<Event>,
-        set: impl FnOnce(ObjectBuilder<'_>) -> ObjectBuilder<'_>,
+        set: impl FnOnce(ObjectBuilder<'_, Schedule>) -> ObjectBuilder<'_, Schedule>,
     ) {
         let slot = self.slots.of(setup.index, "schedule");
         let (graph, part, target) = (&mut *self.graph, self.part, self.target);
         let Scheduler { group, caller } =
             self.scheduler.get_or_insert_with(|| Scheduler::add(graph, part, target));
         let added = graph
-            .add(&scheduler::SCHEDULE, &slot)
-            .set("group_name", group.attribute("name"))
-            .set("name", slot.as_str())
-            .set("schedule_expression", &times.schedule)
-            .set("schedule_expression_timezone", &times.timezone)
-            .set("target_role_arn", caller.role.arn())
-            .set_if("dead_letter_arn", target.dead_letters().map(Handle::arn))
-            .set_if("kms_key_arn", target.common().encryption.key())
-            .set("state", "ENABLED")
+            .add(scheduler::Schedule, &slot)
+            .group_name(group.attribute("name"))
+            .name(slot.as_str())
+            .schedule_expression(&times.schedule)
+            .schedule_expression_timezone(&times.timezone)
+            .target_role_arn(caller.role.arn())
+            .dead_letter_arn(target.dead_letters().map(Handle::arn))
+            .kms_key_arn(target.common().encryption.key())
+            .state("ENABLED")
             .after(&caller.policy);
         let added = target.set(set(added)).handle();
         let edge = Edge { event, ..target.scheduled_edge(&added) };
@@ -233,9 +233,7 @@ impl<'a> EventSource<FunctionTarget<'a>> for ScheduleTrigger {
         let event = if self.input.is_some() { Event::Invoke } else { Event::Schedule };
         let retry_attempts = wiring.target.retry_attempts;
         wiring.add_schedule(setup, &self.times, Some(event), |schedule| {
-            schedule
-                .set_if("input", self.input.as_deref().map(parsed))
-                .set("maximum_retry_attempts", retry_attempts)
+            schedule.input(self.input.as_deref().map(parsed)).maximum_retry_attempts(retry_attempts)
         });
     }
 }
@@ -252,7 +250,7 @@ impl<'a> EventSource<MachineTarget<'a>> for ScheduleTrigger {
     fn add(&self, wiring: &mut Wiring<'_, MachineTarget<'a>>, setup: &Setup<'_>) {
         wiring.add_schedule(setup, &self.times, None, |schedule| {
             let input = self.input.as_deref().map_or_else(|| Expr::Literal(json!({})), parsed);
-            schedule.set("input", input).set("maximum_retry_attempts", 2)
+            schedule.input(Some(input)).maximum_retry_attempts(2)
         });
     }
 }
@@ -265,10 +263,10 @@ impl<'a> EventSource<TaskTarget<'a>> for TaskSchedule {
     fn add(&self, wiring: &mut Wiring<'_, TaskTarget<'a>>, setup: &Setup<'_>) {
         wiring.add_schedule(setup, &self.times, None, |schedule| {
             schedule
-                .set_if("flexible_time_window_minutes", self.flexible_window.as_ref())
-                .set_if("input", task::overrides(&self.command, self.environment.as_ref()))
-                .set("maximum_retry_attempts", &self.retry_attempts)
-                .set("maximum_event_age_in_seconds", &self.maximum_event_age)
+                .flexible_time_window_minutes(self.flexible_window.as_ref())
+                .input(task::overrides(&self.command, self.environment.as_ref()))
+                .maximum_retry_attempts(&self.retry_attempts)
+                .maximum_event_age_in_seconds(Some(&self.maximum_event_age))
         });
     }
 }

@@ -49,13 +49,13 @@ impl FunctionTarget<'_> {
         // The ARN of a bucket has no account; all others do. Not every service sends `aws:SourceAccount`.
         let account = (service == bucket::SERVICE).then_some(Expr::Ambient(Ambient::Account));
         graph
-            .add(&lambda::PERMISSION, slot)
-            .set("function_name", self.function.attribute("function_name"))
-            .set("statement_id", slot)
-            .set("action", "lambda:InvokeFunction")
-            .set("principal", service)
-            .set("source_arn", source)
-            .set_if("source_account", account)
+            .add(lambda::Permission, slot)
+            .function_name(self.function.attribute("function_name"))
+            .statement_id(slot)
+            .action("lambda:InvokeFunction")
+            .principal(service)
+            .source_arn(Some(source))
+            .source_account(account)
             .handle()
     }
 }

@@ -58,11 +58,14 @@ impl TopicFilter {
     }
 
     /// Sets the filter of a subscription.
-    pub(crate) fn set<'a>(&self, subscription: ObjectBuilder<'a>) -> ObjectBuilder<'a> {
+    pub(crate) fn set<'a>(
+        &self,
+        subscription: ObjectBuilder<'a, sns::TopicSubscription>,
+    ) -> ObjectBuilder<'a, sns::TopicSubscription> {
         match &self.filter_policy {
             Some(filter) => subscription
-                .set("filter_policy", parsed(filter))
-                .set("filter_policy_scope", &self.filter_policy_scope),
+                .filter_policy(Some(parsed(filter)))
+                .filter_policy_scope(Some(&self.filter_policy_scope)),
             None => subscription,
         }
     }
@@ -122,11 +125,11 @@ impl<'a> EventSource<FunctionTarget<'a>> for TopicTrigger {
         let redrive = Expr::map([("deadLetterTargetArn", dead_letters.queue.arn())]);
         let subscription = wiring
             .graph
-            .add(&sns::TOPIC_SUBSCRIPTION, &slot)
-            .set("topic_arn", &self.topic)
-            .set("protocol", "lambda")
-            .set("endpoint", wiring.target.function.arn())
-            .set("redrive_policy", redrive)
+            .add(sns::TopicSubscription, &slot)
+            .topic_arn(&self.topic)
+            .protocol("lambda")
+            .endpoint(wiring.target.function.arn())
+            .redrive_policy(Some(redrive))
             .after(&permission)
             .after(&dead_letters.policy);
         self.filter.set(subscription);
@@ -163,11 +166,11 @@ impl EventSource<QueueTarget> for TopicOfQueue {
         let slot = wiring.slots.known.unique(&slot);
         let subscription = wiring
             .graph
-            .add(&sns::TOPIC_SUBSCRIPTION, &slot)
-            .set("topic_arn", &self.topic)
-            .set("protocol", "sqs")
-            .set("endpoint", wiring.target.queue.arn())
-            .set("raw_message_delivery", &self.raw_message_delivery)
+            .add(sns::TopicSubscription, &slot)
+            .topic_arn(&self.topic)
+            .protocol("sqs")
+            .endpoint(wiring.target.queue.arn())
+            .raw_message_delivery(Some(&self.raw_message_delivery))
             // SNS may send only after the policy is in place. A search finds the subscription by the policy.
             .after(&wiring.target.policy);
         self.filter.set(subscription);
