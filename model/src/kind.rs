@@ -87,6 +87,9 @@ pub struct KindField {
     /// The member of a request that the field sets, e.g. `CreateFunction.VpcConfig.SubnetIds`. AWS publishes the limits of
     /// its members.
     pub member: Option<&'static str>,
+    /// The property of a CloudFormation resource type that is the same field, e.g. `AWS::SQS::Queue.DelaySeconds`. Its
+    /// schema has the limits of services whose API has none.
+    pub property: Option<&'static str>,
     /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
 }
@@ -126,6 +129,7 @@ pub const fn field(name: &'static str) -> KindField {
         optional: false,
         required: true,
         member: None,
+        property: None,
         renews: None,
     }
 }
@@ -164,6 +168,11 @@ impl KindField {
     /// The same, with the member of a request that it sets.
     pub const fn sets(self, member: &'static str) -> Self {
         Self { member: Some(member), ..self }
+    }
+
+    /// The same, with the property of CloudFormation that it is.
+    pub const fn property(self, property: &'static str) -> Self {
+        Self { property: Some(property), ..self }
     }
 
     /// The same, in another form.

@@ -10,15 +10,15 @@ const PARTS: &str = "arn:{partition}:apigateway:{region}::/apis/*";
 kind! {
     /// An HTTP API.
     Api, API {
-        name: Text => immutable(),
-        protocol_type: Text => immutable(),
-        description: Option<Text> => optional(),
-        disable_execute_api_endpoint: Flag,
+        name: Text => immutable().sets("CreateApi.Name").property("AWS::ApiGatewayV2::Api.Name"),
+        protocol_type: Text => immutable().sets("CreateApi.ProtocolType").property("AWS::ApiGatewayV2::Api.ProtocolType"),
+        description: Option<Text> => optional().sets("CreateApi.Description").property("AWS::ApiGatewayV2::Api.Description"),
+        disable_execute_api_endpoint: Flag => sets("CreateApi.DisableExecuteApiEndpoint"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
-        cors_allow_origins: Option<Texts> => form(Form::Set).optional(),
-        cors_allow_methods: Option<Texts> => form(Form::Set).optional(),
-        cors_allow_headers: Option<Texts> => form(Form::Set).optional(),
-        cors_max_age: Option<Number> => optional(),
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowOrigins"),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowMethods"),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowHeaders"),
+        cors_max_age: Option<Number> => optional().sets("CreateApi.CorsConfiguration.MaxAge"),
     }
     name: "apigatewayv2_api",
     title: "HTTP API",
@@ -49,11 +49,11 @@ kind! {
 kind! {
     /// The integration of an API with a function.
     Integration, INTEGRATION {
-        api_id: Text => parent(),
-        integration_type: Text => immutable(),
-        integration_uri: Text => immutable(),
-        payload_format_version: Text,
-        timeout_milliseconds: Number,
+        api_id: Text => parent().sets("CreateIntegration.ApiId"),
+        integration_type: Text => immutable().sets("CreateIntegration.IntegrationType"),
+        integration_uri: Text => immutable().sets("CreateIntegration.IntegrationUri"),
+        payload_format_version: Text => sets("CreateIntegration.PayloadFormatVersion"),
+        timeout_milliseconds: Number => sets("CreateIntegration.TimeoutInMillis"),
     }
     name: "apigatewayv2_integration",
     title: "HTTP API integration",
@@ -70,13 +70,13 @@ kind! {
 kind! {
     /// A route of an API: its key and its authorization.
     Route, ROUTE {
-        api_id: Text => parent(),
-        route_key: Text => immutable(),
-        target: Text,
+        api_id: Text => parent().sets("CreateRoute.ApiId"),
+        route_key: Text => immutable().sets("CreateRoute.RouteKey"),
+        target: Text => sets("CreateRoute.Target"),
         /// `NONE`, `AWS_IAM` or `JWT`.
-        authorization_type: Text,
-        authorizer_id: Option<Text> => optional(),
-        authorization_scopes: Option<Texts> => form(Form::Set).optional(),
+        authorization_type: Text => sets("CreateRoute.AuthorizationType"),
+        authorizer_id: Option<Text> => optional().sets("CreateRoute.AuthorizerId"),
+        authorization_scopes: Option<Texts> => form(Form::Set).optional().sets("CreateRoute.AuthorizationScopes"),
     }
     name: "apigatewayv2_route",
     title: "HTTP API route",
@@ -93,12 +93,12 @@ kind! {
 kind! {
     /// The JWT authorizer of an API.
     Authorizer, AUTHORIZER {
-        api_id: Text => parent(),
-        name: Text => immutable(),
-        authorizer_type: Text => immutable(),
-        identity_sources: Texts => form(Form::Set),
-        jwt_issuer: Option<Text>,
-        jwt_audience: Texts => form(Form::Set),
+        api_id: Text => parent().sets("CreateAuthorizer.ApiId"),
+        name: Text => immutable().sets("CreateAuthorizer.Name"),
+        authorizer_type: Text => immutable().sets("CreateAuthorizer.AuthorizerType"),
+        identity_sources: Texts => form(Form::Set).sets("CreateAuthorizer.IdentitySource"),
+        jwt_issuer: Option<Text> => sets("CreateAuthorizer.JwtConfiguration.Issuer"),
+        jwt_audience: Texts => form(Form::Set).sets("CreateAuthorizer.JwtConfiguration.Audience"),
     }
     name: "apigatewayv2_authorizer",
     title: "HTTP API authorizer",
@@ -115,15 +115,15 @@ kind! {
 kind! {
     /// A stage of an API: access logs and throttling.
     Stage, STAGE {
-        api_id: Text => parent(),
-        name: Text => immutable(),
-        auto_deploy: Flag,
+        api_id: Text => parent().sets("CreateStage.ApiId"),
+        name: Text => immutable().sets("CreateStage.StageName"),
+        auto_deploy: Flag => sets("CreateStage.AutoDeploy"),
         /// The ARN of a log group.
-        access_log_destination_arn: Text => optional(),
-        access_log_format: Text => optional(),
-        throttling_burst_limit: Number,
+        access_log_destination_arn: Text => optional().sets("CreateStage.AccessLogSettings.DestinationArn"),
+        access_log_format: Text => optional().sets("CreateStage.AccessLogSettings.Format"),
+        throttling_burst_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingBurstLimit"),
         /// Requests per second.
-        throttling_rate_limit: Number,
+        throttling_rate_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingRateLimit"),
     }
     name: "apigatewayv2_stage",
     title: "HTTP API stage",

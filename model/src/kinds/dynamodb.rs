@@ -6,19 +6,19 @@ use crate::kind::declare::{Flag, Text, kind};
 kind! {
     /// A table.
     Table, TABLE {
-        name: Text => immutable(),
-        hash_key: Text => immutable(),
+        name: Text => immutable().sets("CreateTable.TableName").property("AWS::DynamoDB::Table.TableName"),
+        hash_key: Text => immutable().sets("CreateTable.KeySchema[].AttributeName"),
         /// `S`, `N` or `B`, as for the sort key.
-        hash_key_type: Text => immutable(),
-        range_key: Option<Text> => immutable().optional(),
-        range_key_type: Option<Text> => immutable().optional(),
-        billing_mode: Text,
-        point_in_time_recovery: Flag,
-        ttl_attribute: Option<Text> => optional(),
-        stream_view_type: Option<Text> => optional().renews("stream_arn"),
+        hash_key_type: Text => immutable().sets("CreateTable.AttributeDefinitions[].AttributeType"),
+        range_key: Option<Text> => immutable().optional().sets("CreateTable.KeySchema[].AttributeName"),
+        range_key_type: Option<Text> => immutable().optional().sets("CreateTable.AttributeDefinitions[].AttributeType"),
+        billing_mode: Text => sets("CreateTable.BillingMode"),
+        point_in_time_recovery: Flag => sets("UpdateContinuousBackups.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled"),
+        ttl_attribute: Option<Text> => optional().sets("UpdateTimeToLive.TimeToLiveSpecification.AttributeName"),
+        stream_view_type: Option<Text> => optional().renews("stream_arn").sets("CreateTable.StreamSpecification.StreamViewType"),
         /// Without it, DynamoDB encrypts with a key of AWS.
-        kms_key_arn: Option<Text> => optional(),
-        deletion_protection_enabled: Flag,
+        kms_key_arn: Option<Text> => optional().sets("CreateTable.SSESpecification.KMSMasterKeyId"),
+        deletion_protection_enabled: Flag => sets("CreateTable.DeletionProtectionEnabled"),
     }
     name: "dynamodb_table",
     title: "DynamoDB table",

@@ -6,9 +6,9 @@ use crate::kind::{Form, access};
 kind! {
     /// A security group without inbound rules. All outbound traffic is allowed.
     SecurityGroup, SECURITY_GROUP {
-        name: Text => immutable(),
-        description: Text => immutable(),
-        vpc_id: Text => immutable(),
+        name: Text => immutable().sets("CreateSecurityGroup.GroupName").property("AWS::EC2::SecurityGroup.GroupName"),
+        description: Text => immutable().sets("CreateSecurityGroup.Description").property("AWS::EC2::SecurityGroup.GroupDescription"),
+        vpc_id: Text => immutable().sets("CreateSecurityGroup.VpcId").property("AWS::EC2::SecurityGroup.VpcId"),
         ingress: Texts => form(Form::Set).optional(),
     }
     name: "security_group",

@@ -6,11 +6,11 @@ use crate::kind::{Form, access};
 kind! {
     /// A repository of container images.
     Repository, REPOSITORY {
-        name: Text => immutable(),
-        image_tag_mutability: Text,
-        scan_on_push: Flag,
-        encryption_type: Text => immutable(),
-        kms_key: Option<Text> => immutable().optional(),
+        name: Text => immutable().sets("CreateRepository.repositoryName"),
+        image_tag_mutability: Text => sets("CreateRepository.imageTagMutability"),
+        scan_on_push: Flag => sets("CreateRepository.imageScanningConfiguration.scanOnPush"),
+        encryption_type: Text => immutable().sets("CreateRepository.encryptionConfiguration.encryptionType"),
+        kms_key: Option<Text> => immutable().optional().sets("CreateRepository.encryptionConfiguration.kmsKey"),
     }
     name: "ecr_repository",
     title: "ECR repository",
@@ -49,8 +49,8 @@ kind! {
 kind! {
     /// The lifecycle policy of a repository.
     LifecyclePolicy, LIFECYCLE_POLICY {
-        repository: Text => parent(),
-        policy: Document,
+        repository: Text => parent().sets("PutLifecyclePolicy.repositoryName"),
+        policy: Document => sets("PutLifecyclePolicy.lifecyclePolicyText"),
     }
     name: "ecr_lifecycle_policy",
     title: "ECR lifecycle policy",
@@ -70,9 +70,9 @@ kind! {
 kind! {
     /// An image that the provider builds from a context and pushes.
     Image, IMAGE {
-        repository: Text => parent(),
+        repository: Text => parent().sets("PutImage.repositoryName"),
         /// The tag is a hash of the files and settings of the image.
-        tag: Text => immutable(),
+        tag: Text => immutable().sets("PutImage.imageTag"),
         build: Document => form(Form::Recipe),
     }
     name: "ecr_image",

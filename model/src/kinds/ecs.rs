@@ -6,8 +6,8 @@ use crate::kind::{Form, access};
 kind! {
     /// A cluster.
     Cluster, CLUSTER {
-        name: Text => immutable(),
-        capacity_providers: Texts => form(Form::Set),
+        name: Text => immutable().sets("CreateCluster.clusterName").property("AWS::ECS::Cluster.ClusterName"),
+        capacity_providers: Texts => form(Form::Set).sets("CreateCluster.capacityProviders"),
     }
     name: "ecs_cluster",
     title: "ECS cluster",
@@ -44,26 +44,26 @@ kind! {
 kind! {
     /// A task definition of one container. A change registers a new revision and deregisters the old.
     TaskDefinition, TASK_DEFINITION {
-        family: Text => immutable(),
+        family: Text => immutable().sets("RegisterTaskDefinition.family").property("AWS::ECS::TaskDefinition.Family"),
         /// More than 1 after an update that was interrupted between its two calls.
         active_revisions: Number,
-        cpu: Number,
-        memory: Number,
-        cpu_architecture: Text,
+        cpu: Number => sets("RegisterTaskDefinition.cpu"),
+        memory: Number => sets("RegisterTaskDefinition.memory"),
+        cpu_architecture: Text => sets("RegisterTaskDefinition.runtimePlatform.cpuArchitecture"),
         /// In GiB. ECS reports it only if it is more than the 20 GiB that every task has.
-        ephemeral_storage: Option<Number> => optional(),
-        execution_role_arn: Text,
-        task_role_arn: Text,
-        container_name: Text,
-        image: Text,
-        command: Option<Texts> => optional(),
-        entry_point: Option<Texts> => optional(),
-        environment: Option<TextMap> => optional().form(Form::SecretMap),
-        secrets: Option<TextMap> => optional(),
-        log_group: Text,
-        stop_timeout: Number,
-        readonly_root_filesystem: Flag,
-        scratch_path: Text,
+        ephemeral_storage: Option<Number> => optional().sets("RegisterTaskDefinition.ephemeralStorage.sizeInGiB"),
+        execution_role_arn: Text => sets("RegisterTaskDefinition.executionRoleArn"),
+        task_role_arn: Text => sets("RegisterTaskDefinition.taskRoleArn"),
+        container_name: Text => sets("RegisterTaskDefinition.containerDefinitions[].name"),
+        image: Text => sets("RegisterTaskDefinition.containerDefinitions[].image"),
+        command: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].command"),
+        entry_point: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].entryPoint"),
+        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment"),
+        secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets"),
+        log_group: Text => sets("CreateLogGroup.logGroupName"),
+        stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout"),
+        readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem"),
+        scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath"),
     }
     name: "ecs_task_definition",
     title: "ECS task definition",

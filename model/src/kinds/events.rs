@@ -9,8 +9,8 @@ pub const DEFAULT_BUS: &str = "default";
 kind! {
     /// An event bus.
     Bus, BUS {
-        name: Text => immutable(),
-        kms_key_identifier: Option<Text> => optional(),
+        name: Text => immutable().sets("CreateEventBus.Name"),
+        kms_key_identifier: Option<Text> => optional().sets("CreateEventBus.KmsKeyIdentifier"),
     }
     name: "cloudwatch_event_bus",
     title: "EventBridge event bus",
@@ -45,12 +45,12 @@ kind! {
 kind! {
     /// A rule.
     Rule, RULE {
-        name: Text => immutable(),
+        name: Text => immutable().sets("PutRule.Name"),
         /// Without it, the rule is on the default bus.
-        event_bus_name: Option<Text> => immutable().optional(),
-        description: Option<Text> => optional(),
-        event_pattern: Document,
-        state: Text,
+        event_bus_name: Option<Text> => immutable().optional().sets("PutRule.EventBusName"),
+        description: Option<Text> => optional().sets("PutRule.Description"),
+        event_pattern: Document => sets("PutRule.EventPattern"),
+        state: Text => sets("PutRule.State"),
     }
     name: "cloudwatch_event_rule",
     title: "EventBridge rule",
@@ -84,16 +84,16 @@ kind! {
 kind! {
     /// A target of a rule.
     Target, TARGET {
-        rule: Text => parent(),
-        event_bus_name: Option<Text> => immutable().optional(),
-        target_id: Text => immutable(),
-        arn: Text,
+        rule: Text => parent().sets("PutTargets.Rule"),
+        event_bus_name: Option<Text> => immutable().optional().sets("PutTargets.EventBusName"),
+        target_id: Text => immutable().sets("PutTargets.Targets[].Id"),
+        arn: Text => sets("PutTargets.Targets[].Arn"),
         /// The role with which EventBridge calls a target without a resource policy.
-        role_arn: Option<Text> => optional(),
-        dead_letter_arn: Option<Text> => optional(),
-        maximum_retry_attempts: Option<Number>,
+        role_arn: Option<Text> => optional().sets("PutTargets.Targets[].RoleArn"),
+        dead_letter_arn: Option<Text> => optional().sets("PutTargets.Targets[].DeadLetterConfig.Arn"),
+        maximum_retry_attempts: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumRetryAttempts"),
         /// In seconds.
-        maximum_event_age_in_seconds: Option<Number>,
+        maximum_event_age_in_seconds: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumEventAgeInSeconds"),
     }
     name: "cloudwatch_event_target",
     title: "EventBridge target",

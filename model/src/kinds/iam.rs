@@ -6,11 +6,11 @@ use crate::kind::{Form, access};
 kind! {
     /// A role.
     Role, ROLE {
-        name: Text => immutable(),
-        path: Text => immutable(),
-        description: Option<Text> => optional(),
-        assume_role_policy: Document => form(Form::Policy),
-        permissions_boundary: Option<Text> => optional(),
+        name: Text => immutable().sets("CreateRole.RoleName"),
+        path: Text => immutable().sets("CreateRole.Path"),
+        description: Option<Text> => optional().sets("CreateRole.Description"),
+        assume_role_policy: Document => form(Form::Policy).sets("CreateRole.AssumeRolePolicyDocument"),
+        permissions_boundary: Option<Text> => optional().sets("CreateRole.PermissionsBoundary"),
     }
     name: "iam_role",
     title: "IAM role",
@@ -47,9 +47,9 @@ kind! {
 kind! {
     /// An inline policy of a role.
     RolePolicy, ROLE_POLICY {
-        role: Text => parent(),
-        name: Text => immutable(),
-        policy: Document => form(Form::Policy),
+        role: Text => parent().sets("PutRolePolicy.RoleName"),
+        name: Text => immutable().sets("PutRolePolicy.PolicyName"),
+        policy: Document => form(Form::Policy).sets("PutRolePolicy.PolicyDocument"),
     }
     name: "iam_role_policy",
     title: "IAM role policy",

@@ -6,22 +6,22 @@ use crate::kind::{Form, access};
 kind! {
     /// A function.
     Function, FUNCTION {
-        function_name: Text => immutable(),
-        package_type: Text => immutable(),
-        description: Option<Text> => optional(),
-        role: Text,
-        runtime: Option<Text>,
-        handler: Option<Text>,
-        architectures: Texts,
-        memory_size: Number,
-        timeout: Number,
-        environment: Option<TextMap> => optional().form(Form::SecretMap),
-        kms_key_arn: Option<Text> => optional(),
-        log_format: Text,
-        log_group: Text,
+        function_name: Text => immutable().sets("CreateFunction.FunctionName").property("AWS::Lambda::Function.FunctionName"),
+        package_type: Text => immutable().sets("CreateFunction.PackageType"),
+        description: Option<Text> => optional().sets("CreateFunction.Description"),
+        role: Text => sets("CreateFunction.Role"),
+        runtime: Option<Text> => sets("CreateFunction.Runtime"),
+        handler: Option<Text> => sets("CreateFunction.Handler"),
+        architectures: Texts => sets("CreateFunction.Architectures"),
+        memory_size: Number => sets("CreateFunction.MemorySize").property("AWS::Lambda::Function.MemorySize"),
+        timeout: Number => sets("CreateFunction.Timeout").property("AWS::Lambda::Function.Timeout"),
+        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("CreateFunction.Environment.Variables"),
+        kms_key_arn: Option<Text> => optional().sets("CreateFunction.KMSKeyArn"),
+        log_format: Text => sets("CreateFunction.LoggingConfig.LogFormat"),
+        log_group: Text => sets("CreateFunction.LoggingConfig.LogGroup"),
         /// The SHA-256 of the zip, in Base64, as AWS reports it.
         source_code_hash: Option<Text>,
-        image_uri: Option<Text>,
+        image_uri: Option<Text> => sets("CreateFunction.Code.ImageUri"),
         source: Option<Document> => form(Form::Recipe),
     }
     name: "lambda_function",
@@ -60,10 +60,10 @@ kind! {
 kind! {
     /// Retries and the failure destination of asynchronous invocations.
     EventInvokeConfig, EVENT_INVOKE_CONFIG {
-        function_name: Text => parent(),
-        maximum_retry_attempts: Number,
-        maximum_event_age_in_seconds: Option<Number>,
-        on_failure: Text => optional(),
+        function_name: Text => parent().sets("PutFunctionEventInvokeConfig.FunctionName"),
+        maximum_retry_attempts: Number => sets("PutFunctionEventInvokeConfig.MaximumRetryAttempts"),
+        maximum_event_age_in_seconds: Option<Number> => sets("PutFunctionEventInvokeConfig.MaximumEventAgeInSeconds"),
+        on_failure: Text => optional().sets("PutFunctionEventInvokeConfig.DestinationConfig.OnFailure.Destination"),
     }
     name: "lambda_function_event_invoke_config",
     title: "Lambda asynchronous invocation settings",
@@ -87,16 +87,16 @@ kind! {
 kind! {
     /// A statement of a function's resource policy.
     Permission, PERMISSION {
-        function_name: Text => parent(),
-        statement_id: Text => immutable(),
-        action: Text => immutable(),
-        principal: Text => immutable(),
-        source_arn: Option<Text> => immutable(),
-        source_account: Option<Text> => immutable(),
+        function_name: Text => parent().sets("AddPermission.FunctionName"),
+        statement_id: Text => immutable().sets("AddPermission.StatementId"),
+        action: Text => immutable().sets("AddPermission.Action"),
+        principal: Text => immutable().sets("AddPermission.Principal"),
+        source_arn: Option<Text> => immutable().sets("AddPermission.SourceArn"),
+        source_account: Option<Text> => immutable().sets("AddPermission.SourceAccount"),
         /// Authorization type of calls of the function's URL: `NONE` or `AWS_IAM`.
-        function_url_auth_type: Option<Text> => immutable(),
+        function_url_auth_type: Option<Text> => immutable().sets("AddPermission.FunctionUrlAuthType"),
         /// If true, the permission applies to invocations through the function's URL only.
-        invoked_via_function_url: Option<Flag> => immutable(),
+        invoked_via_function_url: Option<Flag> => immutable().sets("AddPermission.InvokedViaFunctionUrl"),
     }
     name: "lambda_permission",
     title: "Lambda permission",
@@ -116,21 +116,21 @@ kind! {
 kind! {
     /// A queue or stream that a function reads.
     EventSourceMapping, EVENT_SOURCE_MAPPING {
-        function_name: Text => parent(),
-        event_source_arn: Text => immutable(),
+        function_name: Text => parent().sets("CreateEventSourceMapping.FunctionName"),
+        event_source_arn: Text => immutable().sets("CreateEventSourceMapping.EventSourceArn"),
         /// For streams only: `LATEST` or `TRIM_HORIZON`.
-        starting_position: Option<Text> => immutable(),
-        batch_size: Number,
-        maximum_batching_window_in_seconds: Number,
-        function_response_types: Texts => form(Form::Set).optional(),
-        filter_pattern: Option<Document> => optional(),
+        starting_position: Option<Text> => immutable().sets("CreateEventSourceMapping.StartingPosition"),
+        batch_size: Number => sets("CreateEventSourceMapping.BatchSize"),
+        maximum_batching_window_in_seconds: Number => sets("CreateEventSourceMapping.MaximumBatchingWindowInSeconds"),
+        function_response_types: Texts => form(Form::Set).optional().sets("CreateEventSourceMapping.FunctionResponseTypes"),
+        filter_pattern: Option<Document> => optional().sets("CreateEventSourceMapping.FilterCriteria.Filters[].Pattern"),
         /// The fields from here to `on_failure` are for streams only.
-        bisect_batch_on_function_error: Option<Flag>,
-        maximum_record_age_in_seconds: Option<Number>,
-        maximum_retry_attempts: Option<Number>,
-        parallelization_factor: Option<Number>,
-        on_failure: Option<Text> => optional(),
-        enabled: Flag,
+        bisect_batch_on_function_error: Option<Flag> => sets("CreateEventSourceMapping.BisectBatchOnFunctionError"),
+        maximum_record_age_in_seconds: Option<Number> => sets("CreateEventSourceMapping.MaximumRecordAgeInSeconds"),
+        maximum_retry_attempts: Option<Number> => sets("CreateEventSourceMapping.MaximumRetryAttempts"),
+        parallelization_factor: Option<Number> => sets("CreateEventSourceMapping.ParallelizationFactor"),
+        on_failure: Option<Text> => optional().sets("CreateEventSourceMapping.DestinationConfig.OnFailure.Destination"),
+        enabled: Flag => sets("CreateEventSourceMapping.Enabled"),
     }
     name: "lambda_event_source_mapping",
     title: "Lambda event source mapping",
@@ -162,14 +162,14 @@ kind! {
 kind! {
     /// The URL of a function.
     FunctionUrl, FUNCTION_URL {
-        function_name: Text => parent(),
+        function_name: Text => parent().sets("CreateFunctionUrlConfig.FunctionName"),
         /// `NONE` or `AWS_IAM`.
-        authorization_type: Text,
+        authorization_type: Text => sets("CreateFunctionUrlConfig.AuthType"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
-        cors_allow_origins: Option<Texts> => form(Form::Set).optional(),
-        cors_allow_methods: Option<Texts> => form(Form::Set).optional(),
-        cors_allow_headers: Option<Texts> => form(Form::Set).optional(),
-        cors_max_age: Option<Number> => optional(),
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowOrigins"),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowMethods"),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowHeaders"),
+        cors_max_age: Option<Number> => optional().sets("CreateFunctionUrlConfig.Cors.MaxAge"),
     }
     name: "lambda_function_url",
     title: "Lambda function URL",

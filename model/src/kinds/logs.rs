@@ -6,9 +6,9 @@ use crate::kind::declare::{Number, Text, kind};
 kind! {
     /// A log group.
     LogGroup, LOG_GROUP {
-        name: Text => immutable(),
-        retention_in_days: Number,
-        kms_key_id: Option<Text> => optional(),
+        name: Text => immutable().sets("CreateLogGroup.logGroupName"),
+        retention_in_days: Number => sets("PutRetentionPolicy.retentionInDays").property("AWS::Logs::LogGroup.RetentionInDays"),
+        kms_key_id: Option<Text> => optional().sets("CreateLogGroup.kmsKeyId"),
     }
     name: "cloudwatch_log_group",
     title: "CloudWatch log group",

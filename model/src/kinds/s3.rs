@@ -6,7 +6,7 @@ use crate::kind::{Form, access};
 kind! {
     /// A bucket.
     Bucket, BUCKET {
-        bucket: Text => immutable(),
+        bucket: Text => immutable().sets("CreateBucket.Bucket").property("AWS::S3::Bucket.BucketName"),
     }
     name: "s3_bucket",
     title: "S3 bucket",
@@ -38,7 +38,7 @@ kind! {
 kind! {
     /// The public access block: four settings.
     PublicAccessBlock, PUBLIC_ACCESS_BLOCK {
-        bucket: Text => parent(),
+        bucket: Text => parent().sets("PutPublicAccessBlock.Bucket"),
         block_public_acls: Flag,
         block_public_policy: Flag,
         ignore_public_acls: Flag,
@@ -62,8 +62,8 @@ kind! {
 kind! {
     /// The ownership of objects that other accounts write.
     OwnershipControls, OWNERSHIP_CONTROLS {
-        bucket: Text => parent(),
-        object_ownership: Text,
+        bucket: Text => parent().sets("PutBucketOwnershipControls.Bucket"),
+        object_ownership: Text => sets("PutBucketOwnershipControls.OwnershipControls.Rules[].ObjectOwnership"),
     }
     name: "s3_bucket_ownership_controls",
     title: "S3 ownership controls",
@@ -83,10 +83,10 @@ kind! {
 kind! {
     /// Encryption at rest.
     Encryption, ENCRYPTION {
-        bucket: Text => parent(),
-        sse_algorithm: Text,
-        kms_master_key_id: Option<Text> => optional(),
-        bucket_key_enabled: Option<Flag>,
+        bucket: Text => parent().sets("PutBucketEncryption.Bucket"),
+        sse_algorithm: Text => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.SSEAlgorithm"),
+        kms_master_key_id: Option<Text> => optional().sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID"),
+        bucket_key_enabled: Option<Flag> => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].BucketKeyEnabled"),
     }
     name: "s3_bucket_server_side_encryption_configuration",
     title: "S3 encryption",
@@ -106,8 +106,8 @@ kind! {
 kind! {
     /// The lifecycle rules of a bucket.
     Lifecycle, LIFECYCLE {
-        bucket: Text => parent(),
-        abort_incomplete_multipart_upload_days: Number,
+        bucket: Text => parent().sets("PutBucketLifecycleConfiguration.Bucket"),
+        abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("AWS::S3::Bucket.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation"),
     }
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",
@@ -127,8 +127,8 @@ kind! {
 kind! {
     /// The bucket policy.
     Policy, POLICY {
-        bucket: Text => parent(),
-        policy: Document => form(Form::Policy),
+        bucket: Text => parent().sets("PutBucketPolicy.Bucket"),
+        policy: Document => form(Form::Policy).sets("PutBucketPolicy.Policy"),
     }
     name: "s3_bucket_policy",
     title: "S3 bucket policy",
@@ -149,12 +149,12 @@ kind! {
     /// One notification of a bucket. S3 keeps all notifications of a bucket in one document. The driver changes
     /// only the entry with this id.
     Notification, NOTIFICATION {
-        bucket: Text => immutable(),
-        id: Text => immutable(),
-        lambda_function_arn: Text => parent(),
-        events: Texts => form(Form::Set),
-        filter_prefix: Option<Text> => optional(),
-        filter_suffix: Option<Text> => optional(),
+        bucket: Text => immutable().sets("PutBucketNotificationConfiguration.Bucket"),
+        id: Text => immutable().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Id"),
+        lambda_function_arn: Text => parent().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].LambdaFunctionArn"),
+        events: Texts => form(Form::Set).sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Events"),
+        filter_prefix: Option<Text> => optional().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
+        filter_suffix: Option<Text> => optional().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
     }
     name: "s3_bucket_notification",
     title: "S3 notification",
@@ -175,7 +175,7 @@ kind! {
     /// The setting of a bucket to send events to EventBridge. It is in the document of the bucket's
     /// notifications, next to entries of other owners.
     EventBridge, EVENT_BRIDGE {
-        bucket: Text => parent(),
+        bucket: Text => parent().sets("PutBucketNotificationConfiguration.Bucket"),
     }
     name: "s3_bucket_eventbridge",
     title: "S3 events to EventBridge",

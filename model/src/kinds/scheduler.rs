@@ -6,7 +6,7 @@ use crate::kind::declare::{Document, Flag, Number, Text, kind};
 kind! {
     /// A group of schedules. It has the tags, because schedules cannot have tags.
     ScheduleGroup, SCHEDULE_GROUP {
-        name: Text => immutable(),
+        name: Text => immutable().sets("CreateScheduleGroup.Name"),
     }
     name: "scheduler_schedule_group",
     title: "EventBridge schedule group",
@@ -39,26 +39,26 @@ kind! {
 kind! {
     /// A schedule.
     Schedule, SCHEDULE {
-        group_name: Text => parent(),
-        name: Text => immutable(),
-        schedule_expression: Text,
-        schedule_expression_timezone: Text,
-        flexible_time_window_minutes: Option<Number> => optional(),
-        target_arn: Text,
-        target_role_arn: Text,
+        group_name: Text => parent().sets("CreateSchedule.GroupName"),
+        name: Text => immutable().sets("CreateSchedule.Name"),
+        schedule_expression: Text => sets("CreateSchedule.ScheduleExpression"),
+        schedule_expression_timezone: Text => sets("CreateSchedule.ScheduleExpressionTimezone"),
+        flexible_time_window_minutes: Option<Number> => optional().sets("CreateSchedule.FlexibleTimeWindow.MaximumWindowInMinutes"),
+        target_arn: Text => sets("CreateSchedule.Target.Arn"),
+        target_role_arn: Text => sets("CreateSchedule.Target.RoleArn"),
         /// The input of the target: a string of JSON.
-        input: Option<Document> => optional(),
+        input: Option<Document> => optional().sets("CreateSchedule.Target.Input"),
         /// For a target that is an ECS cluster: the task definition to start, and its network.
-        ecs_task_definition_arn: Option<Text> => optional(),
+        ecs_task_definition_arn: Option<Text> => optional().sets("CreateSchedule.Target.EcsParameters.TaskDefinitionArn"),
         ecs_capacity: Option<Text> => optional(),
         ecs_subnets: Option<Text> => optional(),
         ecs_security_groups: Option<Text> => optional(),
         ecs_assign_public_ip: Option<Flag> => optional(),
-        dead_letter_arn: Option<Text> => optional(),
-        maximum_retry_attempts: Number,
-        maximum_event_age_in_seconds: Option<Number>,
-        kms_key_arn: Option<Text> => optional(),
-        state: Text,
+        dead_letter_arn: Option<Text> => optional().sets("CreateSchedule.Target.DeadLetterConfig.Arn"),
+        maximum_retry_attempts: Number => sets("CreateSchedule.Target.RetryPolicy.MaximumRetryAttempts"),
+        maximum_event_age_in_seconds: Option<Number> => sets("CreateSchedule.Target.RetryPolicy.MaximumEventAgeInSeconds"),
+        kms_key_arn: Option<Text> => optional().sets("CreateSchedule.KmsKeyArn"),
+        state: Text => sets("CreateSchedule.State"),
     }
     name: "scheduler_schedule",
     title: "EventBridge schedule",

@@ -6,19 +6,19 @@ use crate::kind::declare::{Document, Flag, Text, kind};
 kind! {
     /// A state machine.
     StateMachine, STATE_MACHINE {
-        name: Text => immutable(),
+        name: Text => immutable().sets("CreateStateMachine.name"),
         /// `STANDARD` or `EXPRESS`.
-        r#type: Text => immutable(),
-        role_arn: Text,
+        r#type: Text => immutable().sets("CreateStateMachine.type"),
+        role_arn: Text => sets("CreateStateMachine.roleArn"),
         /// In the Amazon States Language, as JSON.
-        definition: Document,
+        definition: Document => sets("CreateStateMachine.definition"),
         /// `ALL`, `ERROR`, `FATAL` or `OFF`.
-        log_level: Text,
-        include_execution_data: Flag,
+        log_level: Text => sets("CreateStateMachine.loggingConfiguration.level"),
+        include_execution_data: Flag => sets("CreateStateMachine.loggingConfiguration.includeExecutionData"),
         /// The ARN of a log group, with `:*` at its end.
-        log_destination: Option<Text>,
-        tracing_enabled: Flag,
-        kms_key_id: Option<Text> => optional(),
+        log_destination: Option<Text> => sets("CreateStateMachine.loggingConfiguration.destinations[].cloudWatchLogsLogGroup.logGroupArn"),
+        tracing_enabled: Flag => sets("CreateStateMachine.tracingConfiguration.enabled"),
+        kms_key_id: Option<Text> => optional().sets("CreateStateMachine.encryptionConfiguration.kmsKeyId"),
     }
     name: "sfn_state_machine",
     title: "Step Functions state machine",

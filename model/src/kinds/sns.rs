@@ -6,11 +6,11 @@ use crate::kind::{Form, access};
 kind! {
     /// A topic.
     Topic, TOPIC {
-        name: Text => immutable(),
-        display_name: Option<Text> => optional(),
+        name: Text => immutable().sets("CreateTopic.Name").property("AWS::SNS::Topic.TopicName"),
+        display_name: Option<Text> => optional().property("AWS::SNS::Topic.DisplayName"),
         fifo_topic: Option<Flag> => immutable(),
         content_based_deduplication: Option<Flag>,
-        kms_master_key_id: Option<Text> => optional(),
+        kms_master_key_id: Option<Text> => optional().property("AWS::SNS::Topic.KmsMasterKeyId"),
     }
     name: "sns_topic",
     title: "SNS topic",
@@ -43,7 +43,7 @@ kind! {
     /// The policy of a topic. Without it, the topic has the default policy of AWS.
     TopicPolicy, TOPIC_POLICY {
         arn: Text => parent(),
-        policy: Document => form(Form::Policy),
+        policy: Document => form(Form::Policy).property("AWS::SNS::TopicPolicy.PolicyDocument"),
     }
     name: "sns_topic_policy",
     title: "SNS topic policy",
@@ -60,12 +60,12 @@ kind! {
 kind! {
     /// A subscription to a topic. AWS gives it a random UUID, so the id here consists of topic and endpoint.
     TopicSubscription, TOPIC_SUBSCRIPTION {
-        topic_arn: Text => parent(),
-        protocol: Text => immutable(),
-        endpoint: Text => parent(),
+        topic_arn: Text => parent().sets("Subscribe.TopicArn").property("AWS::SNS::Subscription.TopicArn"),
+        protocol: Text => immutable().sets("Subscribe.Protocol").property("AWS::SNS::Subscription.Protocol"),
+        endpoint: Text => parent().sets("Subscribe.Endpoint").property("AWS::SNS::Subscription.Endpoint"),
         /// JSON, like `redrive_policy`, which contains the dead-letter queue.
         filter_policy: Option<Document> => optional(),
-        filter_policy_scope: Option<Text>,
+        filter_policy_scope: Option<Text> => property("AWS::SNS::Subscription.FilterPolicyScope"),
         redrive_policy: Option<Document> => optional(),
         raw_message_delivery: Option<Flag>,
     }

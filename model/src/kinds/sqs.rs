@@ -6,20 +6,20 @@ use crate::kind::{Form, access};
 kind! {
     /// A queue.
     Queue, QUEUE {
-        name: Text => immutable(),
+        name: Text => immutable().sets("CreateQueue.QueueName").property("AWS::SQS::Queue.QueueName"),
         /// The name of a FIFO queue ends in `.fifo`.
         fifo_queue: Option<Flag> => immutable(),
         content_based_deduplication: Option<Flag>,
-        message_retention_seconds: Number,
-        visibility_timeout_seconds: Option<Number>,
-        delay_seconds: Option<Number>,
-        receive_wait_time_seconds: Option<Number>,
+        message_retention_seconds: Number => property("AWS::SQS::Queue.MessageRetentionPeriod"),
+        visibility_timeout_seconds: Option<Number> => property("AWS::SQS::Queue.VisibilityTimeout"),
+        delay_seconds: Option<Number> => property("AWS::SQS::Queue.DelaySeconds"),
+        receive_wait_time_seconds: Option<Number> => property("AWS::SQS::Queue.ReceiveMessageWaitTimeSeconds"),
         /// In bytes.
-        max_message_size: Option<Number>,
+        max_message_size: Option<Number> => property("AWS::SQS::Queue.MaximumMessageSize"),
         /// JSON with the dead-letter queue, and the number of receives before a message moves there.
         redrive_policy: Option<Document> => optional(),
         sqs_managed_sse_enabled: Option<Flag>,
-        kms_master_key_id: Option<Text> => optional(),
+        kms_master_key_id: Option<Text> => optional().property("AWS::SQS::Queue.KmsMasterKeyId"),
     }
     name: "sqs_queue",
     title: "SQS queue",
