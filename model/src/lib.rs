@@ -26,6 +26,7 @@ pub mod input;
 pub mod key;
 pub mod kind;
 pub mod kinds;
+pub mod limits;
 pub mod names;
 pub mod ownership;
 pub mod policy;

@@ -75,6 +75,8 @@ pub enum Packages {
     AwsCli,
     /// A spelling checker for source code.
     Typos,
+    /// The service models and resource schemas of AWS.
+    AwsFacts,
 }
 
 impl Packages {
@@ -86,6 +88,7 @@ impl Packages {
             Self::Checkov => "checkov",
             Self::AwsCli => "awscli",
             Self::Typos => "typos",
+            Self::AwsFacts => "aws-facts",
         }
     }
 
@@ -105,6 +108,14 @@ impl Packages {
         let program = self.folder().join("bin").join(name);
         assert!(program.exists(), "{} is missing: run `cargo xtask setup`", program.display());
         program
+    }
+
+    /// The folder with the Python modules of these packages.
+    pub fn site_packages(self) -> std::io::Result<PathBuf> {
+        // The folder between contains the version of Python.
+        let lib = std::fs::read_dir(self.folder().join("lib"))?.next();
+        let python = lib.ok_or(std::io::ErrorKind::NotFound)??;
+        Ok(python.path().join("site-packages"))
     }
 
     /// Returns true if the packages are installed as pinned.

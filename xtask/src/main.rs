@@ -1,5 +1,6 @@
 //! The project's own commands.
 
+mod aws_facts;
 mod bench;
 mod build;
 mod check;
@@ -71,6 +72,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Write `model/src/limits/data.rs`: the limits that AWS publishes about the fields of kinds
+    AwsFacts {
+        /// Check that the file is up to date, and write nothing
+        #[arg(long)]
+        check: bool,
+    },
     /// Write `modules/` and the generated parts of the examples from the specs of the examples
     Modules,
     /// Check the language of documentation, comments and messages against `docs/STYLE.md`, and the spelling
@@ -102,6 +109,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::everything(),
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),
+        Command::AwsFacts { check } => aws_facts::run(check),
         Command::Modules => modules::run(),
         Command::Prose => prose::run(),
         Command::Bench { peers: false, .. } => bench::run(),

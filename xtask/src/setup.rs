@@ -60,6 +60,7 @@ pub(crate) fn packages(packages: Packages) -> Result {
         Packages::Checkov => "Installing checkov into .tandem",
         Packages::AwsCli => "Installing the AWS CLI into .tandem",
         Packages::Typos => "Installing the spelling checker typos into .tandem",
+        Packages::AwsFacts => "Installing AWS's service models and resource schemas into .tandem",
     };
     step(name, || Ok(packages.install()?))
 }

@@ -60,7 +60,7 @@ kind! {
         entry_point: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].entryPoint"),
         environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment"),
         secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets"),
-        log_group: Text => sets("CreateLogGroup.logGroupName"),
+        log_group: Text => sets("logs:CreateLogGroup.logGroupName"),
         stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout"),
         readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem"),
         scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath"),
