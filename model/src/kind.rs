@@ -75,6 +75,8 @@ impl Access {
 pub struct KindField {
     /// Its name, as in the `aws_…` resource.
     pub name: &'static str,
+    /// The type of its value.
+    pub ty: Type,
     /// The effect of a change.
     pub change: Change,
     /// How its value is compared and shown.
@@ -92,6 +94,23 @@ pub struct KindField {
     pub property: Option<&'static str>,
     /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
+}
+
+/// The type of the value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A string.
+    Text,
+    /// An integer.
+    Number,
+    /// True or false.
+    Flag,
+    /// A list of strings.
+    Texts,
+    /// A map of strings.
+    TextMap,
+    /// A JSON document, which calls take as a string.
+    Document,
 }
 
 /// The effect of a change of a field.
@@ -121,9 +140,10 @@ pub enum Form {
 }
 
 /// A field that can be changed in place.
-pub const fn field(name: &'static str) -> KindField {
+pub const fn field(name: &'static str, ty: Type) -> KindField {
     KindField {
         name,
+        ty,
         change: Change::InPlace,
         form: Form::Plain,
         optional: false,

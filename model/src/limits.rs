@@ -9,6 +9,8 @@ use std::fmt;
 use regex_lite::Regex;
 use serde_json::Value as Json;
 
+use crate::kind::Type;
+
 /// The limits of one part of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -74,9 +76,10 @@ impl fmt::Display for Part {
 }
 
 impl Limit {
-    /// The parts of a value to which this limit applies that are outside of it.
-    pub fn check(&self, value: &Json) -> Option<Violation> {
+    /// Checks the part of a value to which this limit applies.
+    pub fn check(&self, ty: Type, value: &Json) -> Option<Violation> {
         match self.part {
+            Part::Whole if ty == Type::Document => self.check_text(&value.to_string()),
             Part::Whole => self.check_one(value),
             Part::Item => value.as_array()?.iter().find_map(|item| self.check_one(item)),
             Part::Key => value.as_object()?.keys().find_map(|key| self.check_text(key)),
@@ -89,11 +92,8 @@ impl Limit {
             Json::String(text) => self.check_text(text),
             Json::Number(number) => self.check_amount(number.as_i64()?, ""),
             Json::Array(items) => self.check_amount(amount(items.len()), " items"),
-            // A document is sent as a string, a map as a map.
-            Json::Object(entries) if self.patterns.is_empty() => {
-                self.check_amount(amount(entries.len()), " entries")
-            }
-            Json::Object(_) | Json::Bool(_) | Json::Null => None,
+            Json::Object(entries) => self.check_amount(amount(entries.len()), " entries"),
+            Json::Bool(_) | Json::Null => None,
         }
     }
 

@@ -41,6 +41,10 @@ struct Exception {
 const WITHOUT_PATTERN: &[(&str, &str, &str)] =
     &[("lambda_function_url", "function_name", "it has a look-ahead; the name is checked where it is made")];
 
+/// Fields whose values have another form in the request, with the reason.
+const OTHER_VALUES: &[(&str, &str, &str)] =
+    &[("ecs_task_definition", "cpu_architecture", "the driver sends it in upper case")];
+
 /// The limits of a part of a field.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Limit {
@@ -131,6 +135,9 @@ fn limits(kind: &Kind, field: &KindField, sources: &mut Sources) -> Result<Parts
     for limit in parts.values_mut() {
         if WITHOUT_PATTERN.iter().any(|(of, name, _)| (*of, *name) == (kind.name, field.name)) {
             limit.patterns.clear();
+        }
+        if OTHER_VALUES.iter().any(|(of, name, _)| (*of, *name) == (kind.name, field.name)) {
+            limit.values.clear();
         }
         for pattern in &limit.patterns {
             regex_lite::Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {

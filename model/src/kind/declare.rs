@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 
 use serde_json::Value as Json;
 
-use super::{Kind, KindField, field};
+use super::{Kind, KindField, Type, field};
 use crate::composite::Settings;
 
 /// The name of a field without the mark of a raw identifier, e.g. `type` of `r#type`.
@@ -56,8 +56,8 @@ pub trait FieldType {
 
 /// Implements the parts of a type that every object has.
 macro_rules! required {
-    () => {
-        const FIELD: KindField = field("");
+    ($ty:ident) => {
+        const FIELD: KindField = field("", Type::$ty);
         type Given<E> = E;
 
         fn given<E>(given: E) -> Option<E> {
@@ -71,7 +71,7 @@ macro_rules! required {
 pub struct Text;
 
 impl FieldType for Text {
-    required!();
+    required!(Text);
     type Read<'a> = &'a str;
 
     fn read(setting: Option<&Json>) -> &str {
@@ -84,7 +84,7 @@ impl FieldType for Text {
 pub struct Number;
 
 impl FieldType for Number {
-    required!();
+    required!(Number);
     type Read<'a> = i32;
 
     fn read(setting: Option<&Json>) -> i32 {
@@ -97,7 +97,7 @@ impl FieldType for Number {
 pub struct Flag;
 
 impl FieldType for Flag {
-    required!();
+    required!(Flag);
     type Read<'a> = bool;
 
     fn read(setting: Option<&Json>) -> bool {
@@ -110,7 +110,7 @@ impl FieldType for Flag {
 pub struct Texts;
 
 impl FieldType for Texts {
-    required!();
+    required!(Texts);
     type Read<'a> = Vec<String>;
 
     fn read(setting: Option<&Json>) -> Vec<String> {
@@ -124,7 +124,7 @@ impl FieldType for Texts {
 pub struct TextMap;
 
 impl FieldType for TextMap {
-    required!();
+    required!(TextMap);
     type Read<'a> = BTreeMap<String, String>;
 
     fn read(setting: Option<&Json>) -> BTreeMap<String, String> {
@@ -138,7 +138,7 @@ impl FieldType for TextMap {
 pub struct Document;
 
 impl FieldType for Document {
-    required!();
+    required!(Document);
     type Read<'a> = String;
 
     fn read(setting: Option<&Json>) -> String {

@@ -45,7 +45,6 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: "ecr_lifecycle_policy", field: "policy", part: Whole, min: Some(100), max: Some(30720), patterns: &[], values: &[] },
     Limit { kind: "ecr_image", field: "repository", part: Whole, min: Some(2), max: Some(256), patterns: &[r#"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"#], values: &[] },
     Limit { kind: "ecr_image", field: "tag", part: Whole, min: Some(1), max: Some(300), patterns: &[], values: &[] },
-    Limit { kind: "ecs_task_definition", field: "cpu_architecture", part: Whole, min: None, max: None, patterns: &[], values: &["X86_64", "ARM64"] },
     Limit { kind: "ecs_task_definition", field: "log_group", part: Whole, min: Some(1), max: Some(512), patterns: &[r#"[\.\-_/#A-Za-z0-9]+"#], values: &[] },
     Limit { kind: "cloudwatch_event_bus", field: "name", part: Whole, min: Some(1), max: Some(256), patterns: &[r#"[/\.\-_A-Za-z0-9]+"#], values: &[] },
     Limit { kind: "cloudwatch_event_bus", field: "kms_key_identifier", part: Whole, min: None, max: Some(2048), patterns: &[r#"^[a-zA-Z0-9_\-/:]*$"#], values: &[] },
