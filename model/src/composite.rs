@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
+use crate::checks::limits;
 use crate::context::Context;
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
@@ -251,15 +252,27 @@ impl Definition {
 
     /// The graph for these inputs.
     pub fn expand(&self, inputs: &Value, context: &Context) -> Expansion {
+        let mut expansion = self.expand_unchecked(inputs, context);
+        if let Some(graph) = &expansion.graph {
+            limits::check(self, inputs, context, graph, &mut expansion.findings);
+        }
+        if expansion.findings.any_error() {
+            expansion.graph = None;
+        }
+        expansion
+    }
+
+    /// The graph for these inputs, without a comparison with the limits of AWS.
+    pub(crate) fn expand_unchecked(&self, inputs: &Value, context: &Context) -> Expansion {
         (self.expand)(inputs, context)
     }
 
     /// Returns one graph with every object with tags whose name follows from the composite's: that of all
     /// seeds, merged.
     pub fn expand_seed(&self, name: &str, context: &Context) -> Expansion {
-        let mut first = self.expand(&(self.seed)(name), context);
+        let mut first = self.expand_unchecked(&(self.seed)(name), context);
         for seed in (self.other_seeds)(name) {
-            let other = self.expand(&seed, context);
+            let other = self.expand_unchecked(&seed, context);
             first.findings.0.extend(other.findings.0);
             if let (Some(graph), Some(other)) = (&mut first.graph, other.graph) {
                 graph.merge(other);

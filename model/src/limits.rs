@@ -4,7 +4,9 @@
 
 mod data;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use regex_lite::Regex;
 use serde_json::Value as Json;
@@ -116,9 +118,7 @@ impl Limit {
     }
 
     fn check_pattern(&self, text: &str) -> Option<Violation> {
-        let pattern = self.patterns.iter().find(|pattern| {
-            Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| !pattern.is_match(text))
-        })?;
+        let pattern = self.patterns.iter().find(|pattern| !matches(pattern, text))?;
         let fault = format!("{text:?} does not match the pattern of AWS, `{pattern}`");
         Some(Violation {
             fault,
@@ -135,6 +135,18 @@ impl Limit {
         let fault = format!("{text:?} is none of the values that AWS publishes");
         Some(Violation { fault, allowed: format!("one of {}", values.join(", ")), is_only_unknown: true })
     }
+}
+
+/// Returns true if the whole text matches a pattern of the data.
+fn matches(pattern: &'static str, text: &str) -> bool {
+    static COMPILED: LazyLock<HashMap<&str, Regex>> = LazyLock::new(|| {
+        let patterns = data::LIMITS.iter().flat_map(|limit| limit.patterns);
+        // `cargo xtask aws-facts` writes only valid patterns.
+        patterns
+            .filter_map(|pattern| Some((*pattern, Regex::new(&format!("^(?:{pattern})$")).ok()?)))
+            .collect()
+    });
+    COMPILED.get(pattern).is_none_or(|pattern| pattern.is_match(text))
 }
 
 fn amount(length: usize) -> i64 {

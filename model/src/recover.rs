@@ -92,7 +92,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn expand(&self, inputs: &Value) -> Option<Graph> {
-        self.definition.expand(inputs, self.context).graph
+        self.definition.expand_unchecked(inputs, self.context).graph
     }
 
     /// The inputs whose graph is most similar to the objects; of equal ones, the first.

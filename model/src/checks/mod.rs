@@ -4,6 +4,7 @@ pub mod environment;
 pub mod event_pattern;
 pub mod fifo;
 pub mod filters;
+pub(crate) mod limits;
 pub mod loops;
 pub mod task_size;
 pub mod visibility;

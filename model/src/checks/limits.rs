@@ -1,0 +1,156 @@
+//! Compares every known field of a graph with the limits that AWS publishes, and names the input of a value that is
+//! outside of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::composite::{Definition, Settings};
+use crate::context::Context;
+use crate::expr::{Ambient, Scope};
+use crate::finding::{Code, Findings, Path, Step};
+use crate::graph::{Graph, Key, Object};
+use crate::limits::{self, Violation};
+use crate::value::Value;
+
+/// Checks the known fields of a graph.
+pub(crate) fn check(
+    definition: &Definition,
+    inputs: &Value,
+    context: &Context,
+    graph: &Graph,
+    findings: &mut Findings,
+) {
+    let known = Known { graph, context };
+    for object in graph.objects() {
+        for field in object.kind.fields {
+            let Some(value) = known.field(object, field.name) else { continue };
+            let violated =
+                limits::of(object.kind.name, field.name).find_map(|limit| limit.check(field.ty, &value));
+            let Some(violation) = violated else { continue };
+            let origin = Origin { definition, inputs, context, key: &object.key, field: field.name };
+            report(object, field.name, &violation, origin.path(&value), findings);
+        }
+    }
+}
+
+fn report(
+    object: &Object,
+    field: &str,
+    violation: &Violation,
+    origin: Option<Path>,
+    findings: &mut Findings,
+) {
+    let Violation { fault, allowed, is_only_unknown } = violation;
+    let (title, key) = (object.kind.title, &object.key);
+    let at = origin.clone().unwrap_or_default();
+    let input = origin.map(|path| path.to_string());
+    let (subject, help) = match &input {
+        Some(input) => (format!("`{input}`"), format!("Set `{input}` to {allowed}.")),
+        None => (format!("`{field}` of {key}"), "Change the inputs that it consists of.".to_owned()),
+    };
+    let message = format!("{subject}: {fault} (`{field}` of the {title})");
+    // Several objects can have the value of one input.
+    if findings.0.iter().any(|finding| finding.path == at && finding.message == message) {
+        return;
+    }
+    if *is_only_unknown {
+        findings.warning(Code::OutOfRange, at, message, help);
+    } else {
+        findings.error(Code::OutOfRange, at, message, help);
+    }
+}
+
+/// The values that a graph and its context show before any call.
+struct Known<'a> {
+    graph: &'a Graph,
+    context: &'a Context,
+}
+
+impl Known<'_> {
+    fn field(&self, object: &Object, field: &str) -> Option<Json> {
+        object.fields.get(field)?.evaluate(self).filter(|value| !value.is_null())
+    }
+}
+
+impl Scope for Known<'_> {
+    fn place(&self, place: Ambient) -> Option<String> {
+        self.context.place(place)
+    }
+
+    fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
+        let object = self.graph.get(key)?;
+        // A field that is not known is null, see `Kind::predict`.
+        let fields = object.fields.iter();
+        let settings: Settings = fields
+            .map(|(name, expr)| ((*name).to_owned(), expr.evaluate(self).unwrap_or(Json::Null)))
+            .collect::<BTreeMap<_, _>>();
+        object.kind.predict(attribute, &settings, &|place| self.place(place)).map(Json::from)
+    }
+}
+
+/// A field whose input is looked for.
+struct Origin<'a> {
+    definition: &'a Definition,
+    inputs: &'a Value,
+    context: &'a Context,
+    key: &'a Key,
+    field: &'a str,
+}
+
+impl Origin<'_> {
+    /// The input that sets the field: without its value, the field is not known. Of several, it is the one with the
+    /// longest part of the value.
+    fn path(&self, value: &Json) -> Option<Path> {
+        let mut leaves = Vec::new();
+        add_leaves(self.inputs, &Path::default(), &mut leaves);
+        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        // The field has the whole input: as it is, or without the white space of a document.
+        let is_whole =
+            |leaf: &str| leaf == text || serde_json::from_str::<Json>(leaf).is_ok_and(|leaf| leaf == *value);
+        leaves.retain(|(_, leaf)| !leaf.is_empty() && (text.contains(leaf.as_str()) || is_whole(leaf)));
+        leaves.sort_by_key(|(_, leaf)| std::cmp::Reverse(leaf.len()));
+        let found = leaves.into_iter().find(|(path, leaf)| match self.is_known_without(path) {
+            Some(is_known) => !is_known,
+            // Without a structural input there is no graph.
+            None => is_whole(leaf),
+        });
+        found.map(|(path, _)| path)
+    }
+
+    /// Returns true if the field is known without this input; `None` if its object is not.
+    fn is_known_without(&self, path: &Path) -> Option<bool> {
+        let mut inputs = self.inputs.clone();
+        *at_mut(&mut inputs, path)? = Value::Unknown;
+        let graph = self.definition.expand_unchecked(&inputs, self.context).graph?;
+        let known = Known { graph: &graph, context: self.context };
+        Some(known.field(graph.get(self.key)?, self.field).is_some())
+    }
+}
+
+/// The value at a path.
+fn at_mut<'a>(value: &'a mut Value, path: &Path) -> Option<&'a mut Value> {
+    path.0.iter().try_fold(value, |value, step| match (step, value) {
+        (Step::Field(name) | Step::Key(name), Value::Map(entries)) => entries.get_mut(name),
+        (Step::Index(index), Value::List(items)) => items.get_mut(*index),
+        _ => None,
+    })
+}
+
+/// Adds the path and the text of every scalar.
+fn add_leaves(value: &Value, path: &Path, leaves: &mut Vec<(Path, String)>) {
+    match value {
+        Value::Map(entries) => {
+            for (name, value) in entries {
+                add_leaves(value, &path.join(Step::Field(name.clone())), leaves);
+            }
+        }
+        Value::List(items) => {
+            for (index, value) in items.iter().enumerate() {
+                add_leaves(value, &path.join(Step::Index(index)), leaves);
+            }
+        }
+        Value::String(text) | Value::Number(text) => leaves.push((path.clone(), text.clone())),
+        _ => {}
+    }
+}
