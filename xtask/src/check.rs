@@ -33,6 +33,7 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
             quiet(check.env("CARGO", env!("CARGO")))
         })?;
         crate::docs::check()?;
+        crate::aws_facts::run(true)?;
         crate::prose::run()?;
         step("Clippy", || {
             quiet(&mut cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
