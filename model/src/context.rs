@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::artifact::CodeFacts;
 use crate::expr::Ambient;
+use crate::partition;
 
 /// The facts that are known where a composite is expanded. `None` means not known yet.
 #[derive(Clone, Debug, Default)]
@@ -59,21 +60,11 @@ impl Context {
         match place {
             Ambient::Account => self.account.clone(),
             Ambient::Region => self.region.clone(),
-            Ambient::Partition => self.region.as_deref().map(|region| partition(region).to_owned()),
+            Ambient::Partition => {
+                self.region.as_deref().map(|region| partition::of_region(region).id.to_owned())
+            }
             Ambient::DefaultVpc => self.network.as_ref().map(|network| network.vpc.clone()),
             Ambient::DefaultSubnets => self.network.as_ref().map(|network| network.subnets.join(",")),
         }
-    }
-}
-
-/// The partition that a region belongs to.
-pub fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ if region.starts_with("us-iso-") => "aws-iso",
-        _ if region.starts_with("us-isob-") => "aws-iso-b",
-        _ if region.starts_with("eusc-") => "aws-eusc",
-        _ => "aws",
     }
 }

@@ -56,7 +56,7 @@ pub fn repository_arn(image: &str) -> Option<String> {
         return None;
     }
     let repository = rest.split(['@', ':']).next()?;
-    let partition = crate::context::partition(region);
+    let partition = crate::partition::of_region(region).id;
     Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}"))
 }
 

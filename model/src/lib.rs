@@ -29,6 +29,7 @@ pub mod kinds;
 pub mod limits;
 pub mod names;
 pub mod ownership;
+pub mod partition;
 pub mod policy;
 mod recover;
 pub mod scalar;

@@ -11,6 +11,7 @@ use crate::edge::{Edge, End, KeyPattern, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::finding::Path;
 use crate::graph::Key;
+use crate::partition;
 use crate::policy::Grant;
 
 /// The steps of a workflow, and the ARNs that its definition and grants refer to.
@@ -342,12 +343,16 @@ fn caught(next: &str) -> Expr {
 
 /// The URL of a queue, from its ARN.
 fn queue_url(arn: &Expr) -> Expr {
+    let domains: Vec<String> =
+        partition::all().iter().map(|one| format!("'{}': '{}'", one.id, one.dns_suffix)).collect();
+    let domains = domains.join(", ");
     jsonata([
         "($arn := $split('".into(),
         arn.clone(),
-        "', ':'); 'https://sqs.' & $arn[3] & ($arn[1] = 'aws-cn' ? '.amazonaws.com.cn/' : '.amazonaws.com/') & \
-         $arn[4] & '/' & $arn[5])"
-            .into(),
+        format!(
+            "', ':'); 'https://sqs.' & $arn[3] & '.' & $lookup({{{domains}}}, $arn[1]) & '/' & $arn[4] & '/' & $arn[5])"
+        )
+        .into(),
     ])
 }
 

@@ -20,6 +20,7 @@ use tandem_model::composite::Settings;
 use tandem_model::context::Network;
 use tandem_model::names;
 use tandem_model::ownership::OWNER;
+use tandem_model::partition;
 
 use super::failure::{answered, found, gone};
 use super::{pages, settings, text};
@@ -90,12 +91,12 @@ impl Client {
         endpoint: Option<String>,
         attempts: u32,
     ) -> Self {
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let domain = partition::of_region(region).dns_suffix;
         Self {
             connector,
             credentials,
             region: region.to_owned(),
-            endpoint: endpoint.unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com{suffix}")),
+            endpoint: endpoint.unwrap_or_else(|| format!("https://ec2.{region}.{domain}")),
             attempts,
         }
     }

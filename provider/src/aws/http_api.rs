@@ -18,11 +18,11 @@ use aws_sdk_apigatewayv2::types::{
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
-use tandem_model::context::partition;
 use tandem_model::kind::Kind;
 use tandem_model::kinds::apigatewayv2;
 use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
+use tandem_model::partition;
 
 use super::failure::{call, found, gone};
 use super::{flag, given, number, optional, pages, settings, split, text, texts};
@@ -81,14 +81,14 @@ fn cors(settings: &Settings) -> Option<Cors> {
 impl Apis {
     /// The ARN that the tagging calls take.
     fn arn(&self, id: &str) -> String {
-        format!("arn:{}:apigateway:{}::/apis/{id}", partition(&self.region), self.region)
+        format!("arn:{}:apigateway:{}::/apis/{id}", partition::of_region(&self.region).id, self.region)
     }
 
     fn attributes(&self, id: &str, endpoint: Option<&str>) -> BTreeMap<String, Json> {
         let mut attributes = own_id(Some(id));
         attributes.insert("api_endpoint".to_owned(), json!(endpoint));
         if let Some(account) = &self.account {
-            let (partition, region) = (partition(&self.region), &self.region);
+            let (partition, region) = (partition::of_region(&self.region).id, &self.region);
             let arn = format!("arn:{partition}:execute-api:{region}:{account}:{id}");
             attributes.insert("execution_arn".to_owned(), arn.into());
         }
