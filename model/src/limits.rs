@@ -21,7 +21,7 @@ pub struct Limit {
     /// The field.
     pub field: &'static str,
     /// The part of its value.
-    pub part: Part,
+    pub part: ValuePart,
     /// The least number, or the least length or count.
     pub min: Option<i64>,
     /// The greatest number, or the greatest length or count.
@@ -34,7 +34,7 @@ pub struct Limit {
 
 /// A part of the value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum ValuePart {
     /// The value itself.
     Whole,
     /// Each item of a list.
@@ -66,7 +66,7 @@ pub fn of<'a>(kind: &'a str, field: &'a str) -> impl Iterator<Item = &'static Li
     data::LIMITS.iter().filter(move |limit| limit.kind == kind && limit.field == field)
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for ValuePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Whole => "the value",
@@ -81,11 +81,11 @@ impl Limit {
     /// Checks the part of a value to which this limit applies.
     pub fn check(&self, ty: Type, value: &Json) -> Option<Violation> {
         match self.part {
-            Part::Whole if ty == Type::Document => self.check_text(&value.to_string()),
-            Part::Whole => self.check_one(value),
-            Part::Item => value.as_array()?.iter().find_map(|item| self.check_one(item)),
-            Part::Key => value.as_object()?.keys().find_map(|key| self.check_text(key)),
-            Part::Value => value.as_object()?.values().find_map(|value| self.check_one(value)),
+            ValuePart::Whole if ty == Type::Document => self.check_text(&value.to_string()),
+            ValuePart::Whole => self.check_one(value),
+            ValuePart::Item => value.as_array()?.iter().find_map(|item| self.check_one(item)),
+            ValuePart::Key => value.as_object()?.keys().find_map(|key| self.check_text(key)),
+            ValuePart::Value => value.as_object()?.values().find_map(|value| self.check_one(value)),
         }
     }
 

@@ -9,7 +9,7 @@ use shared::{Predict, context, fixture, set, steps};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::composites;
 use tandem_model::finding::Findings;
-use tandem_model::limits::{self, Limit, Part};
+use tandem_model::limits::{self, Limit, ValuePart};
 use tandem_model::value::Value;
 
 fn expand(definition: &Definition, inputs: &Json) -> Expansion {
@@ -129,7 +129,7 @@ fn a_value_just_outside_of_each_limit_is_found() {
             let set_by_it =
                 before.iter().filter(|(key, value)| *value == now && after.get(*key) == Some(&other));
             for (_, kind, field) in set_by_it.map(|(key, _)| key) {
-                for limit in limits::of(kind, field).filter(|limit| limit.part == Part::Whole) {
+                for limit in limits::of(kind, field).filter(|limit| limit.part == ValuePart::Whole) {
                     let Some(value) = outside(limit, now) else { continue };
                     let mut wrong = inputs.clone();
                     set(&mut wrong, &path, &value);

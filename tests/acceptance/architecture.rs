@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "tandem-testkit",
         &["tandem", "tandem-crash", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"],
     ),
-    ("xtask", &["tandem", "tandem-testkit"]),
+    ("xtask", &["tandem", "tandem-model", "tandem-testkit"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -4,7 +4,7 @@
 //! schemas in cfn-lint 1.58.0 (MIT-0), see NOTICE.
 
 use super::Limit;
-use super::Part::{Item, Key, Value, Whole};
+use super::ValuePart::{Item, Key, Value, Whole};
 
 #[rustfmt::skip]
 pub(super) static LIMITS: &[Limit] = &[
