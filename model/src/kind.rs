@@ -1,5 +1,6 @@
 //! Kinds of AWS objects: their fields, ids, ARNs and IAM permissions.
 
+pub mod call;
 pub mod declare;
 
 use std::collections::BTreeMap;

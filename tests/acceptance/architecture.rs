@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 use tandem_model::code::Code;
 use tandem_model::composite::Definition;
+use tandem_model::kind::call::actions;
 use tandem_model::kinds;
 use tandem_testkit::environment::root;
 
@@ -248,51 +249,6 @@ fn the_engine_reports_every_code_of_operations_and_no_other() {
     }
 }
 
-/// The IAM actions of calls whose actions have other names.
-const ACTIONS: &[(&str, &[&str])] = &[
-    ("apigatewayv2:CreateApi", &["apigateway:POST"]),
-    ("apigatewayv2:CreateAuthorizer", &["apigateway:POST"]),
-    ("apigatewayv2:CreateIntegration", &["apigateway:POST"]),
-    ("apigatewayv2:CreateRoute", &["apigateway:POST"]),
-    ("apigatewayv2:CreateStage", &["apigateway:POST"]),
-    ("apigatewayv2:DeleteAccessLogSettings", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteApi", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteAuthorizer", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteCorsConfiguration", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteIntegration", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteRoute", &["apigateway:DELETE"]),
-    ("apigatewayv2:DeleteStage", &["apigateway:DELETE"]),
-    ("apigatewayv2:GetApi", &["apigateway:GET"]),
-    ("apigatewayv2:GetApis", &["apigateway:GET"]),
-    ("apigatewayv2:GetAuthorizers", &["apigateway:GET"]),
-    ("apigatewayv2:GetIntegrations", &["apigateway:GET"]),
-    ("apigatewayv2:GetRoutes", &["apigateway:GET"]),
-    ("apigatewayv2:GetStage", &["apigateway:GET"]),
-    ("apigatewayv2:GetStages", &["apigateway:GET"]),
-    ("apigatewayv2:GetTags", &["apigateway:GET"]),
-    ("apigatewayv2:TagResource", &["apigateway:POST", "apigateway:PUT"]),
-    ("apigatewayv2:UntagResource", &["apigateway:DELETE"]),
-    ("apigatewayv2:UpdateApi", &["apigateway:PATCH"]),
-    ("apigatewayv2:UpdateAuthorizer", &["apigateway:PATCH"]),
-    ("apigatewayv2:UpdateIntegration", &["apigateway:PATCH"]),
-    ("apigatewayv2:UpdateRoute", &["apigateway:PATCH"]),
-    ("apigatewayv2:UpdateStage", &["apigateway:PATCH"]),
-    ("s3:DeleteBucketEncryption", &["s3:PutEncryptionConfiguration"]),
-    ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
-    ("s3:DeleteBucketOwnershipControls", &["s3:PutBucketOwnershipControls"]),
-    ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
-    ("s3:DeletePublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
-    ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
-    ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
-    ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
-    ("s3:HeadBucket", &["s3:ListBucket"]),
-    ("s3:ListBuckets", &["s3:ListAllMyBuckets"]),
-    ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
-    ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
-    ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
-    ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
-];
-
 /// Actions that AWS requires in addition to the calls of drivers: for roles and KMS keys of services, log
 /// delivery, and the registry access of the container engine.
 const BEHIND: &[&str] = &[
@@ -378,12 +334,7 @@ fn the_policy_of_a_deployment_has_every_call_of_the_drivers_and_no_other() {
     for (called, to_sweep) in [(&called, false), (&called_to_list, true)] {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
         for call in called {
-            match ACTIONS.iter().find(|(name, _)| name == call) {
-                Some((_, actions)) => needed.extend(*actions),
-                None => {
-                    needed.insert(call);
-                }
-            }
+            needed.extend(actions(call));
         }
         let access = kinds::ALL.iter().flat_map(|kind| kind.access);
         let access = access.filter(|access| access.to_sweep == to_sweep);

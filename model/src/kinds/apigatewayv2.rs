@@ -7,6 +7,37 @@ use crate::kind::{Form, access};
 /// The ARN of all parts of APIs, for IAM.
 const PARTS: &str = "arn:{partition}:apigateway:{region}::/apis/*";
 
+/// The IAM actions of calls whose actions have the verbs of HTTP.
+pub(super) const ACTIONS: &[(&str, &[&str])] = &[
+    ("apigatewayv2:CreateApi", &["apigateway:POST"]),
+    ("apigatewayv2:CreateAuthorizer", &["apigateway:POST"]),
+    ("apigatewayv2:CreateIntegration", &["apigateway:POST"]),
+    ("apigatewayv2:CreateRoute", &["apigateway:POST"]),
+    ("apigatewayv2:CreateStage", &["apigateway:POST"]),
+    ("apigatewayv2:DeleteAccessLogSettings", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteApi", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteAuthorizer", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteCorsConfiguration", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteIntegration", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteRoute", &["apigateway:DELETE"]),
+    ("apigatewayv2:DeleteStage", &["apigateway:DELETE"]),
+    ("apigatewayv2:GetApi", &["apigateway:GET"]),
+    ("apigatewayv2:GetApis", &["apigateway:GET"]),
+    ("apigatewayv2:GetAuthorizers", &["apigateway:GET"]),
+    ("apigatewayv2:GetIntegrations", &["apigateway:GET"]),
+    ("apigatewayv2:GetRoutes", &["apigateway:GET"]),
+    ("apigatewayv2:GetStage", &["apigateway:GET"]),
+    ("apigatewayv2:GetStages", &["apigateway:GET"]),
+    ("apigatewayv2:GetTags", &["apigateway:GET"]),
+    ("apigatewayv2:TagResource", &["apigateway:POST", "apigateway:PUT"]),
+    ("apigatewayv2:UntagResource", &["apigateway:DELETE"]),
+    ("apigatewayv2:UpdateApi", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateAuthorizer", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateIntegration", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateRoute", &["apigateway:PATCH"]),
+    ("apigatewayv2:UpdateStage", &["apigateway:PATCH"]),
+];
+
 kind! {
     /// An HTTP API.
     Api, API {

@@ -42,9 +42,14 @@ kind! {
                 "kinesis:RemoveTagsFromStream",
                 "kinesis:StartStreamEncryption",
                 "kinesis:StopStreamEncryption",
-                "kinesis:UpdateShardCount",
-                "kinesis:UpdateStreamMode",
             ],
+        ),
+        // IAM's reference names no resource for these.
+        access("*", &["kinesis:UpdateShardCount", "kinesis:UpdateStreamMode"]),
+        // Kinesis uses the key with the permissions of the caller.
+        access(
+            "{kms_key_id}",
+            &["kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kms:DescribeKey"],
         ),
         access("*", &["kinesis:ListStreams"]).to_sweep(),
     ],

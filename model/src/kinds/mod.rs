@@ -65,6 +65,9 @@ pub static ALL: &[&Kind] = &[
     &sqs::QUEUE_REDRIVE_ALLOW_POLICY,
 ];
 
+/// Tables of calls whose IAM actions have other names than the calls.
+pub(crate) const OTHER_ACTIONS: &[&[(&str, &[&str])]] = &[apigatewayv2::ACTIONS, s3::ACTIONS];
+
 /// The kind of this name, e.g. `sqs_queue`.
 pub fn find(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)

@@ -3,6 +3,24 @@
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
 use crate::kind::{Form, access};
 
+/// The IAM actions of calls whose actions have other names.
+pub(super) const ACTIONS: &[(&str, &[&str])] = &[
+    ("s3:DeleteBucketEncryption", &["s3:PutEncryptionConfiguration"]),
+    ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
+    ("s3:DeleteBucketOwnershipControls", &["s3:PutBucketOwnershipControls"]),
+    ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+    ("s3:DeletePublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+    ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
+    ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
+    ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
+    ("s3:HeadBucket", &["s3:ListBucket"]),
+    ("s3:ListBuckets", &["s3:ListAllMyBuckets"]),
+    ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
+    ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
+    ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
+    ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+];
+
 kind! {
     /// A bucket.
     Bucket, BUCKET {
@@ -28,6 +46,8 @@ kind! {
                 "s3:ListBucket",
                 "s3:ListBucketVersions",
                 "s3:PutBucketTagging",
+                // CreateBucket with tags needs it.
+                "s3:TagResource",
             ],
         ),
         access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]).to_empty(),

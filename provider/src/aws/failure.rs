@@ -225,9 +225,11 @@ pub(super) fn not_yet(operation: &str, message: impl Into<String>) -> Failure {
 
 /// Sends a request; a failure names the operation: `call!("lambda:GetFunction", client.get_function()…)`.
 macro_rules! call {
-    ($operation:literal, $request:expr) => {
-        $request.send().await.map_err(|error| $crate::aws::failure::failure($operation, error))
-    };
+    ($operation:literal, $request:expr) => {{
+        // A call whose rights no kind declares does not compile.
+        const CALL: tandem_model::kind::call::Call = tandem_model::kind::call::Call::declared($operation);
+        $request.send().await.map_err(|error| $crate::aws::failure::failure(CALL.name(), error))
+    }};
 }
 pub(super) use call;
 
