@@ -1,19 +1,18 @@
 //! Modules with plain resources of hashicorp/aws: they work without the tandem provider.
 
 mod expressions;
+mod placed;
 mod resources;
-mod services;
 pub(crate) mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key, Object};
-use tandem_model::kind::Form;
 
 use self::expressions::address;
+use self::placed::Placed;
 use crate::hcl::{Body, Hcl, Item};
 use crate::module::{Layout, Module};
 use crate::spec::{App, Entry};
@@ -190,33 +189,6 @@ pub(crate) fn role(key: &Key) -> &str {
     key.as_str().split_once('.').map_or(key.as_str(), |(_, role)| role)
 }
 
-/// Fields that contain JSON text, in addition to policies.
-const JSON: &[&str] = &[
-    "definition",
-    "event_pattern",
-    "filter_pattern",
-    "filter_policy",
-    "input",
-    "redrive_allow_policy",
-    "redrive_policy",
-];
-
-/// The field with the input of a target. EventBridge Scheduler replaces placeholders such as
-/// `<aws.scheduler.scheduled-time>` in it only if `<` and `>` are not escaped.
-const GIVEN: &str = "input";
-
-/// Characters that `jsonencode` of Terraform escapes.
-const ESCAPED: &[(&str, &str)] = &[("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
-
-/// Returns the JSON text of a field.
-fn json_text(field: &str, value: Hcl) -> Hcl {
-    let escaped = ESCAPED.iter().filter(|(sign, _)| field == GIVEN && value.has(sign));
-    let escaped: Vec<_> = escaped.collect();
-    escaped.into_iter().fold(Hcl::Call("jsonencode", vec![value]), |text, (sign, number)| {
-        Hcl::Call("replace", vec![text, Hcl::text(*number), Hcl::text(*sign)])
-    })
-}
-
 impl Printer<'_> {
     fn print(&mut self) -> Result<(), String> {
         let graph = self.graph;
@@ -257,24 +229,9 @@ impl Printer<'_> {
     }
 
     fn object(&mut self, object: &Object) -> Body {
-        let mut fields: BTreeMap<&str, Hcl> = BTreeMap::new();
-        for (name, expr) in &object.fields {
-            let form = object.kind.field(name).map_or(Form::Plain, |field| field.form);
-            let json = match form {
-                Form::Policy => !matches!(expr, Expr::Literal(Json::String(_))),
-                _ => JSON.contains(name),
-            };
-            let value = self.expr(expr);
-            fields.insert(name, if json { json_text(name, value) } else { value });
-        }
-        let mut body = Body::default();
-        let mut blocks = Body::default();
-        self.special(object, &mut fields, &mut body, &mut blocks);
-        // The fields of a kind are in a readable order.
-        for field in object.kind.fields {
-            if let Some(value) = fields.remove(field.name) {
-                body.set(field.name, value);
-            }
+        let Placed { attributes: mut body, blocks, .. } = self.placed(object);
+        if object.kind.name == "lambda_function" {
+            self.function(object, &mut body);
         }
         if object.kind.tags {
             body.set("tags", self.expr(&self.graph.tags.clone()));

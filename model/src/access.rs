@@ -47,7 +47,8 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
             for (number, access) in all.filter(|(_, access)| needed(access)) {
                 let place = |place| Some(known.place(place));
                 // The alias of a key is not a resource of IAM, and only keys of AWS are named by alias.
-                let resource = fill(access.resource, &settings, &place).filter(|one| !one.starts_with("alias/"));
+                let resource =
+                    fill(access.resource, &settings, &place).filter(|one| !one.starts_with("alias/"));
                 if let Some(resource) = resource {
                     by_call.entry((object.kind.name, number)).or_default().insert(shorten(&resource));
                     actions.insert((object.kind.name, number), access.actions);

@@ -2,11 +2,13 @@
 
 pub mod call;
 pub mod declare;
+pub mod place;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use self::place::{Beside, Written};
 use crate::ambient::Ambient;
 
 /// A kind of AWS object, with the same name as its `aws_…` resource.
@@ -38,6 +40,35 @@ pub struct Kind {
     pub hashed_name: bool,
     /// The IAM permissions to create, change and delete such objects.
     pub access: &'static [Access],
+    /// Attributes of the resource of hashicorp/aws that no field sets.
+    pub beside: &'static [Beside],
+    /// Its look in pictures; `None` if it is not drawn.
+    pub look: Option<Look>,
+}
+
+/// The look of an object in pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A bucket.
+    Bucket,
+    /// An event bus.
+    Bus,
+    /// A container.
+    Container,
+    /// A source of events, e.g. a schedule.
+    Event,
+    /// A function.
+    Function,
+    /// A queue.
+    Queue,
+    /// A stream.
+    Stream,
+    /// A table.
+    Table,
+    /// A topic.
+    Topic,
+    /// A workflow.
+    Workflow,
 }
 
 /// IAM actions on a resource. They apply only if every field in the template of the resource is set. For
@@ -95,6 +126,14 @@ pub struct KindField {
     pub property: Option<&'static str>,
     /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
+    /// The path of the attribute in the resource of hashicorp/aws, if it is not an attribute of the same name; empty if
+    /// there is none. Names of blocks come before a dot: `target.retry_policy.maximum_retry_attempts`. A name and a
+    /// mark is one of several blocks of that name: `attribute#hash.type`. A member of the objects in a list of JSON:
+    /// `container_definitions[].image`. An attribute of a second resource begins with its type:
+    /// `@ecs_cluster_capacity_providers.capacity_providers`.
+    pub place: Option<&'static str>,
+    /// The form of its value there.
+    pub written: Written,
 }
 
 /// The type of the value of a field.
@@ -152,6 +191,8 @@ pub const fn field(name: &'static str, ty: Type) -> KindField {
         member: None,
         property: None,
         renews: None,
+        place: None,
+        written: Written::AsIs,
     }
 }
 
@@ -196,6 +237,21 @@ impl KindField {
         Self { property: Some(property), ..self }
     }
 
+    /// The same, at another place in the resource of hashicorp/aws.
+    pub const fn at(self, place: &'static str) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// The same, without a counterpart in hashicorp/aws.
+    pub const fn nowhere(self) -> Self {
+        self.at("")
+    }
+
+    /// The same, written in another form.
+    pub const fn written(self, written: Written) -> Self {
+        Self { written, ..self }
+    }
+
     /// The same, in another form.
     pub const fn form(self, form: Form) -> Self {
         Self { form, ..self }
@@ -203,6 +259,23 @@ impl KindField {
 }
 
 impl Kind {
+    /// A kind without fields, whose declaration names only what differs.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        title: "",
+        service: "",
+        fields: &[],
+        id: None,
+        attributes: &[],
+        tags: false,
+        exclusive: false,
+        data: false,
+        hashed_name: false,
+        access: &[],
+        beside: &[],
+        look: None,
+    };
+
     /// The field with that name.
     pub fn field(&self, name: &str) -> Option<&KindField> {
         self.fields.iter().find(|field| field.name == name)

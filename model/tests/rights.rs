@@ -50,8 +50,14 @@ fn a_role_as_a_parameter_needs_pass_role() {
 
 /// Calls that take a key and do not use it. The services use it later, with rights of their own.
 const KEYS_THAT_ARE_ONLY_STORED: &[(&str, &str)] = &[
-    ("cloudwatch_log_group", "AssociateKmsKey asks for the key policy of the service, not for rights of the caller"),
-    ("s3_bucket_server_side_encryption_configuration", "S3 does not look at the key: readers and writers use it"),
+    (
+        "cloudwatch_log_group",
+        "AssociateKmsKey asks for the key policy of the service, not for rights of the caller",
+    ),
+    (
+        "s3_bucket_server_side_encryption_configuration",
+        "S3 does not look at the key: readers and writers use it",
+    ),
     ("sns_topic", "SNS uses the key for those who publish"),
     ("sqs_queue", "SQS uses the key for those who send and receive"),
 ];
@@ -64,7 +70,12 @@ fn a_key_as_a_parameter_needs_rights_for_the_key() {
             let resource = format!("{{{}}}", field.name);
             let granted = grants(kind, &resource, |action| action.starts_with("kms:"));
             let stored = KEYS_THAT_ARE_ONLY_STORED.iter().any(|(name, _)| *name == kind.name);
-            assert!(granted != stored, "`{}` of the {} needs kms: actions on {resource}", field.name, kind.title);
+            assert!(
+                granted != stored,
+                "`{}` of the {} needs kms: actions on {resource}",
+                field.name,
+                kind.title
+            );
             keys += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! Native modules create the objects of the graph. The real Terraform applies them with a stand-in for
-//! hashicorp/aws, and each attribute is compared with the graph. The place of each field in hashicorp/aws is
-//! listed here a second time, independent of the generator.
+//! hashicorp/aws, and each attribute is compared with the graph, at the place that the kind declares for its field. The
+//! schema of hashicorp/aws judges the places.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,171 +16,19 @@ use tandem_model::artifact::{self, CodeKind};
 use tandem_model::context::{Context, Network};
 use tandem_model::expr::{Ambient, Expr, Scope};
 use tandem_model::graph::{Graph, Key, Object};
+use tandem_model::kind::place::{Beside, Given, Written};
+use tandem_model::kind::{Form, Type};
 use tandem_model::value::Value;
 
 use crate::project::{ACCOUNT, generate, read, specs, terraform};
 
-/// Places of fields in hashicorp/aws: kind, field, pointer into the attributes. A field that is not listed is
-/// an attribute of the same name.
-const PLACES: &[(&str, &str, &str)] = &[
-    ("s3_bucket_ownership_controls", "object_ownership", "/rule/0/object_ownership"),
-    (
-        "s3_bucket_server_side_encryption_configuration",
-        "sse_algorithm",
-        "/rule/0/apply_server_side_encryption_by_default/0/sse_algorithm",
-    ),
-    (
-        "s3_bucket_server_side_encryption_configuration",
-        "kms_master_key_id",
-        "/rule/0/apply_server_side_encryption_by_default/0/kms_master_key_id",
-    ),
-    ("s3_bucket_server_side_encryption_configuration", "bucket_key_enabled", "/rule/0/bucket_key_enabled"),
-    (
-        "s3_bucket_lifecycle_configuration",
-        "abort_incomplete_multipart_upload_days",
-        "/rule/0/abort_incomplete_multipart_upload/0/days_after_initiation",
-    ),
-    ("lambda_function", "environment", "/environment/0/variables"),
-    ("lambda_function", "log_format", "/logging_config/0/log_format"),
-    ("lambda_function", "log_group", "/logging_config/0/log_group"),
-    ("lambda_function_event_invoke_config", "on_failure", "/destination_config/0/on_failure/0/destination"),
-    ("scheduler_schedule", "target_arn", "/target/0/arn"),
-    ("scheduler_schedule", "target_role_arn", "/target/0/role_arn"),
-    ("scheduler_schedule", "dead_letter_arn", "/target/0/dead_letter_config/0/arn"),
-    ("scheduler_schedule", "maximum_retry_attempts", "/target/0/retry_policy/0/maximum_retry_attempts"),
-    (
-        "scheduler_schedule",
-        "maximum_event_age_in_seconds",
-        "/target/0/retry_policy/0/maximum_event_age_in_seconds",
-    ),
-    ("scheduler_schedule", "input", "/target/0/input"),
-    ("scheduler_schedule", "ecs_task_definition_arn", "/target/0/ecs_parameters/0/task_definition_arn"),
-    ("scheduler_schedule", "ecs_capacity", "/target/0/ecs_parameters/0/capacity_provider_strategy"),
-    ("scheduler_schedule", "ecs_subnets", "/target/0/ecs_parameters/0/network_configuration/0/subnets"),
-    (
-        "scheduler_schedule",
-        "ecs_security_groups",
-        "/target/0/ecs_parameters/0/network_configuration/0/security_groups",
-    ),
-    (
-        "scheduler_schedule",
-        "ecs_assign_public_ip",
-        "/target/0/ecs_parameters/0/network_configuration/0/assign_public_ip",
-    ),
-    (
-        "scheduler_schedule",
-        "flexible_time_window_minutes",
-        "/flexible_time_window/0/maximum_window_in_minutes",
-    ),
-    ("ecr_repository", "scan_on_push", "/image_scanning_configuration/0/scan_on_push"),
-    ("ecr_repository", "encryption_type", "/encryption_configuration/0/encryption_type"),
-    ("ecr_repository", "kms_key", "/encryption_configuration/0/kms_key"),
-    ("ecs_task_definition", "cpu_architecture", "/runtime_platform/0/cpu_architecture"),
-    ("ecs_task_definition", "ephemeral_storage", "/ephemeral_storage/0/size_in_gib"),
-    ("ecs_task_definition", "container_name", "/container_definitions/0/name"),
-    ("ecs_task_definition", "image", "/container_definitions/0/image"),
-    ("ecs_task_definition", "command", "/container_definitions/0/command"),
-    ("ecs_task_definition", "entry_point", "/container_definitions/0/entryPoint"),
-    ("ecs_task_definition", "environment", "/container_definitions/0/environment"),
-    ("ecs_task_definition", "secrets", "/container_definitions/0/secrets"),
-    ("ecs_task_definition", "log_group", "/container_definitions/0/logConfiguration/options/awslogs-group"),
-    ("ecs_task_definition", "stop_timeout", "/container_definitions/0/stopTimeout"),
-    ("ecs_task_definition", "readonly_root_filesystem", "/container_definitions/0/readonlyRootFilesystem"),
-    ("ecs_task_definition", "scratch_path", "/container_definitions/0/mountPoints/0/containerPath"),
-    ("apigatewayv2_api", "cors_allow_origins", "/cors_configuration/0/allow_origins"),
-    ("apigatewayv2_api", "cors_allow_methods", "/cors_configuration/0/allow_methods"),
-    ("apigatewayv2_api", "cors_allow_headers", "/cors_configuration/0/allow_headers"),
-    ("apigatewayv2_api", "cors_max_age", "/cors_configuration/0/max_age"),
-    ("apigatewayv2_authorizer", "jwt_issuer", "/jwt_configuration/0/issuer"),
-    ("apigatewayv2_authorizer", "jwt_audience", "/jwt_configuration/0/audience"),
-    ("apigatewayv2_stage", "access_log_destination_arn", "/access_log_settings/0/destination_arn"),
-    ("apigatewayv2_stage", "access_log_format", "/access_log_settings/0/format"),
-    ("apigatewayv2_stage", "throttling_burst_limit", "/default_route_settings/0/throttling_burst_limit"),
-    ("apigatewayv2_stage", "throttling_rate_limit", "/default_route_settings/0/throttling_rate_limit"),
-    ("cloudwatch_event_target", "dead_letter_arn", "/dead_letter_config/0/arn"),
-    ("cloudwatch_event_target", "maximum_retry_attempts", "/retry_policy/0/maximum_retry_attempts"),
-    (
-        "cloudwatch_event_target",
-        "maximum_event_age_in_seconds",
-        "/retry_policy/0/maximum_event_age_in_seconds",
-    ),
-    ("dynamodb_table", "point_in_time_recovery", "/point_in_time_recovery/0/enabled"),
-    ("dynamodb_table", "ttl_attribute", "/ttl/0/attribute_name"),
-    ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/kms_key_arn"),
-    ("kinesis_stream", "stream_mode", "/stream_mode_details/0/stream_mode"),
-    ("lambda_event_source_mapping", "filter_pattern", "/filter_criteria/0/filter/0/pattern"),
-    ("lambda_event_source_mapping", "on_failure", "/destination_config/0/on_failure/0/destination_arn"),
-    ("lambda_function_url", "cors_allow_origins", "/cors/0/allow_origins"),
-    ("lambda_function_url", "cors_allow_methods", "/cors/0/allow_methods"),
-    ("lambda_function_url", "cors_allow_headers", "/cors/0/allow_headers"),
-    ("lambda_function_url", "cors_max_age", "/cors/0/max_age"),
-    ("sfn_state_machine", "log_level", "/logging_configuration/0/level"),
-    ("sfn_state_machine", "include_execution_data", "/logging_configuration/0/include_execution_data"),
-    ("sfn_state_machine", "log_destination", "/logging_configuration/0/log_destination"),
-    ("sfn_state_machine", "tracing_enabled", "/tracing_configuration/0/enabled"),
-    ("sfn_state_machine", "kms_key_id", "/encryption_configuration/0/kms_key_id"),
-];
-
-/// Attributes that depend on the presence of a field: kind, field, pointer into the attributes, the value
-/// with the field, and the value without it.
-const BESIDE: &[(&str, &str, &str, &str, &str)] = &[
-    ("dynamodb_table", "kms_key_arn", "/server_side_encryption/0/enabled", "true", "null"),
-    ("dynamodb_table", "stream_view_type", "/stream_enabled", "true", "null"),
-    ("dynamodb_table", "ttl_attribute", "/ttl/0/enabled", "true", "null"),
-    ("scheduler_schedule", "ecs_task_definition_arn", "/target/0/ecs_parameters/0/task_count", "1", "null"),
-    (
-        "scheduler_schedule",
-        "flexible_time_window_minutes",
-        "/flexible_time_window/0/mode",
-        "\"FLEXIBLE\"",
-        "\"OFF\"",
-    ),
-    (
-        "sfn_state_machine",
-        "kms_key_id",
-        "/encryption_configuration/0/type",
-        "\"CUSTOMER_MANAGED_KMS_KEY\"",
-        "null",
-    ),
-];
-
-/// Attributes of the module that the graph does not have: constants of Fargate, and settings of the drivers.
-const CONSTANTS: &[(&str, &str, &str)] = &[
-    ("ecs_task_definition", "/network_mode", "\"awsvpc\""),
-    ("ecs_task_definition", "/requires_compatibilities", "[\"FARGATE\"]"),
-    ("ecs_task_definition", "/runtime_platform/0/operating_system_family", "\"LINUX\""),
-    ("ecs_task_definition", "/volume/0/name", "\"scratch\""),
-    ("ecs_task_definition", "/container_definitions/0/essential", "true"),
-    ("ecs_task_definition", "/container_definitions/0/mountPoints/0/sourceVolume", "\"scratch\""),
-    ("ecs_task_definition", "/container_definitions/0/mountPoints/0/readOnly", "false"),
-    ("ecs_task_definition", "/container_definitions/0/logConfiguration/logDriver", "\"awslogs\""),
-    (
-        "ecs_task_definition",
-        "/container_definitions/0/logConfiguration/options/awslogs-region",
-        "\"eu-central-1\"",
-    ),
-    (
-        "ecs_task_definition",
-        "/container_definitions/0/logConfiguration/options/awslogs-stream-prefix",
-        "\"main\"",
-    ),
-    ("s3_bucket_lifecycle_configuration", "/rule/0/status", "\"Enabled\""),
-    ("s3_bucket_lifecycle_configuration", "/rule/0/id", "\"abort-incomplete-uploads\""),
-    ("security_group", "/egress/0/protocol", "\"-1\""),
-    ("security_group", "/egress/0/cidr_blocks", "[\"0.0.0.0/0\"]"),
-    ("security_group", "/egress/0/from_port", "0"),
-    ("security_group", "/egress/0/to_port", "0"),
-];
-
-/// Fields without a counterpart in hashicorp/aws.
-const ABSENT: &[(&str, &str)] = &[
-    // The source of the zip. The hash of the zip is compared.
-    ("lambda_function", "source"),
-    // Used only by the driver, for updates.
-    ("ecs_task_definition", "active_revisions"),
-    // No inbound traffic: the module has no rule, and Terraform removes rules of other owners.
-    ("security_group", "ingress"),
-];
+/// The value at the place of a field, see `KindField::place`. A state has a block as a list.
+fn at<'a>(resource: &'a Json, path: &str) -> &'a Json {
+    path.split('.').fold(resource, |found, name| {
+        let found = if found.is_array() { &found[0] } else { found };
+        &found[name.trim_end_matches("[]")]
+    })
+}
 
 /// The address under which a state has the outputs of a module.
 const OUTPUTS: &str = "outputs";
@@ -231,6 +79,15 @@ impl Made<'_> {
     fn attributes(&self, key: &Key) -> &Json {
         let address = (self.entry.replace('-', "_"), format!("aws_{key}"));
         self.state.get(&address).unwrap_or_else(|| panic!("{address:?} is missing"))
+    }
+
+    /// The value at a place of an object, in its resource or in a second one.
+    fn at(&self, object: &Object, path: &str) -> &Json {
+        let Some((ty, path)) = path.strip_prefix('@').and_then(|second| second.split_once('.')) else {
+            return at(self.attributes(&object.key), path);
+        };
+        let role = object.key.as_str().split_once('.').expect("a role").1;
+        at(&self.state[&(self.entry.replace('-', "_"), format!("aws_{ty}.{role}"))], path)
     }
 }
 
@@ -364,7 +221,9 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     }
     let attributes = made.attributes(&object.key);
     for field in object.kind.fields {
-        if ABSENT.contains(&(kind, field.name)) {
+        let path = field.place.unwrap_or(field.name);
+        // The source of a zip is not in the module, but the hash of the zip is.
+        if path.is_empty() || field.form == Form::Recipe {
             continue;
         }
         let expected = match object.fields.get(field.name) {
@@ -373,42 +232,27 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
                 expr.evaluate(made).unwrap_or_else(|| panic!("{} {} is unknown", object.key, field.name))
             }
         };
-        if (kind, field.name) == ("ecs_cluster", "capacity_providers") {
-            let role = object.key.as_str().split_once('.').expect("a role").1;
-            let address =
-                (made.entry.replace('-', "_"), format!("aws_ecs_cluster_capacity_providers.{role}"));
-            compare(field.name, &expected, &made.state[&address]["capacity_providers"]);
-            compare("cluster_name", &attributes["name"], &made.state[&address]["cluster_name"]);
-            continue;
-        }
-        if ["sqs_queue_policy", "sqs_queue_redrive_allow_policy"].contains(&kind) && field.name == "queue" {
-            let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") else { panic!("a queue") };
-            compare("queue_url", &made.attribute(queue, "url").expect("a URL"), &attributes["queue_url"]);
-            continue;
-        }
-        let place = PLACES.iter().find(|place| (place.0, place.1) == (kind, field.name));
-        let pointer = place.map_or_else(|| format!("/{}", field.name), |place| place.2.to_owned());
-        let mut found = attributes.pointer(&pointer).cloned().unwrap_or_default();
-        let expected = match (field.name, expected.as_str()) {
-            ("ecs_capacity", Some(capacity)) => strategies(capacity),
-            ("ecs_subnets" | "ecs_security_groups", Some(ids)) => ids.split(',').collect(),
+        let mut found = made.at(object, path).clone();
+        let expected = match (field.written, expected.as_str(), object.fields.get(field.name)) {
+            (Written::Capacity, Some(capacity), _) => strategies(capacity),
+            (Written::Split, Some(ids), _) => ids.split(',').collect(),
+            (Written::Upper, Some(text), _) => text.to_uppercase().into(),
+            (Written::Attribute(attribute), _, Some(Expr::Attribute(other, _))) => {
+                made.attribute(other, attribute).expect("an attribute")
+            }
             _ => expected,
         };
-        match field.name {
-            "input" => found = found.as_str().map_or(Json::Null, |text| text.parse().expect("JSON")),
-            "hash_key_type" | "range_key_type" => {
-                found = type_of_key(attributes, field.name.trim_end_matches("_type"));
-            }
-            _ => {}
+        if field.ty == Type::Document {
+            found = document(&found);
         }
-        if kind == "ecs_task_definition" && ["environment", "secrets"].contains(&field.name) {
+        if path.contains('#') {
+            found = type_of_key(attributes, field.name.trim_end_matches("_type"));
+        }
+        if let Written::Pairs(_) = field.written {
             found = as_map(&found);
             // ECS accepts only strings.
             let text = found.as_object().is_none_or(|found| found.values().all(Json::is_string));
             compare("all strings", &true.into(), &text.into());
-        }
-        if field.name == "cpu_architecture" {
-            found = found.as_str().unwrap_or_default().to_lowercase().into();
         }
         compare(field.name, &expected, &found);
     }
@@ -424,14 +268,20 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     if let Some(found) = attributes.get("filename").filter(|_| object.fields.contains_key("source")) {
         compare("filename", &made.zip.display().to_string().into(), found);
     }
-    for (_, field, pointer, with, without) in BESIDE.iter().filter(|beside| beside.0 == kind) {
-        let expected = if object.fields.contains_key(field) { with } else { without };
-        let expected: Json = serde_json::from_str(expected).expect("JSON");
-        compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
-    }
-    for (_, pointer, expected) in CONSTANTS.iter().filter(|constant| constant.0 == kind) {
-        let expected: Json = serde_json::from_str(expected).expect("JSON");
-        compare(pointer, &expected, attributes.pointer(pointer).unwrap_or(&Json::Null));
+    for beside in object.kind.beside {
+        let expected = match beside.given {
+            Given::Constant(json) => serde_json::from_str(json).expect("JSON"),
+            Given::Own(attribute) => attributes[attribute].clone(),
+            Given::Region => json!("eu-central-1"),
+            Given::Field(_) | Given::ForceDestroy | Given::Nothing => continue,
+        };
+        let applies =
+            |one: &Beside| one.only.is_none_or(|(field, with)| object.fields.contains_key(field) == with);
+        if applies(beside) {
+            compare(beside.path, &expected, made.at(object, beside.path));
+        } else if !object.kind.beside.iter().any(|one| one.path == beside.path && applies(one)) {
+            compare(beside.path, &Json::Null, made.at(object, beside.path));
+        }
     }
     wrong
 }

@@ -1,144 +1,25 @@
-//! Resources of hashicorp/aws with nested blocks or names that differ from the fields of the kind.
-
-use std::collections::BTreeMap;
+//! Parts of resources of hashicorp/aws that places of fields cannot say: code, notifications of buckets, lists in
+//! strings.
 
 use serde_json::Value as Json;
+use tandem_model::capacity::CAPACITIES;
 use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::{Key, Object};
 use tandem_model::input::{Rule, Shape};
 use tandem_model::kinds::s3;
 
-use super::expressions::address;
+use super::expressions::{address, direct};
 use super::{Printer, role};
 use crate::hcl::{Body, Hcl, Item};
 use crate::spec::bootstrap;
 use crate::variables::Variable;
 
 impl Printer<'_> {
-    /// Moves fields into nested blocks and renames them, where hashicorp/aws differs from the kind.
-    pub(super) fn special(
-        &mut self,
-        object: &Object,
-        fields: &mut BTreeMap<&str, Hcl>,
-        body: &mut Body,
-        blocks: &mut Body,
-    ) {
-        let name = role(&object.key).to_owned();
-        match object.kind.name {
-            "s3_bucket" | "ecr_repository" => {
-                let force = if object.kind.name == "s3_bucket" { "force_destroy" } else { "force_delete" };
-                body.set(force, Hcl::Bool(self.graph.force_destroy));
-                if let Some(scan) = fields.remove("scan_on_push") {
-                    blocks.block(
-                        "image_scanning_configuration",
-                        &[],
-                        nested(vec![("scan_on_push", Some(scan))]),
-                    );
-                }
-                if let Some(encryption) = fields.remove("encryption_type") {
-                    let pairs =
-                        vec![("encryption_type", Some(encryption)), ("kms_key", fields.remove("kms_key"))];
-                    blocks.block("encryption_configuration", &[], nested(pairs));
-                }
-            }
-            "s3_bucket_ownership_controls" => {
-                blocks.block(
-                    "rule",
-                    &[],
-                    nested(vec![("object_ownership", fields.remove("object_ownership"))]),
-                );
-            }
-            "s3_bucket_server_side_encryption_configuration" => {
-                let mut rule = nested(vec![("bucket_key_enabled", fields.remove("bucket_key_enabled"))]);
-                let by_default = nested(vec![
-                    ("sse_algorithm", fields.remove("sse_algorithm")),
-                    ("kms_master_key_id", fields.remove("kms_master_key_id")),
-                ]);
-                rule.block("apply_server_side_encryption_by_default", &[], by_default);
-                blocks.block("rule", &[], rule);
-            }
-            "s3_bucket_lifecycle_configuration" => {
-                let days = fields.remove("abort_incomplete_multipart_upload_days");
-                let mut rule = nested(vec![
-                    ("id", Some("abort-incomplete-uploads".into())),
-                    ("status", Some("Enabled".into())),
-                ]);
-                rule.block("filter", &[], Body::default());
-                rule.block(
-                    "abort_incomplete_multipart_upload",
-                    &[],
-                    nested(vec![("days_after_initiation", days)]),
-                );
-                blocks.block("rule", &[], rule);
-            }
-            "lambda_function" => self.function(object, fields, body, blocks),
-            "lambda_function_event_invoke_config" | "lambda_event_source_mapping" => {
-                if let Some(to) = fields.remove("on_failure") {
-                    let of_mapping = object.kind.name == "lambda_event_source_mapping";
-                    let attribute = if of_mapping { "destination_arn" } else { "destination" };
-                    let mut destinations = Body::default();
-                    destinations.block("on_failure", &[], nested(vec![(attribute, Some(to))]));
-                    blocks.block("destination_config", &[], destinations);
-                }
-                if let Some(pattern) = fields.remove("filter_pattern") {
-                    let mut criteria = Body::default();
-                    criteria.block("filter", &[], nested(vec![("pattern", Some(pattern))]));
-                    blocks.block("filter_criteria", &[], criteria);
-                }
-            }
-            "sqs_queue_policy" | "sqs_queue_redrive_allow_policy" => {
-                fields.remove("queue");
-                if let Some(Expr::Attribute(queue, _)) = object.fields.get("queue") {
-                    body.set("queue_url", Hcl::code(format!("{}.url", address(queue))));
-                }
-            }
-            "ecs_cluster" => {
-                let providers = fields.remove("capacity_providers");
-                let cluster = Hcl::code(format!("aws_ecs_cluster.{name}.name"));
-                let pairs = vec![("cluster_name", Some(cluster)), ("capacity_providers", providers)];
-                self.add("ecs_cluster_capacity_providers", &name, nested(pairs));
-            }
-            "ecs_task_definition" => self.task_definition(object, fields, body, blocks),
-            "security_group" => {
-                fields.remove("ingress");
-                let number = |number: &str| Some(Hcl::Number(number.to_owned()));
-                let everywhere = Some(Hcl::List(vec!["0.0.0.0/0".into()]));
-                blocks.block(
-                    "egress",
-                    &[],
-                    nested(vec![
-                        ("description", Some("Everything may go out".into())),
-                        ("from_port", number("0")),
-                        ("to_port", number("0")),
-                        ("protocol", Some("-1".into())),
-                        ("cidr_blocks", everywhere),
-                    ]),
-                );
-            }
-            "ecr_lifecycle_policy" => {
-                if let Some(policy) = fields.remove("policy") {
-                    body.set("repository", fields.remove("repository").unwrap_or(Hcl::Null));
-                    body.set("policy", Hcl::Call("jsonencode", vec![policy]));
-                }
-            }
-            _ => self.special_of_service(object, fields, body, blocks),
-        }
-    }
-
     /// Writes the code of a function: a zip file from `tandem build`, whose path is a variable.
-    pub(super) fn function(
-        &mut self,
-        object: &Object,
-        fields: &mut BTreeMap<&str, Hcl>,
-        body: &mut Body,
-        blocks: &mut Body,
-    ) {
+    pub(super) fn function(&mut self, object: &Object, body: &mut Body) {
         let role = role(&object.key);
         let own = |what: &str| if role == "function" { what.to_owned() } else { format!("{role}_{what}") };
         if let Some(Expr::Literal(source)) = object.fields.get("source") {
-            fields.remove("source");
-            fields.remove("source_code_hash");
-            fields.remove("architectures");
             let path = source["path"].as_str().unwrap_or_default();
             let handler = self.entry.handlers.values().any(|handler| bootstrap(handler) == path);
             let base = if handler { &self.layout.entry.handlers } else { &self.layout.entry.spec };
@@ -170,18 +51,6 @@ impl Printer<'_> {
                     crate::variables::validation(&architecture, Some(Rule::ARCHITECTURE), false);
             }
         }
-        if let Some(variables) = fields.remove("environment") {
-            let mut environment = Body::default();
-            environment.set("variables", variables);
-            blocks.block("environment", &[], environment);
-        }
-        let mut logging = Body::default();
-        for name in ["log_format", "log_group"] {
-            if let Some(value) = fields.remove(name) {
-                logging.set(name, value);
-            }
-        }
-        blocks.block("logging_config", &[], logging);
     }
 
     pub(super) fn variable(&mut self, name: &str, doc: &str, default: Hcl) {
@@ -194,81 +63,6 @@ impl Printer<'_> {
             sensitive: false,
             target: None,
         });
-    }
-
-    pub(super) fn task_definition(
-        &mut self,
-        object: &Object,
-        fields: &mut BTreeMap<&str, Hcl>,
-        body: &mut Body,
-        blocks: &mut Body,
-    ) {
-        fields.remove("active_revisions");
-        let pair = |key: &str, value: Hcl| (key.to_owned(), value);
-        let group = fields.remove("log_group").unwrap_or(Hcl::Null);
-        let container = fields.remove("container_name").unwrap_or(Hcl::Null);
-        let region = self.expr(&Expr::Ambient(Ambient::Region));
-        let logs = Hcl::Map(vec![
-            pair("logDriver", "awslogs".into()),
-            pair(
-                "options",
-                Hcl::Map(vec![
-                    pair("awslogs-group", group),
-                    pair("awslogs-region", region),
-                    pair("awslogs-stream-prefix", container.clone()),
-                ]),
-            ),
-        ]);
-        let mut definition = vec![
-            pair("name", container),
-            pair("image", fields.remove("image").unwrap_or(Hcl::Null)),
-            pair("essential", Hcl::Bool(true)),
-        ];
-        for (field, key) in [
-            ("command", "command"),
-            ("entry_point", "entryPoint"),
-            ("stop_timeout", "stopTimeout"),
-            ("readonly_root_filesystem", "readonlyRootFilesystem"),
-        ] {
-            definition.extend(fields.remove(field).map(|value| pair(key, value)));
-        }
-        for (field, key, value_key) in
-            [("environment", "environment", "value"), ("secrets", "secrets", "valueFrom")]
-        {
-            if fields.remove(field).is_some()
-                && let Some(expr) = object.fields.get(field)
-            {
-                definition.push(pair(key, self.pairs(expr, value_key)));
-            }
-        }
-        let scratch = fields.remove("scratch_path").unwrap_or(Hcl::Null);
-        let mount = vec![
-            pair("sourceVolume", "scratch".into()),
-            pair("containerPath", scratch),
-            pair("readOnly", Hcl::Bool(false)),
-        ];
-        definition.push(pair("mountPoints", Hcl::List(vec![Hcl::Map(mount)])));
-        definition.push(pair("logConfiguration", logs));
-        body.set("family", fields.remove("family").unwrap_or(Hcl::Null));
-        body.set("requires_compatibilities", Hcl::List(vec!["FARGATE".into()]));
-        body.set("network_mode", "awsvpc");
-        body.set(
-            "container_definitions",
-            Hcl::Call("jsonencode", vec![Hcl::List(vec![Hcl::Map(definition)])]),
-        );
-        let architecture = fields.remove("cpu_architecture").unwrap_or(Hcl::Null);
-        let mut platform = Body::default();
-        platform.set("operating_system_family", "LINUX");
-        platform.set("cpu_architecture", Hcl::Call("upper", vec![architecture]));
-        blocks.block("runtime_platform", &[], platform);
-        let mut volume = Body::default();
-        volume.set("name", "scratch");
-        blocks.block("volume", &[], volume);
-        if let Some(size) = fields.remove("ephemeral_storage") {
-            let mut storage = Body::default();
-            storage.set("size_in_gib", size);
-            blocks.block("ephemeral_storage", &[], storage);
-        }
     }
 
     /// Converts a map to the list of names and values that ECS expects. All values become strings.
@@ -287,6 +81,18 @@ impl Printer<'_> {
         }
         let map = self.expr(expr).render(0).replace('\n', "\n      ");
         Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = tostring(value) }}]"))
+    }
+
+    /// Splits a string at commas into a list.
+    pub(super) fn split(&mut self, expr: &Expr) -> Hcl {
+        let text = self.expr(expr);
+        match direct(expr) {
+            Expr::Literal(Json::String(text)) => Hcl::List(text.split(',').map(Hcl::text).collect()),
+            // The attribute of one object has no comma.
+            Expr::Attribute(..) => Hcl::List(vec![text]),
+            Expr::Ambient(Ambient::DefaultSubnets) => Hcl::code("data.aws_subnets.default.ids"),
+            _ => Hcl::Call("split", vec![",".into(), text]),
+        }
     }
 
     /// Adds a notification to the notification configuration of its bucket. For a bucket that the module does
@@ -362,13 +168,26 @@ fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
     }
 }
 
-/// A block with the attributes that have a value.
-pub(super) fn nested(pairs: Vec<(&str, Option<Hcl>)>) -> Body {
-    let mut body = Body::default();
-    for (name, value) in pairs {
-        if let Some(value) = value {
-            body.set(name, value);
+/// Writes the capacity provider strategy of a task. A value that is known only at apply selects from a map of
+/// all strategies.
+pub(super) fn strategies(block: &str, capacity: Hcl, task: &mut Body) {
+    let strategy = |provider: Hcl| {
+        let mut strategy = Body::default();
+        strategy.set("capacity_provider", provider);
+        strategy.set("weight", Hcl::Number("1".to_owned()));
+        strategy
+    };
+    if let Hcl::Text(word) = &capacity {
+        let chosen = CAPACITIES.iter().filter(|capacity| capacity.0 == word);
+        for provider in chosen.flat_map(|capacity| capacity.1) {
+            task.block(block, &[], strategy(Hcl::text(*provider)));
         }
+        return;
     }
-    body
+    let providers = |names: &[&str]| Hcl::List(names.iter().copied().map(Hcl::text).collect());
+    let all = CAPACITIES.iter().map(|(word, names)| ((*word).to_owned(), providers(names))).collect();
+    let mut dynamic = Body::default();
+    dynamic.set("for_each", Hcl::Entry(Box::new(Hcl::Map(all)), Box::new(capacity)));
+    dynamic.block("content", &[], strategy(Hcl::code(format!("{block}.value"))));
+    task.block("dynamic", &[block], dynamic);
 }

@@ -3,6 +3,7 @@
 use tandem_model::edge::ResourceType;
 use tandem_model::flow::StepForm;
 use tandem_model::graph::Object;
+use tandem_model::kind;
 
 /// The look of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,23 +25,6 @@ pub(super) enum Look {
     Workflow,
 }
 
-/// The kinds of objects that are drawn.
-const KINDS: &[(&str, Look)] = &[
-    ("apigatewayv2_api", Look::Event),
-    ("cloudwatch_event_bus", Look::Bus),
-    ("cloudwatch_event_rule", Look::Event),
-    ("dynamodb_table", Look::Table),
-    ("ecs_task_definition", Look::Container),
-    ("kinesis_stream", Look::Stream),
-    ("lambda_function", Look::Function),
-    ("lambda_function_url", Look::Event),
-    ("s3_bucket", Look::Bucket),
-    ("scheduler_schedule", Look::Event),
-    ("sfn_state_machine", Look::Workflow),
-    ("sns_topic", Look::Topic),
-    ("sqs_queue", Look::Queue),
-];
-
 /// The names of a look in the formats.
 pub(super) struct Style {
     /// The class in Mermaid and SVG.
@@ -53,10 +37,27 @@ pub(super) struct Style {
     pub(super) fill: (&'static str, &'static str),
 }
 
+impl From<kind::Look> for Look {
+    fn from(look: kind::Look) -> Self {
+        match look {
+            kind::Look::Bucket => Self::Bucket,
+            kind::Look::Bus => Self::Bus,
+            kind::Look::Container => Self::Container,
+            kind::Look::Event => Self::Event,
+            kind::Look::Function => Self::Function,
+            kind::Look::Queue => Self::Queue,
+            kind::Look::Stream => Self::Stream,
+            kind::Look::Table => Self::Table,
+            kind::Look::Topic => Self::Topic,
+            kind::Look::Workflow => Self::Workflow,
+        }
+    }
+}
+
 impl Look {
     /// The look of an object; `None` if it is not drawn.
     pub(super) fn of(object: &Object) -> Option<Self> {
-        KINDS.iter().find(|(kind, _)| object.kind.name == *kind).map(|(_, look)| *look)
+        object.kind.look.map(Self::from)
     }
 
     /// The look of an existing resource, and its kind in words.

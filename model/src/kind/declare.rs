@@ -224,6 +224,7 @@ macro_rules! kind {
                     $( $( .$with($($given)*) )+ )?
             ),*],
             $($rest)*
+            ..$crate::kind::Kind::DEFAULT
         };
 
         $(#[$doc])*

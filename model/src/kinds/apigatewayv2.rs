@@ -2,7 +2,7 @@
 //! natural key, e.g. the route key.
 
 use crate::kind::declare::{Flag, Number, Text, Texts, kind};
-use crate::kind::{Form, access};
+use crate::kind::{Form, Look, access};
 
 /// The ARN of all parts of APIs, for IAM.
 const PARTS: &str = "arn:{partition}:apigateway:{region}::/apis/*";
@@ -46,10 +46,10 @@ kind! {
         description: Option<Text> => optional().sets("CreateApi.Description").property("AWS::ApiGatewayV2::Api.Description"),
         disable_execute_api_endpoint: Flag => sets("CreateApi.DisableExecuteApiEndpoint"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
-        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowOrigins"),
-        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowMethods"),
-        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowHeaders"),
-        cors_max_age: Option<Number> => optional().sets("CreateApi.CorsConfiguration.MaxAge"),
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowOrigins").at("cors_configuration.allow_origins"),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowMethods").at("cors_configuration.allow_methods"),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowHeaders").at("cors_configuration.allow_headers"),
+        cors_max_age: Option<Number> => optional().sets("CreateApi.CorsConfiguration.MaxAge").at("cors_configuration.max_age"),
     }
     name: "apigatewayv2_api",
     title: "HTTP API",
@@ -63,9 +63,6 @@ kind! {
         ("execution_arn", None),
     ],
     tags: true,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access("arn:{partition}:apigateway:{region}::/apis", &["apigateway:GET", "apigateway:POST"]),
         access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH"]),
@@ -75,6 +72,7 @@ kind! {
         ),
         access("arn:{partition}:apigateway:{region}::/apis", &["apigateway:GET"]).to_sweep(),
     ],
+    look: Some(Look::Event),
 }
 
 kind! {
@@ -91,10 +89,6 @@ kind! {
     service: "apigatewayv2",
     id: Some("{api_id}|{integration_uri}"),
     attributes: &[("id", None)],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
 
@@ -113,11 +107,6 @@ kind! {
     title: "HTTP API route",
     service: "apigatewayv2",
     id: Some("{api_id}|{route_key}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
 
@@ -128,18 +117,14 @@ kind! {
         name: Text => immutable().sets("CreateAuthorizer.Name"),
         authorizer_type: Text => immutable().sets("CreateAuthorizer.AuthorizerType"),
         identity_sources: Texts => form(Form::Set).sets("CreateAuthorizer.IdentitySource"),
-        jwt_issuer: Option<Text> => sets("CreateAuthorizer.JwtConfiguration.Issuer"),
-        jwt_audience: Texts => form(Form::Set).sets("CreateAuthorizer.JwtConfiguration.Audience"),
+        jwt_issuer: Option<Text> => sets("CreateAuthorizer.JwtConfiguration.Issuer").at("jwt_configuration.issuer"),
+        jwt_audience: Texts => form(Form::Set).sets("CreateAuthorizer.JwtConfiguration.Audience").at("jwt_configuration.audience"),
     }
     name: "apigatewayv2_authorizer",
     title: "HTTP API authorizer",
     service: "apigatewayv2",
     id: Some("{api_id}|{name}"),
     attributes: &[("id", None)],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
 
@@ -150,21 +135,17 @@ kind! {
         name: Text => immutable().sets("CreateStage.StageName"),
         auto_deploy: Flag => sets("CreateStage.AutoDeploy"),
         /// The ARN of a log group.
-        access_log_destination_arn: Text => optional().sets("CreateStage.AccessLogSettings.DestinationArn"),
-        access_log_format: Text => optional().sets("CreateStage.AccessLogSettings.Format"),
-        throttling_burst_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingBurstLimit"),
+        access_log_destination_arn: Text => optional().sets("CreateStage.AccessLogSettings.DestinationArn").at("access_log_settings.destination_arn"),
+        access_log_format: Text => optional().sets("CreateStage.AccessLogSettings.Format").at("access_log_settings.format"),
+        throttling_burst_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingBurstLimit").at("default_route_settings.throttling_burst_limit"),
         /// Requests per second.
-        throttling_rate_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingRateLimit"),
+        throttling_rate_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingRateLimit").at("default_route_settings.throttling_rate_limit"),
     }
     name: "apigatewayv2_stage",
     title: "HTTP API stage",
     service: "apigatewayv2",
     id: Some("{api_id}|{name}"),
-    attributes: &[],
-    tags: false,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"]),
         // API Gateway sets up log delivery to the log group with the caller's permissions.

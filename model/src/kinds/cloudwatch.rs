@@ -27,8 +27,6 @@ kind! {
     tags: true,
     // PutMetricAlarm overwrites an existing alarm, and then ignores tags.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}",

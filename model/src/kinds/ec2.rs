@@ -1,6 +1,7 @@
 //! EC2.
 
 use crate::kind::declare::{Text, Texts, kind};
+use crate::kind::place::constant;
 use crate::kind::{Form, access};
 
 kind! {
@@ -9,7 +10,7 @@ kind! {
         name: Text => immutable().sets("CreateSecurityGroup.GroupName").property("AWS::EC2::SecurityGroup.GroupName"),
         description: Text => immutable().sets("CreateSecurityGroup.Description").property("AWS::EC2::SecurityGroup.GroupDescription"),
         vpc_id: Text => immutable().sets("CreateSecurityGroup.VpcId").property("AWS::EC2::SecurityGroup.VpcId"),
-        ingress: Texts => form(Form::Set).optional(),
+        ingress: Texts => form(Form::Set).optional().nowhere(),
     }
     name: "security_group",
     title: "security group",
@@ -17,9 +18,6 @@ kind! {
     id: None,
     attributes: &[("id", None)],
     tags: true,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:ec2:{region}:{account}:security-group/*",
@@ -34,5 +32,12 @@ kind! {
         access("arn:{partition}:ec2:{region}:{account}:vpc/{vpc_id}", &["ec2:CreateSecurityGroup"]),
         access("*", &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]),
         access("*", &["ec2:DescribeSecurityGroups"]).to_sweep(),
+    ],
+    beside: &[
+        constant("egress.description", "\"Everything may go out\""),
+        constant("egress.from_port", "0"),
+        constant("egress.to_port", "0"),
+        constant("egress.protocol", "\"-1\""),
+        constant("egress.cidr_blocks", "[\"0.0.0.0/0\"]"),
     ],
 }

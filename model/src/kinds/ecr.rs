@@ -1,6 +1,7 @@
 //! ECR.
 
 use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::place::{Given, beside};
 use crate::kind::{Form, access};
 
 kind! {
@@ -8,9 +9,9 @@ kind! {
     Repository, REPOSITORY {
         name: Text => immutable().sets("CreateRepository.repositoryName"),
         image_tag_mutability: Text => sets("CreateRepository.imageTagMutability"),
-        scan_on_push: Flag => sets("CreateRepository.imageScanningConfiguration.scanOnPush"),
-        encryption_type: Text => immutable().sets("CreateRepository.encryptionConfiguration.encryptionType"),
-        kms_key: Option<Text> => immutable().optional().sets("CreateRepository.encryptionConfiguration.kmsKey"),
+        scan_on_push: Flag => sets("CreateRepository.imageScanningConfiguration.scanOnPush").at("image_scanning_configuration.scan_on_push"),
+        encryption_type: Text => immutable().sets("CreateRepository.encryptionConfiguration.encryptionType").at("encryption_configuration.encryption_type"),
+        kms_key: Option<Text> => immutable().optional().sets("CreateRepository.encryptionConfiguration.kmsKey").at("encryption_configuration.kms_key"),
     }
     name: "ecr_repository",
     title: "ECR repository",
@@ -24,7 +25,6 @@ kind! {
     tags: true,
     exclusive: true,
     data: true,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:ecr:{region}:{account}:repository/{name}",
@@ -44,6 +44,9 @@ kind! {
         access("{kms_key}", &["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]),
         access("*", &["ecr:DescribeRepositories"]).to_sweep(),
     ],
+    beside: &[
+        beside("force_delete", Given::ForceDestroy),
+    ],
 }
 
 kind! {
@@ -56,11 +59,6 @@ kind! {
     title: "ECR lifecycle policy",
     service: "ecr",
     id: Some("{repository}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:ecr:{region}:{account}:repository/{repository}",
         &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"],
@@ -81,10 +79,6 @@ kind! {
     id: Some("{repository}:{tag}"),
     // `reference` is the repository and the digest, for task definitions.
     attributes: &[("reference", None)],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:ecr:{region}:{account}:repository/{repository}",

@@ -1,13 +1,14 @@
 //! ECS.
 
 use crate::kind::declare::{Flag, Number, Text, TextMap, Texts, kind};
-use crate::kind::{Form, access};
+use crate::kind::place::{Given, Written, beside, constant};
+use crate::kind::{Form, Look, access};
 
 kind! {
     /// A cluster.
     Cluster, CLUSTER {
         name: Text => immutable().sets("CreateCluster.clusterName").property("AWS::ECS::Cluster.ClusterName"),
-        capacity_providers: Texts => form(Form::Set).sets("CreateCluster.capacityProviders"),
+        capacity_providers: Texts => form(Form::Set).sets("CreateCluster.capacityProviders").at("@ecs_cluster_capacity_providers.capacity_providers"),
     }
     name: "ecs_cluster",
     title: "ECS cluster",
@@ -17,8 +18,6 @@ kind! {
     tags: true,
     // CreateCluster returns an existing cluster.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:ecs:{region}:{account}:cluster/{name}",
@@ -39,6 +38,9 @@ kind! {
             &["iam:CreateServiceLinkedRole"],
         ),
     ],
+    beside: &[
+        beside("@ecs_cluster_capacity_providers.cluster_name", Given::Own("name")),
+    ],
 }
 
 kind! {
@@ -46,24 +48,24 @@ kind! {
     TaskDefinition, TASK_DEFINITION {
         family: Text => immutable().sets("RegisterTaskDefinition.family").property("AWS::ECS::TaskDefinition.Family"),
         /// More than 1 after an update that was interrupted between its two calls.
-        active_revisions: Number,
+        active_revisions: Number => nowhere(),
         cpu: Number => sets("RegisterTaskDefinition.cpu"),
         memory: Number => sets("RegisterTaskDefinition.memory"),
-        cpu_architecture: Text => sets("RegisterTaskDefinition.runtimePlatform.cpuArchitecture"),
+        cpu_architecture: Text => sets("RegisterTaskDefinition.runtimePlatform.cpuArchitecture").at("runtime_platform.cpu_architecture").written(Written::Upper),
         /// In GiB. ECS reports it only if it is more than the 20 GiB that every task has.
-        ephemeral_storage: Option<Number> => optional().sets("RegisterTaskDefinition.ephemeralStorage.sizeInGiB"),
+        ephemeral_storage: Option<Number> => optional().sets("RegisterTaskDefinition.ephemeralStorage.sizeInGiB").at("ephemeral_storage.size_in_gib"),
         execution_role_arn: Text => sets("RegisterTaskDefinition.executionRoleArn"),
         task_role_arn: Text => sets("RegisterTaskDefinition.taskRoleArn"),
-        container_name: Text => sets("RegisterTaskDefinition.containerDefinitions[].name"),
-        image: Text => sets("RegisterTaskDefinition.containerDefinitions[].image"),
-        command: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].command"),
-        entry_point: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].entryPoint"),
-        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment"),
-        secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets"),
-        log_group: Text => sets("logs:CreateLogGroup.logGroupName"),
-        stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout"),
-        readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem"),
-        scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath"),
+        container_name: Text => sets("RegisterTaskDefinition.containerDefinitions[].name").at("container_definitions[].name"),
+        image: Text => sets("RegisterTaskDefinition.containerDefinitions[].image").at("container_definitions[].image"),
+        command: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].command").at("container_definitions[].command"),
+        entry_point: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].entryPoint").at("container_definitions[].entryPoint"),
+        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment").at("container_definitions[].environment").written(Written::Pairs("value")),
+        secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets").at("container_definitions[].secrets").written(Written::Pairs("valueFrom")),
+        log_group: Text => sets("logs:CreateLogGroup.logGroupName").at("container_definitions[].logConfiguration.options.awslogs-group"),
+        stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout").at("container_definitions[].stopTimeout"),
+        readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem").at("container_definitions[].readonlyRootFilesystem"),
+        scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath").at("container_definitions[].mountPoints[].containerPath"),
     }
     name: "ecs_task_definition",
     title: "ECS task definition",
@@ -75,9 +77,6 @@ kind! {
         ("family", None),
     ],
     tags: true,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:ecs:{region}:{account}:task-definition/{family}:*",
@@ -96,4 +95,17 @@ kind! {
         access("{execution_role_arn}", &["iam:PassRole"]),
         access("{task_role_arn}", &["iam:PassRole"]),
     ],
+    beside: &[
+        constant("network_mode", "\"awsvpc\""),
+        constant("requires_compatibilities", "[\"FARGATE\"]"),
+        constant("runtime_platform.operating_system_family", "\"LINUX\""),
+        constant("volume.name", "\"scratch\""),
+        constant("container_definitions[].essential", "true"),
+        constant("container_definitions[].mountPoints[].sourceVolume", "\"scratch\""),
+        constant("container_definitions[].mountPoints[].readOnly", "false"),
+        constant("container_definitions[].logConfiguration.logDriver", "\"awslogs\""),
+        beside("container_definitions[].logConfiguration.options.awslogs-region", Given::Region),
+        beside("container_definitions[].logConfiguration.options.awslogs-stream-prefix", Given::Field("container_name")),
+    ],
+    look: Some(Look::Container),
 }

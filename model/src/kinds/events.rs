@@ -1,7 +1,7 @@
 //! EventBridge.
 
-use crate::kind::access;
 use crate::kind::declare::{Document, Number, Text, kind};
+use crate::kind::{Look, access};
 
 /// The event bus that every account has. Its rules have no field for it.
 pub const DEFAULT_BUS: &str = "default";
@@ -22,8 +22,6 @@ kind! {
     ],
     tags: true,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:events:{region}:{account}:event-bus/{name}",
@@ -40,6 +38,7 @@ kind! {
         access("{kms_key_identifier}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
         access("*", &["events:ListEventBuses"]).to_sweep(),
     ],
+    look: Some(Look::Bus),
 }
 
 kind! {
@@ -63,8 +62,6 @@ kind! {
     tags: true,
     // PutRule overwrites an existing rule, and then ignores tags.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{name}",
@@ -79,6 +76,7 @@ kind! {
         ),
         access("*", &["events:ListEventBuses", "events:ListRules"]).to_sweep(),
     ],
+    look: Some(Look::Event),
 }
 
 kind! {
@@ -90,20 +88,15 @@ kind! {
         arn: Text => sets("PutTargets.Targets[].Arn"),
         /// The role with which EventBridge calls a target without a resource policy.
         role_arn: Option<Text> => optional().sets("PutTargets.Targets[].RoleArn"),
-        dead_letter_arn: Option<Text> => optional().sets("PutTargets.Targets[].DeadLetterConfig.Arn"),
-        maximum_retry_attempts: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumRetryAttempts"),
+        dead_letter_arn: Option<Text> => optional().sets("PutTargets.Targets[].DeadLetterConfig.Arn").at("dead_letter_config.arn"),
+        maximum_retry_attempts: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumRetryAttempts").at("retry_policy.maximum_retry_attempts"),
         /// In seconds.
-        maximum_event_age_in_seconds: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumEventAgeInSeconds"),
+        maximum_event_age_in_seconds: Option<Number> => sets("PutTargets.Targets[].RetryPolicy.MaximumEventAgeInSeconds").at("retry_policy.maximum_event_age_in_seconds"),
     }
     name: "cloudwatch_event_target",
     title: "EventBridge target",
     service: "events",
     id: Some("{event_bus_name?/}{rule}:{target_id}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{rule}",

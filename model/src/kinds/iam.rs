@@ -19,8 +19,6 @@ kind! {
     attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],
     tags: true,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:iam::{account}:role{path}{name}",
@@ -55,11 +53,6 @@ kind! {
     title: "IAM role policy",
     service: "iam",
     id: Some("{role}:{name}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:iam::{account}:role*/{role}",
         &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"],

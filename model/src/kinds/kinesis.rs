@@ -1,7 +1,7 @@
 //! Kinesis Data Streams.
 
-use crate::kind::access;
 use crate::kind::declare::{Number, Text, kind};
+use crate::kind::{Look, access};
 
 kind! {
     /// A stream.
@@ -9,7 +9,7 @@ kind! {
         /// Its name.
         name: Text => immutable().sets("CreateStream.StreamName"),
         /// `ON_DEMAND` or `PROVISIONED`.
-        stream_mode: Text => sets("CreateStream.StreamModeDetails.StreamMode"),
+        stream_mode: Text => sets("CreateStream.StreamModeDetails.StreamMode").at("stream_mode_details.stream_mode"),
         /// The number of shards of a provisioned stream.
         shard_count: Option<Number> => sets("CreateStream.ShardCount"),
         /// The retention of records in hours.
@@ -26,8 +26,6 @@ kind! {
     attributes: &[("arn", Some("arn:{partition}:kinesis:{region}:{account}:stream/{name}")), ("name", None)],
     tags: true,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:kinesis:{region}:{account}:stream/{name}",
@@ -53,4 +51,5 @@ kind! {
         ),
         access("*", &["kinesis:ListStreams"]).to_sweep(),
     ],
+    look: Some(Look::Stream),
 }

@@ -1,7 +1,8 @@
 //! Lambda.
 
 use crate::kind::declare::{Document, Flag, Number, Text, TextMap, Texts, kind};
-use crate::kind::{Form, access};
+use crate::kind::place::Written;
+use crate::kind::{Form, Look, access};
 
 kind! {
     /// A function.
@@ -12,17 +13,17 @@ kind! {
         role: Text => sets("CreateFunction.Role"),
         runtime: Option<Text> => sets("CreateFunction.Runtime"),
         handler: Option<Text> => sets("CreateFunction.Handler"),
-        architectures: Texts => sets("CreateFunction.Architectures"),
+        architectures: Texts => sets("CreateFunction.Architectures").written(Written::Special),
         memory_size: Number => sets("CreateFunction.MemorySize").property("AWS::Lambda::Function.MemorySize"),
         timeout: Number => sets("CreateFunction.Timeout").property("AWS::Lambda::Function.Timeout"),
-        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("CreateFunction.Environment.Variables"),
+        environment: Option<TextMap> => optional().form(Form::SecretMap).sets("CreateFunction.Environment.Variables").at("environment.variables"),
         kms_key_arn: Option<Text> => optional().sets("CreateFunction.KMSKeyArn"),
-        log_format: Text => sets("CreateFunction.LoggingConfig.LogFormat"),
-        log_group: Text => sets("CreateFunction.LoggingConfig.LogGroup"),
+        log_format: Text => sets("CreateFunction.LoggingConfig.LogFormat").at("logging_config.log_format"),
+        log_group: Text => sets("CreateFunction.LoggingConfig.LogGroup").at("logging_config.log_group"),
         /// The SHA-256 of the zip, in Base64, as AWS reports it.
-        source_code_hash: Option<Text>,
+        source_code_hash: Option<Text> => written(Written::Special),
         image_uri: Option<Text> => sets("CreateFunction.Code.ImageUri"),
-        source: Option<Document> => form(Form::Recipe),
+        source: Option<Document> => form(Form::Recipe).written(Written::Special),
     }
     name: "lambda_function",
     title: "Lambda function",
@@ -34,8 +35,6 @@ kind! {
     ],
     tags: true,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
@@ -55,6 +54,7 @@ kind! {
         access("*", &["lambda:ListFunctions"]).to_sweep(),
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
     ],
+    look: Some(Look::Function),
 }
 
 kind! {
@@ -63,17 +63,12 @@ kind! {
         function_name: Text => parent().sets("PutFunctionEventInvokeConfig.FunctionName"),
         maximum_retry_attempts: Number => sets("PutFunctionEventInvokeConfig.MaximumRetryAttempts"),
         maximum_event_age_in_seconds: Option<Number> => sets("PutFunctionEventInvokeConfig.MaximumEventAgeInSeconds"),
-        on_failure: Text => optional().sets("PutFunctionEventInvokeConfig.DestinationConfig.OnFailure.Destination"),
+        on_failure: Text => optional().sets("PutFunctionEventInvokeConfig.DestinationConfig.OnFailure.Destination").at("destination_config.on_failure.destination"),
     }
     name: "lambda_function_event_invoke_config",
     title: "Lambda asynchronous invocation settings",
     service: "lambda",
     id: Some("{function_name}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &[
@@ -102,11 +97,6 @@ kind! {
     title: "Lambda permission",
     service: "lambda",
     id: Some("{function_name}:{statement_id}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
@@ -123,24 +113,20 @@ kind! {
         batch_size: Number => sets("CreateEventSourceMapping.BatchSize"),
         maximum_batching_window_in_seconds: Number => sets("CreateEventSourceMapping.MaximumBatchingWindowInSeconds"),
         function_response_types: Texts => form(Form::Set).optional().sets("CreateEventSourceMapping.FunctionResponseTypes"),
-        filter_pattern: Option<Document> => optional().sets("CreateEventSourceMapping.FilterCriteria.Filters[].Pattern"),
+        filter_pattern: Option<Document> => optional().sets("CreateEventSourceMapping.FilterCriteria.Filters[].Pattern").at("filter_criteria.filter.pattern"),
         /// The fields from here to `on_failure` are for streams only.
         bisect_batch_on_function_error: Option<Flag> => sets("CreateEventSourceMapping.BisectBatchOnFunctionError"),
         maximum_record_age_in_seconds: Option<Number> => sets("CreateEventSourceMapping.MaximumRecordAgeInSeconds"),
         maximum_retry_attempts: Option<Number> => sets("CreateEventSourceMapping.MaximumRetryAttempts"),
         parallelization_factor: Option<Number> => sets("CreateEventSourceMapping.ParallelizationFactor"),
-        on_failure: Option<Text> => optional().sets("CreateEventSourceMapping.DestinationConfig.OnFailure.Destination"),
+        on_failure: Option<Text> => optional().sets("CreateEventSourceMapping.DestinationConfig.OnFailure.Destination").at("destination_config.on_failure.destination_arn"),
         enabled: Flag => sets("CreateEventSourceMapping.Enabled"),
     }
     name: "lambda_event_source_mapping",
     title: "Lambda event source mapping",
     service: "lambda",
     id: None,
-    attributes: &[],
     tags: true,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:lambda:{region}:{account}:event-source-mapping:*",
@@ -166,20 +152,17 @@ kind! {
         /// `NONE` or `AWS_IAM`.
         authorization_type: Text => sets("CreateFunctionUrlConfig.AuthType"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
-        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowOrigins"),
-        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowMethods"),
-        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowHeaders"),
-        cors_max_age: Option<Number> => optional().sets("CreateFunctionUrlConfig.Cors.MaxAge"),
+        cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowOrigins").at("cors.allow_origins"),
+        cors_allow_methods: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowMethods").at("cors.allow_methods"),
+        cors_allow_headers: Option<Texts> => form(Form::Set).optional().sets("CreateFunctionUrlConfig.Cors.AllowHeaders").at("cors.allow_headers"),
+        cors_max_age: Option<Number> => optional().sets("CreateFunctionUrlConfig.Cors.MaxAge").at("cors.max_age"),
     }
     name: "lambda_function_url",
     title: "Lambda function URL",
     service: "lambda",
     id: Some("{function_name}"),
     attributes: &[("function_url", None)],
-    tags: false,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &[
@@ -189,4 +172,5 @@ kind! {
             "lambda:UpdateFunctionUrlConfig",
         ],
     )],
+    look: Some(Look::Event),
 }

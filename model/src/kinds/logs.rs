@@ -18,8 +18,6 @@ kind! {
     tags: true,
     exclusive: true,
     // A log group is deleted with its logs, regardless of `force_destroy`.
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:logs:{region}:{account}:log-group:{name}",

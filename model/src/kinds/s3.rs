@@ -1,7 +1,8 @@
 //! S3.
 
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
-use crate::kind::{Form, access};
+use crate::kind::place::{Given, beside, constant};
+use crate::kind::{Form, Look, access};
 
 /// The IAM actions of calls whose actions have other names.
 pub(super) const ACTIONS: &[(&str, &[&str])] = &[
@@ -53,6 +54,10 @@ kind! {
         access("arn:{partition}:s3:::{bucket}/*", &["s3:DeleteObject", "s3:DeleteObjectVersion"]).to_empty(),
         access("*", &["s3:ListAllMyBuckets"]).to_sweep(),
     ],
+    beside: &[
+        beside("force_destroy", Given::ForceDestroy),
+    ],
+    look: Some(Look::Bucket),
 }
 
 kind! {
@@ -68,11 +73,6 @@ kind! {
     title: "S3 public access block",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"],
@@ -83,17 +83,12 @@ kind! {
     /// The ownership of objects that other accounts write.
     OwnershipControls, OWNERSHIP_CONTROLS {
         bucket: Text => parent().sets("PutBucketOwnershipControls.Bucket"),
-        object_ownership: Text => sets("PutBucketOwnershipControls.OwnershipControls.Rules[].ObjectOwnership"),
+        object_ownership: Text => sets("PutBucketOwnershipControls.OwnershipControls.Rules[].ObjectOwnership").at("rule.object_ownership"),
     }
     name: "s3_bucket_ownership_controls",
     title: "S3 ownership controls",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"],
@@ -104,19 +99,14 @@ kind! {
     /// Encryption at rest.
     Encryption, ENCRYPTION {
         bucket: Text => parent().sets("PutBucketEncryption.Bucket"),
-        sse_algorithm: Text => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.SSEAlgorithm"),
-        kms_master_key_id: Option<Text> => optional().sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID"),
-        bucket_key_enabled: Option<Flag> => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].BucketKeyEnabled"),
+        sse_algorithm: Text => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.SSEAlgorithm").at("rule.apply_server_side_encryption_by_default.sse_algorithm"),
+        kms_master_key_id: Option<Text> => optional().sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID").at("rule.apply_server_side_encryption_by_default.kms_master_key_id"),
+        bucket_key_enabled: Option<Flag> => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].BucketKeyEnabled").at("rule.bucket_key_enabled"),
     }
     name: "s3_bucket_server_side_encryption_configuration",
     title: "S3 encryption",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"],
@@ -127,21 +117,21 @@ kind! {
     /// The lifecycle rules of a bucket.
     Lifecycle, LIFECYCLE {
         bucket: Text => parent().sets("PutBucketLifecycleConfiguration.Bucket"),
-        abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("AWS::S3::Bucket.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation"),
+        abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("AWS::S3::Bucket.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").at("rule.abort_incomplete_multipart_upload.days_after_initiation"),
     }
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"],
     )],
+    beside: &[
+        constant("rule.id", "\"abort-incomplete-uploads\""),
+        constant("rule.status", "\"Enabled\""),
+        beside("rule.filter", Given::Nothing),
+    ],
 }
 
 kind! {
@@ -154,11 +144,6 @@ kind! {
     title: "S3 bucket policy",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
@@ -180,11 +165,6 @@ kind! {
     title: "S3 notification",
     service: "s3",
     id: Some("{bucket}:{id}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
@@ -201,11 +181,6 @@ kind! {
     title: "S3 events to EventBridge",
     service: "s3",
     id: Some("{bucket}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],

@@ -1,7 +1,8 @@
 //! EventBridge Scheduler.
 
-use crate::kind::access;
 use crate::kind::declare::{Document, Flag, Number, Text, kind};
+use crate::kind::place::{Written, constant};
+use crate::kind::{Look, access};
 
 kind! {
     /// A group of schedules. It has the tags, because schedules cannot have tags.
@@ -18,8 +19,6 @@ kind! {
     ],
     tags: true,
     exclusive: true,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}",
@@ -43,20 +42,20 @@ kind! {
         name: Text => immutable().sets("CreateSchedule.Name"),
         schedule_expression: Text => sets("CreateSchedule.ScheduleExpression"),
         schedule_expression_timezone: Text => sets("CreateSchedule.ScheduleExpressionTimezone"),
-        flexible_time_window_minutes: Option<Number> => optional().sets("CreateSchedule.FlexibleTimeWindow.MaximumWindowInMinutes"),
-        target_arn: Text => sets("CreateSchedule.Target.Arn"),
-        target_role_arn: Text => sets("CreateSchedule.Target.RoleArn"),
+        flexible_time_window_minutes: Option<Number> => optional().sets("CreateSchedule.FlexibleTimeWindow.MaximumWindowInMinutes").at("flexible_time_window.maximum_window_in_minutes"),
+        target_arn: Text => sets("CreateSchedule.Target.Arn").at("target.arn"),
+        target_role_arn: Text => sets("CreateSchedule.Target.RoleArn").at("target.role_arn"),
         /// The input of the target: a string of JSON.
-        input: Option<Document> => optional().sets("CreateSchedule.Target.Input"),
+        input: Option<Document> => optional().sets("CreateSchedule.Target.Input").at("target.input"),
         /// For a target that is an ECS cluster: the task definition to start, and its network.
-        ecs_task_definition_arn: Option<Text> => optional().sets("CreateSchedule.Target.EcsParameters.TaskDefinitionArn"),
-        ecs_capacity: Option<Text> => optional(),
-        ecs_subnets: Option<Text> => optional(),
-        ecs_security_groups: Option<Text> => optional(),
-        ecs_assign_public_ip: Option<Flag> => optional(),
-        dead_letter_arn: Option<Text> => optional().sets("CreateSchedule.Target.DeadLetterConfig.Arn"),
-        maximum_retry_attempts: Number => sets("CreateSchedule.Target.RetryPolicy.MaximumRetryAttempts"),
-        maximum_event_age_in_seconds: Option<Number> => sets("CreateSchedule.Target.RetryPolicy.MaximumEventAgeInSeconds"),
+        ecs_task_definition_arn: Option<Text> => optional().sets("CreateSchedule.Target.EcsParameters.TaskDefinitionArn").at("target.ecs_parameters.task_definition_arn"),
+        ecs_capacity: Option<Text> => optional().at("target.ecs_parameters.capacity_provider_strategy").written(Written::Capacity),
+        ecs_subnets: Option<Text> => optional().at("target.ecs_parameters.network_configuration.subnets").written(Written::Split),
+        ecs_security_groups: Option<Text> => optional().at("target.ecs_parameters.network_configuration.security_groups").written(Written::Split),
+        ecs_assign_public_ip: Option<Flag> => optional().at("target.ecs_parameters.network_configuration.assign_public_ip"),
+        dead_letter_arn: Option<Text> => optional().sets("CreateSchedule.Target.DeadLetterConfig.Arn").at("target.dead_letter_config.arn"),
+        maximum_retry_attempts: Number => sets("CreateSchedule.Target.RetryPolicy.MaximumRetryAttempts").at("target.retry_policy.maximum_retry_attempts"),
+        maximum_event_age_in_seconds: Option<Number> => sets("CreateSchedule.Target.RetryPolicy.MaximumEventAgeInSeconds").at("target.retry_policy.maximum_event_age_in_seconds"),
         kms_key_arn: Option<Text> => optional().sets("CreateSchedule.KmsKeyArn"),
         state: Text => sets("CreateSchedule.State"),
     }
@@ -65,10 +64,6 @@ kind! {
     service: "scheduler",
     id: Some("{group_name}/{name}"),
     attributes: &[("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}"))],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}",
@@ -83,4 +78,10 @@ kind! {
         access("{target_role_arn}", &["iam:PassRole"]),
         access("{kms_key_arn}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
     ],
+    beside: &[
+        constant("target.ecs_parameters.task_count", "1").with("ecs_task_definition_arn"),
+        constant("flexible_time_window.mode", "\"FLEXIBLE\"").with("flexible_time_window_minutes"),
+        constant("flexible_time_window.mode", "\"OFF\"").without("flexible_time_window_minutes"),
+    ],
+    look: Some(Look::Event),
 }

@@ -1,7 +1,8 @@
 //! Step Functions.
 
-use crate::kind::access;
 use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::place::constant;
+use crate::kind::{Look, access};
 
 kind! {
     /// A state machine.
@@ -13,12 +14,12 @@ kind! {
         /// In the Amazon States Language, as JSON.
         definition: Document => sets("CreateStateMachine.definition"),
         /// `ALL`, `ERROR`, `FATAL` or `OFF`.
-        log_level: Text => sets("CreateStateMachine.loggingConfiguration.level"),
-        include_execution_data: Flag => sets("CreateStateMachine.loggingConfiguration.includeExecutionData"),
+        log_level: Text => sets("CreateStateMachine.loggingConfiguration.level").at("logging_configuration.level"),
+        include_execution_data: Flag => sets("CreateStateMachine.loggingConfiguration.includeExecutionData").at("logging_configuration.include_execution_data"),
         /// The ARN of a log group, with `:*` at its end.
-        log_destination: Option<Text> => sets("CreateStateMachine.loggingConfiguration.destinations[].cloudWatchLogsLogGroup.logGroupArn"),
-        tracing_enabled: Flag => sets("CreateStateMachine.tracingConfiguration.enabled"),
-        kms_key_id: Option<Text> => optional().sets("CreateStateMachine.encryptionConfiguration.kmsKeyId"),
+        log_destination: Option<Text> => sets("CreateStateMachine.loggingConfiguration.destinations[].cloudWatchLogsLogGroup.logGroupArn").at("logging_configuration.log_destination"),
+        tracing_enabled: Flag => sets("CreateStateMachine.tracingConfiguration.enabled").at("tracing_configuration.enabled"),
+        kms_key_id: Option<Text> => optional().sets("CreateStateMachine.encryptionConfiguration.kmsKeyId").at("encryption_configuration.kms_key_id"),
     }
     name: "sfn_state_machine",
     title: "Step Functions state machine",
@@ -31,8 +32,6 @@ kind! {
     tags: true,
     // CreateStateMachine returns an existing state machine with equal settings.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
@@ -51,4 +50,8 @@ kind! {
         access("{kms_key_id}", &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]),
         access("*", &["states:ListStateMachines"]).to_sweep(),
     ],
+    beside: &[
+        constant("encryption_configuration.type", "\"CUSTOMER_MANAGED_KMS_KEY\"").with("kms_key_id"),
+    ],
+    look: Some(Look::Workflow),
 }

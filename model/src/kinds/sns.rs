@@ -1,7 +1,7 @@
 //! SNS.
 
 use crate::kind::declare::{Document, Flag, Text, kind};
-use crate::kind::{Form, access};
+use crate::kind::{Form, Look, access};
 
 kind! {
     /// A topic.
@@ -20,8 +20,6 @@ kind! {
     tags: true,
     // CreateTopic returns an existing topic with equal attributes and tags.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:sns:{region}:{account}:{name}",
@@ -37,6 +35,7 @@ kind! {
         ),
         access("*", &["sns:ListTopics"]).to_sweep(),
     ],
+    look: Some(Look::Topic),
 }
 
 kind! {
@@ -49,11 +48,6 @@ kind! {
     title: "SNS topic policy",
     service: "sns",
     id: Some("{arn}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
 }
 
@@ -73,12 +67,8 @@ kind! {
     title: "SNS subscription",
     service: "sns",
     id: Some("{topic_arn}|{endpoint}"),
-    attributes: &[],
-    tags: false,
     // Subscribe returns an existing subscription.
     exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[
         access("{topic_arn}", &["sns:ListSubscriptionsByTopic", "sns:Subscribe"]),
         // IAM has no resource type for subscriptions.

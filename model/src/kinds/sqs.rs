@@ -1,7 +1,8 @@
 //! SQS.
 
 use crate::kind::declare::{Document, Flag, Number, Text, kind};
-use crate::kind::{Form, access};
+use crate::kind::place::Written;
+use crate::kind::{Form, Look, access};
 
 kind! {
     /// A queue.
@@ -34,7 +35,6 @@ kind! {
     // CreateQueue returns an existing queue with equal attributes.
     exclusive: false,
     data: true,
-    hashed_name: false,
     access: &[
         access(
             "arn:{partition}:sqs:{region}:{account}:{name}",
@@ -51,23 +51,19 @@ kind! {
         ),
         access("*", &["sqs:ListQueues"]).to_sweep(),
     ],
+    look: Some(Look::Queue),
 }
 
 kind! {
     /// The policy of a queue.
     QueuePolicy, QUEUE_POLICY {
-        queue: Text => parent(),
+        queue: Text => parent().at("queue_url").written(Written::Attribute("url")),
         policy: Document => form(Form::Policy),
     }
     name: "sqs_queue_policy",
     title: "SQS queue policy",
     service: "sqs",
     id: Some("{queue}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
@@ -77,18 +73,13 @@ kind! {
 kind! {
     /// The queues that may use a queue as their dead-letter queue.
     QueueRedriveAllowPolicy, QUEUE_REDRIVE_ALLOW_POLICY {
-        queue: Text => parent(),
+        queue: Text => parent().at("queue_url").written(Written::Attribute("url")),
         redrive_allow_policy: Document,
     }
     name: "sqs_queue_redrive_allow_policy",
     title: "SQS redrive allow policy",
     service: "sqs",
     id: Some("{queue}"),
-    attributes: &[],
-    tags: false,
-    exclusive: false,
-    data: false,
-    hashed_name: false,
     access: &[access(
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],

@@ -8,8 +8,8 @@ resource "aws_dynamodb_table" "main" {
   tags                        = var.tags
 
   attribute {
-    name = "image"
     type = "S"
+    name = "image"
   }
 
   point_in_time_recovery {

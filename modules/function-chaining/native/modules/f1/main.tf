@@ -96,9 +96,6 @@ resource "aws_iam_role_policy" "function" {
 }
 
 resource "aws_lambda_function" "function" {
-  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f1/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f1/bootstrap.zip"))
-  architectures    = [var.architecture]
   function_name    = "function-chaining-f1"
   package_type     = "Zip"
   role             = aws_iam_role.function.arn
@@ -106,6 +103,9 @@ resource "aws_lambda_function" "function" {
   handler          = "bootstrap"
   memory_size      = var.memory_size
   timeout          = var.timeout
+  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f1/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f1/bootstrap.zip"))
+  architectures    = [var.architecture]
   tags             = var.tags
 
   environment {

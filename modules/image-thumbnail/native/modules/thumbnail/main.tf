@@ -112,9 +112,6 @@ resource "aws_iam_role_policy" "function" {
 }
 
 resource "aws_lambda_function" "function" {
-  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/image-thumbnail/handlers/target/lambda/thumbnail/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/image-thumbnail/handlers/target/lambda/thumbnail/bootstrap.zip"))
-  architectures    = [var.architecture]
   function_name    = "image-thumbnail-thumbnail"
   package_type     = "Zip"
   role             = aws_iam_role.function.arn
@@ -122,6 +119,9 @@ resource "aws_lambda_function" "function" {
   handler          = "bootstrap"
   memory_size      = var.memory_size
   timeout          = var.timeout
+  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/image-thumbnail/handlers/target/lambda/thumbnail/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/image-thumbnail/handlers/target/lambda/thumbnail/bootstrap.zip"))
+  architectures    = [var.architecture]
   tags             = var.tags
 
   environment {

@@ -806,9 +806,6 @@ resource "aws_iam_role_policy" "consumer" {
 }
 
 resource "aws_lambda_function" "consumer" {
-  filename         = coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip"))
-  architectures    = [var.consumer_architecture]
   function_name    = "queues-work--consumer"
   package_type     = "Zip"
   role             = aws_iam_role.consumer.arn
@@ -816,6 +813,9 @@ resource "aws_lambda_function" "consumer" {
   handler          = "bootstrap"
   memory_size      = var.consumer_memory_size
   timeout          = var.consumer_timeout
+  filename         = coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip"))
+  architectures    = [var.consumer_architecture]
   tags             = var.tags
 
   environment {

@@ -5,8 +5,8 @@ data "aws_caller_identity" "current" {}
 data "aws_region" "current" {}
 
 resource "aws_s3_bucket" "main" {
-  force_destroy = true
   bucket        = "ray-tracing-pictures-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.id}"), 0, 8)}"
+  force_destroy = true
   tags          = var.tags
 }
 
@@ -43,11 +43,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
     id     = "abort-incomplete-uploads"
     status = "Enabled"
 
-    filter {}
-
     abort_incomplete_multipart_upload {
       days_after_initiation = var.abort_incomplete_upload_days
     }
+
+    filter {}
   }
 }
 

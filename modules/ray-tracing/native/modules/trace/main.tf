@@ -24,9 +24,9 @@ resource "aws_cloudwatch_log_group" "task" {
 }
 
 resource "aws_ecr_repository" "task" {
-  force_delete         = true
   name                 = "ray-tracing/trace"
   image_tag_mutability = "IMMUTABLE"
+  force_delete         = true
   tags                 = var.tags
 
   image_scanning_configuration {
@@ -72,8 +72,8 @@ resource "aws_ecr_lifecycle_policy" "task" {
 }
 
 resource "aws_ecs_cluster_capacity_providers" "task" {
-  cluster_name       = aws_ecs_cluster.task.name
   capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  cluster_name       = aws_ecs_cluster.task.name
 }
 
 resource "aws_ecs_cluster" "task" {
@@ -196,45 +196,45 @@ resource "aws_security_group" "task" {
 }
 
 resource "aws_ecs_task_definition" "task" {
-  family                   = "ray-tracing-trace"
-  requires_compatibilities = ["FARGATE"]
-  network_mode             = "awsvpc"
+  family             = "ray-tracing-trace"
+  cpu                = var.cpu
+  memory             = var.memory
+  execution_role_arn = aws_iam_role.execution.arn
+  task_role_arn      = aws_iam_role.task.arn
   container_definitions = jsonencode([
     {
-      name                   = "main"
-      image                  = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
-      essential              = true
-      stopTimeout            = var.stop_timeout
-      readonlyRootFilesystem = var.readonly_root_filesystem
+      name  = "main"
+      image = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
       environment = [for name, value in merge(var.environment, {
         TANDEM_RESOURCES = jsonencode([var.pictures_bucket])
       }) : { name = name, value = tostring(value) }]
-      mountPoints = [
-        {
-          sourceVolume  = "scratch"
-          containerPath = var.scratch_path
-          readOnly      = false
-        },
-      ]
       logConfiguration = {
-        logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
           "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
+        logDriver = "awslogs"
       }
+      stopTimeout            = var.stop_timeout
+      readonlyRootFilesystem = var.readonly_root_filesystem
+      mountPoints = [
+        {
+          containerPath = var.scratch_path
+          sourceVolume  = "scratch"
+          readOnly      = false
+        },
+      ]
+      essential = true
     },
   ])
-  cpu                = var.cpu
-  memory             = var.memory
-  execution_role_arn = aws_iam_role.execution.arn
-  task_role_arn      = aws_iam_role.task.arn
-  tags               = var.tags
+  network_mode             = "awsvpc"
+  requires_compatibilities = ["FARGATE"]
+  tags                     = var.tags
 
   runtime_platform {
-    operating_system_family = "LINUX"
     cpu_architecture        = upper(var.architecture)
+    operating_system_family = "LINUX"
   }
 
   volume {

@@ -8,8 +8,8 @@ resource "aws_dynamodb_table" "main" {
   tags                        = var.tags
 
   attribute {
-    name = "route"
     type = "S"
+    name = "route"
   }
 
   point_in_time_recovery {

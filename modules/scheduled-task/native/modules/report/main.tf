@@ -24,9 +24,9 @@ resource "aws_cloudwatch_log_group" "task" {
 }
 
 resource "aws_ecr_repository" "task" {
-  force_delete         = false
   name                 = "scheduled-task/report"
   image_tag_mutability = "IMMUTABLE"
+  force_delete         = false
   tags                 = var.tags
 
   image_scanning_configuration {
@@ -72,8 +72,8 @@ resource "aws_ecr_lifecycle_policy" "task" {
 }
 
 resource "aws_ecs_cluster_capacity_providers" "task" {
-  cluster_name       = aws_ecs_cluster.task.name
   capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  cluster_name       = aws_ecs_cluster.task.name
 }
 
 resource "aws_ecs_cluster" "task" {
@@ -193,45 +193,45 @@ resource "aws_security_group" "task" {
 }
 
 resource "aws_ecs_task_definition" "task" {
-  family                   = "scheduled-task-report"
-  requires_compatibilities = ["FARGATE"]
-  network_mode             = "awsvpc"
+  family             = "scheduled-task-report"
+  cpu                = var.cpu
+  memory             = var.memory
+  execution_role_arn = aws_iam_role.execution.arn
+  task_role_arn      = aws_iam_role.task.arn
   container_definitions = jsonencode([
     {
-      name                   = "main"
-      image                  = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
-      essential              = true
-      stopTimeout            = var.stop_timeout
-      readonlyRootFilesystem = var.readonly_root_filesystem
+      name  = "main"
+      image = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
       environment = [for name, value in merge(var.environment, {
         TANDEM_RESOURCES = jsonencode([var.shop_bucket])
       }) : { name = name, value = tostring(value) }]
-      mountPoints = [
-        {
-          sourceVolume  = "scratch"
-          containerPath = var.scratch_path
-          readOnly      = false
-        },
-      ]
       logConfiguration = {
-        logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
           "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
+        logDriver = "awslogs"
       }
+      stopTimeout            = var.stop_timeout
+      readonlyRootFilesystem = var.readonly_root_filesystem
+      mountPoints = [
+        {
+          containerPath = var.scratch_path
+          sourceVolume  = "scratch"
+          readOnly      = false
+        },
+      ]
+      essential = true
     },
   ])
-  cpu                = var.cpu
-  memory             = var.memory
-  execution_role_arn = aws_iam_role.execution.arn
-  task_role_arn      = aws_iam_role.task.arn
-  tags               = var.tags
+  network_mode             = "awsvpc"
+  requires_compatibilities = ["FARGATE"]
+  tags                     = var.tags
 
   runtime_platform {
-    operating_system_family = "LINUX"
     cpu_architecture        = upper(var.architecture)
+    operating_system_family = "LINUX"
   }
 
   volume {
@@ -419,10 +419,6 @@ resource "aws_scheduler_schedule" "schedule" {
   schedule_expression_timezone = var.on_timezone
   state                        = "ENABLED"
 
-  flexible_time_window {
-    mode = "OFF"
-  }
-
   target {
     arn      = aws_ecs_cluster.task.arn
     role_arn = aws_iam_role.scheduler.arn
@@ -440,24 +436,9 @@ resource "aws_scheduler_schedule" "schedule" {
       ]
     }), "\\u003c", "<"), "\\u003e", ">")
 
-    dead_letter_config {
-      arn = aws_sqs_queue.dead_letters.arn
-    }
-
-    retry_policy {
-      maximum_event_age_in_seconds = var.on_maximum_event_age
-      maximum_retry_attempts       = var.on_retry_attempts
-    }
-
     ecs_parameters {
       task_definition_arn = aws_ecs_task_definition.task.arn_without_revision
       task_count          = 1
-
-      network_configuration {
-        subnets          = data.aws_subnets.default.ids
-        security_groups  = [aws_security_group.task.id]
-        assign_public_ip = true
-      }
 
       dynamic "capacity_provider_strategy" {
         for_each = {
@@ -471,7 +452,26 @@ resource "aws_scheduler_schedule" "schedule" {
           weight            = 1
         }
       }
+
+      network_configuration {
+        subnets          = data.aws_subnets.default.ids
+        security_groups  = [aws_security_group.task.id]
+        assign_public_ip = true
+      }
     }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+
+    retry_policy {
+      maximum_retry_attempts       = var.on_retry_attempts
+      maximum_event_age_in_seconds = var.on_maximum_event_age
+    }
+  }
+
+  flexible_time_window {
+    mode = "OFF"
   }
 
   # Required first, but no attribute refers to it.

@@ -115,9 +115,6 @@ resource "aws_iam_role_policy" "function" {
 }
 
 resource "aws_lambda_function" "function" {
-  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/stream-analysis/handlers/target/lambda/analysis/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/stream-analysis/handlers/target/lambda/analysis/bootstrap.zip"))
-  architectures    = [var.architecture]
   function_name    = "stream-analysis-analysis"
   package_type     = "Zip"
   role             = aws_iam_role.function.arn
@@ -125,6 +122,9 @@ resource "aws_lambda_function" "function" {
   handler          = "bootstrap"
   memory_size      = var.memory_size
   timeout          = var.timeout
+  filename         = coalesce(var.zip, "${path.module}/../../../../../examples/stream-analysis/handlers/target/lambda/analysis/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/stream-analysis/handlers/target/lambda/analysis/bootstrap.zip"))
+  architectures    = [var.architecture]
   tags             = var.tags
 
   environment {

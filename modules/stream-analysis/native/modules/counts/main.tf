@@ -8,8 +8,8 @@ resource "aws_dynamodb_table" "main" {
   tags                        = var.tags
 
   attribute {
-    name = "hashtag"
     type = "S"
+    name = "hashtag"
   }
 
   point_in_time_recovery {

@@ -18,8 +18,8 @@ data "aws_subnets" "default" {
 }
 
 resource "aws_s3_bucket" "bucket" {
-  force_destroy = true
   bucket        = "video-thumbnailer-videos--bucket-${substr(sha256("${data.aws_caller_identity.current.account_id}/${data.aws_region.current.id}"), 0, 8)}"
+  force_destroy = true
   tags          = var.tags
 }
 
@@ -56,11 +56,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "bucket" {
     id     = "abort-incomplete-uploads"
     status = "Enabled"
 
-    filter {}
-
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
     }
+
+    filter {}
   }
 }
 
@@ -94,9 +94,9 @@ resource "aws_cloudwatch_log_group" "task" {
 }
 
 resource "aws_ecr_repository" "task" {
-  force_delete         = true
   name                 = "video-thumbnailer/videos/task"
   image_tag_mutability = "IMMUTABLE"
+  force_delete         = true
   tags                 = var.tags
 
   image_scanning_configuration {
@@ -142,8 +142,8 @@ resource "aws_ecr_lifecycle_policy" "task" {
 }
 
 resource "aws_ecs_cluster_capacity_providers" "task" {
-  cluster_name       = aws_ecs_cluster.task.name
   capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  cluster_name       = aws_ecs_cluster.task.name
 }
 
 resource "aws_ecs_cluster" "task" {
@@ -263,16 +263,15 @@ resource "aws_security_group" "task" {
 }
 
 resource "aws_ecs_task_definition" "task" {
-  family                   = "video-thumbnailer-videos--task"
-  requires_compatibilities = ["FARGATE"]
-  network_mode             = "awsvpc"
+  family             = "video-thumbnailer-videos--task"
+  cpu                = var.task_cpu
+  memory             = var.task_memory
+  execution_role_arn = aws_iam_role.task_execution.arn
+  task_role_arn      = aws_iam_role.task.arn
   container_definitions = jsonencode([
     {
-      name                   = "main"
-      image                  = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
-      essential              = true
-      stopTimeout            = var.task_stop_timeout
-      readonlyRootFilesystem = var.task_readonly_root_filesystem
+      name  = "main"
+      image = "${aws_ecr_repository.task.repository_url}:${var.task_image_tag}"
       environment = [for name, value in merge(var.task_environment, {
         THUMBNAILER_DEFAULT_TIMESTAMP = var.default_timestamp
         THUMBNAILER_INPUT_PREFIX      = ""
@@ -280,32 +279,33 @@ resource "aws_ecs_task_definition" "task" {
         THUMBNAILER_TIMESTAMP_PATTERN = var.timestamp_pattern
         THUMBNAILER_WIDTH             = var.width
       }) : { name = name, value = tostring(value) }]
-      mountPoints = [
-        {
-          sourceVolume  = "scratch"
-          containerPath = var.task_scratch_path
-          readOnly      = false
-        },
-      ]
       logConfiguration = {
-        logDriver = "awslogs"
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
           "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
+        logDriver = "awslogs"
       }
+      stopTimeout            = var.task_stop_timeout
+      readonlyRootFilesystem = var.task_readonly_root_filesystem
+      mountPoints = [
+        {
+          containerPath = var.task_scratch_path
+          sourceVolume  = "scratch"
+          readOnly      = false
+        },
+      ]
+      essential = true
     },
   ])
-  cpu                = var.task_cpu
-  memory             = var.task_memory
-  execution_role_arn = aws_iam_role.task_execution.arn
-  task_role_arn      = aws_iam_role.task.arn
-  tags               = var.tags
+  network_mode             = "awsvpc"
+  requires_compatibilities = ["FARGATE"]
+  tags                     = var.tags
 
   runtime_platform {
-    operating_system_family = "LINUX"
     cpu_architecture        = upper(var.task_architecture)
+    operating_system_family = "LINUX"
   }
 
   volume {
@@ -536,9 +536,6 @@ resource "aws_iam_role_policy" "launcher" {
 }
 
 resource "aws_lambda_function" "launcher" {
-  filename         = coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip"))
-  architectures    = [var.launcher_architecture]
   function_name    = "video-thumbnailer-videos--launcher"
   package_type     = "Zip"
   role             = aws_iam_role.launcher.arn
@@ -546,6 +543,9 @@ resource "aws_lambda_function" "launcher" {
   handler          = "bootstrap"
   memory_size      = var.launcher_memory_size
   timeout          = var.launcher_timeout
+  filename         = coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip"))
+  architectures    = [var.launcher_architecture]
   tags             = var.tags
 
   environment {
@@ -710,9 +710,6 @@ resource "aws_iam_role_policy" "on_thumbnail" {
 }
 
 resource "aws_lambda_function" "on_thumbnail" {
-  filename         = coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip")
-  source_code_hash = filebase64sha256(coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip"))
-  architectures    = [var.on_thumbnail_architecture]
   function_name    = "video-thumbnailer-videos--on-thumbnail"
   package_type     = "Zip"
   role             = aws_iam_role.on_thumbnail.arn
@@ -720,6 +717,9 @@ resource "aws_lambda_function" "on_thumbnail" {
   handler          = "bootstrap"
   memory_size      = var.on_thumbnail_memory_size
   timeout          = var.on_thumbnail_timeout
+  filename         = coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip")
+  source_code_hash = filebase64sha256(coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip"))
+  architectures    = [var.on_thumbnail_architecture]
   tags             = var.tags
 
   environment {

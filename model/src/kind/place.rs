@@ -1,0 +1,70 @@
+//! The place of the fields of a kind in the resource of hashicorp/aws.
+
+/// An attribute that no field sets by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Its path, see [`KindField::place`](super::KindField::place).
+    pub path: &'static str,
+    /// Its value.
+    pub given: Given,
+    /// It is there only in objects with this field (`true`) or without it (`false`).
+    pub only: Option<(&'static str, bool)>,
+}
+
+/// The value of an attribute that no field sets by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A constant, as JSON.
+    Constant(&'static str),
+    /// The value of a field that also has a place of its own.
+    Field(&'static str),
+    /// A reference to an attribute of the resource itself, from a second resource.
+    Own(&'static str),
+    /// True if the user allows the deletion of data.
+    ForceDestroy,
+    /// The region.
+    Region,
+    /// An empty block.
+    Nothing,
+}
+
+/// An attribute with a constant value, as JSON.
+pub const fn constant(path: &'static str, json: &'static str) -> Beside {
+    Beside { path, given: Given::Constant(json), only: None }
+}
+
+/// An attribute with another value.
+pub const fn beside(path: &'static str, given: Given) -> Beside {
+    Beside { path, given, only: None }
+}
+
+impl Beside {
+    /// The same, only in objects with this field.
+    pub const fn with(self, field: &'static str) -> Self {
+        Self { only: Some((field, true)), ..self }
+    }
+
+    /// The same, only in objects without this field.
+    pub const fn without(self, field: &'static str) -> Self {
+        Self { only: Some((field, false)), ..self }
+    }
+}
+
+/// The form in which hashicorp/aws takes the value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// As it is. A document is JSON text.
+    AsIs,
+    /// In upper case.
+    Upper,
+    /// A list of objects with the members `name` and this one, in place of a map. All values are strings.
+    Pairs(&'static str),
+    /// A list, in place of a string with commas.
+    Split,
+    /// Blocks with the capacity providers of a word, see [`capacity`](crate::capacity).
+    Capacity,
+    /// An attribute of the object that the field refers to, in place of its name.
+    Attribute(&'static str),
+    /// In a way that the generator knows, e.g. the code of a function.
+    Special,
+}
