@@ -3,13 +3,15 @@
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic, Tag};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::cloudwatch;
 use tandem_model::names;
 
 use super::failure::{call, gone};
-use super::{map, number, optional, pages, settings, text, texts};
+use super::pages;
 
 pub(super) struct Alarms(pub(super) Client);
 
@@ -25,26 +27,25 @@ impl Alarms {
         arn.ok_or_else(|| Failure::local("cloudwatch:DescribeAlarms", format!("the alarm `{id}` is gone")))
     }
 
-    async fn put(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
-        let dimensions = map(settings, "dimensions").into_iter();
+    async fn put(&self, alarm: &View<'_, cloudwatch::MetricAlarm>, tags: &Tags) -> Result<(), Failure> {
+        let dimensions = alarm.dimensions().into_iter();
         let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-        let threshold = settings.get("threshold").and_then(Json::as_f64);
         let request = self
             .0
             .put_metric_alarm()
-            .alarm_name(text(settings, "alarm_name"))
-            .set_alarm_description(optional(settings, "alarm_description"))
-            .namespace(text(settings, "namespace"))
-            .metric_name(text(settings, "metric_name"))
+            .alarm_name(alarm.alarm_name())
+            .alarm_description(alarm.alarm_description())
+            .namespace(alarm.namespace())
+            .metric_name(alarm.metric_name())
             .set_dimensions(Some(dimensions.collect()))
-            .statistic(Statistic::from(text(settings, "statistic")))
-            .comparison_operator(ComparisonOperator::from(text(settings, "comparison_operator")))
-            .set_threshold(threshold)
-            .set_period(number(settings, "period"))
-            .set_evaluation_periods(number(settings, "evaluation_periods"))
-            .set_treat_missing_data(optional(settings, "treat_missing_data"))
-            .set_alarm_actions(Some(texts(settings, "alarm_actions")))
+            .statistic(Statistic::from(alarm.statistic()))
+            .comparison_operator(ComparisonOperator::from(alarm.comparison_operator()))
+            .threshold(f64::from(alarm.threshold()))
+            .period(alarm.period())
+            .evaluation_periods(alarm.evaluation_periods())
+            .treat_missing_data(alarm.treat_missing_data())
+            .set_alarm_actions(Some(alarm.alarm_actions().unwrap_or_default()))
             .set_tags(Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty()));
         call!("cloudwatch:PutMetricAlarm", request).map(|_| ())
     }
@@ -68,20 +69,20 @@ impl Driver for Alarms {
         let threshold = alarm.threshold().map(|threshold| threshold as i64);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("alarm_name", json!(alarm.alarm_name())),
-                ("alarm_description", json!(alarm.alarm_description())),
-                ("namespace", json!(alarm.namespace())),
-                ("metric_name", json!(alarm.metric_name())),
-                ("dimensions", Json::Object(dimensions)),
-                ("statistic", json!(alarm.statistic().map(Statistic::as_str))),
-                ("comparison_operator", json!(alarm.comparison_operator().map(ComparisonOperator::as_str))),
-                ("threshold", json!(threshold)),
-                ("period", json!(alarm.period())),
-                ("evaluation_periods", json!(alarm.evaluation_periods())),
-                ("treat_missing_data", json!(alarm.treat_missing_data())),
-                ("alarm_actions", json!(alarm.alarm_actions())),
-            ]),
+            settings: Seen::<cloudwatch::MetricAlarm>::default()
+                .alarm_name(alarm.alarm_name())
+                .alarm_description(alarm.alarm_description())
+                .namespace(alarm.namespace())
+                .metric_name(alarm.metric_name())
+                .dimensions(dimensions)
+                .statistic(alarm.statistic().map(Statistic::as_str))
+                .comparison_operator(alarm.comparison_operator().map(ComparisonOperator::as_str))
+                .threshold(threshold)
+                .period(alarm.period())
+                .evaluation_periods(alarm.evaluation_periods())
+                .treat_missing_data(alarm.treat_missing_data())
+                .alarm_actions(alarm.alarm_actions())
+                .settings(),
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         }))
@@ -97,12 +98,13 @@ impl Driver for Alarms {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        self.put(settings, tags).await?;
-        Ok(Created { id: text(settings, "alarm_name").to_owned(), ..Created::default() })
+        let alarm = View::<cloudwatch::MetricAlarm>::of(settings);
+        self.put(&alarm, tags).await?;
+        Ok(Created { id: alarm.alarm_name().to_owned(), ..Created::default() })
     }
 
     async fn update(&self, _id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(settings, &Tags::new()).await
+        self.put(&View::of(settings), &Tags::new()).await
     }
 
     async fn tagged_as(&self, id: &str) -> Result<String, Failure> {

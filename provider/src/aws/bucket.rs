@@ -5,13 +5,14 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag, Tagging,
 };
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::s3;
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{of_project, pages, settings, text};
+use super::{of_project, pages};
 
 pub(super) struct Buckets {
     pub(super) s3: Client,
@@ -55,7 +56,7 @@ impl Driver for Buckets {
         }
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([("bucket", json!(id))]),
+            settings: Seen::<s3::Bucket>::default().bucket(id).settings(),
             tags: self.tags(id).await?,
             ..Observed::default()
         }))
@@ -76,7 +77,7 @@ impl Driver for Buckets {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "bucket");
+        let name = View::<s3::Bucket>::of(settings).bucket();
         let tag_list = tags.iter().map(|(key, value)| tag(key, value)).collect();
         let mut configuration = CreateBucketConfiguration::builder().set_tags(Some(tag_list));
         if self.region != "us-east-1" {

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::types::{EventBridgeConfiguration, NotificationConfiguration};
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::s3;
 
 use super::notification::{Notifications, lost, missing};
-use super::{only_child, settings, text};
+use super::only_child;
 
 pub(super) struct EventBridge(pub(super) Notifications);
 
@@ -42,7 +42,7 @@ impl Driver for EventBridge {
         let document = self.0.document(id).await?;
         Ok(document.filter(is_on).map(|_| Observed {
             id: id.to_owned(),
-            settings: settings([("bucket", json!(id))]),
+            settings: Seen::<s3::EventBridge>::default().bucket(id).settings(),
             ..Observed::default()
         }))
     }
@@ -52,7 +52,7 @@ impl Driver for EventBridge {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let bucket = text(settings, "bucket");
+        let bucket = View::<s3::EventBridge>::of(settings).bucket();
         self.switch(bucket, true).await?;
         Ok(Created { id: bucket.to_owned(), ..Created::default() })
     }

@@ -8,14 +8,14 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::s3;
 
 use super::failure::{call, found, gone};
-use super::{flag, number, only_child, optional, parse_policy, policy_text, settings, text};
+use super::{only_child, parse_policy};
 
 /// A setting of a bucket that is an object of its own.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,17 @@ pub(super) struct BucketSettings {
 }
 
 impl BucketSettings {
+    /// The bucket of a new setting.
+    fn bucket<'a>(&self, settings: &'a Settings) -> &'a str {
+        match self.setting {
+            Setting::PublicAccessBlock => View::<s3::PublicAccessBlock>::of(settings).bucket(),
+            Setting::OwnershipControls => View::<s3::OwnershipControls>::of(settings).bucket(),
+            Setting::Encryption => View::<s3::Encryption>::of(settings).bucket(),
+            Setting::Lifecycle => View::<s3::Lifecycle>::of(settings).bucket(),
+            Setting::Policy => View::<s3::Policy>::of(settings).bucket(),
+        }
+    }
+
     async fn lifecycle_rules(&self, bucket: &str) -> Result<Vec<LifecycleRule>, Failure> {
         let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
         let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
@@ -54,17 +65,19 @@ impl BucketSettings {
     async fn put(&self, bucket: &str, settings: &Settings) -> Result<(), Failure> {
         match self.setting {
             Setting::PublicAccessBlock => {
+                let wanted = View::<s3::PublicAccessBlock>::of(settings);
                 let block = PublicAccessBlockConfiguration::builder()
-                    .set_block_public_acls(flag(settings, "block_public_acls"))
-                    .set_block_public_policy(flag(settings, "block_public_policy"))
-                    .set_ignore_public_acls(flag(settings, "ignore_public_acls"))
-                    .set_restrict_public_buckets(flag(settings, "restrict_public_buckets"))
+                    .block_public_acls(wanted.block_public_acls())
+                    .block_public_policy(wanted.block_public_policy())
+                    .ignore_public_acls(wanted.ignore_public_acls())
+                    .restrict_public_buckets(wanted.restrict_public_buckets())
                     .build();
                 let request = self.s3.put_public_access_block().bucket(bucket);
                 call!("s3:PutPublicAccessBlock", request.public_access_block_configuration(block)).map(|_| ())
             }
             Setting::OwnershipControls => {
-                let ownership = ObjectOwnership::from(text(settings, "object_ownership"));
+                let wanted = View::<s3::OwnershipControls>::of(settings);
+                let ownership = ObjectOwnership::from(wanted.object_ownership());
                 let rule = OwnershipControlsRule::builder().object_ownership(ownership).build();
                 let controls =
                     OwnershipControls::builder().rules(rule.expect("the ownership is set")).build();
@@ -73,14 +86,15 @@ impl BucketSettings {
                 call!("s3:PutBucketOwnershipControls", request.ownership_controls(controls)).map(|_| ())
             }
             Setting::Encryption => {
+                let wanted = View::<s3::Encryption>::of(settings);
                 let default = ServerSideEncryptionByDefault::builder()
-                    .sse_algorithm(ServerSideEncryption::from(text(settings, "sse_algorithm")))
-                    .set_kms_master_key_id(optional(settings, "kms_master_key_id"))
+                    .sse_algorithm(ServerSideEncryption::from(wanted.sse_algorithm()))
+                    .set_kms_master_key_id(wanted.kms_master_key_id().map(ToOwned::to_owned))
                     .build()
                     .expect("the algorithm is set");
                 let rule = ServerSideEncryptionRule::builder()
                     .apply_server_side_encryption_by_default(default)
-                    .set_bucket_key_enabled(flag(settings, "bucket_key_enabled"))
+                    .set_bucket_key_enabled(wanted.bucket_key_enabled())
                     .build();
                 let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build();
                 let request = self.s3.put_bucket_encryption().bucket(bucket);
@@ -89,9 +103,8 @@ impl BucketSettings {
                 call!("s3:PutBucketEncryption", request).map(|_| ())
             }
             Setting::Lifecycle => {
-                let abort = AbortIncompleteMultipartUpload::builder()
-                    .set_days_after_initiation(number(settings, "abort_incomplete_multipart_upload_days"))
-                    .build();
+                let days = View::<s3::Lifecycle>::of(settings).abort_incomplete_multipart_upload_days();
+                let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build();
                 let rule = LifecycleRule::builder()
                     .id(LIFECYCLE_RULE)
                     .status(ExpirationStatus::Enabled)
@@ -109,27 +122,26 @@ impl BucketSettings {
                     .map(|_| ())
             }
             Setting::Policy => {
-                let request =
-                    self.s3.put_bucket_policy().bucket(bucket).policy(policy_text(settings, "policy"));
+                let policy = View::<s3::Policy>::of(settings).policy();
+                let request = self.s3.put_bucket_policy().bucket(bucket).policy(policy);
                 call!("s3:PutBucketPolicy", request).map(|_| ())
             }
         }
     }
 
     async fn get(&self, bucket: &str) -> Result<Option<Settings>, Failure> {
-        let name = ("bucket", json!(bucket));
         Ok(match self.setting {
             Setting::PublicAccessBlock => {
                 let request = self.s3.get_public_access_block().bucket(bucket);
                 let answer = found(call!("s3:GetPublicAccessBlock", request))?;
                 answer.and_then(|answer| answer.public_access_block_configuration).map(|block| {
-                    settings([
-                        name,
-                        ("block_public_acls", json!(block.block_public_acls())),
-                        ("block_public_policy", json!(block.block_public_policy())),
-                        ("ignore_public_acls", json!(block.ignore_public_acls())),
-                        ("restrict_public_buckets", json!(block.restrict_public_buckets())),
-                    ])
+                    Seen::<s3::PublicAccessBlock>::default()
+                        .bucket(bucket)
+                        .block_public_acls(block.block_public_acls())
+                        .block_public_policy(block.block_public_policy())
+                        .ignore_public_acls(block.ignore_public_acls())
+                        .restrict_public_buckets(block.restrict_public_buckets())
+                        .settings()
                 })
             }
             Setting::OwnershipControls => {
@@ -138,8 +150,9 @@ impl BucketSettings {
                 let rules =
                     answer.and_then(|answer| answer.ownership_controls).map(|controls| controls.rules);
                 rules.and_then(|rules| {
-                    let ownership = rules.first()?.object_ownership().as_str().to_owned();
-                    Some(settings([name, ("object_ownership", json!(ownership))]))
+                    let ownership = rules.first()?.object_ownership().as_str();
+                    let seen = Seen::<s3::OwnershipControls>::default().bucket(bucket);
+                    Some(seen.object_ownership(ownership).settings())
                 })
             }
             Setting::Encryption => {
@@ -152,12 +165,12 @@ impl BucketSettings {
                     let rule = rules.first()?;
                     let default = rule.apply_server_side_encryption_by_default()?;
                     let key = default.kms_master_key_id().filter(|key| !key.is_empty());
-                    Some(settings([
-                        name,
-                        ("sse_algorithm", json!(default.sse_algorithm().as_str())),
-                        ("kms_master_key_id", json!(key)),
-                        ("bucket_key_enabled", json!(rule.bucket_key_enabled())),
-                    ]))
+                    let seen = Seen::<s3::Encryption>::default()
+                        .bucket(bucket)
+                        .sse_algorithm(default.sse_algorithm().as_str())
+                        .kms_master_key_id(key)
+                        .bucket_key_enabled(rule.bucket_key_enabled());
+                    Some(seen.settings())
                 })
             }
             Setting::Lifecycle => {
@@ -165,13 +178,16 @@ impl BucketSettings {
                 rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE)).map(|rule| {
                     let abort = rule.abort_incomplete_multipart_upload();
                     let days = abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
-                    settings([name, ("abort_incomplete_multipart_upload_days", json!(days))])
+                    let seen = Seen::<s3::Lifecycle>::default().bucket(bucket);
+                    seen.abort_incomplete_multipart_upload_days(days).settings()
                 })
             }
             Setting::Policy => {
                 let answer = found(call!("s3:GetBucketPolicy", self.s3.get_bucket_policy().bucket(bucket)))?;
                 let policy = answer.and_then(|answer| answer.policy);
-                policy.map(|policy| settings([name, ("policy", parse_policy(&policy))]))
+                policy.map(|policy| {
+                    Seen::<s3::Policy>::default().bucket(bucket).policy(parse_policy(&policy)).settings()
+                })
             }
         })
     }
@@ -189,7 +205,7 @@ impl Driver for BucketSettings {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let bucket = text(settings, "bucket");
+        let bucket = self.bucket(settings);
         self.put(bucket, settings).await?;
         Ok(Created { id: bucket.to_owned(), ..Created::default() })
     }

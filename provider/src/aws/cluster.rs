@@ -6,10 +6,12 @@ use aws_sdk_ecs::types::{Cluster, ClusterField};
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::ecs;
 
 use super::failure::{call, found, gone, not_yet};
 use super::task_definition::{add_tags, remove_tags, tag_list, tag_map};
-use super::{of_project, pages, settings, text, texts};
+use super::{of_project, pages};
 
 pub(super) struct Clusters(pub(super) Client);
 
@@ -41,10 +43,10 @@ impl Driver for Clusters {
         let Some(cluster) = self.describe(id).await? else { return Ok(None) };
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(cluster.cluster_name())),
-                ("capacity_providers", json!(cluster.capacity_providers())),
-            ]),
+            settings: Seen::<ecs::Cluster>::default()
+                .name(cluster.cluster_name())
+                .capacity_providers(cluster.capacity_providers())
+                .settings(),
             attributes: [("arn".to_owned(), json!(cluster.cluster_arn()))].into(),
             tags: tag_map(cluster.tags()),
         }))
@@ -61,12 +63,13 @@ impl Driver for Clusters {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let cluster = View::<ecs::Cluster>::of(settings);
+        let name = cluster.name();
         let request = self
             .0
             .create_cluster()
             .cluster_name(name)
-            .set_capacity_providers(Some(texts(settings, "capacity_providers")))
+            .set_capacity_providers(Some(cluster.capacity_providers()))
             .set_tags(Some(tag_list(tags)));
         let created = call!("ecs:CreateCluster", request)?.cluster;
         let arn = created.and_then(|cluster| cluster.cluster_arn);
@@ -78,7 +81,7 @@ impl Driver for Clusters {
             .0
             .put_cluster_capacity_providers()
             .cluster(id)
-            .set_capacity_providers(Some(texts(settings, "capacity_providers")))
+            .set_capacity_providers(Some(View::<ecs::Cluster>::of(settings).capacity_providers()))
             .set_default_capacity_provider_strategy(Some(Vec::new()));
         call!("ecs:PutClusterCapacityProviders", request).map(|_| ())
     }

@@ -18,12 +18,14 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::context::Network;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::ec2::SecurityGroup;
 use tandem_model::names;
 use tandem_model::ownership::OWNER;
 use tandem_model::partition;
 
 use super::failure::{answered, found, gone};
-use super::{pages, settings, text};
+use super::pages;
 
 /// EC2's version of its API, as its reference names it.
 const VERSION: &str = "2016-11-15";
@@ -214,29 +216,38 @@ fn tag_parameters(prefix: &str, tags: &Tags) -> Vec<(String, String)> {
 pub(super) struct SecurityGroups(pub(super) Client);
 
 impl SecurityGroups {
-    async fn describe(&self, parameters: &[(String, String)]) -> Result<Vec<Observed>, Failure> {
+    /// What `read` reads from each security group; none when there is no such group.
+    async fn describe<T>(
+        &self,
+        parameters: &[(String, String)],
+        read: fn(Node<'_, '_>) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let Some(answer) = found(self.0.call("DescribeSecurityGroups", parameters).await)? else {
             return Ok(Vec::new());
         };
-        answer.read(|root| items(root, "securityGroupInfo").into_iter().map(observed).collect())
+        answer.read(|root| items(root, "securityGroupInfo").into_iter().map(read).collect())
     }
 }
 
 fn observed(group: Node<'_, '_>) -> Observed {
     let id = value(group, "groupId");
-    let ingress: Vec<Json> = items(group, "ipPermissions").into_iter().map(rule).collect();
     let tags = items(group, "tagSet").into_iter().map(|tag| (value(tag, "key"), value(tag, "value")));
     Observed {
-        settings: settings([
-            ("name", json!(value(group, "groupName"))),
-            ("description", json!(value(group, "groupDescription"))),
-            ("vpc_id", json!(value(group, "vpcId"))),
-            ("ingress", json!(ingress)),
-        ]),
+        settings: Seen::<SecurityGroup>::default()
+            .name(value(group, "groupName"))
+            .description(value(group, "groupDescription"))
+            .vpc_id(value(group, "vpcId"))
+            .ingress(rules(group))
+            .settings(),
         attributes: [("id".to_owned(), json!(id))].into(),
         tags: tags.collect(),
         id,
     }
+}
+
+/// The inbound rules of a security group.
+fn rules(group: Node<'_, '_>) -> Vec<Json> {
+    items(group, "ipPermissions").into_iter().map(rule).collect()
 }
 
 /// An inbound rule as JSON: protocol, ports and sources.
@@ -283,6 +294,11 @@ fn revoke(rule: &Json, number: usize) -> Vec<(String, String)> {
     parameters
 }
 
+/// The parameters that describe one security group.
+fn by_id(id: &str) -> [(String, String); 1] {
+    [("GroupId.1".to_owned(), id.to_owned())]
+}
+
 fn group_id(id: &str) -> (String, String) {
     ("GroupId".to_owned(), id.to_owned())
 }
@@ -290,16 +306,17 @@ fn group_id(id: &str) -> (String, String) {
 #[async_trait]
 impl Driver for SecurityGroups {
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
-        let found = self.describe(&[("GroupId.1".to_owned(), id.to_owned())]).await?;
+        let found = self.describe(&by_id(id), observed).await?;
         Ok(found.into_iter().next())
     }
 
     /// A group name is unique within a VPC only: prefers a group with an owner tag, then one in the same VPC.
     async fn find(&self, settings: &Settings) -> Result<Option<Observed>, Failure> {
-        let mut found = self.describe(&filters(&[("group-name", text(settings, "name"))])).await?;
-        let vpc = settings.get("vpc_id");
-        found.sort_by_key(|group| (!group.tags.contains_key(OWNER), group.settings.get("vpc_id") != vpc));
-        let same = |group: &Observed| group.tags.contains_key(OWNER) || group.settings.get("vpc_id") == vpc;
+        let wanted = View::<SecurityGroup>::of(settings);
+        let mut found = self.describe(&filters(&[("group-name", wanted.name())]), observed).await?;
+        let here = |group: &Observed| View::<SecurityGroup>::of(&group.settings).vpc_id() == wanted.vpc_id();
+        found.sort_by_key(|group| (!group.tags.contains_key(OWNER), !here(group)));
+        let same = |group: &Observed| group.tags.contains_key(OWNER) || here(group);
         Ok(found.into_iter().next().filter(same))
     }
 
@@ -319,10 +336,13 @@ impl Driver for SecurityGroups {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let mut parameters: Vec<(String, String)> =
-            [("GroupName", "name"), ("GroupDescription", "description"), ("VpcId", "vpc_id")]
-                .map(|(parameter, field)| (parameter.to_owned(), text(settings, field).to_owned()))
-                .into();
+        let group = View::<SecurityGroup>::of(settings);
+        let given = [
+            ("GroupName", group.name()),
+            ("GroupDescription", group.description()),
+            ("VpcId", group.vpc_id()),
+        ];
+        let mut parameters = given.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         parameters.push(("TagSpecification.1.ResourceType".to_owned(), "security-group".to_owned()));
         parameters.extend(tag_parameters("TagSpecification.1.Tag", tags));
         let id =
@@ -332,8 +352,7 @@ impl Driver for SecurityGroups {
 
     /// Revokes every inbound rule.
     async fn update(&self, id: &str, _fields: &[&str], _settings: &Settings) -> Result<(), Failure> {
-        let now = self.observe(id).await?;
-        let rules = now.and_then(|now| now.settings.get("ingress")?.as_array().cloned()).unwrap_or_default();
+        let rules = self.describe(&by_id(id), rules).await?.into_iter().next().unwrap_or_default();
         let mut parameters = vec![group_id(id)];
         parameters.extend(rules.iter().zip(1..).flat_map(|(rule, number)| revoke(rule, number)));
         gone(self.0.call("RevokeSecurityGroupIngress", &parameters).await)

@@ -15,11 +15,12 @@ use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::image;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::ecr;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{flag, only_child, optional, pages, policy_text, settings, split, text};
+use super::{only_child, pages, split};
 use crate::container_engine::{ContainerEngine, Login, Recipe};
 
 fn tag_list(tags: &Tags) -> Vec<Tag> {
@@ -97,13 +98,13 @@ impl Driver for Repositories {
         let scan = found.image_scanning_configuration().map(ImageScanningConfiguration::scan_on_push);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(found.repository_name())),
-                ("image_tag_mutability", json!(found.image_tag_mutability().map(ImageTagMutability::as_str))),
-                ("scan_on_push", json!(scan.unwrap_or(false))),
-                ("encryption_type", json!(encryption.map(|e| e.encryption_type().as_str()))),
-                ("kms_key", json!(encryption.and_then(EncryptionConfiguration::kms_key))),
-            ]),
+            settings: Seen::<ecr::Repository>::default()
+                .name(found.repository_name())
+                .image_tag_mutability(found.image_tag_mutability().map(ImageTagMutability::as_str))
+                .scan_on_push(scan.unwrap_or(false))
+                .encryption_type(encryption.map(|e| e.encryption_type().as_str()))
+                .kms_key(encryption.and_then(EncryptionConfiguration::kms_key))
+                .settings(),
             attributes: [("arn".to_owned(), json!(arn)), ("url".to_owned(), json!(found.repository_uri()))]
                 .into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
@@ -123,16 +124,17 @@ impl Driver for Repositories {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let repository = View::<ecr::Repository>::of(settings);
+        let name = repository.name();
         let encryption = EncryptionConfiguration::builder()
-            .encryption_type(EncryptionType::from(text(settings, "encryption_type")))
-            .set_kms_key(optional(settings, "kms_key"));
+            .encryption_type(EncryptionType::from(repository.encryption_type()))
+            .set_kms_key(repository.kms_key().map(ToOwned::to_owned));
         let request = self
             .0
             .create_repository()
             .repository_name(name)
-            .image_tag_mutability(ImageTagMutability::from(text(settings, "image_tag_mutability")))
-            .image_scanning_configuration(scanning(settings))
+            .image_tag_mutability(ImageTagMutability::from(repository.image_tag_mutability()))
+            .image_scanning_configuration(scanning(&repository))
             .encryption_configuration(encryption.build().expect("the type is set"))
             .set_tags(Some(tag_list(tags)));
         let created = call!("ecr:CreateRepository", request)?.repository;
@@ -141,14 +143,15 @@ impl Driver for Repositories {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let wanted = View::<ecr::Repository>::of(settings);
         if fields.contains(&"image_tag_mutability") {
             let request = self.0.put_image_tag_mutability().repository_name(id);
-            let mutability = ImageTagMutability::from(text(settings, "image_tag_mutability"));
+            let mutability = ImageTagMutability::from(wanted.image_tag_mutability());
             call!("ecr:PutImageTagMutability", request.image_tag_mutability(mutability))?;
         }
         if fields.contains(&"scan_on_push") {
             let request = self.0.put_image_scanning_configuration().repository_name(id);
-            let request = request.image_scanning_configuration(scanning(settings));
+            let request = request.image_scanning_configuration(scanning(&wanted));
             call!("ecr:PutImageScanningConfiguration", request)?;
         }
         Ok(())
@@ -195,9 +198,8 @@ impl Driver for Repositories {
     }
 }
 
-fn scanning(settings: &Settings) -> ImageScanningConfiguration {
-    let scan = flag(settings, "scan_on_push").unwrap_or(false);
-    ImageScanningConfiguration::builder().scan_on_push(scan).build()
+fn scanning(repository: &View<'_, ecr::Repository>) -> ImageScanningConfiguration {
+    ImageScanningConfiguration::builder().scan_on_push(repository.scan_on_push()).build()
 }
 
 pub(super) struct LifecyclePolicies(pub(super) Client);
@@ -210,13 +212,13 @@ impl Driver for LifecyclePolicies {
         let policy = now.lifecycle_policy_text().and_then(|text| serde_json::from_str::<Json>(text).ok());
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([("repository", json!(id)), ("policy", json!(policy))]),
+            settings: Seen::<ecr::LifecyclePolicy>::default().repository(id).policy(policy).settings(),
             ..Observed::default()
         }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let id = text(settings, "repository");
+        let id = View::<ecr::LifecyclePolicy>::of(settings).repository();
         self.update(id, &[], settings).await?;
         Ok(Created { id: id.to_owned(), ..Created::default() })
     }
@@ -227,7 +229,7 @@ impl Driver for LifecyclePolicies {
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let request = self.0.put_lifecycle_policy().repository_name(id);
-        let request = request.lifecycle_policy_text(policy_text(settings, "policy"));
+        let request = request.lifecycle_policy_text(View::<ecr::LifecyclePolicy>::of(settings).policy());
         call!("ecr:PutLifecyclePolicy", request).map(|_| ())
     }
 
@@ -270,7 +272,7 @@ impl Images {
         let reference = format!("{}@{}", self.address(url), image.image_digest().unwrap_or_default());
         Observed {
             id: format!("{name}:{tag}"),
-            settings: settings([("repository", json!(name)), ("tag", json!(tag))]),
+            settings: Seen::<ecr::Image>::default().repository(name).tag(tag).settings(),
             attributes: [("reference".to_owned(), reference.into())].into(),
             ..Observed::default()
         }
@@ -301,14 +303,17 @@ impl Driver for Images {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (name, tag) = (text(settings, "repository"), text(settings, "tag"));
+        let wanted = View::<ecr::Image>::of(settings);
+        let (name, tag) = (wanted.repository(), wanted.tag());
         let Some(url) = repository(&self.ecr, name).await?.and_then(|found| found.repository_uri) else {
             return Err(Failure::local(
                 "ecr:DescribeRepositories",
                 format!("there is no repository `{name}`"),
             ));
         };
-        let recipe = Recipe::read(settings.get("build").unwrap_or(&Json::Null));
+        // The view has the recipe as text.
+        let build: Json = serde_json::from_str(&wanted.build()).unwrap_or_default();
+        let recipe = Recipe::read(&build);
         let login = self.login().await?;
         self.engine
             .build_and_push(&recipe, &self.address(&url), tag, &login)

@@ -5,11 +5,13 @@ use aws_sdk_eventbridge::Client;
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::events;
 use tandem_model::names;
 
 use super::event_rule::tag_list;
 use super::failure::{call, found, gone};
-use super::{optional, pages, settings, text};
+use super::pages;
 
 pub(super) struct Buses(pub(super) Client);
 
@@ -32,10 +34,10 @@ impl Driver for Buses {
         let Some(listed) = found(call!("events:ListTagsForResource", request))? else { return Ok(None) };
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(bus.name())),
-                ("kms_key_identifier", json!(bus.kms_key_identifier().filter(|key| !key.is_empty()))),
-            ]),
+            settings: Seen::<events::Bus>::default()
+                .name(bus.name())
+                .kms_key_identifier(bus.kms_key_identifier().filter(|key| !key.is_empty()))
+                .settings(),
             attributes: [("arn".to_owned(), json!(arn))].into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
@@ -51,12 +53,13 @@ impl Driver for Buses {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let bus = View::<events::Bus>::of(settings);
+        let name = bus.name();
         let request = self
             .0
             .create_event_bus()
             .name(name)
-            .set_kms_key_identifier(optional(settings, "kms_key_identifier"))
+            .set_kms_key_identifier(bus.kms_key_identifier().map(ToOwned::to_owned))
             .set_tags(Some(tag_list(tags)).filter(|tags| !tags.is_empty()));
         call!("events:CreateEventBus", request)?;
         Ok(Created { id: name.to_owned(), ..Created::default() })
@@ -64,7 +67,7 @@ impl Driver for Buses {
 
     /// An empty string takes the key away.
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        let key = optional(settings, "kms_key_identifier").unwrap_or_default();
+        let key = View::<events::Bus>::of(settings).kms_key_identifier().unwrap_or_default();
         let request = self.0.update_event_bus().name(id).kms_key_identifier(key);
         call!("events:UpdateEventBus", request).map(|_| ())
     }

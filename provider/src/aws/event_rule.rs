@@ -9,11 +9,12 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::events;
 use tandem_model::names;
 
 use super::failure::{answered, call, found, gone};
-use super::{number, optional, pages, policy_text, settings, split, text};
+use super::{pages, split};
 
 pub(super) fn tag_list(tags: &Tags) -> Vec<Tag> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -34,15 +35,15 @@ fn rule_id(bus: Option<&str>, name: &str) -> String {
 pub(super) struct Rules(pub(super) Client);
 
 impl Rules {
-    async fn put(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
+    async fn put(&self, rule: &View<'_, events::Rule>, tags: &Tags) -> Result<(), Failure> {
         let request = self
             .0
             .put_rule()
-            .name(text(settings, "name"))
-            .set_event_bus_name(optional(settings, "event_bus_name"))
-            .set_description(optional(settings, "description"))
-            .event_pattern(policy_text(settings, "event_pattern"))
-            .state(RuleState::from(text(settings, "state")))
+            .name(rule.name())
+            .set_event_bus_name(rule.event_bus_name().map(ToOwned::to_owned))
+            .set_description(rule.description().map(ToOwned::to_owned))
+            .event_pattern(rule.event_pattern())
+            .state(RuleState::from(rule.state()))
             .set_tags(Some(tag_list(tags)).filter(|tags| !tags.is_empty()));
         call!("events:PutRule", request).map(|_| ())
     }
@@ -69,13 +70,13 @@ impl Driver for Rules {
         let pattern = rule.event_pattern().and_then(|text| serde_json::from_str::<Json>(text).ok());
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(rule.name())),
-                ("event_bus_name", json!(place(id).0)),
-                ("description", json!(rule.description())),
-                ("event_pattern", json!(pattern)),
-                ("state", json!(rule.state().map(RuleState::as_str))),
-            ]),
+            settings: Seen::<events::Rule>::default()
+                .name(rule.name())
+                .event_bus_name(place(id).0)
+                .description(rule.description())
+                .event_pattern(pattern)
+                .state(rule.state().map(RuleState::as_str))
+                .settings(),
             attributes: [("arn".to_owned(), json!(arn))].into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
@@ -102,13 +103,13 @@ impl Driver for Rules {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        self.put(settings, tags).await?;
-        let bus = settings.get("event_bus_name").and_then(Json::as_str);
-        Ok(Created { id: rule_id(bus, text(settings, "name")), ..Created::default() })
+        let rule = View::<events::Rule>::of(settings);
+        self.put(&rule, tags).await?;
+        Ok(Created { id: rule_id(rule.event_bus_name(), rule.name()), ..Created::default() })
     }
 
     async fn update(&self, _id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(settings, &Tags::new()).await
+        self.put(&View::of(settings), &Tags::new()).await
     }
 
     async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
@@ -160,17 +161,16 @@ fn refused(operation: &str, code: Option<&str>, message: Option<&str>) -> Failur
 
 pub(super) struct Targets(pub(super) Client);
 
-fn target(id: &str, settings: &Settings) -> Target {
-    let dead_letters =
-        optional(settings, "dead_letter_arn").map(|arn| DeadLetterConfig::builder().arn(arn).build());
-    let attempts = number(settings, "maximum_retry_attempts");
-    let age = number(settings, "maximum_event_age_in_seconds");
+fn target(id: &str, wanted: &View<'_, events::Target>) -> Target {
+    let dead_letters = wanted.dead_letter_arn().map(|arn| DeadLetterConfig::builder().arn(arn).build());
+    let attempts = wanted.maximum_retry_attempts();
+    let age = wanted.maximum_event_age_in_seconds();
     let retry = RetryPolicy::builder().set_maximum_retry_attempts(attempts);
     let retry = retry.set_maximum_event_age_in_seconds(age).build();
     Target::builder()
         .id(id)
-        .arn(text(settings, "arn"))
-        .set_role_arn(optional(settings, "role_arn"))
+        .arn(wanted.arn())
+        .set_role_arn(wanted.role_arn().map(ToOwned::to_owned))
         .set_dead_letter_config(dead_letters)
         .set_retry_policy((attempts.is_some() || age.is_some()).then_some(retry))
         .build()
@@ -184,16 +184,16 @@ fn observed(rule: &str, target: &Target) -> Observed {
     let age = retry.and_then(RetryPolicy::maximum_event_age_in_seconds);
     Observed {
         id: format!("{rule}:{}", target.id()),
-        settings: settings([
-            ("rule", json!(name)),
-            ("event_bus_name", json!(bus)),
-            ("target_id", json!(target.id())),
-            ("arn", json!(target.arn())),
-            ("role_arn", json!(target.role_arn())),
-            ("dead_letter_arn", json!(target.dead_letter_config().and_then(DeadLetterConfig::arn))),
-            ("maximum_retry_attempts", json!(retry.and_then(RetryPolicy::maximum_retry_attempts))),
-            ("maximum_event_age_in_seconds", json!(age)),
-        ]),
+        settings: Seen::<events::Target>::default()
+            .rule(name)
+            .event_bus_name(bus)
+            .target_id(target.id())
+            .arn(target.arn())
+            .role_arn(target.role_arn())
+            .dead_letter_arn(target.dead_letter_config().and_then(DeadLetterConfig::arn))
+            .maximum_retry_attempts(retry.and_then(RetryPolicy::maximum_retry_attempts))
+            .maximum_event_age_in_seconds(age)
+            .settings(),
         ..Observed::default()
     }
 }
@@ -212,9 +212,9 @@ impl Targets {
     }
 
     /// PutTargets replaces the whole target: it removes settings that the call omits.
-    async fn put(&self, rule: &str, id: &str, settings: &Settings) -> Result<(), Failure> {
+    async fn put(&self, rule: &str, id: &str, wanted: &View<'_, events::Target>) -> Result<(), Failure> {
         let (bus, name) = place(rule);
-        let request = self.0.put_targets().rule(name).targets(target(id, settings));
+        let request = self.0.put_targets().rule(name).targets(target(id, wanted));
         let request = request.set_event_bus_name(bus.map(ToOwned::to_owned));
         let put = call!("events:PutTargets", request)?;
         match put.failed_entries().first() {
@@ -240,15 +240,15 @@ impl Driver for Targets {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let bus = settings.get("event_bus_name").and_then(Json::as_str);
-        let (rule, target) = (&rule_id(bus, text(settings, "rule")), text(settings, "target_id"));
-        self.put(rule, target, settings).await?;
+        let wanted = View::<events::Target>::of(settings);
+        let (rule, target) = (&rule_id(wanted.event_bus_name(), wanted.rule()), wanted.target_id());
+        self.put(rule, target, &wanted).await?;
         Ok(Created { id: format!("{rule}:{target}"), ..Created::default() })
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let (rule, target) = split(id, ':', "events:PutTargets")?;
-        self.put(rule, target, settings).await
+        self.put(rule, target, &View::of(settings)).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -11,9 +11,11 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::artifact::{self, CodeKind};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{map, number, of_project, optional, pages, settings, text, texts};
+use super::{number, of_project, pages};
 
 pub(super) struct Functions(pub(super) Client);
 
@@ -21,9 +23,9 @@ pub(super) struct Functions(pub(super) Client);
 const CODE: &[&str] = &["source_code_hash", "image_uri", "architectures"];
 
 /// Builds the zip of the recipe. Returns an error if its hash differs from the planned one.
-async fn zip(settings: &Settings) -> Result<Blob, Failure> {
+async fn zip(function: &View<'_, lambda::Function>) -> Result<Blob, Failure> {
     let fail = |message: String| Failure::local("lambda:CreateFunction", message);
-    let recipe = settings.get("source").cloned().unwrap_or_default();
+    let recipe: Json = serde_json::from_str(&function.source().unwrap_or_default()).unwrap_or_default();
     let path = recipe["path"].as_str().unwrap_or_default().to_owned();
     let kind = if recipe["kind"] == "zip" { CodeKind::Zip } else { CodeKind::Bootstrap };
     let bytes =
@@ -32,24 +34,27 @@ async fn zip(settings: &Settings) -> Result<Blob, Failure> {
     let code = prepared
         .map_err(|error| fail(error.to_string()))?
         .map_err(|error| fail(format!("`{path}` {error}")))?;
-    if artifact::base64(&code.facts.sha256) != text(settings, "source_code_hash") {
+    if artifact::base64(&code.facts.sha256) != function.source_code_hash().unwrap_or_default() {
         return Err(fail(format!("`{path}` changed between plan and apply; plan and apply again")));
     }
     Ok(Blob::new(code.zip))
 }
 
-fn architectures(settings: &Settings) -> Vec<Architecture> {
-    texts(settings, "architectures").iter().map(|name| Architecture::from(name.as_str())).collect()
+fn architectures(function: &View<'_, lambda::Function>) -> Vec<Architecture> {
+    function.architectures().iter().map(|name| Architecture::from(name.as_str())).collect()
 }
 
-fn environment(settings: &Settings) -> Environment {
-    Environment::builder().set_variables(Some(map(settings, "environment").into_iter().collect())).build()
+fn environment(function: &View<'_, lambda::Function>) -> Environment {
+    let variables = function.environment().unwrap_or_default();
+    Environment::builder().set_variables(Some(variables.into_iter().collect())).build()
 }
 
-fn logging(settings: &Settings) -> LoggingConfig {
+fn logging(function: &View<'_, lambda::Function>) -> LoggingConfig {
+    // A field in `ignore_drift` that AWS does not report is missing in an update.
+    let group = Some(function.log_group()).filter(|name| !name.is_empty());
     LoggingConfig::builder()
-        .log_format(LogFormat::from(text(settings, "log_format")))
-        .set_log_group(optional(settings, "log_group"))
+        .log_format(LogFormat::from(function.log_format()))
+        .set_log_group(group.map(ToOwned::to_owned))
         .build()
 }
 
@@ -81,36 +86,30 @@ impl Driver for Functions {
                 format!("the tags cannot be read (lambda:ListTags): {message}"),
             ));
         }
-        let variables: serde_json::Map<String, Json> = now
-            .environment()
-            .and_then(|environment| environment.variables())
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone().into()))
-            .collect();
+        let variables = now.environment().and_then(|environment| environment.variables());
         let image = now.package_type() == Some(&PackageType::Image);
         let image_uri = function.code.as_ref().and_then(|code| code.image_uri()).filter(|_| image);
         let logging = now.logging_config();
         let architectures: Vec<&str> = now.architectures().iter().map(Architecture::as_str).collect();
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("function_name", json!(now.function_name())),
-                ("package_type", json!(now.package_type().map_or("Zip", PackageType::as_str))),
-                ("description", json!(now.description().filter(|text| !text.is_empty()))),
-                ("role", json!(now.role())),
-                ("runtime", json!(now.runtime().filter(|_| !image).map(Runtime::as_str))),
-                ("handler", json!(now.handler().filter(|_| !image))),
-                ("architectures", json!(architectures)),
-                ("memory_size", json!(now.memory_size())),
-                ("timeout", json!(now.timeout())),
-                ("environment", if variables.is_empty() { Json::Null } else { Json::Object(variables) }),
-                ("kms_key_arn", json!(now.kms_key_arn().filter(|text| !text.is_empty()))),
-                ("log_format", json!(logging.and_then(LoggingConfig::log_format).map(LogFormat::as_str))),
-                ("log_group", json!(logging.and_then(LoggingConfig::log_group))),
-                ("source_code_hash", json!(now.code_sha256().filter(|_| !image))),
-                ("image_uri", json!(image_uri)),
-            ]),
+            settings: Seen::<lambda::Function>::default()
+                .function_name(now.function_name())
+                .package_type(now.package_type().map_or("Zip", PackageType::as_str))
+                .description(now.description().filter(|text| !text.is_empty()))
+                .role(now.role())
+                .runtime(now.runtime().filter(|_| !image).map(Runtime::as_str))
+                .handler(now.handler().filter(|_| !image))
+                .architectures(architectures)
+                .memory_size(now.memory_size())
+                .timeout(now.timeout())
+                .environment(variables.filter(|variables| !variables.is_empty()))
+                .kms_key_arn(now.kms_key_arn().filter(|text| !text.is_empty()))
+                .log_format(logging.and_then(LoggingConfig::log_format).map(LogFormat::as_str))
+                .log_group(logging.and_then(LoggingConfig::log_group))
+                .source_code_hash(now.code_sha256().filter(|_| !image))
+                .image_uri(image_uri)
+                .settings(),
             attributes: [("arn".to_owned(), json!(now.function_arn()))].into(),
             tags: function.tags.unwrap_or_default().into_iter().collect(),
         }))
@@ -126,28 +125,29 @@ impl Driver for Functions {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let image = optional(settings, "image_uri");
-        let code = match &image {
+        let function = View::<lambda::Function>::of(settings);
+        let image = function.image_uri();
+        let code = match image {
             Some(uri) => FunctionCode::builder().image_uri(uri),
-            None => FunctionCode::builder().zip_file(zip(settings).await?),
+            None => FunctionCode::builder().zip_file(zip(&function).await?),
         };
-        let name = text(settings, "function_name");
+        let name = function.function_name();
         let request = self
             .0
             .create_function()
             .function_name(name)
             .package_type(if image.is_some() { PackageType::Image } else { PackageType::Zip })
             .code(code.build())
-            .set_runtime(optional(settings, "runtime").map(|runtime| Runtime::from(runtime.as_str())))
-            .set_handler(optional(settings, "handler"))
-            .set_description(optional(settings, "description"))
-            .role(text(settings, "role"))
-            .set_architectures(Some(architectures(settings)))
-            .set_memory_size(number(settings, "memory_size"))
-            .set_timeout(number(settings, "timeout"))
-            .environment(environment(settings))
-            .set_kms_key_arn(optional(settings, "kms_key_arn"))
-            .logging_config(logging(settings))
+            .set_runtime(function.runtime().map(Runtime::from))
+            .set_handler(function.handler().map(ToOwned::to_owned))
+            .set_description(function.description().map(ToOwned::to_owned))
+            .role(function.role())
+            .set_architectures(Some(architectures(&function)))
+            .memory_size(function.memory_size())
+            .timeout(function.timeout())
+            .environment(environment(&function))
+            .set_kms_key_arn(function.kms_key_arn().map(ToOwned::to_owned))
+            .logging_config(logging(&function))
             .set_tags(Some(tags.clone().into_iter().collect()));
         let created = call!("lambda:CreateFunction", request)?;
         Ok(Created {
@@ -182,12 +182,13 @@ impl Driver for Functions {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let function = View::<lambda::Function>::of(settings);
         if fields.iter().any(|field| CODE.contains(field)) {
             let request = self.0.update_function_code().function_name(id);
-            let request = request.set_architectures(Some(architectures(settings)));
-            let request = match optional(settings, "image_uri") {
+            let request = request.set_architectures(Some(architectures(&function)));
+            let request = match function.image_uri() {
                 Some(uri) => request.image_uri(uri),
-                None => request.zip_file(zip(settings).await?),
+                None => request.zip_file(zip(&function).await?),
             };
             call!("lambda:UpdateFunctionCode", request)?;
         } else {
@@ -195,15 +196,16 @@ impl Driver for Functions {
                 .0
                 .update_function_configuration()
                 .function_name(id)
-                .set_runtime(optional(settings, "runtime").map(|runtime| Runtime::from(runtime.as_str())))
-                .set_handler(optional(settings, "handler"))
-                .description(text(settings, "description"))
-                .role(text(settings, "role"))
+                .set_runtime(function.runtime().map(Runtime::from))
+                .set_handler(function.handler().map(ToOwned::to_owned))
+                .description(function.description().unwrap_or_default())
+                .role(function.role())
+                // By name: an update omits a number in `ignore_drift` that AWS does not report.
                 .set_memory_size(number(settings, "memory_size"))
                 .set_timeout(number(settings, "timeout"))
-                .environment(environment(settings))
-                .kms_key_arn(text(settings, "kms_key_arn"))
-                .logging_config(logging(settings));
+                .environment(environment(&function))
+                .kms_key_arn(function.kms_key_arn().unwrap_or_default())
+                .logging_config(logging(&function));
             call!("lambda:UpdateFunctionConfiguration", request)?;
         }
         Ok(())

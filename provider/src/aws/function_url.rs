@@ -7,25 +7,26 @@ use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone};
-use super::{given, number, settings, text};
 
 pub(super) struct FunctionUrls(pub(super) Client);
 
 /// The CORS settings: origins, methods and headers that browsers may use.
-fn cors(settings: &Settings) -> Cors {
+fn cors(url: &View<'_, lambda::FunctionUrl>) -> Cors {
+    let given = |list: Option<Vec<String>>| list.filter(|list| !list.is_empty());
     Cors::builder()
-        .set_allow_origins(given(settings, "cors_allow_origins"))
-        .set_allow_methods(given(settings, "cors_allow_methods"))
-        .set_allow_headers(given(settings, "cors_allow_headers"))
-        .set_max_age(number(settings, "cors_max_age"))
+        .set_allow_origins(given(url.cors_allow_origins()))
+        .set_allow_methods(given(url.cors_allow_methods()))
+        .set_allow_headers(given(url.cors_allow_headers()))
+        .set_max_age(url.cors_max_age())
         .build()
 }
 
-fn authorization(settings: &Settings) -> FunctionUrlAuthType {
-    FunctionUrlAuthType::from(text(settings, "authorization_type"))
+fn authorization(url: &View<'_, lambda::FunctionUrl>) -> FunctionUrlAuthType {
+    FunctionUrlAuthType::from(url.authorization_type())
 }
 
 #[async_trait]
@@ -38,14 +39,14 @@ impl Driver for FunctionUrls {
         let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("function_name", json!(id)),
-                ("authorization_type", json!(now.auth_type().as_str())),
-                ("cors_allow_origins", json!(cors.map(Cors::allow_origins))),
-                ("cors_allow_methods", json!(cors.map(Cors::allow_methods))),
-                ("cors_allow_headers", json!(cors.map(Cors::allow_headers))),
-                ("cors_max_age", json!(max_age)),
-            ]),
+            settings: Seen::<lambda::FunctionUrl>::default()
+                .function_name(id)
+                .authorization_type(now.auth_type().as_str())
+                .cors_allow_origins(cors.map(Cors::allow_origins))
+                .cors_allow_methods(cors.map(Cors::allow_methods))
+                .cors_allow_headers(cors.map(Cors::allow_headers))
+                .cors_max_age(max_age)
+                .settings(),
             attributes: [("function_url".to_owned(), json!(now.function_url()))].into(),
             ..Observed::default()
         }))
@@ -63,10 +64,11 @@ impl Driver for FunctionUrls {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let id = text(settings, "function_name");
-        let cors = Some(cors(settings)).filter(|cors| *cors != Cors::builder().build());
+        let url = View::<lambda::FunctionUrl>::of(settings);
+        let id = url.function_name();
+        let cors = Some(cors(&url)).filter(|cors| *cors != Cors::builder().build());
         let request = self.0.create_function_url_config().function_name(id);
-        let request = request.auth_type(authorization(settings)).set_cors(cors);
+        let request = request.auth_type(authorization(&url)).set_cors(cors);
         let created = call!("lambda:CreateFunctionUrlConfig", request)?;
         Ok(Created {
             id: id.to_owned(),
@@ -76,8 +78,9 @@ impl Driver for FunctionUrls {
 
     /// Always sends the CORS settings, even empty ones: Lambda keeps settings that the call omits.
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let url = View::<lambda::FunctionUrl>::of(settings);
         let request = self.0.update_function_url_config().function_name(id);
-        let request = request.auth_type(authorization(settings)).cors(cors(settings));
+        let request = request.auth_type(authorization(&url)).cors(cors(&url));
         call!("lambda:UpdateFunctionUrlConfig", request).map(|_| ())
     }
 

@@ -19,13 +19,14 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::apigatewayv2;
 use tandem_model::names;
 use tandem_model::ownership::{INSTANCE, OWNER};
 use tandem_model::partition;
 
 use super::failure::{call, found, gone};
-use super::{flag, given, number, optional, pages, settings, split, text, texts};
+use super::{number, pages, split};
 
 /// Time limit for retries of a create call whose response was lost.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -67,13 +68,18 @@ pub(super) struct Apis {
     pub(super) account: Option<String>,
 }
 
+/// A list; `None` when it is empty.
+fn given(list: Vec<String>) -> Option<Vec<String>> {
+    Some(list).filter(|list| !list.is_empty())
+}
+
 /// The CORS settings; `None` if none are set.
-fn cors(settings: &Settings) -> Option<Cors> {
+fn cors(api: &View<'_, apigatewayv2::Api>) -> Option<Cors> {
     let cors = Cors::builder()
-        .set_allow_origins(given(settings, "cors_allow_origins"))
-        .set_allow_methods(given(settings, "cors_allow_methods"))
-        .set_allow_headers(given(settings, "cors_allow_headers"))
-        .set_max_age(number(settings, "cors_max_age"))
+        .set_allow_origins(api.cors_allow_origins().and_then(given))
+        .set_allow_methods(api.cors_allow_methods().and_then(given))
+        .set_allow_headers(api.cors_allow_headers().and_then(given))
+        .set_max_age(api.cors_max_age())
         .build();
     (cors != Cors::builder().build()).then_some(cors)
 }
@@ -116,19 +122,16 @@ impl Driver for Apis {
         let max_age = cors.and_then(Cors::max_age).filter(|age| *age != 0);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(api.name())),
-                ("protocol_type", json!(api.protocol_type().map(ProtocolType::as_str))),
-                ("description", json!(api.description().filter(|text| !text.is_empty()))),
-                (
-                    "disable_execute_api_endpoint",
-                    json!(api.disable_execute_api_endpoint().unwrap_or_default()),
-                ),
-                ("cors_allow_origins", json!(cors.map(Cors::allow_origins))),
-                ("cors_allow_methods", json!(cors.map(Cors::allow_methods))),
-                ("cors_allow_headers", json!(cors.map(Cors::allow_headers))),
-                ("cors_max_age", json!(max_age)),
-            ]),
+            settings: Seen::<apigatewayv2::Api>::default()
+                .name(api.name())
+                .protocol_type(api.protocol_type().map(ProtocolType::as_str))
+                .description(api.description().filter(|text| !text.is_empty()))
+                .disable_execute_api_endpoint(api.disable_execute_api_endpoint().unwrap_or_default())
+                .cors_allow_origins(cors.map(Cors::allow_origins))
+                .cors_allow_methods(cors.map(Cors::allow_methods))
+                .cors_allow_headers(cors.map(Cors::allow_headers))
+                .cors_max_age(max_age)
+                .settings(),
             attributes: self.attributes(id, api.api_endpoint()),
             tags: tags.tags.unwrap_or_default().into_iter().collect(),
         }))
@@ -140,7 +143,7 @@ impl Driver for Apis {
             let page = call!("apigatewayv2:GetApis", self.client.get_apis().set_next_token(token))?;
             Ok((page.items.unwrap_or_default(), page.next_token))
         });
-        let name = text(settings, "name");
+        let name = View::<apigatewayv2::Api>::of(settings).name();
         let ours = apis
             .await?
             .into_iter()
@@ -164,14 +167,15 @@ impl Driver for Apis {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let api = View::<apigatewayv2::Api>::of(settings);
         let request = self
             .client
             .create_api()
-            .name(text(settings, "name"))
-            .protocol_type(ProtocolType::from(text(settings, "protocol_type")))
-            .set_description(optional(settings, "description"))
-            .set_disable_execute_api_endpoint(flag(settings, "disable_execute_api_endpoint"))
-            .set_cors_configuration(cors(settings))
+            .name(api.name())
+            .protocol_type(ProtocolType::from(api.protocol_type()))
+            .set_description(api.description().map(ToOwned::to_owned))
+            .disable_execute_api_endpoint(api.disable_execute_api_endpoint())
+            .set_cors_configuration(cors(&api))
             .set_tags(Some(tags.clone().into_iter().collect()));
         match call!("apigatewayv2:CreateApi", request.customize().config_override(once())) {
             Ok(created) => {
@@ -183,7 +187,8 @@ impl Driver for Apis {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        let cors = cors(settings);
+        let api = View::<apigatewayv2::Api>::of(settings);
+        let cors = cors(&api);
         // UpdateApi replaces the CORS settings, but cannot remove them.
         if cors.is_none() && fields.iter().any(|field| field.starts_with("cors_")) {
             let request = self.client.delete_cors_configuration().api_id(id);
@@ -193,8 +198,8 @@ impl Driver for Apis {
             .client
             .update_api()
             .api_id(id)
-            .description(text(settings, "description"))
-            .set_disable_execute_api_endpoint(flag(settings, "disable_execute_api_endpoint"))
+            .description(api.description().unwrap_or_default())
+            .disable_execute_api_endpoint(api.disable_execute_api_endpoint())
             .set_cors_configuration(cors);
         call!("apigatewayv2:UpdateApi", request).map(|_| ())
     }
@@ -222,16 +227,22 @@ impl Driver for Apis {
 
 pub(super) struct Integrations(pub(super) Client);
 
+/// The version, if it is set: a field in `ignore_drift` that AWS does not report is missing in an update.
+fn payload_format(integration: &View<'_, apigatewayv2::Integration>) -> Option<String> {
+    let version = Some(integration.payload_format_version()).filter(|version| !version.is_empty());
+    version.map(ToOwned::to_owned)
+}
+
 fn integration(api: &str, now: &Integration) -> Observed {
     Observed {
         id: format!("{api}|{}", now.integration_uri().unwrap_or_default()),
-        settings: settings([
-            ("api_id", json!(api)),
-            ("integration_type", json!(now.integration_type().map(IntegrationType::as_str))),
-            ("integration_uri", json!(now.integration_uri())),
-            ("payload_format_version", json!(now.payload_format_version())),
-            ("timeout_milliseconds", json!(now.timeout_in_millis())),
-        ]),
+        settings: Seen::<apigatewayv2::Integration>::default()
+            .api_id(api)
+            .integration_type(now.integration_type().map(IntegrationType::as_str))
+            .integration_uri(now.integration_uri())
+            .payload_format_version(now.payload_format_version())
+            .timeout_milliseconds(now.timeout_in_millis())
+            .settings(),
         attributes: own_id(now.integration_id()),
         ..Observed::default()
     }
@@ -270,16 +281,17 @@ impl Driver for Integrations {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (api, uri) = (text(settings, "api_id"), text(settings, "integration_uri"));
+        let integration = View::<apigatewayv2::Integration>::of(settings);
+        let (api, uri) = (integration.api_id(), integration.integration_uri());
         let id = format!("{api}|{uri}");
         let request = self
             .0
             .create_integration()
             .api_id(api)
-            .integration_type(IntegrationType::from(text(settings, "integration_type")))
+            .integration_type(IntegrationType::from(integration.integration_type()))
             .integration_uri(uri)
-            .set_payload_format_version(optional(settings, "payload_format_version"))
-            .set_timeout_in_millis(number(settings, "timeout_milliseconds"));
+            .set_payload_format_version(payload_format(&integration))
+            .timeout_in_millis(integration.timeout_milliseconds());
         match call!("apigatewayv2:CreateIntegration", request.customize().config_override(once())) {
             Ok(created) => Ok(Created { attributes: own_id(created.integration_id()), id }),
             Err(failure) => settle(failure, self.observe(&id)).await,
@@ -287,13 +299,15 @@ impl Driver for Integrations {
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let integration = View::<apigatewayv2::Integration>::of(settings);
         let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetIntegrations", id))?;
         let request = self
             .0
             .update_integration()
-            .api_id(text(settings, "api_id"))
+            .api_id(integration.api_id())
             .set_integration_id(now.integration_id)
-            .set_payload_format_version(optional(settings, "payload_format_version"))
+            .set_payload_format_version(payload_format(&integration))
+            // By its name: an update omits a number in `ignore_drift` that AWS does not report.
             .set_timeout_in_millis(number(settings, "timeout_milliseconds"));
         call!("apigatewayv2:UpdateIntegration", request).map(|_| ())
     }
@@ -312,14 +326,14 @@ fn route(api: &str, now: &Route) -> Observed {
     let authorization = now.authorization_type().map_or("NONE", AuthorizationType::as_str);
     Observed {
         id: format!("{api}|{}", now.route_key().unwrap_or_default()),
-        settings: settings([
-            ("api_id", json!(api)),
-            ("route_key", json!(now.route_key())),
-            ("target", json!(now.target())),
-            ("authorization_type", json!(authorization)),
-            ("authorizer_id", json!(now.authorizer_id().filter(|text| !text.is_empty()))),
-            ("authorization_scopes", json!(now.authorization_scopes())),
-        ]),
+        settings: Seen::<apigatewayv2::Route>::default()
+            .api_id(api)
+            .route_key(now.route_key())
+            .target(now.target())
+            .authorization_type(authorization)
+            .authorizer_id(now.authorizer_id().filter(|text| !text.is_empty()))
+            .authorization_scopes(now.authorization_scopes())
+            .settings(),
         ..Observed::default()
     }
 }
@@ -356,16 +370,17 @@ impl Driver for Routes {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (api, key) = (text(settings, "api_id"), text(settings, "route_key"));
+        let route = View::<apigatewayv2::Route>::of(settings);
+        let (api, key) = (route.api_id(), route.route_key());
         let request = self
             .0
             .create_route()
             .api_id(api)
             .route_key(key)
-            .target(text(settings, "target"))
-            .authorization_type(AuthorizationType::from(text(settings, "authorization_type")))
-            .set_authorizer_id(optional(settings, "authorizer_id"))
-            .set_authorization_scopes(given(settings, "authorization_scopes"));
+            .target(route.target())
+            .authorization_type(AuthorizationType::from(route.authorization_type()))
+            .set_authorizer_id(route.authorizer_id().map(ToOwned::to_owned))
+            .set_authorization_scopes(route.authorization_scopes().and_then(given));
         call!("apigatewayv2:CreateRoute", request)?;
         Ok(Created { id: format!("{api}|{key}"), ..Created::default() })
     }
@@ -374,15 +389,16 @@ impl Driver for Routes {
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetRoutes", id))?;
         let cleared = |field: &str| fields.contains(&field);
-        let authorizer = optional(settings, "authorizer_id");
-        let scopes = given(settings, "authorization_scopes");
+        let route = View::<apigatewayv2::Route>::of(settings);
+        let authorizer = route.authorizer_id().map(ToOwned::to_owned);
+        let scopes = route.authorization_scopes().and_then(given);
         let request = self
             .0
             .update_route()
-            .api_id(text(settings, "api_id"))
+            .api_id(route.api_id())
             .set_route_id(now.route_id)
-            .target(text(settings, "target"))
-            .authorization_type(AuthorizationType::from(text(settings, "authorization_type")))
+            .target(route.target())
+            .authorization_type(AuthorizationType::from(route.authorization_type()))
             .set_authorizer_id(authorizer.or_else(|| cleared("authorizer_id").then(String::new)))
             .set_authorization_scopes(scopes.or_else(|| cleared("authorization_scopes").then(Vec::new)));
         call!("apigatewayv2:UpdateRoute", request).map(|_| ())
@@ -402,23 +418,23 @@ fn authorizer(api: &str, now: &Authorizer) -> Observed {
     let jwt = now.jwt_configuration();
     Observed {
         id: format!("{api}|{}", now.name().unwrap_or_default()),
-        settings: settings([
-            ("api_id", json!(api)),
-            ("name", json!(now.name())),
-            ("authorizer_type", json!(now.authorizer_type().map(AuthorizerType::as_str))),
-            ("identity_sources", json!(now.identity_source())),
-            ("jwt_issuer", json!(jwt.and_then(JwtConfiguration::issuer))),
-            ("jwt_audience", json!(jwt.map(JwtConfiguration::audience))),
-        ]),
+        settings: Seen::<apigatewayv2::Authorizer>::default()
+            .api_id(api)
+            .name(now.name())
+            .authorizer_type(now.authorizer_type().map(AuthorizerType::as_str))
+            .identity_sources(now.identity_source())
+            .jwt_issuer(jwt.and_then(JwtConfiguration::issuer))
+            .jwt_audience(jwt.map(JwtConfiguration::audience))
+            .settings(),
         attributes: own_id(now.authorizer_id()),
         ..Observed::default()
     }
 }
 
-fn jwt(settings: &Settings) -> JwtConfiguration {
+fn jwt(authorizer: &View<'_, apigatewayv2::Authorizer>) -> JwtConfiguration {
     JwtConfiguration::builder()
-        .issuer(text(settings, "jwt_issuer"))
-        .set_audience(given(settings, "jwt_audience"))
+        .issuer(authorizer.jwt_issuer().unwrap_or_default())
+        .set_audience(given(authorizer.jwt_audience()))
         .build()
 }
 
@@ -454,16 +470,17 @@ impl Driver for Authorizers {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (api, name) = (text(settings, "api_id"), text(settings, "name"));
+        let authorizer = View::<apigatewayv2::Authorizer>::of(settings);
+        let (api, name) = (authorizer.api_id(), authorizer.name());
         let id = format!("{api}|{name}");
         let request = self
             .0
             .create_authorizer()
             .api_id(api)
             .name(name)
-            .authorizer_type(AuthorizerType::from(text(settings, "authorizer_type")))
-            .set_identity_source(Some(texts(settings, "identity_sources")))
-            .jwt_configuration(jwt(settings));
+            .authorizer_type(AuthorizerType::from(authorizer.authorizer_type()))
+            .set_identity_source(Some(authorizer.identity_sources()))
+            .jwt_configuration(jwt(&authorizer));
         match call!("apigatewayv2:CreateAuthorizer", request.customize().config_override(once())) {
             Ok(created) => Ok(Created { attributes: own_id(created.authorizer_id()), id }),
             Err(failure) => settle(failure, self.observe(&id)).await,
@@ -471,14 +488,15 @@ impl Driver for Authorizers {
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let authorizer = View::<apigatewayv2::Authorizer>::of(settings);
         let now = self.get(id).await?.ok_or_else(|| missing("apigatewayv2:GetAuthorizers", id))?;
         let request = self
             .0
             .update_authorizer()
-            .api_id(text(settings, "api_id"))
+            .api_id(authorizer.api_id())
             .set_authorizer_id(now.authorizer_id)
-            .set_identity_source(Some(texts(settings, "identity_sources")))
-            .jwt_configuration(jwt(settings));
+            .set_identity_source(Some(authorizer.identity_sources()))
+            .jwt_configuration(jwt(&authorizer));
         call!("apigatewayv2:UpdateAuthorizer", request).map(|_| ())
     }
 
@@ -492,13 +510,17 @@ impl Driver for Authorizers {
 
 pub(super) struct Stages(pub(super) Client);
 
-fn access_logs(settings: &Settings) -> Option<AccessLogSettings> {
-    let destination = optional(settings, "access_log_destination_arn")?;
+/// The access logs. A field in `ignore_drift` that AWS does not report is missing in an update.
+fn access_logs(stage: &View<'_, apigatewayv2::Stage>) -> Option<AccessLogSettings> {
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let destination = given(stage.access_log_destination_arn())?;
     let logs = AccessLogSettings::builder().destination_arn(destination);
-    Some(logs.set_format(optional(settings, "access_log_format")).build())
+    Some(logs.set_format(given(stage.access_log_format())).build())
 }
 
 /// The throttling limits of all routes. The same call sets detailed metrics, which keep their current value.
+/// Reads the limits by name: an update omits one in `ignore_drift` that AWS does not report, and 0 would stop
+/// all requests.
 fn limits(settings: &Settings, now: Option<&RouteSettings>) -> RouteSettings {
     RouteSettings::builder()
         .set_detailed_metrics_enabled(now.and_then(RouteSettings::detailed_metrics_enabled))
@@ -536,15 +558,15 @@ impl Driver for Stages {
         let rate = rate.map(|rate| rate as i64);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("api_id", json!(api)),
-                ("name", json!(name)),
-                ("auto_deploy", json!(now.auto_deploy().unwrap_or_default())),
-                ("access_log_destination_arn", json!(logs.and_then(AccessLogSettings::destination_arn))),
-                ("access_log_format", json!(logs.and_then(AccessLogSettings::format))),
-                ("throttling_burst_limit", json!(limits.and_then(RouteSettings::throttling_burst_limit))),
-                ("throttling_rate_limit", json!(rate)),
-            ]),
+            settings: Seen::<apigatewayv2::Stage>::default()
+                .api_id(api)
+                .name(name)
+                .auto_deploy(now.auto_deploy().unwrap_or_default())
+                .access_log_destination_arn(logs.and_then(AccessLogSettings::destination_arn))
+                .access_log_format(logs.and_then(AccessLogSettings::format))
+                .throttling_burst_limit(limits.and_then(RouteSettings::throttling_burst_limit))
+                .throttling_rate_limit(rate)
+                .settings(),
             ..Observed::default()
         }))
     }
@@ -561,14 +583,15 @@ impl Driver for Stages {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (api, name) = (text(settings, "api_id"), text(settings, "name"));
+        let stage = View::<apigatewayv2::Stage>::of(settings);
+        let (api, name) = (stage.api_id(), stage.name());
         let request = self
             .0
             .create_stage()
             .api_id(api)
             .stage_name(name)
-            .set_auto_deploy(flag(settings, "auto_deploy"))
-            .set_access_log_settings(access_logs(settings))
+            .auto_deploy(stage.auto_deploy())
+            .set_access_log_settings(access_logs(&stage))
             .default_route_settings(limits(settings, None));
         call!("apigatewayv2:CreateStage", request)?;
         Ok(Created { id: format!("{api}|{name}"), ..Created::default() })
@@ -576,7 +599,8 @@ impl Driver for Stages {
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let (api, name) = split(id, '|', "apigatewayv2:UpdateStage")?;
-        let logs = access_logs(settings);
+        let stage = View::<apigatewayv2::Stage>::of(settings);
+        let logs = access_logs(&stage);
         if logs.is_none() && fields.iter().any(|field| field.starts_with("access_log_")) {
             let request = self.0.delete_access_log_settings().api_id(api).stage_name(name);
             gone(call!("apigatewayv2:DeleteAccessLogSettings", request))?;
@@ -587,7 +611,7 @@ impl Driver for Stages {
             .update_stage()
             .api_id(api)
             .stage_name(name)
-            .set_auto_deploy(flag(settings, "auto_deploy"))
+            .auto_deploy(stage.auto_deploy())
             .set_access_log_settings(logs)
             .default_route_settings(limits(settings, now.default_route_settings()));
         call!("apigatewayv2:UpdateStage", request).map(|_| ())

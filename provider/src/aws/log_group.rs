@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::logs;
 use tandem_model::names;
 
 use super::failure::{call, gone};
-use super::{number, optional, pages, settings, text};
+use super::pages;
 
 pub(super) struct LogGroups(pub(super) Client);
 
@@ -38,14 +39,15 @@ impl LogGroups {
         arn.ok_or_else(|| Failure::local("logs:DescribeLogGroups", format!("the log group `{id}` is gone")))
     }
 
-    async fn put_retention(&self, id: &str, settings: &Settings) -> Result<(), Failure> {
-        match number(settings, "retention_in_days") {
-            Some(days) => {
+    async fn put_retention(&self, id: &str, group: &View<'_, logs::LogGroup>) -> Result<(), Failure> {
+        match group.retention_in_days() {
+            // CloudWatch accepts no retention of 0 days: without one, the logs stay.
+            0 => {
+                gone(call!("logs:DeleteRetentionPolicy", self.0.delete_retention_policy().log_group_name(id)))
+            }
+            days => {
                 let request = self.0.put_retention_policy().log_group_name(id).retention_in_days(days);
                 call!("logs:PutRetentionPolicy", request).map(|_| ())
-            }
-            None => {
-                gone(call!("logs:DeleteRetentionPolicy", self.0.delete_retention_policy().log_group_name(id)))
             }
         }
     }
@@ -59,11 +61,11 @@ impl Driver for LogGroups {
         let listed = call!("logs:ListTagsForResource", self.0.list_tags_for_resource().resource_arn(&arn))?;
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(group.log_group_name())),
-                ("retention_in_days", json!(group.retention_in_days())),
-                ("kms_key_id", json!(group.kms_key_id())),
-            ]),
+            settings: Seen::<logs::LogGroup>::default()
+                .name(group.log_group_name())
+                .retention_in_days(group.retention_in_days())
+                .kms_key_id(group.kms_key_id())
+                .settings(),
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: listed.tags.unwrap_or_default().into_iter().collect(),
         }))
@@ -85,24 +87,26 @@ impl Driver for LogGroups {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let group = View::<logs::LogGroup>::of(settings);
+        let name = group.name();
         let request = self
             .0
             .create_log_group()
             .log_group_name(name)
-            .set_kms_key_id(optional(settings, "kms_key_id"))
+            .set_kms_key_id(group.kms_key_id().map(ToOwned::to_owned))
             .set_tags(Some(tags.clone().into_iter().collect()));
         call!("logs:CreateLogGroup", request)?;
-        self.put_retention(name, settings).await?;
+        self.put_retention(name, &group).await?;
         Ok(Created { id: name.to_owned(), ..Created::default() })
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let wanted = View::<logs::LogGroup>::of(settings);
         if fields.contains(&"retention_in_days") {
-            self.put_retention(id, settings).await?;
+            self.put_retention(id, &wanted).await?;
         }
         if fields.contains(&"kms_key_id") {
-            match optional(settings, "kms_key_id") {
+            match wanted.kms_key_id() {
                 Some(key) => {
                     let request = self.0.associate_kms_key().log_group_name(id).kms_key_id(key);
                     call!("logs:AssociateKmsKey", request)?;

@@ -158,16 +158,6 @@ impl Drivers for Aws {
     }
 }
 
-/// A string setting; empty when it is not set.
-fn text<'a>(settings: &'a Settings, field: &str) -> &'a str {
-    settings.get(field).and_then(Json::as_str).unwrap_or_default()
-}
-
-/// An optional string setting.
-fn optional(settings: &Settings, field: &str) -> Option<String> {
-    settings.get(field).and_then(Json::as_str).map(ToOwned::to_owned)
-}
-
 /// An integer setting.
 fn number(settings: &Settings, field: &str) -> Option<i32> {
     settings.get(field).and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
@@ -176,34 +166,6 @@ fn number(settings: &Settings, field: &str) -> Option<i32> {
 /// A boolean setting.
 fn flag(settings: &Settings, field: &str) -> Option<bool> {
     settings.get(field).and_then(Json::as_bool)
-}
-
-/// A setting with a list of strings; `None` when the list is empty.
-fn given(settings: &Settings, field: &str) -> Option<Vec<String>> {
-    Some(texts(settings, field)).filter(|list| !list.is_empty())
-}
-
-/// A setting with a list of strings.
-fn texts(settings: &Settings, field: &str) -> Vec<String> {
-    let items = settings.get(field).and_then(Json::as_array).into_iter().flatten();
-    items.filter_map(Json::as_str).map(ToOwned::to_owned).collect()
-}
-
-/// A setting with a map of strings.
-fn map(settings: &Settings, field: &str) -> BTreeMap<String, String> {
-    let entries = settings.get(field).and_then(Json::as_object).into_iter().flatten();
-    entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
-}
-
-/// Settings from pairs; nulls are left out.
-fn settings(pairs: impl IntoIterator<Item = (&'static str, Json)>) -> Settings {
-    let given = pairs.into_iter().filter(|(_, value)| !value.is_null());
-    given.map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// A setting with a policy document, as JSON text.
-fn policy_text(settings: &Settings, field: &str) -> String {
-    settings.get(field).map(ToString::to_string).unwrap_or_default()
 }
 
 /// A policy document as AWS returns it.

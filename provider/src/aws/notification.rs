@@ -16,17 +16,17 @@ use aws_sdk_s3::types::{
     Event, FilterRule, FilterRuleName, LambdaFunctionConfiguration, NotificationConfiguration,
     NotificationConfigurationFilter, S3KeyFilter,
 };
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::checks::filters;
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::{lambda, s3};
 use tandem_model::names;
 
 use super::failure::{call, found, not_yet};
 use super::permission;
-use super::{lock_directory, optional, settings, split, text, texts};
+use super::{lock_directory, split};
 
 /// Pause between two attempts to take the lock.
 const TURN: Duration = Duration::from_millis(50);
@@ -54,24 +54,21 @@ fn filter(filter: Option<&NotificationConfigurationFilter>) -> (Option<String>, 
     (value("prefix"), value("suffix"))
 }
 
-fn entry(settings: &Settings) -> LambdaFunctionConfiguration {
-    let rule = |name, field| {
-        optional(settings, field)
-            .map(|value| FilterRule::builder().name(name).value(s3::encoded(&value)).build())
+fn entry(wanted: &View<'_, s3::Notification>) -> LambdaFunctionConfiguration {
+    let rule = |name, value: Option<&str>| {
+        value.map(|value| FilterRule::builder().name(name).value(s3::encoded(value)).build())
     };
-    let rules: Vec<FilterRule> =
-        [rule(FilterRuleName::Prefix, "filter_prefix"), rule(FilterRuleName::Suffix, "filter_suffix")]
-            .into_iter()
-            .flatten()
-            .collect();
+    let prefix = rule(FilterRuleName::Prefix, wanted.filter_prefix());
+    let suffix = rule(FilterRuleName::Suffix, wanted.filter_suffix());
+    let rules: Vec<FilterRule> = prefix.into_iter().chain(suffix).collect();
     let filter = (!rules.is_empty()).then(|| {
         let key = S3KeyFilter::builder().set_filter_rules(Some(rules)).build();
         NotificationConfigurationFilter::builder().key(key).build()
     });
     LambdaFunctionConfiguration::builder()
-        .id(text(settings, "id"))
-        .lambda_function_arn(text(settings, "lambda_function_arn"))
-        .set_events(Some(texts(settings, "events").iter().map(|event| Event::from(event.as_str())).collect()))
+        .id(wanted.id())
+        .lambda_function_arn(wanted.lambda_function_arn())
+        .set_events(Some(wanted.events().iter().map(|event| Event::from(event.as_str())).collect()))
         .set_filter(filter)
         .build()
         .expect("function and events are set")
@@ -83,29 +80,29 @@ fn observed(bucket: &str, entry: &LambdaFunctionConfiguration) -> Observed {
     let id = entry.id().unwrap_or_default();
     Observed {
         id: format!("{bucket}:{id}"),
-        settings: settings([
-            ("bucket", json!(bucket)),
-            ("id", json!(id)),
-            ("lambda_function_arn", json!(entry.lambda_function_arn())),
-            ("events", json!(events)),
-            ("filter_prefix", json!(prefix)),
-            ("filter_suffix", json!(suffix)),
-        ]),
+        settings: Seen::<s3::Notification>::default()
+            .bucket(bucket)
+            .id(id)
+            .lambda_function_arn(entry.lambda_function_arn())
+            .events(events)
+            .filter_prefix(prefix)
+            .filter_suffix(suffix)
+            .settings(),
         ..Observed::default()
     }
 }
 
 /// The id of a foreign entry that S3 would reject next to this one: a common event and overlapping filters.
-fn conflict(document: &NotificationConfiguration, settings: &Settings) -> Option<String> {
-    let events = texts(settings, "events");
-    let ours = (text(settings, "filter_prefix"), text(settings, "filter_suffix"));
+fn conflict(document: &NotificationConfiguration, wanted: &View<'_, s3::Notification>) -> Option<String> {
+    let events = wanted.events();
+    let ours = (wanted.filter_prefix().unwrap_or_default(), wanted.filter_suffix().unwrap_or_default());
     let clashes = |id: Option<&str>, theirs: &[Event], rules: Option<&NotificationConfigurationFilter>| {
         let theirs: Vec<String> = theirs.iter().map(|event| event.as_str().to_owned()).collect();
         let (prefix, suffix) = filter(rules);
         let filter = (prefix.unwrap_or_default(), suffix.unwrap_or_default());
         let overlap =
             filters::share_event(&events, &theirs) && filters::overlap(ours, (&filter.0, &filter.1));
-        (overlap && id != Some(text(settings, "id"))).then(|| id.unwrap_or("(without an id)").to_owned())
+        (overlap && id != Some(wanted.id())).then(|| id.unwrap_or("(without an id)").to_owned())
     };
     let functions = document.lambda_function_configurations().iter();
     let queues = document.queue_configurations().iter();
@@ -148,14 +145,19 @@ impl Notifications {
     }
 
     /// Writes or removes the entry with this id and keeps the rest of the document.
-    async fn merge(&self, bucket: &str, id: &str, wanted: Option<&Settings>) -> Result<(), Failure> {
+    async fn merge(
+        &self,
+        bucket: &str,
+        id: &str,
+        wanted: Option<&View<'_, s3::Notification>>,
+    ) -> Result<(), Failure> {
         let _lock = self.lock(bucket).await?;
         let Some(mut document) = self.document(bucket).await? else {
             // A deleted bucket has no notifications.
             return if wanted.is_some() { Err(missing(bucket)) } else { Ok(()) };
         };
-        if let Some(settings) = wanted
-            && let Some(other) = conflict(&document, settings)
+        if let Some(wanted) = wanted
+            && let Some(other) = conflict(&document, wanted)
         {
             return Err(Failure::local(
                 "s3:PutBucketNotificationConfiguration",
@@ -242,15 +244,17 @@ impl Driver for Notifications {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (bucket, id) = (text(settings, "bucket"), text(settings, "id"));
-        self.merge(bucket, id, Some(settings)).await?;
+        let wanted = View::<s3::Notification>::of(settings);
+        let (bucket, id) = (wanted.bucket(), wanted.id());
+        self.merge(bucket, id, Some(&wanted)).await?;
         Ok(Created { id: format!("{bucket}:{id}"), ..Created::default() })
     }
 
     /// A permission of a function names the bucket that may invoke it.
     async fn children(&self, parent: &'static Kind, permission: &Observed) -> Result<Vec<Observed>, Failure> {
-        let of_bucket = text(&permission.settings, "principal") == "s3.amazonaws.com";
-        let bucket = text(&permission.settings, "source_arn").split_once(":s3:::");
+        let seen = View::<lambda::Permission>::of(&permission.settings);
+        let of_bucket = seen.principal() == "s3.amazonaws.com";
+        let bucket = seen.source_arn().unwrap_or_default().split_once(":s3:::");
         let Some((_, bucket)) = bucket.filter(|_| of_bucket && parent.name == lambda::PERMISSION.name) else {
             return Ok(Vec::new());
         };
@@ -263,7 +267,7 @@ impl Driver for Notifications {
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let (bucket, id) = split(id, ':', "s3:PutBucketNotificationConfiguration")?;
-        self.merge(bucket, id, Some(settings)).await
+        self.merge(bucket, id, Some(&View::of(settings))).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

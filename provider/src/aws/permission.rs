@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::lambda;
 use tokio::sync::Mutex;
 
 use super::failure::{call, found, gone};
-use super::{flag, optional, settings, split, text};
+use super::split;
 
 pub(super) struct Permissions {
     lambda: Client,
@@ -49,16 +50,16 @@ fn observed(function: &str, statement: &Json) -> Observed {
     let through_url = through_url.map(|value| *value == Json::Bool(true) || value == "true");
     Observed {
         id: format!("{function}:{sid}"),
-        settings: settings([
-            ("function_name", json!(function)),
-            ("statement_id", json!(sid)),
-            ("action", statement["Action"].clone()),
-            ("principal", json!(principal)),
-            ("source_arn", json!(condition(statement, "AWS:SourceArn"))),
-            ("source_account", json!(condition(statement, "AWS:SourceAccount"))),
-            ("function_url_auth_type", json!(condition(statement, "lambda:functionUrlAuthType"))),
-            ("invoked_via_function_url", json!(through_url)),
-        ]),
+        settings: Seen::<lambda::Permission>::default()
+            .function_name(function)
+            .statement_id(sid)
+            .action(&statement["Action"])
+            .principal(principal)
+            .source_arn(condition(statement, "AWS:SourceArn"))
+            .source_account(condition(statement, "AWS:SourceAccount"))
+            .function_url_auth_type(condition(statement, "lambda:functionUrlAuthType"))
+            .invoked_via_function_url(through_url)
+            .settings(),
         attributes: [(FUNCTION.to_owned(), statement["Resource"].clone())].into(),
         ..Observed::default()
     }
@@ -91,22 +92,20 @@ impl Driver for Permissions {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (function, sid) = (text(settings, "function_name"), text(settings, "statement_id"));
-        let url_authorization = optional(settings, "function_url_auth_type");
+        let permission = View::<lambda::Permission>::of(settings);
+        let (function, sid) = (permission.function_name(), permission.statement_id());
         let _guard = self.one_at_a_time.lock().await;
         let request = self
             .lambda
             .add_permission()
             .function_name(function)
             .statement_id(sid)
-            .action(text(settings, "action"))
-            .principal(text(settings, "principal"))
-            .set_source_arn(optional(settings, "source_arn"))
-            .set_source_account(optional(settings, "source_account"))
-            .set_function_url_auth_type(
-                url_authorization.map(|name| FunctionUrlAuthType::from(name.as_str())),
-            )
-            .set_invoked_via_function_url(flag(settings, "invoked_via_function_url"));
+            .action(permission.action())
+            .principal(permission.principal())
+            .set_source_arn(permission.source_arn().map(ToOwned::to_owned))
+            .set_source_account(permission.source_account().map(ToOwned::to_owned))
+            .set_function_url_auth_type(permission.function_url_auth_type().map(FunctionUrlAuthType::from))
+            .set_invoked_via_function_url(permission.invoked_via_function_url());
         match call!("lambda:AddPermission", request) {
             // An earlier attempt may have added the statement although its response was lost.
             Err(failure) if failure.class != Class::AlreadyExists => return Err(failure),

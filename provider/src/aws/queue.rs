@@ -6,16 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::sqs;
 use tandem_model::names;
 use tokio::time::Instant;
 
 use super::failure::{call, found, gone, unseen};
-use super::{only_child, pages, parse_policy, policy_text, settings, text};
+use super::{only_child, pages, parse_policy};
 
 /// Fields and their attributes. SQS represents numbers, booleans and documents as strings.
 const ATTRIBUTES: &[(&str, Name)] = &[
@@ -61,7 +62,7 @@ pub(super) fn attribute_text(value: &Json) -> String {
 }
 
 fn given(settings: &Settings, fields: Option<&[&str]>) -> HashMap<Name, String> {
-    let fifo = settings.get("fifo_queue") == Some(&Json::Bool(true));
+    let fifo = View::<sqs::Queue>::of(settings).fifo_queue() == Some(true);
     let chosen = ATTRIBUTES
         .iter()
         .filter(|(field, _)| fields.is_none_or(|fields| fields.contains(field)))
@@ -100,7 +101,7 @@ impl Driver for Queues {
             return Ok(None);
         };
         let fifo = attributes.get(&Name::FifoQueue).is_some_and(|text| text == "true");
-        let mut settings = settings([("name", json!(name))]);
+        let mut settings = Seen::<sqs::Queue>::default().name(name).settings();
         for (field, attribute) in ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field)) {
             if let Some(text) = attributes.get(attribute).filter(|text| !text.is_empty()) {
                 settings.insert((*field).to_owned(), value(text));
@@ -131,7 +132,7 @@ impl Driver for Queues {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let name = View::<sqs::Queue>::of(settings).name();
         let request = self
             .0
             .create_queue()
@@ -254,24 +255,47 @@ pub(super) struct Documents {
     client: Client,
     /// The attribute of the queue.
     attribute: Name,
-    /// The field with the document.
-    field: &'static str,
+    /// Reads the queue and the document.
+    read: fn(&Settings) -> (&str, String),
+    /// The settings with this queue and this document.
+    seen: fn(&str, Json) -> Settings,
 }
 
 impl Documents {
     /// Policies of queues.
     pub(super) fn policies(client: Client) -> Self {
-        Self { client, attribute: Name::Policy, field: "policy" }
+        Self {
+            client,
+            attribute: Name::Policy,
+            read: |settings| {
+                let view = View::<sqs::QueuePolicy>::of(settings);
+                (view.queue(), view.policy())
+            },
+            seen: |queue, document| {
+                Seen::<sqs::QueuePolicy>::default().queue(queue).policy(document).settings()
+            },
+        }
     }
 
     /// Redrive allow policies of dead-letter queues.
     pub(super) fn redrive_allow_policies(client: Client) -> Self {
-        Self { client, attribute: Name::RedriveAllowPolicy, field: "redrive_allow_policy" }
+        Self {
+            client,
+            attribute: Name::RedriveAllowPolicy,
+            read: |settings| {
+                let view = View::<sqs::QueueRedriveAllowPolicy>::of(settings);
+                (view.queue(), view.redrive_allow_policy())
+            },
+            seen: |queue, document| {
+                let seen = Seen::<sqs::QueueRedriveAllowPolicy>::default().queue(queue);
+                seen.redrive_allow_policy(document).settings()
+            },
+        }
     }
 
-    async fn put(&self, queue: &str, settings: &Settings) -> Result<(), Failure> {
+    async fn put(&self, queue: &str, document: String) -> Result<(), Failure> {
         let url = existing(&self.client, queue).await?;
-        put_document(&self.client, url, self.attribute.clone(), policy_text(settings, self.field)).await
+        put_document(&self.client, url, self.attribute.clone(), document).await
     }
 }
 
@@ -289,15 +313,15 @@ impl Driver for Documents {
         let found = document(&self.client, id, &self.attribute).await?;
         Ok(found.map(|(document, queue)| Observed {
             id: id.to_owned(),
-            settings: settings([("queue", json!(id)), (self.field, sorted(document))]),
+            settings: (self.seen)(id, sorted(document)),
             attributes: [(QUEUE.to_owned(), queue.into())].into(),
             ..Observed::default()
         }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let queue = text(settings, "queue");
-        self.put(queue, settings).await?;
+        let (queue, document) = (self.read)(settings);
+        self.put(queue, document).await?;
         Ok(Created { id: queue.to_owned(), ..Created::default() })
     }
 
@@ -306,7 +330,8 @@ impl Driver for Documents {
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(id, settings).await
+        let (_, document) = (self.read)(settings);
+        self.put(id, document).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::iam;
 
 use super::failure::{call, found, gone};
-use super::{of_project, optional, pages, parse_policy, policy_text, settings, text};
+use super::{of_project, pages, parse_policy};
 
 pub(super) struct Roles(pub(super) Client);
 
@@ -29,13 +30,13 @@ impl Driver for Roles {
         let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(role.role_name())),
-                ("path", json!(role.path())),
-                ("description", json!(role.description().filter(|text| !text.is_empty()))),
-                ("assume_role_policy", json!(document)),
-                ("permissions_boundary", json!(boundary)),
-            ]),
+            settings: Seen::<iam::Role>::default()
+                .name(role.role_name())
+                .path(role.path())
+                .description(role.description().filter(|text| !text.is_empty()))
+                .assume_role_policy(document)
+                .permissions_boundary(boundary)
+                .settings(),
             attributes: [("arn".to_owned(), role.arn().into())].into(),
             tags: role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
         }))
@@ -52,32 +53,35 @@ impl Driver for Roles {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
+        let role = View::<iam::Role>::of(settings);
         let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
         let request = self
             .0
             .create_role()
-            .role_name(text(settings, "name"))
-            .path(text(settings, "path"))
-            .set_description(optional(settings, "description"))
-            .assume_role_policy_document(policy_text(settings, "assume_role_policy"))
-            .set_permissions_boundary(optional(settings, "permissions_boundary"))
+            .role_name(role.name())
+            .path(role.path())
+            .set_description(role.description().map(ToOwned::to_owned))
+            .assume_role_policy_document(role.assume_role_policy())
+            .set_permissions_boundary(role.permissions_boundary().map(ToOwned::to_owned))
             .set_tags(Some(tags));
         call!("iam:CreateRole", request)?;
-        Ok(Created { id: text(settings, "name").to_owned(), ..Created::default() })
+        Ok(Created { id: role.name().to_owned(), ..Created::default() })
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let wanted = View::<iam::Role>::of(settings);
         if fields.contains(&"assume_role_policy") {
-            let document = policy_text(settings, "assume_role_policy");
+            let document = wanted.assume_role_policy();
             let request = self.0.update_assume_role_policy().role_name(id).policy_document(document);
             call!("iam:UpdateAssumeRolePolicy", request)?;
         }
         if fields.contains(&"description") {
-            let request = self.0.update_role().role_name(id).description(text(settings, "description"));
+            let description = wanted.description().unwrap_or_default();
+            let request = self.0.update_role().role_name(id).description(description);
             call!("iam:UpdateRole", request)?;
         }
         if fields.contains(&"permissions_boundary") {
-            if let Some(arn) = optional(settings, "permissions_boundary") {
+            if let Some(arn) = wanted.permissions_boundary() {
                 let request = self.0.put_role_permissions_boundary().role_name(id).permissions_boundary(arn);
                 call!("iam:PutRolePermissionsBoundary", request)?;
             } else {

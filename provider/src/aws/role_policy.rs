@@ -2,26 +2,26 @@
 
 use async_trait::async_trait;
 use aws_sdk_iam::Client;
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::iam;
 
 use super::failure::{call, found, gone};
 use super::role::percent_decode;
-use super::{pages, parse_policy, policy_text, settings, split, text};
+use super::{pages, parse_policy, split};
 
 pub(super) struct RolePolicies(pub(super) Client);
 
 impl RolePolicies {
-    async fn put(&self, settings: &Settings) -> Result<(), Failure> {
+    async fn put(&self, policy: &View<'_, iam::RolePolicy>) -> Result<(), Failure> {
         let request = self
             .0
             .put_role_policy()
-            .role_name(text(settings, "role"))
-            .policy_name(text(settings, "name"))
-            .policy_document(policy_text(settings, "policy"));
+            .role_name(policy.role())
+            .policy_name(policy.name())
+            .policy_document(policy.policy());
         call!("iam:PutRolePolicy", request).map(|_| ())
     }
 }
@@ -35,7 +35,7 @@ impl Driver for RolePolicies {
         let document = parse_policy(&percent_decode(policy.policy_document()));
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([("role", json!(role)), ("name", json!(name)), ("policy", document)]),
+            settings: Seen::<iam::RolePolicy>::default().role(role).name(name).policy(document).settings(),
             ..Observed::default()
         }))
     }
@@ -57,13 +57,14 @@ impl Driver for RolePolicies {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        self.put(settings).await?;
-        let id = format!("{}:{}", text(settings, "role"), text(settings, "name"));
+        let policy = View::<iam::RolePolicy>::of(settings);
+        self.put(&policy).await?;
+        let id = format!("{}:{}", policy.role(), policy.name());
         Ok(Created { id, ..Created::default() })
     }
 
     async fn update(&self, _id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        self.put(settings).await
+        self.put(&View::of(settings)).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {

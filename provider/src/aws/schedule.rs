@@ -6,15 +6,15 @@ use aws_sdk_scheduler::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeadLetterConfig, EcsParameters,
     FlexibleTimeWindow, FlexibleTimeWindowMode, NetworkConfiguration, RetryPolicy, ScheduleState, Target,
 };
-use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::capacity::{self, CAPACITIES};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::scheduler;
 
 use super::failure::{call, found, gone};
-use super::{flag, number, optional, pages, parse_policy, settings, split, text};
+use super::{number, pages, parse_policy, split};
 
 pub(super) struct Schedules(pub(super) Client);
 
@@ -36,50 +36,56 @@ fn capacity(strategy: &[CapacityProviderStrategyItem]) -> Option<String> {
     Some(shown).filter(|shown| !shown.is_empty())
 }
 
-fn ids(settings: &Settings, field: &str) -> Vec<String> {
-    text(settings, field).split(',').filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()
+fn ids(list: Option<&str>) -> Vec<String> {
+    list.unwrap_or_default().split(',').filter(|id| !id.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 /// The ECS task that a schedule starts, and its network.
-fn ecs(settings: &Settings) -> Option<EcsParameters> {
-    let task_definition = optional(settings, "ecs_task_definition_arn")?;
-    let public = flag(settings, "ecs_assign_public_ip");
+fn ecs(schedule: &View<'_, scheduler::Schedule>) -> Option<EcsParameters> {
+    let task_definition = schedule.ecs_task_definition_arn()?;
+    let public = schedule.ecs_assign_public_ip();
     let public = public.map(|on| if on { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled });
     let network = AwsVpcConfiguration::builder()
-        .set_subnets(Some(ids(settings, "ecs_subnets")))
-        .set_security_groups(Some(ids(settings, "ecs_security_groups")).filter(|groups| !groups.is_empty()))
+        .set_subnets(Some(ids(schedule.ecs_subnets())))
+        .set_security_groups(Some(ids(schedule.ecs_security_groups())).filter(|groups| !groups.is_empty()))
         .set_assign_public_ip(public)
         .build()
         .expect("subnets are set");
-    let strategy = Some(strategy(text(settings, "ecs_capacity"))).filter(|items| !items.is_empty());
+    let strategy = strategy(schedule.ecs_capacity().unwrap_or_default());
     let parameters = EcsParameters::builder()
         .task_definition_arn(task_definition)
         .task_count(1)
-        .set_capacity_provider_strategy(strategy)
+        .set_capacity_provider_strategy(Some(strategy).filter(|items| !items.is_empty()))
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build());
     Some(parameters.build().expect("the task definition is set"))
 }
 
 fn target(settings: &Settings) -> Target {
-    let dead_letters =
-        optional(settings, "dead_letter_arn").map(|arn| DeadLetterConfig::builder().arn(arn).build());
+    let schedule = View::<scheduler::Schedule>::of(settings);
+    let dead_letters = schedule.dead_letter_arn().map(|arn| DeadLetterConfig::builder().arn(arn).build());
     let retry = RetryPolicy::builder()
+        // By its name: an update omits a number in `ignore_drift` that AWS does not report.
         .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
-        .set_maximum_event_age_in_seconds(number(settings, "maximum_event_age_in_seconds"));
-    let input = settings.get("input").filter(|input| !input.is_null());
+        .set_maximum_event_age_in_seconds(schedule.maximum_event_age_in_seconds());
     Target::builder()
-        .arn(text(settings, "target_arn"))
-        .role_arn(text(settings, "target_role_arn"))
-        .set_input(input.map(ToString::to_string))
-        .set_ecs_parameters(ecs(settings))
+        .arn(schedule.target_arn())
+        .role_arn(schedule.target_role_arn())
+        .set_input(schedule.input())
+        .set_ecs_parameters(ecs(&schedule))
         .set_dead_letter_config(dead_letters)
         .retry_policy(retry.build())
         .build()
         .expect("ARN and role are set")
 }
 
-fn window(settings: &Settings) -> FlexibleTimeWindow {
-    let minutes = number(settings, "flexible_time_window_minutes");
+/// The time zone, if it is set: a field in `ignore_drift` that AWS does not report is missing in an update.
+fn timezone(schedule: &View<'_, scheduler::Schedule>) -> Option<String> {
+    let timezone = Some(schedule.schedule_expression_timezone()).filter(|name| !name.is_empty());
+    timezone.map(ToOwned::to_owned)
+}
+
+fn window(schedule: &View<'_, scheduler::Schedule>) -> FlexibleTimeWindow {
+    let minutes = schedule.flexible_time_window_minutes();
     let mode = if minutes.is_some() { FlexibleTimeWindowMode::Flexible } else { FlexibleTimeWindowMode::Off };
     let window = FlexibleTimeWindow::builder().mode(mode).set_maximum_window_in_minutes(minutes);
     window.build().expect("the mode is set")
@@ -105,43 +111,44 @@ impl Driver for Schedules {
         let window = schedule.flexible_time_window().and_then(FlexibleTimeWindow::maximum_window_in_minutes);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("group_name", json!(group)),
-                ("name", json!(name)),
-                ("schedule_expression", json!(schedule.schedule_expression())),
-                ("schedule_expression_timezone", json!(schedule.schedule_expression_timezone())),
-                ("flexible_time_window_minutes", json!(window)),
-                ("target_arn", json!(target.map(Target::arn))),
-                ("target_role_arn", json!(target.map(Target::role_arn))),
-                ("input", target.and_then(Target::input).map_or(Json::Null, parse_policy)),
-                ("ecs_task_definition_arn", json!(ecs.map(EcsParameters::task_definition_arn))),
-                ("ecs_capacity", json!(ecs.and_then(|ecs| capacity(ecs.capacity_provider_strategy())))),
-                ("ecs_subnets", json!(network.map(|network| network.subnets().join(",")))),
-                ("ecs_security_groups", json!(Some(groups.join(",")).filter(|ids| !ids.is_empty()))),
-                ("ecs_assign_public_ip", json!(public.map(|public| *public == AssignPublicIp::Enabled))),
-                ("dead_letter_arn", json!(dead_letters)),
-                ("maximum_retry_attempts", json!(retries)),
-                ("maximum_event_age_in_seconds", json!(age)),
-                ("kms_key_arn", json!(schedule.kms_key_arn())),
-                ("state", json!(schedule.state().map(ScheduleState::as_str))),
-            ]),
+            settings: Seen::<scheduler::Schedule>::default()
+                .group_name(group)
+                .name(name)
+                .schedule_expression(schedule.schedule_expression())
+                .schedule_expression_timezone(schedule.schedule_expression_timezone())
+                .flexible_time_window_minutes(window)
+                .target_arn(target.map(Target::arn))
+                .target_role_arn(target.map(Target::role_arn))
+                .input(target.and_then(Target::input).map(parse_policy))
+                .ecs_task_definition_arn(ecs.map(EcsParameters::task_definition_arn))
+                .ecs_capacity(ecs.and_then(|ecs| capacity(ecs.capacity_provider_strategy())))
+                .ecs_subnets(network.map(|network| network.subnets().join(",")))
+                .ecs_security_groups(Some(groups.join(",")).filter(|ids| !ids.is_empty()))
+                .ecs_assign_public_ip(public.map(|public| *public == AssignPublicIp::Enabled))
+                .dead_letter_arn(dead_letters)
+                .maximum_retry_attempts(retries)
+                .maximum_event_age_in_seconds(age)
+                .kms_key_arn(schedule.kms_key_arn())
+                .state(schedule.state().map(ScheduleState::as_str))
+                .settings(),
             ..Observed::default()
         }))
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (group, name) = (text(settings, "group_name"), text(settings, "name"));
+        let schedule = View::<scheduler::Schedule>::of(settings);
+        let (group, name) = (schedule.group_name(), schedule.name());
         let request = self
             .0
             .create_schedule()
             .group_name(group)
             .name(name)
-            .schedule_expression(text(settings, "schedule_expression"))
-            .set_schedule_expression_timezone(optional(settings, "schedule_expression_timezone"))
-            .flexible_time_window(window(settings))
+            .schedule_expression(schedule.schedule_expression())
+            .set_schedule_expression_timezone(timezone(&schedule))
+            .flexible_time_window(window(&schedule))
             .target(target(settings))
-            .set_kms_key_arn(optional(settings, "kms_key_arn"))
-            .state(ScheduleState::from(text(settings, "state")));
+            .set_kms_key_arn(schedule.kms_key_arn().map(ToOwned::to_owned))
+            .state(ScheduleState::from(schedule.state()));
         call!("scheduler:CreateSchedule", request)?;
         Ok(Created { id: format!("{group}/{name}"), ..Created::default() })
     }
@@ -164,18 +171,19 @@ impl Driver for Schedules {
 
     /// UpdateSchedule replaces the whole schedule: settings that the call omits return to their defaults.
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let schedule = View::<scheduler::Schedule>::of(settings);
         let (group, name) = split(id, '/', "scheduler:UpdateSchedule")?;
         let request = self
             .0
             .update_schedule()
             .group_name(group)
             .name(name)
-            .schedule_expression(text(settings, "schedule_expression"))
-            .set_schedule_expression_timezone(optional(settings, "schedule_expression_timezone"))
-            .flexible_time_window(window(settings))
+            .schedule_expression(schedule.schedule_expression())
+            .set_schedule_expression_timezone(timezone(&schedule))
+            .flexible_time_window(window(&schedule))
             .target(target(settings))
-            .set_kms_key_arn(optional(settings, "kms_key_arn"))
-            .state(ScheduleState::from(text(settings, "state")));
+            .set_kms_key_arn(schedule.kms_key_arn().map(ToOwned::to_owned))
+            .state(ScheduleState::from(schedule.state()));
         call!("scheduler:UpdateSchedule", request).map(|_| ())
     }
 

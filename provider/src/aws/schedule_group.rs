@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{ScheduleGroupState, Tag};
-use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::scheduler::ScheduleGroup;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{pages, settings, text};
+use super::pages;
 
 pub(super) struct ScheduleGroups(pub(super) Client);
 
@@ -40,7 +41,7 @@ impl Driver for ScheduleGroups {
         let tags = listed.tags.unwrap_or_default().into_iter();
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([("name", json!(id))]),
+            settings: Seen::<ScheduleGroup>::default().name(id).settings(),
             attributes: [("arn".to_owned(), arn.into())].into(),
             tags: tags.map(|tag| (tag.key, tag.value)).collect(),
         }))
@@ -56,7 +57,7 @@ impl Driver for ScheduleGroups {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
+        let name = View::<ScheduleGroup>::of(settings).name();
         let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
         let request = self.0.create_schedule_group().name(name).set_tags(Some(tags));
         let created = call!("scheduler:CreateScheduleGroup", request)?;

@@ -14,10 +14,12 @@ use aws_sdk_sfn::types::{
 use serde_json::json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::sfn;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{flag, optional, pages, parse_policy, policy_text, settings, text};
+use super::{pages, parse_policy};
 
 pub(super) struct StateMachines(pub(super) Client);
 
@@ -25,28 +27,28 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-fn kind(settings: &Settings) -> StateMachineType {
-    StateMachineType::from(text(settings, "type"))
+fn kind(machine: &View<'_, sfn::StateMachine>) -> StateMachineType {
+    StateMachineType::from(machine.r#type())
 }
 
-fn logging(settings: &Settings) -> LoggingConfiguration {
-    let destination = optional(settings, "log_destination").map(|arn| {
+fn logging(machine: &View<'_, sfn::StateMachine>) -> LoggingConfiguration {
+    let destination = machine.log_destination().map(|arn| {
         let group = CloudWatchLogsLogGroup::builder().log_group_arn(arn).build();
         LogDestination::builder().cloud_watch_logs_log_group(group).build()
     });
     LoggingConfiguration::builder()
-        .set_level(optional(settings, "log_level").map(|level| LogLevel::from(level.as_str())))
-        .set_include_execution_data(flag(settings, "include_execution_data"))
+        .level(LogLevel::from(machine.log_level()))
+        .include_execution_data(machine.include_execution_data())
         .set_destinations(destination.map(|destination| vec![destination]))
         .build()
 }
 
-fn tracing(settings: &Settings) -> TracingConfiguration {
-    TracingConfiguration::builder().set_enabled(flag(settings, "tracing_enabled")).build()
+fn tracing(machine: &View<'_, sfn::StateMachine>) -> TracingConfiguration {
+    TracingConfiguration::builder().enabled(machine.tracing_enabled()).build()
 }
 
-fn encryption(settings: &Settings) -> EncryptionConfiguration {
-    let key = optional(settings, "kms_key_id");
+fn encryption(machine: &View<'_, sfn::StateMachine>) -> EncryptionConfiguration {
+    let key = machine.kms_key_id().map(ToOwned::to_owned);
     let kind =
         if key.is_some() { EncryptionType::CustomerManagedKmsKey } else { EncryptionType::AwsOwnedKey };
     EncryptionConfiguration::builder().set_kms_key_id(key).r#type(kind).build().expect("the type is set")
@@ -66,12 +68,12 @@ impl StateMachines {
     /// Validates a definition: the response lists every mistake with its location. A failed call, e.g. on an
     /// emulator without it, is ignored and not retried: the next call validates the definition, too. A denied
     /// call is an error, since the policy of a deployment allows it.
-    async fn check(&self, settings: &Settings) -> Result<(), Failure> {
+    async fn check(&self, machine: &View<'_, sfn::StateMachine>) -> Result<(), Failure> {
         let request = self
             .0
             .validate_state_machine_definition()
-            .definition(policy_text(settings, "definition"))
-            .r#type(kind(settings))
+            .definition(machine.definition())
+            .r#type(kind(machine))
             .severity(Severity::Error)
             .customize()
             .config_override(Config::builder().retry_config(RetryConfig::disabled()));
@@ -108,23 +110,17 @@ impl Driver for StateMachines {
         let tags = listed.tags.unwrap_or_default().into_iter();
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(machine.name())),
-                ("type", json!(machine.r#type().as_str())),
-                ("role_arn", json!(machine.role_arn())),
-                ("definition", parse_policy(machine.definition())),
-                ("log_level", json!(level)),
-                (
-                    "include_execution_data",
-                    json!(logging.is_some_and(LoggingConfiguration::include_execution_data)),
-                ),
-                ("log_destination", json!(destination)),
-                (
-                    "tracing_enabled",
-                    json!(machine.tracing_configuration().is_some_and(TracingConfiguration::enabled)),
-                ),
-                ("kms_key_id", json!(key)),
-            ]),
+            settings: Seen::<sfn::StateMachine>::default()
+                .name(machine.name())
+                .r#type(machine.r#type().as_str())
+                .role_arn(machine.role_arn())
+                .definition(parse_policy(machine.definition()))
+                .log_level(level)
+                .include_execution_data(logging.is_some_and(LoggingConfiguration::include_execution_data))
+                .log_destination(destination)
+                .tracing_enabled(machine.tracing_configuration().is_some_and(TracingConfiguration::enabled))
+                .kms_key_id(key)
+                .settings(),
             attributes: [("arn".to_owned(), json!(machine.state_machine_arn()))].into(),
             tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
         }))
@@ -142,17 +138,18 @@ impl Driver for StateMachines {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        self.check(settings).await?;
+        let machine = View::<sfn::StateMachine>::of(settings);
+        self.check(&machine).await?;
         let request = self
             .0
             .create_state_machine()
-            .name(text(settings, "name"))
-            .r#type(kind(settings))
-            .definition(policy_text(settings, "definition"))
-            .role_arn(text(settings, "role_arn"))
-            .logging_configuration(logging(settings))
-            .tracing_configuration(tracing(settings))
-            .encryption_configuration(encryption(settings))
+            .name(machine.name())
+            .r#type(kind(&machine))
+            .definition(machine.definition())
+            .role_arn(machine.role_arn())
+            .logging_configuration(logging(&machine))
+            .tracing_configuration(tracing(&machine))
+            .encryption_configuration(encryption(&machine))
             .set_tags(Some(tag_list(tags)));
         let arn = call!("states:CreateStateMachine", request)?.state_machine_arn;
         Ok(Created { id: arn.clone(), attributes: [("arn".to_owned(), arn.into())].into() })
@@ -168,18 +165,19 @@ impl Driver for StateMachines {
 
     /// One call sets all fields. It contains the key only if that changes: AWS counts it as its own change.
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
+        let machine = View::<sfn::StateMachine>::of(settings);
         if fields.contains(&"definition") {
-            self.check(settings).await?;
+            self.check(&machine).await?;
         }
         let request = self
             .0
             .update_state_machine()
             .state_machine_arn(id)
-            .definition(policy_text(settings, "definition"))
-            .role_arn(text(settings, "role_arn"))
-            .logging_configuration(logging(settings))
-            .tracing_configuration(tracing(settings))
-            .set_encryption_configuration(fields.contains(&"kms_key_id").then(|| encryption(settings)));
+            .definition(machine.definition())
+            .role_arn(machine.role_arn())
+            .logging_configuration(logging(&machine))
+            .tracing_configuration(tracing(&machine))
+            .set_encryption_configuration(fields.contains(&"kms_key_id").then(|| encryption(&machine)));
         call!("states:UpdateStateMachine", request).map(|_| ())
     }
 

@@ -10,16 +10,14 @@ use aws_sdk_dynamodb::types::{
     Select, SseDescription, SseSpecification, SseStatus, SseType, StreamSpecification, StreamViewType,
     TableDescription, TableStatus, Tag, TimeToLiveSpecification, TimeToLiveStatus,
 };
-use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Class, Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::dynamodb::Table;
 use tokio::time::Instant;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{flag, of_project, optional, pages, settings, text};
-
-/// Fields that CreateTable does not take.
-const LATER: [&str; 2] = ["point_in_time_recovery", "ttl_attribute"];
+use super::{of_project, pages};
 
 /// Read and write capacity of a new provisioned table, in units: the default of the AWS console.
 const CAPACITY: i64 = 5;
@@ -75,17 +73,29 @@ fn tag_list(tags: &Tags) -> Vec<Tag> {
 }
 
 /// The key schema, and the types of the key attributes.
-fn keys(settings: &Settings) -> (Vec<KeySchemaElement>, Vec<AttributeDefinition>) {
-    let fields =
-        [("hash_key", "hash_key_type", KeyType::Hash), ("range_key", "range_key_type", KeyType::Range)];
-    let given = fields.into_iter().filter_map(|(name, of_type, role)| {
-        let name = optional(settings, name)?;
-        let of_type = ScalarAttributeType::from(text(settings, of_type));
-        let key = KeySchemaElement::builder().attribute_name(&name).key_type(role).build();
+fn keys(table: &View<'_, Table>) -> (Vec<KeySchemaElement>, Vec<AttributeDefinition>) {
+    let hash = (table.hash_key(), table.hash_key_type(), KeyType::Hash);
+    let range_type = table.range_key_type().unwrap_or_default();
+    let range = table.range_key().map(|name| (name, range_type, KeyType::Range));
+    let given = std::iter::once(hash).chain(range).map(|(name, of_type, role)| {
+        let of_type = ScalarAttributeType::from(of_type);
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(role).build();
         let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(of_type).build();
-        Some((key.expect("name and role are set"), attribute.expect("name and type are set")))
+        (key.expect("name and role are set"), attribute.expect("name and type are set"))
     });
     given.unzip()
+}
+
+/// Fields that are set and that CreateTable does not take.
+fn later(table: &View<'_, Table>) -> Vec<&'static str> {
+    let mut later = Vec::new();
+    if table.point_in_time_recovery() {
+        later.push("point_in_time_recovery");
+    }
+    if table.ttl_attribute().is_some() {
+        later.push("ttl_attribute");
+    }
+    later
 }
 
 /// The capacity of a provisioned table; `None` for on-demand billing.
@@ -95,8 +105,8 @@ fn capacity(mode: &BillingMode) -> Option<ProvisionedThroughput> {
     (*mode == BillingMode::Provisioned).then(|| units.expect("both are set"))
 }
 
-fn billing(settings: &Settings) -> BillingMode {
-    BillingMode::from(text(settings, "billing_mode"))
+fn billing(table: &View<'_, Table>) -> BillingMode {
+    BillingMode::from(table.billing_mode())
 }
 
 /// A stream with this view type; `None` turns the stream off.
@@ -107,14 +117,10 @@ fn stream(view: Option<&str>) -> StreamSpecification {
 }
 
 /// Encryption with this KMS key; `None` means a key that AWS owns.
-fn encryption(key: Option<String>) -> SseSpecification {
+fn encryption(key: Option<&str>) -> SseSpecification {
     let encryption = SseSpecification::builder().enabled(key.is_some());
-    let of_type = key.as_ref().map(|_| SseType::Kms);
-    encryption.set_sse_type(of_type).set_kms_master_key_id(key).build()
-}
-
-fn is_on(settings: &Settings, field: &str) -> bool {
-    flag(settings, field).unwrap_or(false)
+    let of_type = key.map(|_| SseType::Kms);
+    encryption.set_sse_type(of_type).set_kms_master_key_id(key.map(ToOwned::to_owned)).build()
 }
 
 fn is_deleting(table: &TableDescription) -> bool {
@@ -148,7 +154,8 @@ fn kms_key(table: &TableDescription) -> Option<&str> {
 /// only while the stream is on.
 fn known(table: &TableDescription) -> Settings {
     let stream = table.latest_stream_arn().filter(|_| view(table).is_some());
-    settings([("arn", json!(table.table_arn())), ("stream_arn", json!(stream))])
+    let known = [("arn", table.table_arn()), ("stream_arn", stream)].into_iter();
+    known.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
 }
 
 impl Tables {
@@ -201,16 +208,16 @@ impl Tables {
 
     /// DynamoDB accepts another attribute only after the previous one is off, and allows one change per hour.
     /// So the second call fails until then.
-    async fn put_ttl(&self, id: &str, attribute: Option<String>) -> Result<(), Failure> {
+    async fn put_ttl(&self, id: &str, attribute: Option<&str>) -> Result<(), Failure> {
         let now = self.ttl(id).await?;
-        if now == attribute {
+        if now.as_deref() == attribute {
             return Ok(());
         }
         if let Some(now) = now {
             self.switch_ttl(id, &now, false).await?;
         }
         match attribute {
-            Some(attribute) => self.switch_ttl(id, &attribute, true).await.map_err(|failure| {
+            Some(attribute) => self.switch_ttl(id, attribute, true).await.map_err(|failure| {
                 if !failure.message.contains("multiple times") {
                     return failure;
                 }
@@ -251,18 +258,22 @@ impl Tables {
         ))
     }
 
-    async fn change(&self, id: &str, field: &str, settings: &Settings) -> Result<(), Failure> {
+    async fn change(&self, id: &str, field: &str, wanted: &View<'_, Table>) -> Result<(), Failure> {
         let request = self.0.update_table().table_name(id);
         let request = match field {
-            "point_in_time_recovery" => return self.put_recovery(id, is_on(settings, field)).await,
-            "ttl_attribute" => return self.put_ttl(id, optional(settings, field)).await,
-            "stream_view_type" => return self.put_stream(id, optional(settings, field).as_deref()).await,
+            "point_in_time_recovery" => {
+                return self.put_recovery(id, wanted.point_in_time_recovery()).await;
+            }
+            "ttl_attribute" => return self.put_ttl(id, wanted.ttl_attribute()).await,
+            "stream_view_type" => return self.put_stream(id, wanted.stream_view_type()).await,
             "billing_mode" => {
-                let mode = billing(settings);
+                let mode = billing(wanted);
                 request.set_provisioned_throughput(capacity(&mode)).billing_mode(mode)
             }
-            "kms_key_arn" => request.sse_specification(encryption(optional(settings, field))),
-            "deletion_protection_enabled" => request.deletion_protection_enabled(is_on(settings, field)),
+            "kms_key_arn" => request.sse_specification(encryption(wanted.kms_key_arn())),
+            "deletion_protection_enabled" => {
+                request.deletion_protection_enabled(wanted.deletion_protection_enabled())
+            }
             _ => return Ok(()),
         };
         call!("dynamodb:UpdateTable", request).map(|_| ())
@@ -280,19 +291,19 @@ impl Driver for Tables {
         let (range_key, range_key_type) = key(&table, &KeyType::Range).unzip();
         // A table that was always provisioned has no summary.
         let billing = table.billing_mode_summary().and_then(BillingModeSummary::billing_mode);
-        let settings = settings([
-            ("name", json!(table.table_name())),
-            ("hash_key", json!(hash_key)),
-            ("hash_key_type", json!(hash_key_type)),
-            ("range_key", json!(range_key)),
-            ("range_key_type", json!(range_key_type)),
-            ("billing_mode", json!(billing.map_or("PROVISIONED", BillingMode::as_str))),
-            ("point_in_time_recovery", json!(self.has_recovery(id).await?)),
-            ("ttl_attribute", json!(self.ttl(id).await?)),
-            ("stream_view_type", json!(view(&table))),
-            ("kms_key_arn", json!(kms_key(&table))),
-            ("deletion_protection_enabled", json!(table.deletion_protection_enabled().unwrap_or(false))),
-        ]);
+        let seen = Seen::<Table>::default()
+            .name(table.table_name())
+            .hash_key(hash_key)
+            .hash_key_type(hash_key_type)
+            .range_key(range_key)
+            .range_key_type(range_key_type)
+            .billing_mode(billing.map_or("PROVISIONED", BillingMode::as_str))
+            .point_in_time_recovery(self.has_recovery(id).await?)
+            .ttl_attribute(self.ttl(id).await?)
+            .stream_view_type(view(&table))
+            .kms_key_arn(kms_key(&table))
+            .deletion_protection_enabled(table.deletion_protection_enabled().unwrap_or(false));
+        let settings = seen.settings();
         Ok(Some(Observed { id: id.to_owned(), settings, attributes: known(&table), tags }))
     }
 
@@ -307,11 +318,10 @@ impl Driver for Tables {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = text(settings, "name");
-        let (keys, attributes) = keys(settings);
-        let mode = billing(settings);
-        let view = optional(settings, "stream_view_type");
-        let kms_key = optional(settings, "kms_key_arn");
+        let wanted = View::<Table>::of(settings);
+        let name = wanted.name();
+        let (keys, attributes) = keys(&wanted);
+        let mode = billing(&wanted);
         let request = self
             .0
             .create_table()
@@ -320,16 +330,13 @@ impl Driver for Tables {
             .set_attribute_definitions(Some(attributes))
             .set_provisioned_throughput(capacity(&mode))
             .billing_mode(mode)
-            .set_stream_specification(view.as_deref().map(|view| stream(Some(view))))
-            .set_sse_specification(kms_key.map(|key| encryption(Some(key))))
-            .deletion_protection_enabled(is_on(settings, "deletion_protection_enabled"))
+            .set_stream_specification(wanted.stream_view_type().map(|view| stream(Some(view))))
+            .set_sse_specification(wanted.kms_key_arn().map(|key| encryption(Some(key))))
+            .deletion_protection_enabled(wanted.deletion_protection_enabled())
             .set_tags(Some(tag_list(tags)).filter(|tags| !tags.is_empty()));
         let table = call!("dynamodb:CreateTable", request)?.table_description;
-        for field in LATER {
-            let unset = matches!(settings.get(field), None | Some(Json::Null | Json::Bool(false)));
-            if !unset {
-                patiently(|| self.update(name, std::slice::from_ref(&field), settings)).await?;
-            }
+        for field in later(&wanted) {
+            patiently(|| self.update(name, std::slice::from_ref(&field), settings)).await?;
         }
         let attributes = table.as_ref().map(known).unwrap_or_default();
         Ok(Created { id: name.to_owned(), attributes })
@@ -357,7 +364,7 @@ impl Driver for Tables {
         // A change that an interrupted apply began may still be in progress.
         self.ready(id).await?;
         for field in fields {
-            let changed = self.change(id, field, settings).await;
+            let changed = self.change(id, field, &View::of(settings)).await;
             outcome(self, id, &[*field], settings, changed).await?;
         }
         Ok(())

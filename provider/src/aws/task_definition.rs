@@ -10,13 +10,15 @@ use aws_sdk_ecs::types::{
     LogDriver, MountPoint, NetworkMode, OsFamily, RuntimePlatform, Secret, SortOrder, Tag,
     TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
 };
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
+use tandem_model::kind::declare::{Seen, View};
+use tandem_model::kinds::ecs::TaskDefinition;
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{flag, map, number, pages, settings, text, texts};
+use super::{flag, number, pages};
 
 /// The one volume of a task.
 const SCRATCH: &str = "scratch";
@@ -89,54 +91,55 @@ impl TaskDefinitions {
     }
 
     async fn register(&self, settings: &Settings, tags: &Tags) -> Result<(), Failure> {
-        let pairs = map(settings, "environment").into_iter();
+        let task = View::<TaskDefinition>::of(settings);
+        let pairs = task.environment().unwrap_or_default().into_iter();
         let environment = pairs.map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
-        let secrets = map(settings, "secrets").into_iter();
+        let secrets = task.secrets().unwrap_or_default().into_iter();
         let secrets = secrets.map(|(name, arn)| Secret::builder().name(name).value_from(arn).build());
         let secrets = secrets.collect::<Result<Vec<_>, _>>().expect("name and value are set");
         let logs = LogConfiguration::builder()
             .log_driver(LogDriver::Awslogs)
-            .options("awslogs-group", text(settings, "log_group"))
+            .options("awslogs-group", task.log_group())
             .options("awslogs-region", &self.region)
-            .options("awslogs-stream-prefix", text(settings, "container_name"));
-        let mount =
-            MountPoint::builder().source_volume(SCRATCH).container_path(text(settings, "scratch_path"));
-        let given = |field| Some(texts(settings, field)).filter(|list| !list.is_empty());
+            .options("awslogs-stream-prefix", task.container_name());
+        let mount = MountPoint::builder().source_volume(SCRATCH).container_path(task.scratch_path());
+        let given = |list: Option<Vec<String>>| list.filter(|list| !list.is_empty());
         let container = ContainerDefinition::builder()
-            .name(text(settings, "container_name"))
-            .image(text(settings, "image"))
+            .name(task.container_name())
+            .image(task.image())
             .essential(true)
-            .set_command(given("command"))
-            .set_entry_point(given("entry_point"))
+            .set_command(given(task.command()))
+            .set_entry_point(given(task.entry_point()))
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets).filter(|secrets| !secrets.is_empty()))
+            // By name, like the sizes: an update omits a field in `ignore_drift` that AWS does not report.
             .set_stop_timeout(number(settings, "stop_timeout"))
             .set_readonly_root_filesystem(flag(settings, "readonly_root_filesystem"))
             .mount_points(mount.build())
             .log_configuration(logs.build().expect("the driver is set"));
         let platform = RuntimePlatform::builder()
             .operating_system_family(OsFamily::Linux)
-            .cpu_architecture(CpuArchitecture::from(aws_architecture(text(settings, "cpu_architecture"))));
+            .cpu_architecture(CpuArchitecture::from(aws_architecture(task.cpu_architecture())));
         let size = |field| settings.get(field).map(ToString::to_string);
-        let storage = number(settings, "ephemeral_storage");
+        let storage = task.ephemeral_storage();
         let request = self
             .ecs
             .register_task_definition()
-            .family(text(settings, "family"))
+            .family(task.family())
             .network_mode(NetworkMode::Awsvpc)
             .requires_compatibilities(Compatibility::Fargate)
             .set_cpu(size("cpu"))
             .set_memory(size("memory"))
             .runtime_platform(platform.build())
             .set_ephemeral_storage(storage.map(|gib| EphemeralStorage::builder().size_in_gib(gib).build()))
-            .execution_role_arn(text(settings, "execution_role_arn"))
-            .task_role_arn(text(settings, "task_role_arn"))
+            .execution_role_arn(task.execution_role_arn())
+            .task_role_arn(task.task_role_arn())
             .volumes(Volume::builder().name(SCRATCH).build())
             .container_definitions(container.build())
             .set_tags(Some(tag_list(tags)));
         let registered = call!("ecs:RegisterTaskDefinition", request)?.task_definition;
         if let Some(arn) = registered.and_then(|registered| registered.task_definition_arn) {
-            self.registered().insert(text(settings, "family").to_owned(), arn);
+            self.registered().insert(task.family().to_owned(), arn);
         }
         Ok(())
     }
@@ -185,29 +188,26 @@ impl Driver for TaskDefinitions {
         let secrets = container.map(ContainerDefinition::secrets).unwrap_or_default().iter();
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("family", json!(now.family())),
-                ("active_revisions", json!(revisions.len())),
-                ("cpu", json!(whole(now.cpu()))),
-                ("memory", json!(whole(now.memory()))),
-                ("cpu_architecture", json!(architecture.map(|name| name.as_str().to_ascii_lowercase()))),
-                ("ephemeral_storage", json!(now.ephemeral_storage().map(EphemeralStorage::size_in_gib))),
-                ("execution_role_arn", json!(now.execution_role_arn())),
-                ("task_role_arn", json!(now.task_role_arn())),
-                ("container_name", json!(container.and_then(ContainerDefinition::name))),
-                ("image", json!(container.and_then(ContainerDefinition::image))),
-                ("command", json!(container.map(ContainerDefinition::command))),
-                ("entry_point", json!(container.map(ContainerDefinition::entry_point))),
-                ("environment", pairs(environment.map(|pair| Some((pair.name()?, pair.value()?))))),
-                ("secrets", pairs(secrets.map(|secret| Some((secret.name(), secret.value_from()))))),
-                ("log_group", json!(log_group)),
-                ("stop_timeout", json!(container.and_then(ContainerDefinition::stop_timeout))),
-                (
-                    "readonly_root_filesystem",
-                    json!(container.and_then(ContainerDefinition::readonly_root_filesystem)),
-                ),
-                ("scratch_path", json!(mount.and_then(MountPoint::container_path))),
-            ]),
+            settings: Seen::<TaskDefinition>::default()
+                .family(now.family())
+                .active_revisions(revisions.len())
+                .cpu(whole(now.cpu()))
+                .memory(whole(now.memory()))
+                .cpu_architecture(architecture.map(|name| name.as_str().to_ascii_lowercase()))
+                .ephemeral_storage(now.ephemeral_storage().map(EphemeralStorage::size_in_gib))
+                .execution_role_arn(now.execution_role_arn())
+                .task_role_arn(now.task_role_arn())
+                .container_name(container.and_then(ContainerDefinition::name))
+                .image(container.and_then(ContainerDefinition::image))
+                .command(container.map(ContainerDefinition::command))
+                .entry_point(container.map(ContainerDefinition::entry_point))
+                .environment(pairs(environment.map(|pair| Some((pair.name()?, pair.value()?)))))
+                .secrets(pairs(secrets.map(|secret| Some((secret.name(), secret.value_from())))))
+                .log_group(log_group)
+                .stop_timeout(container.and_then(ContainerDefinition::stop_timeout))
+                .readonly_root_filesystem(container.and_then(ContainerDefinition::readonly_root_filesystem))
+                .scratch_path(mount.and_then(MountPoint::container_path))
+                .settings(),
             attributes: BTreeMap::new(),
             tags: tag_map(&described.tags.unwrap_or_default()),
         }))
@@ -224,7 +224,7 @@ impl Driver for TaskDefinitions {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let family = text(settings, "family");
+        let family = View::<TaskDefinition>::of(settings).family();
         self.register(settings, tags).await?;
         // A call that was repeated after a lost response registers two revisions.
         let revisions = self.revisions(family, TaskDefinitionStatus::Active).await?;

@@ -9,13 +9,14 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
+use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::{lambda, sns, sqs};
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
 use super::permission;
 use super::queue::{QUEUE, attribute_text};
-use super::{only_child, pages, parse_policy, policy_text, settings, split, text};
+use super::{only_child, pages, parse_policy, split};
 
 /// Fields of a topic and their attributes, which are strings in SNS.
 const ATTRIBUTES: &[(&str, &str)] = &[
@@ -52,7 +53,7 @@ async fn set(client: &Client, arn: &str, attribute: &str, value: String) -> Resu
 }
 
 fn given(settings: &Settings) -> HashMap<String, String> {
-    let fifo = settings.get("fifo_topic") == Some(&Json::Bool(true));
+    let fifo = View::<sns::Topic>::of(settings).fifo_topic() == Some(true);
     // SNS rejects these on a standard topic.
     let chosen = ATTRIBUTES.iter().filter(|(field, _)| fifo || !OF_FIFO.contains(field));
     chosen
@@ -71,13 +72,13 @@ impl Driver for Topics {
         let fifo = is("FifoTopic");
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: settings([
-                ("name", json!(name(id))),
-                ("display_name", json!(given("DisplayName"))),
-                ("fifo_topic", json!(fifo.then_some(true))),
-                ("content_based_deduplication", json!(fifo.then(|| is("ContentBasedDeduplication")))),
-                ("kms_master_key_id", json!(given("KmsMasterKeyId"))),
-            ]),
+            settings: Seen::<sns::Topic>::default()
+                .name(name(id))
+                .display_name(given("DisplayName"))
+                .fifo_topic(fifo.then_some(true))
+                .content_based_deduplication(fifo.then(|| is("ContentBasedDeduplication")))
+                .kms_master_key_id(given("KmsMasterKeyId"))
+                .settings(),
             attributes: [("arn".to_owned(), json!(id))].into(),
             tags: listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
         }))
@@ -97,7 +98,7 @@ impl Driver for Topics {
         let request = self
             .0
             .create_topic()
-            .name(text(settings, "name"))
+            .name(View::<sns::Topic>::of(settings).name())
             .set_attributes(Some(given(settings)))
             .set_tags(Some(tag_list(tags)));
         let arn = call!("sns:CreateTopic", request)?.topic_arn.unwrap_or_default();
@@ -168,7 +169,7 @@ impl Driver for TopicPolicies {
         let policy = attributes.as_ref().and_then(|attributes| attributes.get("Policy"));
         let policy = policy.filter(|policy| !policy.is_empty()).map(|policy| parse_policy(policy));
         let Some(policy) = policy.filter(|policy| policy["Id"] != DEFAULT_POLICY) else { return Ok(None) };
-        let settings = settings([("arn", json!(id)), ("policy", policy)]);
+        let settings = Seen::<sns::TopicPolicy>::default().arn(id).policy(policy).settings();
         Ok(Some(Observed { id: id.to_owned(), settings, ..Observed::default() }))
     }
 
@@ -177,13 +178,14 @@ impl Driver for TopicPolicies {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let arn = text(settings, "arn");
-        set(&self.0, arn, "Policy", policy_text(settings, "policy")).await?;
+        let wanted = View::<sns::TopicPolicy>::of(settings);
+        let arn = wanted.arn();
+        set(&self.0, arn, "Policy", wanted.policy()).await?;
         Ok(Created { id: arn.to_owned(), ..Created::default() })
     }
 
     async fn update(&self, id: &str, _fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        set(&self.0, id, "Policy", policy_text(settings, "policy")).await
+        set(&self.0, id, "Policy", View::<sns::TopicPolicy>::of(settings).policy()).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
@@ -215,8 +217,9 @@ const DELETED: &str = "Deleted";
 /// Attributes with their values, all of them or those of `fields`, in the order in which SNS accepts them. A
 /// filter must be valid for the current scope, and a filter for attributes is also valid for bodies.
 fn chosen(settings: &Settings, fields: Option<&[&str]>) -> Vec<(&'static str, Option<String>)> {
-    let filtered = settings.contains_key("filter_policy");
-    let of_body = text(settings, SCOPE) == "MessageBody";
+    let wanted = View::<sns::TopicSubscription>::of(settings);
+    let filtered = wanted.filter_policy().is_some();
+    let of_body = wanted.filter_policy_scope() == Some("MessageBody");
     let mut chosen: Vec<(&str, &str)> = OF_SUBSCRIPTION
         .into_iter()
         // Without a filter there is no scope.
@@ -294,15 +297,15 @@ impl Subscriptions {
         let raw = attributes.get("RawMessageDelivery").map(|text| text == "true");
         Ok(Some(Observed {
             id: format!("{topic}|{endpoint}"),
-            settings: settings([
-                ("topic_arn", json!(topic)),
-                ("protocol", json!(subscription.protocol())),
-                ("endpoint", json!(endpoint)),
-                ("filter_policy", json!(filter)),
-                (SCOPE, json!(scope)),
-                ("redrive_policy", json!(document("RedrivePolicy"))),
-                ("raw_message_delivery", json!(raw)),
-            ]),
+            settings: Seen::<sns::TopicSubscription>::default()
+                .topic_arn(topic)
+                .protocol(subscription.protocol())
+                .endpoint(endpoint)
+                .filter_policy(filter)
+                .filter_policy_scope(scope)
+                .redrive_policy(document("RedrivePolicy"))
+                .raw_message_delivery(raw)
+                .settings(),
             ..Observed::default()
         }))
     }
@@ -324,11 +327,16 @@ impl Driver for Subscriptions {
 
     /// The permission of a function and the policy of a queue name the topics that may send to it.
     async fn children(&self, parent: &'static Kind, of: &Observed) -> Result<Vec<Observed>, Failure> {
+        let allowed = View::<lambda::Permission>::of(&of.settings);
+        let policy: Json;
         let mut topics = BTreeSet::new();
-        if parent.name == lambda::PERMISSION.name && text(&of.settings, "principal") == SENDER {
-            topics.insert(text(&of.settings, "source_arn"));
+        if parent.name == lambda::PERMISSION.name && allowed.principal() == SENDER {
+            topics.insert(allowed.source_arn().unwrap_or_default());
         } else if parent.name == sqs::QUEUE_POLICY.name {
-            topics = senders(of.settings.get("policy").unwrap_or(&Json::Null));
+            // The view has the policy as text.
+            let text = View::<sqs::QueuePolicy>::of(&of.settings).policy();
+            policy = serde_json::from_str(&text).unwrap_or_default();
+            topics = senders(&policy);
         }
         let queue = of.attributes.get(QUEUE).and_then(Json::as_str);
         let mut children = Vec::new();
@@ -344,14 +352,15 @@ impl Driver for Subscriptions {
     }
 
     async fn create(&self, settings: &Settings, _tags: &Tags) -> Result<Created, Failure> {
-        let (topic, endpoint) = (text(settings, "topic_arn"), text(settings, "endpoint"));
+        let wanted = View::<sns::TopicSubscription>::of(settings);
+        let (topic, endpoint) = (wanted.topic_arn(), wanted.endpoint());
         let attributes = chosen(settings, None).into_iter();
         let attributes = attributes.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         let request = self
             .0
             .subscribe()
             .topic_arn(topic)
-            .protocol(text(settings, "protocol"))
+            .protocol(wanted.protocol())
             .endpoint(endpoint)
             .set_attributes(Some(attributes));
         call!("sns:Subscribe", request)?;
