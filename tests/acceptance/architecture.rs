@@ -249,7 +249,7 @@ fn the_engine_reports_every_code_of_operations_and_no_other() {
     }
 }
 
-/// Actions that AWS requires in addition to the calls of drivers: for roles and KMS keys of services, log
+/// Actions that AWS requires in addition to the calls of drivers: for tags, roles and KMS keys of services, log
 /// delivery, and the registry access of the container engine.
 const BEHIND: &[&str] = &[
     "iam:CreateServiceLinkedRole",
@@ -268,6 +268,7 @@ const BEHIND: &[&str] = &[
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "s3:TagResource",
 ];
 
 /// The calls that the source of a driver names.
@@ -281,8 +282,7 @@ fn calls(text: &str) -> BTreeSet<String> {
         // Condition keys of policies are not calls.
         named && *quoted != "lambda:InvokeFunction" && !quoted.starts_with("aws:")
     });
-    let by_name = text.split(".call(\"").skip(1).filter_map(|rest| rest.split_once('"'));
-    quoted.map(ToOwned::to_owned).chain(by_name.map(|(call, _)| format!("ec2:{call}"))).collect()
+    quoted.map(ToOwned::to_owned).collect()
 }
 
 /// Splits the source of a driver into the part without `list` methods and the `list` methods.

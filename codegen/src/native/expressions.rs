@@ -45,6 +45,11 @@ impl Printer<'_> {
                 filter.set("values", Hcl::List(vec![vpc]));
                 let mut body = Body::default();
                 body.block("filter", &[], filter);
+                // Subnets that users added may be private or in a local zone.
+                let mut by_default = Body::default();
+                by_default.set("name", "default-for-az");
+                by_default.set("values", Hcl::List(vec!["true".into()]));
+                body.block("filter", &[], by_default);
                 self.data("zsubnets", "aws_subnets", body);
                 Hcl::code("join(\",\", data.aws_subnets.default.ids)")
             }

@@ -132,7 +132,9 @@ impl Printer<'_> {
         let mut placed = Placed::default();
         // The fields of a kind are in a readable order.
         for field in object.kind.fields {
-            if let Some(expr) = object.fields.get(field.name) {
+            // Code that the generator builds has a place of its own.
+            let is_code = field.written == Written::Special && object.fields.contains_key("source");
+            if let Some(expr) = object.fields.get(field.name).filter(|_| !is_code) {
                 self.field(field, expr, &mut placed);
             }
         }
@@ -154,8 +156,7 @@ impl Printer<'_> {
         let path = field.place.unwrap_or(field.name);
         let value = match field.written {
             _ if path.is_empty() => return,
-            Written::Special => return,
-            Written::AsIs => self.own(field, expr),
+            Written::AsIs | Written::Special => self.own(field, expr),
             Written::Upper => Hcl::Call("upper", vec![self.expr(expr)]),
             Written::Pairs(member) => self.pairs(expr, member),
             Written::Split => self.split(expr),

@@ -44,14 +44,18 @@ pub trait FieldType {
     const FIELD: KindField;
     /// What a composite gives: an expression, or an option of one.
     type Given<E>;
-    /// What a driver reads.
+    /// What a driver reads. A number or flag may be missing even if every object has it: an update leaves out a field
+    /// whose drift is ignored and that AWS does not report.
     type Read<'a>;
+    /// What a driver reads if not every object has the field.
+    type ReadSome<'a>;
 
     /// The expression that was given, if any.
     fn given<E>(given: Self::Given<E>) -> Option<E>;
-    /// Reads a setting. A required setting that is missing or of another type reads as empty: the checks of a graph
-    /// find it before.
+    /// Reads a setting. Text and collections that are missing read as empty.
     fn read(setting: Option<&Json>) -> Self::Read<'_>;
+    /// Reads a setting that not every object has.
+    fn read_some(setting: Option<&Json>) -> Self::ReadSome<'_>;
 }
 
 /// Implements the parts of a type that every object has.
@@ -73,9 +77,14 @@ pub struct Text;
 impl FieldType for Text {
     required!(Text);
     type Read<'a> = &'a str;
+    type ReadSome<'a> = Option<&'a str>;
 
     fn read(setting: Option<&Json>) -> &str {
         setting.and_then(Json::as_str).unwrap_or_default()
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<&str> {
+        present(setting).map(|setting| Self::read(Some(setting)))
     }
 }
 
@@ -85,10 +94,38 @@ pub struct Number;
 
 impl FieldType for Number {
     required!(Number);
-    type Read<'a> = i32;
+    type Read<'a> = Option<i32>;
+    type ReadSome<'a> = Option<i32>;
 
-    fn read(setting: Option<&Json>) -> i32 {
-        setting.and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
+    fn read(setting: Option<&Json>) -> Option<i32> {
+        setting.and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<i32> {
+        Self::read(setting)
+    }
+}
+
+/// A number that AWS also takes with a fraction.
+#[derive(Debug)]
+pub struct Decimal;
+
+impl FieldType for Decimal {
+    const FIELD: KindField = field("", Type::Number);
+    type Given<E> = E;
+    type Read<'a> = Option<f64>;
+    type ReadSome<'a> = Option<f64>;
+
+    fn given<E>(given: E) -> Option<E> {
+        Some(given)
+    }
+
+    fn read(setting: Option<&Json>) -> Option<f64> {
+        setting.and_then(Json::as_f64)
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<f64> {
+        Self::read(setting)
     }
 }
 
@@ -98,10 +135,15 @@ pub struct Flag;
 
 impl FieldType for Flag {
     required!(Flag);
-    type Read<'a> = bool;
+    type Read<'a> = Option<bool>;
+    type ReadSome<'a> = Option<bool>;
 
-    fn read(setting: Option<&Json>) -> bool {
-        setting.and_then(Json::as_bool).unwrap_or_default()
+    fn read(setting: Option<&Json>) -> Option<bool> {
+        setting.and_then(Json::as_bool)
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<bool> {
+        Self::read(setting)
     }
 }
 
@@ -112,10 +154,15 @@ pub struct Texts;
 impl FieldType for Texts {
     required!(Texts);
     type Read<'a> = Vec<String>;
+    type ReadSome<'a> = Option<Vec<String>>;
 
     fn read(setting: Option<&Json>) -> Vec<String> {
         let items = setting.and_then(Json::as_array).into_iter().flatten();
         items.filter_map(Json::as_str).map(ToOwned::to_owned).collect()
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<Vec<String>> {
+        present(setting).map(|setting| Self::read(Some(setting)))
     }
 }
 
@@ -126,10 +173,15 @@ pub struct TextMap;
 impl FieldType for TextMap {
     required!(TextMap);
     type Read<'a> = BTreeMap<String, String>;
+    type ReadSome<'a> = Option<BTreeMap<String, String>>;
 
     fn read(setting: Option<&Json>) -> BTreeMap<String, String> {
         let entries = setting.and_then(Json::as_object).into_iter().flatten();
         entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+    }
+
+    fn read_some(setting: Option<&Json>) -> Option<BTreeMap<String, String>> {
+        present(setting).map(|setting| Self::read(Some(setting)))
     }
 }
 
@@ -140,23 +192,38 @@ pub struct Document;
 impl FieldType for Document {
     required!(Document);
     type Read<'a> = String;
+    type ReadSome<'a> = Option<String>;
 
     fn read(setting: Option<&Json>) -> String {
         setting.map(ToString::to_string).unwrap_or_default()
     }
+
+    fn read_some(setting: Option<&Json>) -> Option<String> {
+        present(setting).map(|setting| Self::read(Some(setting)))
+    }
+}
+
+/// The setting, if it is there.
+fn present(setting: Option<&Json>) -> Option<&Json> {
+    setting.filter(|setting| !setting.is_null())
 }
 
 impl<T: FieldType> FieldType for Option<T> {
     const FIELD: KindField = T::FIELD.of_some();
     type Given<E> = Option<E>;
-    type Read<'a> = Option<T::Read<'a>>;
+    type Read<'a> = T::ReadSome<'a>;
+    type ReadSome<'a> = T::ReadSome<'a>;
 
     fn given<E>(given: Option<E>) -> Option<E> {
         given
     }
 
-    fn read(setting: Option<&Json>) -> Option<T::Read<'_>> {
-        setting.filter(|setting| !setting.is_null()).map(|setting| T::read(Some(setting)))
+    fn read(setting: Option<&Json>) -> T::ReadSome<'_> {
+        T::read_some(setting)
+    }
+
+    fn read_some(setting: Option<&Json>) -> T::ReadSome<'_> {
+        T::read_some(setting)
     }
 }
 

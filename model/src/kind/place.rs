@@ -65,6 +65,6 @@ pub enum Written {
     Capacity,
     /// An attribute of the object that the field refers to, in place of its name.
     Attribute(&'static str),
-    /// In a way that the generator knows, e.g. the code of a function.
+    /// In a way that the generator knows for code that it builds, otherwise as it is.
     Special,
 }

@@ -1,7 +1,7 @@
 //! HTTP APIs of API Gateway. AWS gives their parts random ids, so the ids here consist of the API's id and a
 //! natural key, e.g. the route key.
 
-use crate::kind::declare::{Flag, Number, Text, Texts, kind};
+use crate::kind::declare::{Decimal, Flag, Number, Text, Texts, kind};
 use crate::kind::{Form, Look, access};
 
 /// The ARN of all parts of APIs, for IAM.
@@ -139,7 +139,7 @@ kind! {
         access_log_format: Text => optional().sets("CreateStage.AccessLogSettings.Format").at("access_log_settings.format"),
         throttling_burst_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingBurstLimit").at("default_route_settings.throttling_burst_limit"),
         /// Requests per second.
-        throttling_rate_limit: Number => sets("CreateStage.DefaultRouteSettings.ThrottlingRateLimit").at("default_route_settings.throttling_rate_limit"),
+        throttling_rate_limit: Decimal => sets("CreateStage.DefaultRouteSettings.ThrottlingRateLimit").at("default_route_settings.throttling_rate_limit"),
     }
     name: "apigatewayv2_stage",
     title: "HTTP API stage",

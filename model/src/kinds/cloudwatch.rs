@@ -1,6 +1,6 @@
 //! CloudWatch.
 
-use crate::kind::declare::{Number, Text, TextMap, Texts, kind};
+use crate::kind::declare::{Decimal, Number, Text, TextMap, Texts, kind};
 use crate::kind::{Form, access};
 
 kind! {
@@ -13,7 +13,7 @@ kind! {
         dimensions: TextMap => sets("PutMetricAlarm.Dimensions"),
         statistic: Text => sets("PutMetricAlarm.Statistic"),
         comparison_operator: Text => sets("PutMetricAlarm.ComparisonOperator"),
-        threshold: Number => sets("PutMetricAlarm.Threshold"),
+        threshold: Decimal => sets("PutMetricAlarm.Threshold"),
         period: Number => sets("PutMetricAlarm.Period"),
         evaluation_periods: Number => sets("PutMetricAlarm.EvaluationPeriods"),
         treat_missing_data: Text => sets("PutMetricAlarm.TreatMissingData"),

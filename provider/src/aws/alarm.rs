@@ -41,9 +41,9 @@ impl Alarms {
             .set_dimensions(Some(dimensions.collect()))
             .statistic(Statistic::from(alarm.statistic()))
             .comparison_operator(ComparisonOperator::from(alarm.comparison_operator()))
-            .threshold(f64::from(alarm.threshold()))
-            .period(alarm.period())
-            .evaluation_periods(alarm.evaluation_periods())
+            .set_threshold(alarm.threshold())
+            .set_period(alarm.period())
+            .set_evaluation_periods(alarm.evaluation_periods())
             .treat_missing_data(alarm.treat_missing_data())
             .set_alarm_actions(Some(alarm.alarm_actions().unwrap_or_default()))
             .set_tags(Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty()));

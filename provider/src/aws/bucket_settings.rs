@@ -67,10 +67,10 @@ impl BucketSettings {
             Setting::PublicAccessBlock => {
                 let wanted = View::<s3::PublicAccessBlock>::of(settings);
                 let block = PublicAccessBlockConfiguration::builder()
-                    .block_public_acls(wanted.block_public_acls())
-                    .block_public_policy(wanted.block_public_policy())
-                    .ignore_public_acls(wanted.ignore_public_acls())
-                    .restrict_public_buckets(wanted.restrict_public_buckets())
+                    .set_block_public_acls(wanted.block_public_acls())
+                    .set_block_public_policy(wanted.block_public_policy())
+                    .set_ignore_public_acls(wanted.ignore_public_acls())
+                    .set_restrict_public_buckets(wanted.restrict_public_buckets())
                     .build();
                 let request = self.s3.put_public_access_block().bucket(bucket);
                 call!("s3:PutPublicAccessBlock", request.public_access_block_configuration(block)).map(|_| ())
@@ -104,7 +104,7 @@ impl BucketSettings {
             }
             Setting::Lifecycle => {
                 let days = View::<s3::Lifecycle>::of(settings).abort_incomplete_multipart_upload_days();
-                let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build();
+                let abort = AbortIncompleteMultipartUpload::builder().set_days_after_initiation(days).build();
                 let rule = LifecycleRule::builder()
                     .id(LIFECYCLE_RULE)
                     .status(ExpirationStatus::Enabled)

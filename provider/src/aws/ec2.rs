@@ -18,6 +18,7 @@ use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
 use tandem_model::context::Network;
+use tandem_model::kind::call::Call;
 use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::ec2::SecurityGroup;
 use tandem_model::names;
@@ -104,11 +105,11 @@ impl Client {
     }
 
     /// Makes a call. Retries throttled calls, lost responses and server errors, like the SDK's clients.
-    async fn call(&self, action: &str, parameters: &[(String, String)]) -> Result<Answer, Failure> {
+    async fn call(&self, call: Call, parameters: &[(String, String)]) -> Result<Answer, Failure> {
         let mut pause = Duration::from_millis(500);
         let mut attempt = 1;
         loop {
-            match self.call_once(action, parameters).await {
+            match self.call_once(call, parameters).await {
                 Err(Unanswered { again: true, .. }) if attempt < self.attempts => {}
                 result => return result.map_err(|unanswered| unanswered.failure),
             }
@@ -118,10 +119,11 @@ impl Client {
         }
     }
 
-    async fn call_once(&self, action: &str, parameters: &[(String, String)]) -> Result<Answer, Unanswered> {
-        let operation = format!("ec2:{action}");
+    async fn call_once(&self, call: Call, parameters: &[(String, String)]) -> Result<Answer, Unanswered> {
+        let operation = call.name();
+        let action = operation.trim_start_matches("ec2:");
         let lost =
-            |again: bool, message: String| Unanswered { again, failure: Failure::local(&operation, message) };
+            |again: bool, message: String| Unanswered { again, failure: Failure::local(operation, message) };
         let mut pairs = vec![("Action".to_owned(), action.to_owned())];
         pairs.push(("Version".to_owned(), VERSION.to_owned()));
         pairs.extend(parameters.iter().cloned());
@@ -146,7 +148,7 @@ impl Client {
             })
             .unwrap_or_else(|| (String::new(), format!("HTTP status {status}")));
         let again = status >= 500 || code == "RequestLimitExceeded" || code.starts_with("Throttling");
-        Err(Unanswered { again, failure: answered(&operation, &code, &message) })
+        Err(Unanswered { again, failure: answered(operation, &code, &message) })
     }
 
     async fn signed(&self, body: String) -> Result<HttpRequest, String> {
@@ -176,10 +178,14 @@ impl Client {
 
     /// The default VPC and its subnets; `None` when there is none.
     pub(crate) async fn default_network(&self) -> Result<Option<Network>, Failure> {
-        let vpcs = self.call("DescribeVpcs", &filters(&[("is-default", "true")])).await?;
+        let vpcs = self
+            .call(const { Call::declared("ec2:DescribeVpcs") }, &filters(&[("is-default", "true")]))
+            .await?;
         let vpc = vpcs.read(|root| items(root, "vpcSet").first().map(|item| value(*item, "vpcId")))?;
         let Some(vpc) = vpc else { return Ok(None) };
-        let subnets = self.call("DescribeSubnets", &filters(&[("vpc-id", &vpc)])).await?;
+        // Subnets that users added may be private, in a local zone, or too many.
+        let own = filters(&[("vpc-id", &vpc), ("default-for-az", "true")]);
+        let subnets = self.call(const { Call::declared("ec2:DescribeSubnets") }, &own).await?;
         let mut subnets = subnets.read(|root| {
             items(root, "subnetSet").into_iter().map(|item| value(item, "subnetId")).collect::<Vec<_>>()
         })?;
@@ -190,7 +196,11 @@ impl Client {
     /// The VPC of a subnet; `None` when there is no such subnet.
     pub(crate) async fn vpc_of(&self, subnet: &str) -> Result<Option<String>, Failure> {
         let parameters = [("SubnetId.1".to_owned(), subnet.to_owned())];
-        let Some(found) = found(self.call("DescribeSubnets", &parameters).await)? else { return Ok(None) };
+        let Some(found) =
+            found(self.call(const { Call::declared("ec2:DescribeSubnets") }, &parameters).await)?
+        else {
+            return Ok(None);
+        };
         found.read(|root| items(root, "subnetSet").first().map(|item| value(*item, "vpcId")))
     }
 }
@@ -222,7 +232,9 @@ impl SecurityGroups {
         parameters: &[(String, String)],
         read: fn(Node<'_, '_>) -> T,
     ) -> Result<Vec<T>, Failure> {
-        let Some(answer) = found(self.0.call("DescribeSecurityGroups", parameters).await)? else {
+        let Some(answer) =
+            found(self.0.call(const { Call::declared("ec2:DescribeSecurityGroups") }, parameters).await)?
+        else {
             return Ok(Vec::new());
         };
         answer.read(|root| items(root, "securityGroupInfo").into_iter().map(read).collect())
@@ -325,7 +337,8 @@ impl Driver for SecurityGroups {
         let groups = pages(|token| async {
             let mut parameters = filters(&[("group-name", &filter)]);
             parameters.extend(token.map(|token| ("NextToken".to_owned(), token)));
-            let page = self.0.call("DescribeSecurityGroups", &parameters).await?;
+            let page =
+                self.0.call(const { Call::declared("ec2:DescribeSecurityGroups") }, &parameters).await?;
             page.read(|root| {
                 let groups = items(root, "securityGroupInfo").into_iter();
                 let ids = groups.map(|group| value(group, "groupId")).collect();
@@ -345,8 +358,11 @@ impl Driver for SecurityGroups {
         let mut parameters = given.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         parameters.push(("TagSpecification.1.ResourceType".to_owned(), "security-group".to_owned()));
         parameters.extend(tag_parameters("TagSpecification.1.Tag", tags));
-        let id =
-            self.0.call("CreateSecurityGroup", &parameters).await?.read(|root| value(root, "groupId"))?;
+        let id = self
+            .0
+            .call(const { Call::declared("ec2:CreateSecurityGroup") }, &parameters)
+            .await?
+            .read(|root| value(root, "groupId"))?;
         Ok(Created { attributes: [("id".to_owned(), json!(id))].into(), id })
     }
 
@@ -355,23 +371,23 @@ impl Driver for SecurityGroups {
         let rules = self.describe(&by_id(id), rules).await?.into_iter().next().unwrap_or_default();
         let mut parameters = vec![group_id(id)];
         parameters.extend(rules.iter().zip(1..).flat_map(|(rule, number)| revoke(rule, number)));
-        gone(self.0.call("RevokeSecurityGroupIngress", &parameters).await)
+        gone(self.0.call(const { Call::declared("ec2:RevokeSecurityGroupIngress") }, &parameters).await)
     }
 
     async fn add_tags(&self, id: &str, set: &Tags) -> Result<(), Failure> {
         let mut parameters = vec![("ResourceId.1".to_owned(), id.to_owned())];
         parameters.extend(tag_parameters("Tag", set));
-        self.0.call("CreateTags", &parameters).await.map(|_| ())
+        self.0.call(const { Call::declared("ec2:CreateTags") }, &parameters).await.map(|_| ())
     }
 
     async fn remove_tags(&self, id: &str, remove: &[String]) -> Result<(), Failure> {
         let mut parameters = vec![("ResourceId.1".to_owned(), id.to_owned())];
         parameters
             .extend(remove.iter().zip(1..).map(|(key, number)| (format!("Tag.{number}.Key"), key.clone())));
-        self.0.call("DeleteTags", &parameters).await.map(|_| ())
+        self.0.call(const { Call::declared("ec2:DeleteTags") }, &parameters).await.map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        gone(self.0.call("DeleteSecurityGroup", &[group_id(id)]).await)
+        gone(self.0.call(const { Call::declared("ec2:DeleteSecurityGroup") }, &[group_id(id)]).await)
     }
 }

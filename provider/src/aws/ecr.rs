@@ -199,7 +199,7 @@ impl Driver for Repositories {
 }
 
 fn scanning(repository: &View<'_, ecr::Repository>) -> ImageScanningConfiguration {
-    ImageScanningConfiguration::builder().scan_on_push(repository.scan_on_push()).build()
+    ImageScanningConfiguration::builder().set_scan_on_push(repository.scan_on_push()).build()
 }
 
 pub(super) struct LifecyclePolicies(pub(super) Client);

@@ -10,7 +10,7 @@ use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone};
-use super::{number, only_child};
+use super::only_child;
 
 pub(super) struct EventInvokeConfigs(pub(super) Client);
 
@@ -25,7 +25,7 @@ impl EventInvokeConfigs {
             .put_function_event_invoke_config()
             .function_name(id)
             // By its name: a missing number is omitted, which is not the same as 0.
-            .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
+            .set_maximum_retry_attempts(config.maximum_retry_attempts())
             .set_maximum_event_age_in_seconds(config.maximum_event_age_in_seconds())
             .destination_config(DestinationConfig::builder().set_on_failure(on_failure).build());
         call!("lambda:PutFunctionEventInvokeConfig", request).map(|_| ())

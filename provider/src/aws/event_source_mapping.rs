@@ -15,7 +15,7 @@ use tandem_model::kinds::lambda;
 use tandem_model::names;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{number, pages};
+use super::pages;
 
 pub(super) struct EventSourceMappings(pub(super) Client);
 
@@ -164,8 +164,8 @@ impl Driver for EventSourceMappings {
             .function_name(mapping.function_name())
             .event_source_arn(mapping.event_source_arn())
             .set_starting_position(mapping.starting_position().map(EventSourcePosition::from))
-            .batch_size(mapping.batch_size())
-            .maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds())
+            .set_batch_size(mapping.batch_size())
+            .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds())
             .set_function_response_types(Some(response_types(&mapping)))
             .set_bisect_batch_on_function_error(mapping.bisect_batch_on_function_error())
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds())
@@ -173,7 +173,7 @@ impl Driver for EventSourceMappings {
             .set_parallelization_factor(mapping.parallelization_factor())
             .set_filter_criteria(filter(&mapping))
             .set_destination_config(failures(&mapping))
-            .enabled(mapping.enabled())
+            .set_enabled(mapping.enabled())
             .set_tags(Some(tags.clone().into_iter().collect()));
         let created = call!("lambda:CreateEventSourceMapping", request)?;
         Ok(Created { id: created.uuid.unwrap_or_default(), ..Created::default() })
@@ -217,8 +217,8 @@ impl Driver for EventSourceMappings {
             .uuid(id)
             .function_name(mapping.function_name())
             // By its name: an update omits a size in `ignore_drift` that AWS does not report.
-            .set_batch_size(number(settings, "batch_size"))
-            .maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds())
+            .set_batch_size(mapping.batch_size())
+            .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds())
             .set_function_response_types(Some(response_types(&mapping)))
             .set_bisect_batch_on_function_error(mapping.bisect_batch_on_function_error())
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds())
@@ -226,7 +226,7 @@ impl Driver for EventSourceMappings {
             .set_parallelization_factor(mapping.parallelization_factor())
             .set_filter_criteria(filter(&mapping).or_else(everything))
             .set_destination_config(failures.or_else(nowhere))
-            .enabled(mapping.enabled());
+            .set_enabled(mapping.enabled());
         call!("lambda:UpdateEventSourceMapping", request).map(|_| ())
     }
 

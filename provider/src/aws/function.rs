@@ -15,7 +15,7 @@ use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone, not_yet};
-use super::{number, of_project, pages};
+use super::{of_project, pages};
 
 pub(super) struct Functions(pub(super) Client);
 
@@ -143,8 +143,8 @@ impl Driver for Functions {
             .set_description(function.description().map(ToOwned::to_owned))
             .role(function.role())
             .set_architectures(Some(architectures(&function)))
-            .memory_size(function.memory_size())
-            .timeout(function.timeout())
+            .set_memory_size(function.memory_size())
+            .set_timeout(function.timeout())
             .environment(environment(&function))
             .set_kms_key_arn(function.kms_key_arn().map(ToOwned::to_owned))
             .logging_config(logging(&function))
@@ -201,8 +201,8 @@ impl Driver for Functions {
                 .description(function.description().unwrap_or_default())
                 .role(function.role())
                 // By name: an update omits a number in `ignore_drift` that AWS does not report.
-                .set_memory_size(number(settings, "memory_size"))
-                .set_timeout(number(settings, "timeout"))
+                .set_memory_size(function.memory_size())
+                .set_timeout(function.timeout())
                 .environment(environment(&function))
                 .kms_key_arn(function.kms_key_arn().unwrap_or_default())
                 .logging_config(logging(&function));

@@ -26,7 +26,7 @@ use tandem_model::ownership::{INSTANCE, OWNER};
 use tandem_model::partition;
 
 use super::failure::{call, found, gone};
-use super::{number, pages, split};
+use super::{pages, split};
 
 /// Time limit for retries of a create call whose response was lost.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -174,7 +174,7 @@ impl Driver for Apis {
             .name(api.name())
             .protocol_type(ProtocolType::from(api.protocol_type()))
             .set_description(api.description().map(ToOwned::to_owned))
-            .disable_execute_api_endpoint(api.disable_execute_api_endpoint())
+            .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint())
             .set_cors_configuration(cors(&api))
             .set_tags(Some(tags.clone().into_iter().collect()));
         match call!("apigatewayv2:CreateApi", request.customize().config_override(once())) {
@@ -199,7 +199,7 @@ impl Driver for Apis {
             .update_api()
             .api_id(id)
             .description(api.description().unwrap_or_default())
-            .disable_execute_api_endpoint(api.disable_execute_api_endpoint())
+            .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint())
             .set_cors_configuration(cors);
         call!("apigatewayv2:UpdateApi", request).map(|_| ())
     }
@@ -291,7 +291,7 @@ impl Driver for Integrations {
             .integration_type(IntegrationType::from(integration.integration_type()))
             .integration_uri(uri)
             .set_payload_format_version(payload_format(&integration))
-            .timeout_in_millis(integration.timeout_milliseconds());
+            .set_timeout_in_millis(integration.timeout_milliseconds());
         match call!("apigatewayv2:CreateIntegration", request.customize().config_override(once())) {
             Ok(created) => Ok(Created { attributes: own_id(created.integration_id()), id }),
             Err(failure) => settle(failure, self.observe(&id)).await,
@@ -308,7 +308,7 @@ impl Driver for Integrations {
             .set_integration_id(now.integration_id)
             .set_payload_format_version(payload_format(&integration))
             // By its name: an update omits a number in `ignore_drift` that AWS does not report.
-            .set_timeout_in_millis(number(settings, "timeout_milliseconds"));
+            .set_timeout_in_millis(integration.timeout_milliseconds());
         call!("apigatewayv2:UpdateIntegration", request).map(|_| ())
     }
 
@@ -519,13 +519,11 @@ fn access_logs(stage: &View<'_, apigatewayv2::Stage>) -> Option<AccessLogSetting
 }
 
 /// The throttling limits of all routes. The same call sets detailed metrics, which keep their current value.
-/// Reads the limits by name: an update omits one in `ignore_drift` that AWS does not report, and 0 would stop
-/// all requests.
-fn limits(settings: &Settings, now: Option<&RouteSettings>) -> RouteSettings {
+fn limits(stage: &View<'_, apigatewayv2::Stage>, now: Option<&RouteSettings>) -> RouteSettings {
     RouteSettings::builder()
         .set_detailed_metrics_enabled(now.and_then(RouteSettings::detailed_metrics_enabled))
-        .set_throttling_burst_limit(number(settings, "throttling_burst_limit"))
-        .set_throttling_rate_limit(settings.get("throttling_rate_limit").and_then(Json::as_f64))
+        .set_throttling_burst_limit(stage.throttling_burst_limit())
+        .set_throttling_rate_limit(stage.throttling_rate_limit())
         .build()
 }
 
@@ -590,9 +588,9 @@ impl Driver for Stages {
             .create_stage()
             .api_id(api)
             .stage_name(name)
-            .auto_deploy(stage.auto_deploy())
+            .set_auto_deploy(stage.auto_deploy())
             .set_access_log_settings(access_logs(&stage))
-            .default_route_settings(limits(settings, None));
+            .default_route_settings(limits(&stage, None));
         call!("apigatewayv2:CreateStage", request)?;
         Ok(Created { id: format!("{api}|{name}"), ..Created::default() })
     }
@@ -611,9 +609,9 @@ impl Driver for Stages {
             .update_stage()
             .api_id(api)
             .stage_name(name)
-            .auto_deploy(stage.auto_deploy())
+            .set_auto_deploy(stage.auto_deploy())
             .set_access_log_settings(logs)
-            .default_route_settings(limits(settings, now.default_route_settings()));
+            .default_route_settings(limits(&stage, now.default_route_settings()));
         call!("apigatewayv2:UpdateStage", request).map(|_| ())
     }
 

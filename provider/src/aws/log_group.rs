@@ -41,11 +41,10 @@ impl LogGroups {
 
     async fn put_retention(&self, id: &str, group: &View<'_, logs::LogGroup>) -> Result<(), Failure> {
         match group.retention_in_days() {
-            // CloudWatch accepts no retention of 0 days: without one, the logs stay.
-            0 => {
+            None => {
                 gone(call!("logs:DeleteRetentionPolicy", self.0.delete_retention_policy().log_group_name(id)))
             }
-            days => {
+            Some(days) => {
                 let request = self.0.put_retention_policy().log_group_name(id).retention_in_days(days);
                 call!("logs:PutRetentionPolicy", request).map(|_| ())
             }

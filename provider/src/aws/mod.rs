@@ -38,7 +38,6 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 use tandem_engine::driver::{Driver, Drivers, Failure, Observed};
-use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kinds;
 use tandem_model::names;
@@ -156,16 +155,6 @@ impl Drivers for Aws {
         // A test makes sure that every kind has one.
         &*self.drivers[kind.name]
     }
-}
-
-/// An integer setting.
-fn number(settings: &Settings, field: &str) -> Option<i32> {
-    settings.get(field).and_then(Json::as_i64).and_then(|number| i32::try_from(number).ok())
-}
-
-/// A boolean setting.
-fn flag(settings: &Settings, field: &str) -> Option<bool> {
-    settings.get(field).and_then(Json::as_bool)
 }
 
 /// A policy document as AWS returns it.

@@ -14,7 +14,7 @@ use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::scheduler;
 
 use super::failure::{call, found, gone};
-use super::{number, pages, parse_policy, split};
+use super::{pages, parse_policy, split};
 
 pub(super) struct Schedules(pub(super) Client);
 
@@ -60,12 +60,11 @@ fn ecs(schedule: &View<'_, scheduler::Schedule>) -> Option<EcsParameters> {
     Some(parameters.build().expect("the task definition is set"))
 }
 
-fn target(settings: &Settings) -> Target {
-    let schedule = View::<scheduler::Schedule>::of(settings);
+fn target(schedule: &View<'_, scheduler::Schedule>) -> Target {
     let dead_letters = schedule.dead_letter_arn().map(|arn| DeadLetterConfig::builder().arn(arn).build());
     let retry = RetryPolicy::builder()
         // By its name: an update omits a number in `ignore_drift` that AWS does not report.
-        .set_maximum_retry_attempts(number(settings, "maximum_retry_attempts"))
+        .set_maximum_retry_attempts(schedule.maximum_retry_attempts())
         .set_maximum_event_age_in_seconds(schedule.maximum_event_age_in_seconds());
     Target::builder()
         .arn(schedule.target_arn())
@@ -146,7 +145,7 @@ impl Driver for Schedules {
             .schedule_expression(schedule.schedule_expression())
             .set_schedule_expression_timezone(timezone(&schedule))
             .flexible_time_window(window(&schedule))
-            .target(target(settings))
+            .target(target(&schedule))
             .set_kms_key_arn(schedule.kms_key_arn().map(ToOwned::to_owned))
             .state(ScheduleState::from(schedule.state()));
         call!("scheduler:CreateSchedule", request)?;
@@ -181,7 +180,7 @@ impl Driver for Schedules {
             .schedule_expression(schedule.schedule_expression())
             .set_schedule_expression_timezone(timezone(&schedule))
             .flexible_time_window(window(&schedule))
-            .target(target(settings))
+            .target(target(&schedule))
             .set_kms_key_arn(schedule.kms_key_arn().map(ToOwned::to_owned))
             .state(ScheduleState::from(schedule.state()));
         call!("scheduler:UpdateSchedule", request).map(|_| ())

@@ -38,13 +38,13 @@ fn logging(machine: &View<'_, sfn::StateMachine>) -> LoggingConfiguration {
     });
     LoggingConfiguration::builder()
         .level(LogLevel::from(machine.log_level()))
-        .include_execution_data(machine.include_execution_data())
+        .set_include_execution_data(machine.include_execution_data())
         .set_destinations(destination.map(|destination| vec![destination]))
         .build()
 }
 
 fn tracing(machine: &View<'_, sfn::StateMachine>) -> TracingConfiguration {
-    TracingConfiguration::builder().enabled(machine.tracing_enabled()).build()
+    TracingConfiguration::builder().set_enabled(machine.tracing_enabled()).build()
 }
 
 fn encryption(machine: &View<'_, sfn::StateMachine>) -> EncryptionConfiguration {

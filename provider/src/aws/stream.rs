@@ -39,7 +39,7 @@ fn is_deleting(stream: &StreamDescriptionSummary) -> bool {
 /// Fields that differ from a new stream's: CreateStream does not take them.
 fn later(stream: &View<'_, Stream>) -> Vec<&'static str> {
     let mut later = Vec::new();
-    if stream.retention_period() != RETENTION {
+    if stream.retention_period().is_some_and(|hours| hours != RETENTION) {
         later.push("retention_period");
     }
     if stream.encryption_type() == "KMS" {
@@ -132,7 +132,8 @@ impl Streams {
                 self.reshard(id, shards, wanted.shard_count().unwrap_or(shards)).await
             }
             Some("retention_period") => {
-                self.put_retention(id, now.retention_period_hours(), wanted.retention_period()).await
+                let before = now.retention_period_hours();
+                self.put_retention(id, before, wanted.retention_period().unwrap_or(before)).await
             }
             Some(_) => self.put_encryption(id, &now, wanted).await,
             None => Ok(()),

@@ -89,7 +89,7 @@ fn keys(table: &View<'_, Table>) -> (Vec<KeySchemaElement>, Vec<AttributeDefinit
 /// Fields that are set and that CreateTable does not take.
 fn later(table: &View<'_, Table>) -> Vec<&'static str> {
     let mut later = Vec::new();
-    if table.point_in_time_recovery() {
+    if table.point_in_time_recovery() == Some(true) {
         later.push("point_in_time_recovery");
     }
     if table.ttl_attribute().is_some() {
@@ -262,7 +262,7 @@ impl Tables {
         let request = self.0.update_table().table_name(id);
         let request = match field {
             "point_in_time_recovery" => {
-                return self.put_recovery(id, wanted.point_in_time_recovery()).await;
+                return self.put_recovery(id, wanted.point_in_time_recovery().unwrap_or_default()).await;
             }
             "ttl_attribute" => return self.put_ttl(id, wanted.ttl_attribute()).await,
             "stream_view_type" => return self.put_stream(id, wanted.stream_view_type()).await,
@@ -272,7 +272,7 @@ impl Tables {
             }
             "kms_key_arn" => request.sse_specification(encryption(wanted.kms_key_arn())),
             "deletion_protection_enabled" => {
-                request.deletion_protection_enabled(wanted.deletion_protection_enabled())
+                request.set_deletion_protection_enabled(wanted.deletion_protection_enabled())
             }
             _ => return Ok(()),
         };
@@ -332,7 +332,7 @@ impl Driver for Tables {
             .billing_mode(mode)
             .set_stream_specification(wanted.stream_view_type().map(|view| stream(Some(view))))
             .set_sse_specification(wanted.kms_key_arn().map(|key| encryption(Some(key))))
-            .deletion_protection_enabled(wanted.deletion_protection_enabled())
+            .set_deletion_protection_enabled(wanted.deletion_protection_enabled())
             .set_tags(Some(tag_list(tags)).filter(|tags| !tags.is_empty()));
         let table = call!("dynamodb:CreateTable", request)?.table_description;
         for field in later(&wanted) {

@@ -18,7 +18,7 @@ use tandem_model::kinds::ecs::TaskDefinition;
 use tandem_model::names;
 
 use super::failure::{call, found, gone};
-use super::{flag, number, pages};
+use super::pages;
 
 /// The one volume of a task.
 const SCRATCH: &str = "scratch";
@@ -113,14 +113,13 @@ impl TaskDefinitions {
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets).filter(|secrets| !secrets.is_empty()))
             // By name, like the sizes: an update omits a field in `ignore_drift` that AWS does not report.
-            .set_stop_timeout(number(settings, "stop_timeout"))
-            .set_readonly_root_filesystem(flag(settings, "readonly_root_filesystem"))
+            .set_stop_timeout(task.stop_timeout())
+            .set_readonly_root_filesystem(task.readonly_root_filesystem())
             .mount_points(mount.build())
             .log_configuration(logs.build().expect("the driver is set"));
         let platform = RuntimePlatform::builder()
             .operating_system_family(OsFamily::Linux)
             .cpu_architecture(CpuArchitecture::from(aws_architecture(task.cpu_architecture())));
-        let size = |field| settings.get(field).map(ToString::to_string);
         let storage = task.ephemeral_storage();
         let request = self
             .ecs
@@ -128,8 +127,8 @@ impl TaskDefinitions {
             .family(task.family())
             .network_mode(NetworkMode::Awsvpc)
             .requires_compatibilities(Compatibility::Fargate)
-            .set_cpu(size("cpu"))
-            .set_memory(size("memory"))
+            .set_cpu(task.cpu().map(|units| units.to_string()))
+            .set_memory(task.memory().map(|mebibytes| mebibytes.to_string()))
             .runtime_platform(platform.build())
             .set_ephemeral_storage(storage.map(|gib| EphemeralStorage::builder().size_in_gib(gib).build()))
             .execution_role_arn(task.execution_role_arn())

@@ -18,9 +18,14 @@ pub(super) static VPCS: [Vpc; 2] = [
     Vpc { id: "vpc-other", block: "10.0.0.0/16", default: false, group: "sg-f0000000000000002" },
 ];
 
-/// Subnets, and the VPC of each.
-const SUBNETS: [(&str, &str); 3] =
-    [("subnet-1", "vpc-default"), ("subnet-2", "vpc-default"), ("subnet-3", "vpc-other")];
+/// Subnets, the VPC of each, and whether AWS made it as the default of its zone.
+const SUBNETS: [(&str, &str, bool); 4] = [
+    ("subnet-1", "vpc-default", true),
+    ("subnet-2", "vpc-default", true),
+    ("subnet-3", "vpc-other", false),
+    // One that a user added: no container may start in it unasked.
+    ("subnet-4", "vpc-default", false),
+];
 
 pub(super) fn describe_vpcs(input: &Json) -> Answer {
     for id in text_list(&input["VpcId"]) {
@@ -55,15 +60,16 @@ pub(super) fn vpc(id: &str) -> Result<&'static Vpc, Refusal> {
 
 pub(super) fn describe_subnets(input: &Json) -> Answer {
     for id in text_list(&input["SubnetId"]) {
-        if !SUBNETS.iter().any(|(subnet, _)| *subnet == id) {
+        if !SUBNETS.iter().any(|(subnet, ..)| *subnet == id) {
             return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist"));
         }
     }
     let mut set = Vec::new();
-    for (id, vpc) in SUBNETS {
+    for (id, vpc, default) in SUBNETS {
         let passes = passes(input, |name| match name {
             "subnet-id" => Ok(Some(id.to_owned())),
             "vpc-id" => Ok(Some(vpc.to_owned())),
+            "default-for-az" => Ok(Some(default.to_string())),
             other => no_filter(other),
         })?;
         if passes && !other_than(input, "SubnetId", id) {
