@@ -52,7 +52,7 @@ codes! {
         Schedule "TDM011" "A schedule or time zone is not valid";
         Environment "TDM012" "An environment variable is reserved, invalid or too large";
         SecretInEnvironment "TDM013" "An environment variable looks like a secret";
-        ReservedTag "TDM014" "A tag is reserved";
+        Tag "TDM014" "A tag is reserved or not valid";
         Build "TDM015" "A container image cannot be built";
         TaskSize "TDM016" "Fargate does not offer this pair of CPU and memory";
         Pattern "TDM017" "An event pattern or filter is not valid";

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use crate::checks::limits;
+use crate::checks::{limits, tags};
 use crate::context::Context;
 use crate::expr::Expr;
-use crate::finding::{Code, Findings, Path, Step};
+use crate::finding::{Findings, Path, Step};
 use crate::graph::Graph;
 use crate::input::{Field, Inputs, Reader, fill_defaults};
-use crate::ownership;
 use crate::recover;
 use crate::value::Value;
 
@@ -253,6 +252,7 @@ impl Definition {
     /// The graph for these inputs.
     pub fn expand(&self, inputs: &Value, context: &Context) -> Expansion {
         let mut expansion = self.expand_unchecked(inputs, context);
+        tags::check(inputs, context, expansion.graph.as_ref(), &mut expansion.findings);
         if let Some(graph) = &expansion.graph {
             limits::check(self, inputs, context, graph, &mut expansion.findings);
         }
@@ -303,16 +303,6 @@ fn expand<C: Composite>(inputs: &Value, context: &Context) -> Expansion {
     let known = reader.block(inputs, &fields);
     let read = known.and_then(|()| C::Inputs::read(&fields, inputs, &mut reader));
     let mut findings = std::mem::take(&mut reader.findings);
-    if let Value::Map(tags) = inputs.get("tags") {
-        for key in tags.keys().filter(|key| ownership::is_reserved(key)) {
-            findings.error(
-                Code::ReservedTag,
-                Path::field("tags").join(Step::Key(key.clone())),
-                format!("the tag `{key}` is reserved"),
-                "Use another key: `tandem:` tags identify the owner of an object, and AWS reserves `aws:`.",
-            );
-        }
-    }
     // Checks across inputs run although one input is wrong, so that one run reports every fault.
     let mut graph = None;
     if let Some(read) = read.filter(|_| !reader.unknown_structure) {

@@ -82,6 +82,19 @@ pub enum Shape {
     Blocks(Body),
 }
 
+impl Shape {
+    /// The fields within a block; of one with variants, those of all variants.
+    pub fn fields(&self) -> Vec<Field> {
+        match self {
+            Self::Block(Body::Fields(fields)) | Self::Blocks(Body::Fields(fields)) => fields.clone(),
+            Self::Block(Body::Choice(variants)) | Self::Blocks(Body::Choice(variants)) => {
+                variants.iter().flat_map(|variant| variant.fields.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The content of a block.
 #[derive(Clone, Debug)]
 pub enum Body {

@@ -2,12 +2,14 @@
 
 pub mod call;
 pub mod declare;
+pub mod documented;
 pub mod place;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use self::documented::Documented;
 use self::place::{Beside, Written};
 use crate::ambient::Ambient;
 
@@ -40,6 +42,11 @@ pub struct Kind {
     pub hashed_name: bool,
     /// The IAM permissions to create, change and delete such objects.
     pub access: &'static [Access],
+    /// Limits that AWS documents, besides those of [`limits`](crate::limits).
+    pub documented: &'static [Documented],
+    /// The member of the create call that sets the tags, e.g. `CreateFunction.Tags`: AWS publishes the limits of tags per
+    /// service.
+    pub tags_member: Option<&'static str>,
     /// Attributes of the resource of hashicorp/aws that no field sets.
     pub beside: &'static [Beside],
     /// Its look in pictures; `None` if it is not drawn.
@@ -272,6 +279,8 @@ impl Kind {
         data: false,
         hashed_name: false,
         access: &[],
+        documented: &[],
+        tags_member: None,
         beside: &[],
         look: None,
     };

@@ -12,6 +12,9 @@ pub const KEY: &str = "tandem:key";
 /// objects, `creating` has the end of the lease.
 pub const STATUS: &str = "tandem:status";
 
+/// The most of these tags that one object has.
+pub const OWN_TAGS: usize = [OWNER, INSTANCE, KEY, STATUS].len();
+
 /// Returns true for a tag that users must not set.
 pub fn is_reserved(key: &str) -> bool {
     let key = key.to_ascii_lowercase();

@@ -6,7 +6,7 @@ mod data;
 
 use std::sync::LazyLock;
 
-use regex_lite::Regex;
+use regex::Regex;
 
 /// A partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use shared::{Predict, context, fixture, set, steps};
 use tandem_model::composite::{Definition, Expansion};
 use tandem_model::composites;
+use tandem_model::context::Context;
 use tandem_model::finding::Findings;
 use tandem_model::limits::{self, Limit, ValuePart};
 use tandem_model::value::Value;
@@ -147,4 +148,176 @@ fn a_value_just_outside_of_each_limit_is_found() {
         reached.len()
     );
     assert!(reached.len() >= 15, "{reached:?}");
+}
+
+/// Values outside of the limits that AWS documents: composite, inputs to change, start of the finding.
+fn documented() -> Vec<(&'static str, Vec<(&'static str, Json)>, &'static str)> {
+    let long = |length: usize| "x".repeat(length);
+    let words = |count: usize| (0..count).map(|n| format!("w{n}")).collect::<Vec<_>>();
+    let sixty: Json = (0..60)
+        .map(|n| (format!("SETTING_{n:02}"), long(54).into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let queue = |n: usize| json!({ "queue": format!("arn:aws:sqs:us-east-1:123456789012:team-linux-arm64-builds-{n:02}") });
+    let accounts =
+        |count: usize| (0..count).map(|n| format!("arn:aws:iam::{n:012}:root")).collect::<Vec<_>>();
+    let _ = accounts;
+    vec![
+        (
+            "event_function",
+            vec![("environment", sixty)],
+            "environment: TDM012 `environment`: 4418 bytes as JSON (217 of them are `TANDEM_RESOURCES`, which the \
+             composite adds), but Lambda allows at most 4096",
+        ),
+        (
+            "event_function",
+            vec![
+                ("environment", json!({ "RUNNER_CONFIG": long(3_947) })),
+                ("sends_to", (0..12).map(queue).collect()),
+            ],
+            "environment: TDM012 `environment`: 4",
+        ),
+        (
+            "event_function",
+            vec![("environment", json!({})), ("sends_to", (0..80).map(queue).collect())],
+            "sends_to: TDM012 `sends_to`: ",
+        ),
+        (
+            "event_function",
+            vec![("code", json!({ "image_uri": "docker.io/library/alpine:3" }))],
+            "code.image_uri: TDM004 `code.image_uri`: the image is in the registry `docker.io`, but Lambda",
+        ),
+        (
+            "event_function",
+            vec![(
+                "reads",
+                (0..140).map(|n| json!({ "bucket": format!("team-{n}-{}", long(40)) })).collect(),
+            )],
+            "reads: TDM004 `reads`: 1",
+        ),
+        (
+            "event_function",
+            vec![("on.5.filter_policy", json!(format!("{{\"a\":{:?},\"b\":{:?}}}", words(15), words(11))))],
+            "on[5].filter_policy: TDM017 `on[5].filter_policy`: 165 combinations of values in a filter policy, but SNS \
+             allows at most 150",
+        ),
+        (
+            "container_task",
+            vec![("command", (0..70).map(|_| json!(long(1000))).collect())],
+            "command: TDM004 `command`: 70",
+        ),
+        (
+            "container_task",
+            vec![("build", Json::Null), ("image", json!("a b"))],
+            "image: TDM004 `image`: the reference \"a b\" contains ' '",
+        ),
+        (
+            "container_task",
+            vec![("on.0.command", (0..9).map(|_| json!(long(1000))).collect())],
+            "on[0].command: TDM004 `on[0].command`: 9129 characters of overrides",
+        ),
+        (
+            "container_task",
+            vec![("network", json!({ "subnets": words(17) }))],
+            "network.subnets: TDM004 `subnets` has 17 entries, but a task on Fargate takes at most 16",
+        ),
+        (
+            "container_task",
+            vec![("network", json!({ "subnets": ["subnet-1"], "security_groups": words(6) }))],
+            "network.security_groups: TDM004 `security_groups` has 6 entries",
+        ),
+        (
+            "topic",
+            vec![("publishers", (0..900).map(|n| json!(format!("{}{n}.amazonaws.com", long(20)))).collect())],
+            "publishers: TDM004 `publishers`: 224128 bytes",
+        ),
+    ]
+}
+
+#[test]
+fn a_value_outside_of_a_documented_limit_is_found() {
+    for (composite, changes, expected) in documented() {
+        let definition = composites::ALL.iter().find(|one| one.type_name == composite).expect("a composite");
+        let mut inputs = fixture(definition)["inputs"].clone();
+        for (path, value) in &changes {
+            set(&mut inputs, path, value);
+        }
+        let findings = expand(definition, &inputs).findings.0;
+        let found: Vec<String> =
+            findings.iter().map(|one| format!("{}: {} {}", one.path, one.code, one.message)).collect();
+        let changed: Vec<&str> = changes.iter().map(|(path, _)| *path).collect();
+        assert!(
+            found.iter().any(|one| one.starts_with(expected)),
+            "{composite} {changed:?}: no {expected:?} in {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_project_whose_names_aws_reserves_is_found() {
+    for (project, composite, expected) in [
+        ("sg", "container_task", "the name `sg-render` begins with `sg-`, which EC2 reserves"),
+        ("sthree", "bucket", "S3 reserves `sthree-` in the name `sthree-files-"),
+        ("amzn-s3-demo", "bucket", "S3 reserves `amzn-s3-demo-` in the name `amzn-s3-demo-files-"),
+    ] {
+        let definition = composites::ALL.iter().find(|one| one.type_name == composite).expect("a composite");
+        let inputs = definition.with_defaults(&Value::from(&fixture(definition)["inputs"]));
+        let context = Context { project: Some(project.to_owned()), ..context() };
+        let findings = definition.expand(&inputs, &context).findings.0;
+        let found: Vec<&str> = findings.iter().map(|one| one.message.as_str()).collect();
+        assert!(found.iter().any(|one| one.contains(expected)), "{project}: no {expected:?} in {found:#?}");
+    }
+}
+
+#[test]
+fn tags_suit_every_service() {
+    let many = |count: usize| -> Json {
+        (0..count).map(|n| (format!("tag-{n}"), "x".into())).collect::<serde_json::Map<_, _>>().into()
+    };
+    for (composite, tags, expected) in [
+        ("queue", json!({ "Note": "Test #2" }), "tags[\"Note\"] the value of the tag \"Note\" contains '#'"),
+        (
+            "queue",
+            json!({ "Service": "a & b" }),
+            "tags[\"Service\"] the value of the tag \"Service\" contains '&'",
+        ),
+        ("queue", json!({ "team": "${team}" }), "tags[\"team\"] the value of the tag \"team\" contains '$'"),
+        ("queue", json!({ "a(b)": "x" }), "tags[\"a(b)\"] the key of the tag \"a(b)\" contains '('"),
+        (
+            "queue",
+            json!({ "Purpose": "x".repeat(257) }),
+            "tags[\"Purpose\"] the value of the tag \"Purpose\" has 257",
+        ),
+        ("queue", json!({ "k".repeat(129): "x" }), "tags[\"kkk"),
+        (
+            "queue",
+            json!({ "": "x" }),
+            "tags[\"\"] the key of the tag \"\" has 0 characters, but AWS allows 1 to 128",
+        ),
+        ("queue", json!({ "aws:team": "x" }), "tags[\"aws:team\"] the tag `aws:team` is reserved"),
+        ("queue", many(47), "tags there are 47 tags, with those of the provider, but AWS allows 50"),
+        ("queue", many(46), ""),
+        ("queue", json!({ "Größe": "10 m @home: a/b=c+d-e_f." }), ""),
+        ("queue", json!({ "empty": "" }), ""),
+        // EventBridge Scheduler alone refuses an empty value.
+        (
+            "container_task",
+            json!({ "empty": "" }),
+            "tags[\"empty\"] the tag \"empty\" does not suit the EventBridge schedule group: 0 characters, but AWS allows 1 \
+             to 256 characters",
+        ),
+    ] {
+        let found = finding(composite, "tags", &tags);
+        let fits = if expected.is_empty() { found.is_empty() } else { found.starts_with(expected) };
+        assert!(fits, "{composite} {tags}: {found:?} is not {expected:?}");
+    }
+}
+
+#[test]
+fn tags_of_the_provider_count() {
+    let definition = composites::ALL.iter().find(|one| one.type_name == "queue").expect("a composite");
+    let inputs = definition.with_defaults(&Value::from(&fixture(definition)["inputs"]));
+    let default_tags = (0..46).map(|n| (format!("tag-{n}"), "x".to_owned())).collect();
+    let findings = definition.expand(&inputs, &Context { default_tags, ..context() }).findings.0;
+    assert!(findings[0].message.starts_with("there are 47 tags"), "{findings:?}");
 }

@@ -127,11 +127,11 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
     }
     if let Some(read) = &configuration {
         let tags = read.default_tags.as_ref().and_then(Scalar::known);
-        if let Some(key) = tags.and_then(|tags| tags.keys().find(|key| ownership::is_reserved(key))) {
-            let path = Path::attribute("default_tags").join(tfplugin::Step::Key(key.clone()));
-            let detail =
-                "The prefix `tandem:` is for tags of the provider, and `aws:` for AWS. Use another key.";
-            diagnostics.push(Diagnostic::error(format!("The tag `{key}` is reserved"), detail).at(path));
+        for (key, value) in tags.into_iter().flatten() {
+            if let Some(fault) = common_fault(key, value.known().map(String::as_str)) {
+                let path = Path::attribute("default_tags").join(tfplugin::Step::Key(key.clone()));
+                diagnostics.push(Diagnostic::error(fault.message, fault.help).at(path));
+            }
         }
         if read.access_key.is_some() != read.secret_key.is_some() {
             let detail = "Set both or neither.";

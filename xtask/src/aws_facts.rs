@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use tandem_model::kind::{Kind, KindField};
+use tandem_model::kind::{Kind, KindField, Type, field};
 use tandem_model::kinds;
 use tandem_testkit::environment::{Packages, root};
 
@@ -110,7 +110,9 @@ fn generated() -> Result<String> {
          &[Limit] = &[\n",
     );
     for kind in kinds::ALL {
-        for field in kind.fields {
+        // The limits of tags are those of a field of this name.
+        let tags = kind.tags_member.map(|member| field("tags", Type::TextMap).sets(member));
+        for field in kind.fields.iter().chain(&tags) {
             for (part, limit) in limits(kind, field, &mut sources)? {
                 let Limit { min, max, patterns, values } = limit;
                 let patterns: Vec<String> = patterns.iter().map(|pattern| raw(pattern)).collect();
@@ -169,7 +171,7 @@ fn limits(kind: &Kind, field: &KindField, sources: &mut Sources) -> Result<Parts
             limit.values.clear();
         }
         for pattern in &limit.patterns {
-            regex_lite::Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+            regex::Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
                 format!("{}.{}: the pattern {pattern} is not usable: {error}", kind.name, field.name)
             })?;
         }

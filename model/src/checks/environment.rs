@@ -1,4 +1,4 @@
-//! Environment variables: reserved and invalid names, size limits, and names that look like secrets.
+//! Environment variables: reserved and invalid names, and names that look like secrets.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,7 @@ pub fn check_function(
     findings: &mut Findings,
 ) {
     let Some(Scalar::Known(environment)) = environment else { return };
-    let mut size = 0;
-    for (name, value) in environment {
+    for name in environment.keys() {
         let at = at.join(Step::Key(name.clone()));
         let letters = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -72,15 +71,6 @@ pub fn check_function(
                 findings,
             );
         }
-        size += name.len() + value.known().map_or(0, String::len);
-    }
-    if size > 4096 {
-        findings.error(
-            Code::Environment,
-            at.clone(),
-            format!("the environment variables have {size} bytes, but Lambda allows at most 4096"),
-            "Move large values to a Systems Manager parameter or an S3 object, and set its name here.",
-        );
     }
 }
 
@@ -102,6 +92,13 @@ pub fn check_container(
                 at,
                 format!("`{name}` is in `environment` as well as in `secrets`"),
                 "Remove one of the two: ECS rejects a name that occurs twice.",
+            );
+        } else if name.is_empty() || name.contains(['=', '\0']) {
+            findings.error(
+                Code::Environment,
+                at,
+                format!("{name:?} is not a valid name of an environment variable"),
+                "Use letters, digits and underscores.",
             );
         } else if set_here.contains(&name.as_str()) {
             findings.error(

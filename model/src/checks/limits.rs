@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::documented;
 use crate::composite::{Definition, Settings};
 use crate::context::Context;
-use crate::expr::{Ambient, Scope};
-use crate::finding::{Code, Findings, Path, Step};
+use crate::expr::{Ambient, Expr, Scope};
+use crate::finding::{Code, Finding, Findings, Path, Severity, Step};
 use crate::graph::{Graph, Key, Object};
+use crate::input::Field;
 use crate::limits::{self, Violation};
 use crate::value::Value;
 
@@ -22,47 +24,65 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) {
     let known = Known { graph, context };
+    let fields = (definition.fields)();
     for object in graph.objects() {
         for field in object.kind.fields {
             let Some(value) = known.field(object, field.name) else { continue };
             let violated =
                 limits::of(object.kind.name, field.name).find_map(|limit| limit.check(field.ty, &value));
-            let Some(violation) = violated else { continue };
+            let Some(Violation { fault, allowed, is_only_unknown }) = violated else { continue };
             let origin = Origin { definition, inputs, context, key: &object.key, field: field.name };
-            report(object, field.name, &violation, origin.path(&value), findings);
+            let help = Help::Allowed(&allowed);
+            let severity = if is_only_unknown { Severity::Warning } else { Severity::Error };
+            report(
+                object,
+                field.name,
+                (Code::OutOfRange, severity),
+                &fault,
+                help,
+                origin.path(&value),
+                findings,
+            );
         }
+        documented::check(&known, object, inputs, &fields, findings);
     }
 }
 
-fn report(
+/// The remedy of a finding.
+pub(super) enum Help<'a> {
+    /// The values that are allowed.
+    Allowed(&'a str),
+    /// An imperative.
+    Sentence(&'a str),
+}
+
+pub(super) fn report(
     object: &Object,
     field: &str,
-    violation: &Violation,
+    (code, severity): (Code, Severity),
+    fault: &str,
+    help: Help<'_>,
     origin: Option<Path>,
     findings: &mut Findings,
 ) {
-    let Violation { fault, allowed, is_only_unknown } = violation;
     let (title, key) = (object.kind.title, &object.key);
-    let at = origin.clone().unwrap_or_default();
+    let path = origin.clone().unwrap_or_default();
     let input = origin.map(|path| path.to_string());
-    let (subject, help) = match &input {
-        Some(input) => (format!("`{input}`"), format!("Set `{input}` to {allowed}.")),
-        None => (format!("`{field}` of {key}"), "Change the inputs that it consists of.".to_owned()),
+    let subject = input.as_ref().map_or_else(|| format!("`{field}` of {key}"), |input| format!("`{input}`"));
+    let help = match (help, &input) {
+        (Help::Sentence(help), _) => help.to_owned(),
+        (Help::Allowed(allowed), Some(input)) => format!("Set `{input}` to {allowed}."),
+        (Help::Allowed(_), None) => "Change the inputs that it consists of.".to_owned(),
     };
     let message = format!("{subject}: {fault} (`{field}` of the {title})");
     // Several objects can have the value of one input.
-    if findings.0.iter().any(|finding| finding.path == at && finding.message == message) {
-        return;
-    }
-    if *is_only_unknown {
-        findings.warning(Code::OutOfRange, at, message, help);
-    } else {
-        findings.error(Code::OutOfRange, at, message, help);
+    if !findings.0.iter().any(|finding| finding.path == path && finding.message == message) {
+        findings.0.push(Finding { code, severity, path, message, help });
     }
 }
 
 /// The values that a graph and its context show before any call.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     graph: &'a Graph,
     context: &'a Context,
 }
@@ -70,6 +90,27 @@ struct Known<'a> {
 impl Known<'_> {
     fn field(&self, object: &Object, field: &str) -> Option<Json> {
         object.fields.get(field)?.evaluate(self).filter(|value| !value.is_null())
+    }
+
+    /// The value of an expression. Of a map that is not known as a whole, it has the known entries.
+    pub(super) fn at_least(&self, expr: &Expr) -> Option<Json> {
+        if let Some(value) = expr.evaluate(self) {
+            return Some(value);
+        }
+        let mut known = serde_json::Map::new();
+        match expr {
+            Expr::Merge(parts) => {
+                for part in parts.iter().filter_map(|part| self.at_least(part)) {
+                    known.extend(part.as_object()?.clone());
+                }
+            }
+            Expr::Map(entries) => {
+                let entries = entries.iter();
+                known.extend(entries.filter_map(|(name, value)| Some((name.clone(), value.evaluate(self)?))));
+            }
+            _ => return None,
+        }
+        Some(known.into())
     }
 }
 
@@ -103,7 +144,7 @@ impl Origin<'_> {
     /// longest part of the value.
     fn path(&self, value: &Json) -> Option<Path> {
         let mut leaves = Vec::new();
-        add_leaves(self.inputs, &Path::default(), &mut leaves);
+        add_leaves(self.inputs, &Path::default(), &(self.definition.fields)(), &mut leaves);
         let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         // The field has the whole input: as it is, or without the white space of a document.
         let is_whole =
@@ -137,17 +178,20 @@ fn at_mut<'a>(value: &'a mut Value, path: &Path) -> Option<&'a mut Value> {
     })
 }
 
-/// Adds the path and the text of every scalar.
-fn add_leaves(value: &Value, path: &Path, leaves: &mut Vec<(Path, String)>) {
+/// Adds the path and the text of every scalar in the value of these fields. An entry of a map has no field.
+pub(super) fn add_leaves(value: &Value, path: &Path, fields: &[Field], leaves: &mut Vec<(Path, String)>) {
     match value {
         Value::Map(entries) => {
             for (name, value) in entries {
-                add_leaves(value, &path.join(Step::Field(name.clone())), leaves);
+                let field = fields.iter().find(|field| field.name == name);
+                let step = if field.is_some() { Step::Field(name.clone()) } else { Step::Key(name.clone()) };
+                let within = field.map(|field| field.shape.fields()).unwrap_or_default();
+                add_leaves(value, &path.join(step), &within, leaves);
             }
         }
         Value::List(items) => {
             for (index, value) in items.iter().enumerate() {
-                add_leaves(value, &path.join(Step::Index(index)), leaves);
+                add_leaves(value, &path.join(Step::Index(index)), fields, leaves);
             }
         }
         Value::String(text) | Value::Number(text) => leaves.push((path.clone(), text.clone())),

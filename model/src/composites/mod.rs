@@ -25,7 +25,7 @@ mod thumbnailer;
 mod topic;
 mod triggers;
 mod uses;
-mod variables;
+pub(crate) mod variables;
 mod workflow;
 
 pub(crate) use self::variables::{LAUNCHES, RESOURCES};

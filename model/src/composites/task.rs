@@ -341,6 +341,17 @@ pub(super) fn set_here<'a>(spec: &'a TaskSpec<'_>) -> Vec<&'a str> {
 
 /// Checks that the subnets exist and are in one VPC: the VPC of the security group.
 fn check_subnets(spec: &TaskSpec<'_>, findings: &mut Findings) {
+    let network = spec.task.network.as_ref();
+    for (name, count, most) in [
+        ("subnets", network.map_or(0, |network| network.subnets.len()), MOST_SUBNETS),
+        ("security_groups", network.map_or(0, |network| network.security_groups.len()), MOST_SECURITY_GROUPS),
+    ] {
+        if count > most {
+            let at = spec.at("network").join(Step::Field(name.to_owned()));
+            let message = format!("`{name}` has {count} entries, but a task on Fargate takes at most {most}");
+            findings.error(Code::OutOfRange, at, message, format!("Set at most {most}."));
+        }
+    }
     let mut first: Option<(&str, &str)> = None;
     let has_groups = spec.task.network.as_ref().is_some_and(|network| !network.security_groups.is_empty());
     let subnets = spec.task.network.iter().flat_map(|network| &network.subnets).enumerate();
@@ -363,6 +374,13 @@ fn check_subnets(spec: &TaskSpec<'_>, findings: &mut Findings) {
         findings.error(Code::Missing, at, message, "Set `subnets` to ids of subnets of one VPC.");
     }
 }
+
+/// The most subnets of a task.
+/// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html
+const MOST_SUBNETS: usize = 16;
+
+/// The most security groups of a task. Source: as above.
+const MOST_SECURITY_GROUPS: usize = 5;
 
 /// The image of the container: `image`, or the result of `build` with its repository.
 fn add_image(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Findings) -> (Expr, Option<Handle>) {

@@ -78,7 +78,7 @@ fn check_timestamp(text: &str) -> Result<(), String> {
 }
 
 fn check_pattern(text: &str) -> Result<(), String> {
-    let pattern = regex_lite::Regex::new(text).map_err(|error| format!("{text:?}: {error}"))?;
+    let pattern = regex::Regex::new(text).map_err(|error| format!("{text:?}: {error}"))?;
     match pattern.captures_len() {
         3 => Ok(()),
         groups => Err(format!("{text:?} has {} groups, but it needs two: minutes and seconds", groups - 1)),

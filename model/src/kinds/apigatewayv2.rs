@@ -63,6 +63,7 @@ kind! {
         ("execution_arn", None),
     ],
     tags: true,
+    tags_member: Some("CreateApi.Tags"),
     access: &[
         access("arn:{partition}:apigateway:{region}::/apis", &["apigateway:GET", "apigateway:POST"]),
         access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH"]),

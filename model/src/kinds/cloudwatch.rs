@@ -25,6 +25,7 @@ kind! {
     id: Some("{alarm_name}"),
     attributes: &[("arn", Some("arn:{partition}:cloudwatch:{region}:{account}:alarm:{alarm_name}"))],
     tags: true,
+    tags_member: Some("PutMetricAlarm.Tags"),
     // PutMetricAlarm overwrites an existing alarm, and then ignores tags.
     exclusive: false,
     access: &[

@@ -32,6 +32,7 @@ kind! {
         ("stream_arn", None),
     ],
     tags: true,
+    tags_member: Some("CreateTable.Tags"),
     exclusive: true,
     data: true,
     access: &[

@@ -1,6 +1,8 @@
 //! EC2.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Text, Texts, kind};
+use crate::kind::documented::{Fault, documented, text};
 use crate::kind::place::constant;
 use crate::kind::{Form, access};
 
@@ -18,6 +20,7 @@ kind! {
     id: None,
     attributes: &[("id", None)],
     tags: true,
+    tags_member: Some("CreateSecurityGroup.TagSpecifications[].Tags"),
     access: &[
         access(
             "arn:{partition}:ec2:{region}:{account}:security-group/*",
@@ -40,4 +43,16 @@ kind! {
         constant("egress.protocol", "\"-1\""),
         constant("egress.cidr_blocks", "[\"0.0.0.0/0\"]"),
     ],
+    documented: &[
+        documented(&["name"], reserved_name, "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html"),
+    ],
+}
+
+/// Checks that EC2 does not reserve the name of a security group.
+fn reserved_name(settings: &Settings) -> Option<Fault> {
+    let name = text(settings, "name");
+    name.starts_with("sg-").then(|| Fault {
+        fault: format!("the name `{name}` begins with `sg-`, which EC2 reserves for ids"),
+        help: "Choose another `project`.",
+    })
 }

@@ -23,6 +23,7 @@ kind! {
         ("url", None),
     ],
     tags: true,
+    tags_member: Some("CreateRepository.tags"),
     exclusive: true,
     data: true,
     access: &[

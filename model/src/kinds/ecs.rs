@@ -1,6 +1,8 @@
 //! ECS.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Flag, Number, Text, TextMap, Texts, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length, text};
 use crate::kind::place::{Given, Written, beside, constant};
 use crate::kind::{Form, Look, access};
 
@@ -16,6 +18,7 @@ kind! {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:ecs:{region}:{account}:cluster/{name}")), ("name", None)],
     tags: true,
+    tags_member: Some("CreateCluster.tags"),
     // CreateCluster returns an existing cluster.
     exclusive: false,
     access: &[
@@ -77,6 +80,7 @@ kind! {
         ("family", None),
     ],
     tags: true,
+    tags_member: Some("RegisterTaskDefinition.tags"),
     access: &[
         access(
             "arn:{partition}:ecs:{region}:{account}:task-definition/{family}:*",
@@ -108,4 +112,40 @@ kind! {
         beside("container_definitions[].logConfiguration.options.awslogs-stream-prefix", Given::Field("container_name")),
     ],
     look: Some(Look::Container),
+    documented: &[
+        documented(&["environment", "command", "entry_point", "secrets", "image"], definition_size, "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"),
+        documented(&["image"], image_characters, "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html"),
+    ],
+}
+
+/// The largest task definition, in bytes.
+const LARGEST_DEFINITION: usize = 64 << 10;
+
+/// Checks the size of a task definition: its parts of any length.
+fn definition_size(settings: &Settings) -> Option<Fault> {
+    let parts = ["command", "entry_point", "environment", "secrets", "image"];
+    let size = parts.iter().map(|field| json_length(settings, field)).sum();
+    at_most(
+        LARGEST_DEFINITION,
+        size,
+        "bytes in a task definition",
+        "ECS",
+        "Move large values of `environment` or `command` to a Systems Manager parameter or an S3 object.",
+    )
+}
+
+/// The longest reference to an image, in characters.
+const LONGEST_IMAGE: usize = 255;
+
+/// Checks the characters of the reference to an image.
+fn image_characters(settings: &Settings) -> Option<Fault> {
+    let image = text(settings, "image");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_:./#@".contains(c);
+    if let Some(bad) = image.chars().find(|c| !allowed(*c)) {
+        return Some(Fault {
+            fault: format!("the reference {image:?} contains {bad:?}"),
+            help: "Set a reference such as `public.ecr.aws/docker/library/alpine:3`.",
+        });
+    }
+    at_most(LONGEST_IMAGE, image.len(), "characters", "ECS", "Use a shorter name of the repository or tag.")
 }

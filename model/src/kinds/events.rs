@@ -21,6 +21,7 @@ kind! {
         ("name", None),
     ],
     tags: true,
+    tags_member: Some("CreateEventBus.Tags"),
     exclusive: true,
     access: &[
         access(
@@ -60,6 +61,7 @@ kind! {
         ("name", None),
     ],
     tags: true,
+    tags_member: Some("PutRule.Tags"),
     // PutRule overwrites an existing rule, and then ignores tags.
     exclusive: false,
     access: &[

@@ -1,6 +1,8 @@
 //! IAM.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Document, Text, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length};
 use crate::kind::{Form, access};
 
 kind! {
@@ -18,6 +20,7 @@ kind! {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],
     tags: true,
+    tags_member: Some("CreateRole.Tags"),
     exclusive: true,
     access: &[
         access(
@@ -40,6 +43,9 @@ kind! {
         ),
         access("*", &["iam:ListRoles"]).to_sweep(),
     ],
+    documented: &[
+        documented(&["assume_role_policy"], trust_size, "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"),
+    ],
 }
 
 kind! {
@@ -57,4 +63,17 @@ kind! {
         "arn:{partition}:iam::{account}:role*/{role}",
         &["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"],
     )],
+    documented: &[documented(&["policy"], policy_size, "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html")],
+}
+
+/// Checks the length of a trust policy. IAM does not count white space.
+fn trust_size(settings: &Settings) -> Option<Fault> {
+    let size = json_length(settings, "assume_role_policy");
+    at_most(2048, size, "characters in a trust policy", "IAM", "Use fewer triggers for one composite.")
+}
+
+/// Checks the length of a policy. IAM does not count white space. Roles of composites have one policy each.
+fn policy_size(settings: &Settings) -> Option<Fault> {
+    let help = "Use fewer `reads`, `writes`, `sends_to`, `invokes` and `launches`, or split the composite.";
+    at_most(10_240, json_length(settings, "policy"), "characters in the policies of a role", "IAM", help)
 }

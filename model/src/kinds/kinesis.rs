@@ -25,6 +25,7 @@ kind! {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:kinesis:{region}:{account}:stream/{name}")), ("name", None)],
     tags: true,
+    tags_member: Some("CreateStream.Tags"),
     exclusive: true,
     access: &[
         access(

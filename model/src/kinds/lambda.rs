@@ -1,6 +1,12 @@
 //! Lambda.
 
+use serde_json::Value as Json;
+
+use crate::composite::Settings;
+use crate::composites::variables;
+use crate::finding::Code;
 use crate::kind::declare::{Document, Flag, Number, Text, TextMap, Texts, kind};
+use crate::kind::documented::{Fault, documented, json_length, text};
 use crate::kind::place::Written;
 use crate::kind::{Form, Look, access};
 
@@ -34,6 +40,7 @@ kind! {
         ("function_name", None),
     ],
     tags: true,
+    tags_member: Some("CreateFunction.Tags"),
     exclusive: true,
     access: &[
         access(
@@ -55,6 +62,10 @@ kind! {
         access("{kms_key_arn}", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"]),
     ],
     look: Some(Look::Function),
+    documented: &[
+        documented(&["environment"], environment_size, "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html").code(Code::Environment),
+        documented(&["image_uri"], image_registry, "https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"),
+    ],
 }
 
 kind! {
@@ -127,6 +138,7 @@ kind! {
     service: "lambda",
     id: None,
     tags: true,
+    tags_member: Some("CreateEventSourceMapping.Tags"),
     access: &[
         access(
             "arn:{partition}:lambda:{region}:{account}:event-source-mapping:*",
@@ -173,4 +185,37 @@ kind! {
         ],
     )],
     look: Some(Look::Event),
+}
+
+/// The largest environment of a function, as JSON, in bytes.
+const LARGEST_ENVIRONMENT: usize = 4096;
+
+/// Checks the size of the environment. The variables of the composite count too.
+fn environment_size(settings: &Settings) -> Option<Fault> {
+    let size = json_length(settings, "environment");
+    if size <= LARGEST_ENVIRONMENT {
+        return None;
+    }
+    let variables = settings.get("environment")?.as_object()?;
+    let own = variables.iter().filter(|(name, _)| name.starts_with(variables::PREFIX));
+    let own = own.map(|(name, value)| {
+        let length = Json::from(name.as_str()).to_string().len() + value.to_string().len() + 2;
+        format!("{length} of them are `{name}`, which the composite adds")
+    });
+    let own: Vec<String> = own.collect();
+    let own = if own.is_empty() { String::new() } else { format!(" ({})", own.join("; ")) };
+    Some(Fault {
+        fault: format!("{size} bytes as JSON{own}, but Lambda allows at most {LARGEST_ENVIRONMENT}"),
+        help: "Move large values to a Systems Manager parameter or an S3 object, and set its name here.",
+    })
+}
+
+/// Checks the registry of an image: Lambda takes images from ECR only. A host with a port is a registry of an emulator.
+fn image_registry(settings: &Settings) -> Option<Fault> {
+    let host = text(settings, "image_uri").split_once('/').map(|(host, _)| host)?;
+    let is_ecr = host.contains(".dkr.ecr.") || host.contains(".dkr.ecr-fips.") || host.contains(".dkr-ecr");
+    (!is_ecr && !host.contains(':')).then(|| Fault {
+        fault: format!("the image is in the registry `{host}`, but Lambda takes images from Amazon ECR only"),
+        help: "Push the image to an ECR repository of the same region, and set its URI.",
+    })
 }

@@ -1,7 +1,9 @@
 //! CloudWatch Logs.
 
+use crate::composite::Settings;
 use crate::kind::access;
 use crate::kind::declare::{Number, Text, kind};
+use crate::kind::documented::{Fault, documented, text};
 
 kind! {
     /// A log group.
@@ -16,6 +18,7 @@ kind! {
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
     tags: true,
+    tags_member: Some("CreateLogGroup.tags"),
     exclusive: true,
     // A log group is deleted with its logs, regardless of `force_destroy`.
     access: &[
@@ -47,4 +50,16 @@ kind! {
         access("*", &["logs:DescribeLogGroups"]),
         access("*", &["logs:DescribeLogGroups"]).to_sweep(),
     ],
+    documented: &[
+        documented(&["name"], reserved_name, "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"),
+    ],
+}
+
+/// Checks that CloudWatch Logs does not reserve the name of a log group.
+fn reserved_name(settings: &Settings) -> Option<Fault> {
+    let name = text(settings, "name");
+    name.starts_with("aws/").then(|| Fault {
+        fault: format!("the name `{name}` begins with `aws/`, which CloudWatch Logs reserves"),
+        help: "Choose another name.",
+    })
 }

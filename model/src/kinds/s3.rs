@@ -1,6 +1,8 @@
 //! S3.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length, text};
 use crate::kind::place::{Given, beside, constant};
 use crate::kind::{Form, Look, access};
 
@@ -33,6 +35,7 @@ kind! {
     id: Some("{bucket}"),
     attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
     tags: true,
+    tags_member: Some("CreateBucket.CreateBucketConfiguration.Tags"),
     // In us-east-1, CreateBucket succeeds for a bucket that the account owns already.
     exclusive: false,
     data: true,
@@ -58,6 +61,9 @@ kind! {
         beside("force_destroy", Given::ForceDestroy),
     ],
     look: Some(Look::Bucket),
+    documented: &[
+        documented(&["bucket"], reserved_name, "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"),
+    ],
 }
 
 kind! {
@@ -148,6 +154,7 @@ kind! {
         "arn:{partition}:s3:::{bucket}",
         &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
     )],
+    documented: &[documented(&["policy"], policy_size, "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html")],
 }
 
 kind! {
@@ -223,6 +230,32 @@ pub fn decoded(filter: &str) -> String {
         rest = &rest[length..];
     }
     String::from_utf8(bytes).unwrap_or_else(|_| filter.to_owned())
+}
+
+/// Prefixes of names that S3 reserves.
+const RESERVED_PREFIXES: &[&str] = &["xn--", "sthree-", "amzn-s3-demo-"];
+
+/// Suffixes of names that S3 reserves.
+const RESERVED_SUFFIXES: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+
+/// Checks that S3 does not reserve the name of a bucket.
+fn reserved_name(settings: &Settings) -> Option<Fault> {
+    let bucket = text(settings, "bucket");
+    let prefix = RESERVED_PREFIXES.iter().find(|prefix| bucket.starts_with(**prefix));
+    let part = prefix.or_else(|| RESERVED_SUFFIXES.iter().find(|suffix| bucket.ends_with(**suffix)))?;
+    Some(Fault {
+        fault: format!("S3 reserves `{part}` in the name `{bucket}`"),
+        help: "Choose another `project` or name.",
+    })
+}
+
+/// The largest policy of a bucket, in bytes.
+const LARGEST_POLICY: usize = 20 << 10;
+
+/// Checks the size of a bucket policy.
+fn policy_size(settings: &Settings) -> Option<Fault> {
+    let help = "Allow fewer principals, or a whole organization.";
+    at_most(LARGEST_POLICY, json_length(settings, "policy"), "bytes in a bucket policy", "S3", help)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! EventBridge Scheduler.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Document, Flag, Number, Text, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length};
 use crate::kind::place::{Written, constant};
 use crate::kind::{Look, access};
 
@@ -18,6 +20,7 @@ kind! {
         ("name", None),
     ],
     tags: true,
+    tags_member: Some("CreateScheduleGroup.Tags"),
     exclusive: true,
     access: &[
         access(
@@ -84,4 +87,26 @@ kind! {
         constant("flexible_time_window.mode", "\"OFF\"").without("flexible_time_window_minutes"),
     ],
     look: Some(Look::Event),
+    documented: &[
+        documented(&["input"], input_size, "https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html"),
+    ],
+}
+
+/// The largest input of a target, in bytes.
+const LARGEST_INPUT: usize = 256 << 10;
+
+/// The longest overrides of a task, with the characters of the JSON.
+/// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+const LONGEST_OVERRIDES: usize = 8192;
+
+/// Checks the size of an input. The input of a task is its overrides.
+fn input_size(settings: &Settings) -> Option<Fault> {
+    let size = json_length(settings, "input");
+    if settings.contains_key("ecs_task_definition_arn") {
+        let help =
+            "Move large values of `command` or `environment` to a Systems Manager parameter or an S3 object.";
+        return at_most(LONGEST_OVERRIDES, size, "characters of overrides", "ECS", help);
+    }
+    let help = "Store the data in an S3 object, and set its key as the input.";
+    at_most(LARGEST_INPUT, size, "bytes", "EventBridge Scheduler", help)
 }

@@ -30,6 +30,7 @@ kind! {
         ("name", None),
     ],
     tags: true,
+    tags_member: Some("CreateStateMachine.tags"),
     // CreateStateMachine returns an existing state machine with equal settings.
     exclusive: false,
     access: &[

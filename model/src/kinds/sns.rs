@@ -1,6 +1,11 @@
 //! SNS.
 
+use serde_json::Value as Json;
+
+use crate::composite::Settings;
+use crate::finding::Code;
 use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length};
 use crate::kind::{Form, Look, access};
 
 kind! {
@@ -18,6 +23,7 @@ kind! {
     id: Some("arn:{partition}:sns:{region}:{account}:{name}"),
     attributes: &[("arn", Some("arn:{partition}:sns:{region}:{account}:{name}")), ("name", None)],
     tags: true,
+    tags_member: Some("CreateTopic.Tags"),
     // CreateTopic returns an existing topic with equal attributes and tags.
     exclusive: false,
     access: &[
@@ -49,6 +55,9 @@ kind! {
     service: "sns",
     id: Some("{arn}"),
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
+    documented: &[
+        documented(&["policy"], policy_size, "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html"),
+    ],
 }
 
 kind! {
@@ -74,4 +83,33 @@ kind! {
         // IAM has no resource type for subscriptions.
         access("*", &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"]),
     ],
+    documented: &[documented(&["filter_policy"], filter_size, "https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html").code(Code::Pattern)],
+}
+
+/// Checks the size of a topic policy.
+fn policy_size(settings: &Settings) -> Option<Fault> {
+    let help = "Allow fewer publishers.";
+    at_most(30 << 10, json_length(settings, "policy"), "bytes in a topic policy", "SNS", help)
+}
+
+/// Checks the size of a filter policy, the number of its attributes and of their combinations: the product of the
+/// numbers of values, each times the depth of its key.
+fn filter_size(settings: &Settings) -> Option<Fault> {
+    let help = "Filter by fewer attributes and values, and by the rest in the subscriber.";
+    let filter = settings.get("filter_policy")?;
+    let mut leaves = Vec::new();
+    add_leaves(filter, 0, &mut leaves);
+    let combinations = leaves.iter().fold(1, |product: usize, leaf| product.saturating_mul(*leaf));
+    at_most(256 << 10, json_length(settings, "filter_policy"), "bytes in a filter policy", "SNS", help)
+        .or_else(|| at_most(5, leaves.len(), "attributes in a filter policy", "SNS", help))
+        .or_else(|| at_most(150, combinations, "combinations of values in a filter policy", "SNS", help))
+}
+
+/// Adds the number of values of each attribute, times the depth of its key.
+fn add_leaves(filter: &Json, depth: usize, leaves: &mut Vec<usize>) {
+    match filter {
+        Json::Object(entries) => entries.values().for_each(|value| add_leaves(value, depth + 1, leaves)),
+        Json::Array(values) => leaves.push(values.len() * depth),
+        _ => {}
+    }
 }

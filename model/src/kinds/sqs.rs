@@ -1,6 +1,8 @@
 //! SQS.
 
+use crate::composite::Settings;
 use crate::kind::declare::{Document, Flag, Number, Text, kind};
+use crate::kind::documented::{Fault, at_most, documented, json_length};
 use crate::kind::place::Written;
 use crate::kind::{Form, Look, access};
 
@@ -32,6 +34,7 @@ kind! {
         ("url", None),
     ],
     tags: true,
+    tags_member: Some("CreateQueue.tags"),
     // CreateQueue returns an existing queue with equal attributes.
     exclusive: false,
     data: true,
@@ -68,6 +71,9 @@ kind! {
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
     )],
+    documented: &[
+        documented(&["policy"], policy_size, "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html"),
+    ],
 }
 
 kind! {
@@ -84,4 +90,10 @@ kind! {
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
     )],
+}
+
+/// Checks the size of a queue policy.
+fn policy_size(settings: &Settings) -> Option<Fault> {
+    let help = "Allow fewer senders.";
+    at_most(8192, json_length(settings, "policy"), "bytes in a queue policy", "SQS", help)
 }
