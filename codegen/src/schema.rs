@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 use tandem_model::composites;
-use tandem_model::input::{Body, Field, Rule, Shape};
+use tandem_model::input::{Body, Bounds, Field, Rule, Shape};
 
 use crate::spec::{IGNORED, body_fields, is_code, section};
 
@@ -95,14 +95,23 @@ fn plain(shape: &Shape) -> Json {
 }
 
 fn ruled(mut schema: Json, rule: Option<Rule>) -> Json {
-    match rule {
-        Some(Rule::Range(low, high)) => {
+    match rule.and_then(Rule::bounds) {
+        Some(Bounds::Numbers(low, high)) => {
             schema["minimum"] = low.into();
             schema["maximum"] = high.into();
         }
+        Some(Bounds::Characters(low, high)) => {
+            if low > 0 {
+                schema["minLength"] = low.into();
+            }
+            schema["maxLength"] = high.into();
+        }
+        None => {}
+    }
+    match rule {
         Some(Rule::OneOfNumbers(allowed)) => schema["enum"] = allowed.into(),
         Some(Rule::OneOf(allowed)) => schema["enum"] = allowed.into(),
-        Some(Rule::Check(..) | Rule::Coded(..)) | None => {}
+        Some(Rule::Range(..) | Rule::Limit(..) | Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     schema
 }

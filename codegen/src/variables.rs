@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tandem_model::finding::{Path, Step};
-use tandem_model::input::{Body, Field, Rule, Shape, Source};
+use tandem_model::input::{Body, Bounds, Field, Rule, Shape, Source};
 use tandem_model::names;
 use tandem_model::value::Value;
 
@@ -200,26 +200,34 @@ pub(crate) fn type_name(shape: &Shape) -> String {
 /// The validation of a variable, as condition and message. Rules without a Terraform condition are checked
 /// only by the provider.
 pub(crate) fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
-    let (condition, message) = match rule? {
-        Rule::Range(low, high) => (
+    let rule = rule?;
+    let (condition, message) = match (rule, rule.bounds()) {
+        (_, Some(Bounds::Numbers(low, high))) => (
             format!("var.{name} >= {low} && var.{name} <= {high}"),
             format!("{name} must be a number from {low} to {high}."),
         ),
-        Rule::OneOfNumbers(allowed) => {
+        (_, Some(Bounds::Characters(0, high))) => {
+            (format!("length(var.{name}) <= {high}"), format!("{name} must have at most {high} characters."))
+        }
+        (_, Some(Bounds::Characters(low, high))) => (
+            format!("length(var.{name}) >= {low} && length(var.{name}) <= {high}"),
+            format!("{name} must have {low} to {high} characters."),
+        ),
+        (Rule::OneOfNumbers(allowed), None) => {
             let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
             (
                 format!("contains([{}], var.{name})", list.join(", ")),
                 format!("{name} must be one of {}.", list.join(", ")),
             )
         }
-        Rule::OneOf(allowed) => {
+        (Rule::OneOf(allowed), None) => {
             let list = Hcl::List(allowed.iter().map(|text| Hcl::text(*text)).collect()).render(0);
             (
                 format!("contains({list}, var.{name})"),
                 format!("{name} must be one of {}.", allowed.join(", ")),
             )
         }
-        Rule::Check(..) | Rule::Coded(..) => return None,
+        _ => return None,
     };
     let condition = if nullable { format!("var.{name} == null ? true : {condition}") } else { condition };
     Some((condition, message))

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use self::advice::{example, first_sentence, lower_first, type_help};
 use crate::artifact::CodeKind;
 use crate::finding::{Code, Findings, Path, Step};
-use crate::kind::Kind;
+use crate::kind::{Kind, Type};
+use crate::limits::{self, ValuePart};
 use crate::scalar::Scalar;
 use crate::suggest::{self, Suggestion};
 use crate::unit::Unit;
@@ -125,6 +126,8 @@ impl Variant {
 pub enum Rule {
     /// A number between two limits, both included.
     Range(i64, i64),
+    /// The limit that AWS publishes for the field of a kind, see [`limits`].
+    Limit(&'static Kind, &'static str),
     /// One of these numbers.
     OneOfNumbers(&'static [i64]),
     /// One of these strings.
@@ -135,21 +138,53 @@ pub enum Rule {
     Coded(Code, &'static str, fn(&str) -> Result<(), String>),
 }
 
+/// The bounds of a value, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// The least and the greatest number.
+    Numbers(i64, i64),
+    /// The least and the greatest length of a string, in characters.
+    Characters(i64, i64),
+}
+
 impl Rule {
     /// A CPU architecture of Lambda and Fargate.
     pub const ARCHITECTURE: Self = Self::OneOf(&["x86_64", "arm64"]);
 
+    /// The numbers or lengths that the rule allows, if it is about these.
+    pub fn bounds(self) -> Option<Bounds> {
+        match self {
+            Self::Range(low, high) => Some(Bounds::Numbers(low, high)),
+            Self::Limit(kind, field) => {
+                let limit = limits::of(kind.name, field).find(|limit| limit.part == ValuePart::Whole)?;
+                let (low, high) = (limit.min.unwrap_or(0), limit.max.unwrap_or(i64::MAX));
+                let is_number = kind.field(field).is_some_and(|field| field.ty == Type::Number);
+                Some(if is_number { Bounds::Numbers(low, high) } else { Bounds::Characters(low, high) })
+            }
+            _ => None,
+        }
+    }
+
     /// The code and the message for a value that breaks the rule, and the end of "Set `input` to …".
     fn violation(self, value: &Value) -> Option<(Code, String, String)> {
         match (self, value) {
-            (Self::Range(low, high), Value::Number(number)) => match number.parse::<i64>() {
-                Ok(number) if (low..=high).contains(&number) => None,
-                _ => Some((
-                    Code::OutOfRange,
-                    format!("{number} is not between {low} and {high}"),
-                    format!("a number from {low} to {high}"),
-                )),
-            },
+            (Self::Range(..) | Self::Limit(..), Value::Number(number)) => {
+                let Bounds::Numbers(low, high) = self.bounds()? else { return None };
+                match number.parse::<i64>() {
+                    Ok(number) if (low..=high).contains(&number) => None,
+                    _ => Some((
+                        Code::OutOfRange,
+                        format!("{number} is not between {low} and {high}"),
+                        format!("a number from {low} to {high}"),
+                    )),
+                }
+            }
+            (Self::Limit(kind, field), Value::String(text)) => {
+                let text = Json::from(text.as_str());
+                let mut all = limits::of(kind.name, field);
+                let violation = all.find_map(|limit| limit.check(Type::Text, &text))?;
+                Some((Code::OutOfRange, violation.fault, violation.allowed))
+            }
             (Self::OneOfNumbers(allowed), Value::Number(number)) => match number.parse::<i64>() {
                 Ok(number) if allowed.contains(&number) => None,
                 _ => {

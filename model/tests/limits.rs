@@ -10,6 +10,7 @@ use tandem_model::composite::{Definition, Expansion};
 use tandem_model::composites;
 use tandem_model::context::Context;
 use tandem_model::finding::Findings;
+use tandem_model::input::{Bounds, Field, Rule};
 use tandem_model::limits::{self, Limit, ValuePart};
 use tandem_model::value::Value;
 
@@ -44,8 +45,7 @@ fn a_value_outside_of_a_limit_is_found_at_its_input() {
             "event_function",
             "description",
             json!(long(257)),
-            "description `description`: 257 characters, but AWS allows at most 256 characters (`description` of the \
-             Lambda function) | Set `description` to at most 256 characters.",
+            "description 257 characters, but AWS allows at most 256 characters | Set `description` to at most 256 characters.",
         ),
         (
             "event_function",
@@ -58,6 +58,37 @@ fn a_value_outside_of_a_limit_is_found_at_its_input() {
             "permissions_boundary",
             json!("arn:aws:iam::1:a"),
             "permissions_boundary `permissions_boundary`: 16 characters, but AWS allows 20 to 2048 characters",
+        ),
+        (
+            "event_function",
+            "role_path",
+            json!("//"),
+            "role_path `role_path`: \"//\" does not match the pattern of AWS",
+        ),
+        (
+            "event_function",
+            "on.3",
+            json!({ "http": "url", "auth": "none", "cors_origins": [long(254)] }),
+            "on[3].cors_origins[0] `on[3].cors_origins[0]`: 254 characters, but AWS allows",
+        ),
+        (
+            "event_function",
+            "on.3",
+            json!({ "http": "url", "auth": "none", "cors_origins": ["*"], "cors_methods": ["CONNECT"] }),
+            "on[3].cors_methods[0] ",
+        ),
+        (
+            "event_function",
+            "on.3",
+            json!({ "http": "url", "auth": "none", "cors_origins": ["*"], "cors_headers": [long(1025)] }),
+            "on[3].cors_headers[0] `on[3].cors_headers[0]`: 1025 characters, but AWS allows",
+        ),
+        ("bucket", "kms_key_arn", json!("not an arn"), "kms_key_arn \"not an arn\" is not an ARN"),
+        (
+            "bucket",
+            "kms_key_arn",
+            json!("arn:aws:kms:::x"),
+            "kms_key_arn \"arn:aws:kms:::x\" is not the ARN of a KMS key",
         ),
     ] {
         let finding = finding(composite, path, &value);
@@ -320,4 +351,68 @@ fn tags_of_the_provider_count() {
     let default_tags = (0..46).map(|n| (format!("tag-{n}"), "x".to_owned())).collect();
     let findings = definition.expand(&inputs, &Context { default_tags, ..context() }).findings.0;
     assert!(findings[0].message.starts_with("there are 47 tags"), "{findings:?}");
+}
+
+/// The ranges that inputs had as numbers of their own, before they came from the data.
+const BEFORE: &[(&str, &str, i64, i64)] = &[
+    ("event_function", "memory_size", 128, 10_240),
+    ("event_function", "timeout", 1, 900),
+    ("event_function", "maximum_retry_attempts", 0, 2),
+    ("event_function", "on.maximum_batching_window", 0, 300),
+    ("event_function", "on.parallelization_factor", 1, 10),
+    ("container_task", "on.flexible_window", 1, 1440),
+    ("container_task", "on.retry_attempts", 0, 185),
+    ("container_task", "on.maximum_event_age", 60, 86_400),
+    ("queue", "visibility_timeout", 0, 43_200),
+    ("queue", "message_retention", 60, 1_209_600),
+    ("queue", "delay", 0, 900),
+];
+
+#[test]
+fn ranges_from_the_data_are_those_of_before() {
+    for (composite, path, low, high) in BEFORE {
+        let definition = composites::ALL.iter().find(|one| one.type_name == *composite).expect("a composite");
+        let mut fields = (definition.fields)();
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let field =
+                fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("{path}")).clone();
+            if names.peek().is_some() {
+                fields = field.shape.fields();
+            } else {
+                let bounds = field.rule.and_then(Rule::bounds);
+                assert_eq!(bounds, Some(Bounds::Numbers(*low, *high)), "{composite}.{path}");
+                assert!(matches!(field.rule, Some(Rule::Limit(..))), "{composite}.{path} repeats the limit");
+            }
+        }
+    }
+}
+
+/// Every limit that an input names exists.
+#[test]
+fn limits_of_inputs_are_in_the_data() {
+    fn check(fields: &[Field], composite: &str, found: &mut usize) {
+        for field in fields {
+            if let Some(rule @ Rule::Limit(kind, name)) = field.rule {
+                assert!(
+                    kind.field(name).is_some(),
+                    "{composite}.{}: {} has no {name}",
+                    field.name,
+                    kind.name
+                );
+                assert!(
+                    rule.bounds().is_some(),
+                    "{composite}.{}: no limit of {name} is published",
+                    field.name
+                );
+                *found += 1;
+            }
+            check(&field.shape.fields(), composite, found);
+        }
+    }
+    let mut found = 0;
+    for definition in composites::ALL {
+        check(&(definition.fields)(), definition.type_name, &mut found);
+    }
+    assert!(found >= BEFORE.len(), "{found}");
 }

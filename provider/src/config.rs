@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use tandem_engine::driver::Failure;
+use tandem_model::checks::tags::common_fault;
 use tandem_model::context::{Context, Network};
 use tandem_model::input::{Inputs, Reader, Rule};
-use tandem_model::ownership;
 use tandem_model::scalar::Scalar;
 use tfplugin::schema::Schema;
 use tfplugin::{Diagnostic, Path, Value};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tandem_model::finding::{
     Finding, Findings, Path as InputPath, Severity as InputSeverity, Step as InputStep,
 };
-use tandem_model::input::{Body, Field, Rule, Shape, Variant, union};
+use tandem_model::input::{Body, Bounds, Field, Rule, Shape, Variant, union};
 use tandem_model::value::Value as Input;
 use tfplugin::schema::{Attribute, Block, Mode, NestedBlock, Nesting};
 use tfplugin::types::Type;
@@ -117,14 +117,19 @@ fn plain_type(shape: &Shape) -> Type {
 /// The documentation of an input, with its rule and default.
 fn describe(field: &Field) -> String {
     let mut text = field.doc.to_owned();
+    match field.rule.and_then(Rule::bounds) {
+        Some(Bounds::Numbers(low, high)) => text.push_str(&format!(" From {low} to {high}.")),
+        Some(Bounds::Characters(0, high)) => text.push_str(&format!(" At most {high} characters.")),
+        Some(Bounds::Characters(low, high)) => text.push_str(&format!(" {low} to {high} characters.")),
+        None => {}
+    }
     match field.rule {
-        Some(Rule::Range(low, high)) => text.push_str(&format!(" From {low} to {high}.")),
         Some(Rule::OneOf(allowed)) => text.push_str(&format!(" One of: `{}`.", allowed.join("`, `"))),
         Some(Rule::OneOfNumbers(allowed)) => {
             let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
             text.push_str(&format!(" One of: {}.", allowed.join(", ")));
         }
-        Some(Rule::Check(..) | Rule::Coded(..)) | None => {}
+        Some(Rule::Range(..) | Rule::Limit(..) | Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     if let Some(default) = &field.default {
         text.push_str(&format!(" Default: `{default}`."));

@@ -154,6 +154,12 @@ pub(super) fn check_key_arn(text: &str) -> Result<(), String> {
             "{text:?} is the ARN of an alias; set the ARN of the key (`arn:aws:kms:…:key/…`)"
         ));
     }
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let is_key = matches!(parts[..], [_, _, "kms", region, account, key]
+        if !region.is_empty() && account.len() == 12 && key.strip_prefix("key/").is_some_and(|id| !id.is_empty()));
+    if !is_key {
+        return Err(format!("{text:?} is not the ARN of a KMS key (`arn:aws:kms:region:account:key/…`)"));
+    }
     Ok(())
 }
 

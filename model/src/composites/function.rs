@@ -30,17 +30,18 @@ pub(super) struct FunctionInputs {
     /// Code of the function: exactly one of `zip`, `bootstrap` and `image_uri`. A change between an image and one of the other two replaces the function; its role and its queues stay.
     pub(super) code: Code,
     /// Description of the function in the AWS console.
+    #[input(rule = Rule::Limit(&lambda::FUNCTION, "description"))]
     pub(super) description: Option<Scalar<String>>,
     /// Memory in MiB. Lambda allocates CPU in proportion to it.
-    #[input(unit = Unit::Mebibytes, default = 256, rule = Rule::Range(128, 10240))]
+    #[input(unit = Unit::Mebibytes, default = 256, rule = Rule::Limit(&lambda::FUNCTION, "memory_size"))]
     pub(super) memory_size: Scalar<i64>,
     /// Timeout of an invocation in seconds.
-    #[input(unit = Unit::Seconds, default = 30, rule = Rule::Range(1, 900))]
+    #[input(unit = Unit::Seconds, default = 30, rule = Rule::Limit(&lambda::FUNCTION, "timeout"))]
     pub(super) timeout: Scalar<i64>,
     /// Environment variables. Do not put secrets here: every principal that may read the function can read them.
     pub(super) environment: Option<Variables>,
     /// Number of retries of a failed asynchronous invocation. After the last one, the event goes to the dead-letter queue. It also limits how often schedules and EventBridge rules retry to reach the function.
-    #[input(default = 2, rule = Rule::Range(0, 2))]
+    #[input(default = 2, rule = Rule::Limit(&lambda::EVENT_INVOKE_CONFIG, "maximum_retry_attempts"))]
     pub(super) maximum_retry_attempts: Scalar<i64>,
 }
 

@@ -52,13 +52,13 @@ pub(super) struct QueueSettings {
     /// Treats messages with equal bodies as duplicates. Only for FIFO queues.
     pub(super) content_based_deduplication: Option<Scalar<bool>>,
     /// Visibility timeout: seconds for which a received message is hidden from other consumers. Set it to six times the timeout of the function that reads the queue.
-    #[input(unit = Unit::Seconds, default = 180, rule = Rule::Range(0, 43_200))]
+    #[input(unit = Unit::Seconds, default = 180, rule = Rule::Limit(&sqs::QUEUE, "visibility_timeout_seconds"))]
     pub(super) visibility_timeout: Scalar<i64>,
     /// Retention of messages in seconds.
-    #[input(unit = Unit::Seconds, default = 345_600, rule = Rule::Range(60, 1_209_600))]
+    #[input(unit = Unit::Seconds, default = 345_600, rule = Rule::Limit(&sqs::QUEUE, "message_retention_seconds"))]
     pub(super) message_retention: Scalar<i64>,
     /// Delivery delay of new messages in seconds.
-    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 900))]
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Limit(&sqs::QUEUE, "delay_seconds"))]
     pub(super) delay: Scalar<i64>,
     /// Creates a dead-letter queue with an alarm. Messages move there after `max_receive_count` receives.
     #[input(default = true)]

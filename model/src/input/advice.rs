@@ -1,6 +1,6 @@
 //! Advice for a wrong value: the help text of a finding, with the corrected value where it is known.
 
-use super::{Field, Reader, Rule, Shape};
+use super::{Bounds, Field, Reader, Rule, Shape};
 use crate::value::Value;
 
 /// An example of a block in the syntax of a spec. It contains the required fields, or the first field if none
@@ -12,7 +12,10 @@ pub(super) fn example(fields: &[Field], first: Option<&str>) -> String {
         let value = match (first.filter(|_| position == 0), field.rule) {
             (Some(value), _) => value.to_owned(),
             (None, Some(Rule::OneOf([value, ..]))) => (*value).to_owned(),
-            (None, Some(Rule::Range(low, _))) => low.to_string(),
+            (None, Some(rule)) => match rule.bounds() {
+                Some(Bounds::Numbers(low, _)) => low.to_string(),
+                _ => "…".to_owned(),
+            },
             _ => "…".to_owned(),
         };
         format!("{}: {value}", field.name)

@@ -38,10 +38,10 @@ pub(crate) struct TableTrigger {
 #[derive(Debug, Inputs)]
 pub(crate) struct Batching {
     /// Maximum number of records per invocation.
-    #[input(default = 100, rule = Rule::Range(1, 10000))]
+    #[input(default = 100, rule = Rule::Limit(&lambda::EVENT_SOURCE_MAPPING, "batch_size"))]
     pub(crate) batch_size: Scalar<i64>,
     /// Seconds for which Lambda gathers messages or records before an invocation.
-    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Range(0, 300))]
+    #[input(unit = Unit::Seconds, default = 0, rule = Rule::Limit(&lambda::EVENT_SOURCE_MAPPING, "maximum_batching_window_in_seconds"))]
     pub(crate) maximum_batching_window: Scalar<i64>,
     /// Lets the function report the failed messages or records of a batch, so that only those are delivered again. A stream continues from the first failed record.
     #[input(default = true)]
@@ -81,7 +81,7 @@ pub(crate) struct Records {
     #[input(unit = Unit::Seconds, default = 86400, rule = Rule::Range(60, 604_800))]
     pub(crate) maximum_record_age: Scalar<i64>,
     /// Batches of one shard that run at the same time. Records with the same partition key stay in order.
-    #[input(default = 1, rule = Rule::Range(1, 10))]
+    #[input(default = 1, rule = Rule::Limit(&lambda::EVENT_SOURCE_MAPPING, "parallelization_factor"))]
     pub(crate) parallelization_factor: Scalar<i64>,
     #[input(flatten)]
     pub(crate) loops: AllowLoop,

@@ -43,13 +43,13 @@ pub(crate) struct TaskSchedule {
     #[input(flatten)]
     times: Times,
     /// Flexible time window in minutes: EventBridge Scheduler starts the task at any time within it. Without it, the task starts at the exact time.
-    #[input(unit = Unit::Minutes, rule = Rule::Range(1, 1440))]
+    #[input(unit = Unit::Minutes, rule = Rule::Limit(&scheduler::SCHEDULE, "flexible_time_window_minutes"))]
     flexible_window: Option<Scalar<i64>>,
     /// Number of retries of a failed start. After the last one, the event goes to the dead-letter queue.
-    #[input(default = 3, rule = Rule::Range(0, 185))]
+    #[input(default = 3, rule = Rule::Limit(&scheduler::SCHEDULE, "maximum_retry_attempts"))]
     retry_attempts: Scalar<i64>,
     /// Seconds after the scheduled time at which retries of a failed start end.
-    #[input(unit = Unit::Seconds, default = 3600, rule = Rule::Range(60, 86_400))]
+    #[input(unit = Unit::Seconds, default = 3600, rule = Rule::Limit(&scheduler::SCHEDULE, "maximum_event_age_in_seconds"))]
     maximum_event_age: Scalar<i64>,
     /// Command of scheduled tasks. It overrides `command` of the task.
     command: Vec<Scalar<String>>,
