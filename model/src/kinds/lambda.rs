@@ -122,7 +122,8 @@ kind! {
         /// For streams only: `LATEST` or `TRIM_HORIZON`.
         starting_position: Option<Text> => immutable().sets("CreateEventSourceMapping.StartingPosition"),
         batch_size: Number => sets("CreateEventSourceMapping.BatchSize"),
-        maximum_batching_window_in_seconds: Number => sets("CreateEventSourceMapping.MaximumBatchingWindowInSeconds"),
+        /// FIFO queues have none.
+        maximum_batching_window_in_seconds: Option<Number> => sets("CreateEventSourceMapping.MaximumBatchingWindowInSeconds"),
         function_response_types: Texts => form(Form::Set).optional().sets("CreateEventSourceMapping.FunctionResponseTypes"),
         filter_pattern: Option<Document> => optional().sets("CreateEventSourceMapping.FilterCriteria.Filters[].Pattern").at("filter_criteria.filter.pattern"),
         /// The fields from here to `on_failure` are for streams only.

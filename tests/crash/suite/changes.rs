@@ -50,6 +50,27 @@ fn the_first_queue_of_a_group_that_nobody_reads_is_another() {
 }
 
 #[test]
+fn a_function_reads_fifo_queues_without_a_batching_window() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("queues", 1).await;
+        let process = Process::new(&scene.world);
+        let group = |batch_size: i64| {
+            let consumer = json!({ "code": { "bootstrap": "bootstrap" }, "batch_size": batch_size });
+            let queues = json!([{ "name": "a", "fifo": true }, { "name": "b" }]);
+            json!({ "name": "work", "queue": queues, "consumer": consumer, "force_destroy": true })
+        };
+        // The double refuses a window of FIFO queues, and then reports the window 0.
+        for inputs in [group(5), group(7)] {
+            assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done, "{inputs}");
+            let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+            assert!(changes.is_empty(), "{inputs}: {changes:?}");
+        }
+        assert_eq!(scene.terraform.destroy(&process).await, End::Done);
+        assert_eq!(counts(&scene.made()), BTreeMap::new());
+    });
+}
+
+#[test]
 fn an_import_takes_nothing_that_belongs_to_another_composite() {
     in_virtual_time(async {
         let mut scene = Scene::new("event_function", 1).await;

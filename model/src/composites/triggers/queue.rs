@@ -7,7 +7,7 @@ use crate::checks::{fifo, visibility};
 use crate::edge::{Edge, Event, ResourceType};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings};
-use crate::graph::Handle;
+use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule, Source};
 use crate::kinds::sqs;
 use crate::names;
@@ -35,6 +35,20 @@ impl QueueTrigger {
     fn is_fifo(&self) -> bool {
         self.queue.known().is_some_and(|queue| names::is_fifo(queue))
     }
+
+    /// The batching window. Lambda rejects any for a FIFO queue, also 0: "Batching window is not supported for FIFO
+    /// queues".
+    fn window(&self, made_fifo: bool) -> Option<&Scalar<i64>> {
+        let window = &self.batch.maximum_batching_window;
+        // The user of a module sees this error of Lambda, instead of a variable without effect.
+        let variable = matches!(window, Scalar::Reference(_));
+        (variable || !made_fifo && !self.is_fifo()).then_some(window)
+    }
+}
+
+/// Returns true for a FIFO queue of this graph. Its name may be known only at apply.
+fn makes_fifo(graph: &Graph, queue: &Handle) -> bool {
+    graph.get(queue.key()).is_some_and(|queue| queue.fields.contains_key("fifo_queue"))
 }
 
 impl<'a> EventSource<FunctionTarget<'a>> for QueueTrigger {
@@ -82,6 +96,64 @@ impl<'a> EventSource<FunctionTarget<'a>> for QueueTrigger {
         let edge = setup.edge(source, wiring.target, &self.loops).event(Event::Message);
         wiring.graph.connect(Edge { partial: self.batch.partial_batch_response, ..edge });
         let slot = wiring.slots.of_source(&self.queue);
-        self.batch.add_mapping(wiring, &slot, self.arn(setup.made));
+        let window = self.window(setup.made.is_some_and(|queue| makes_fifo(wiring.graph, queue)));
+        self.batch
+            .add_mapping(wiring, &slot, self.arn(setup.made))
+            .maximum_batching_window_in_seconds(window);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::composite::Definition;
+    use crate::context::Context;
+    use crate::value::Value;
+
+    /// The batching windows of the mappings of a composite.
+    fn windows(composite: &str, inputs: &Json, context: &Context) -> Vec<Option<Expr>> {
+        let definition = Definition::find(composite).expect("a composite");
+        let expansion = definition.expand(&Value::from(inputs), context);
+        let graph = expansion.graph.unwrap_or_else(|| panic!("{inputs}: {:?}", expansion.findings));
+        let mappings = graph.objects().iter().filter(|it| it.kind.name == "lambda_event_source_mapping");
+        mappings.map(|it| it.fields.get("maximum_batching_window_in_seconds").cloned()).collect()
+    }
+
+    #[test]
+    fn the_mapping_of_a_fifo_queue_has_no_batching_window() {
+        let function = |on: Json| json!({ "name": "f", "code": { "bootstrap": "bootstrap" }, "on": [on] });
+        let group = |fifo: bool| {
+            let consumer = json!({ "code": { "bootstrap": "bootstrap" } });
+            json!({ "name": "g", "queue": [{ "name": "q", "fifo": fifo }], "consumer": consumer })
+        };
+        let standard = "arn:aws:sqs:eu-central-1:123456789012:jobs";
+        let project = Context { project: Some("test".to_owned()), ..Context::default() };
+        // Without a project, the names of queues are known only at apply.
+        let nothing = Context::default();
+        for (composite, inputs, context, expected) in [
+            ("event_function", function(json!({ "queue": standard })), &project, Some(0)),
+            (
+                "event_function",
+                function(json!({ "queue": standard, "maximum_batching_window": 5 })),
+                &project,
+                Some(5),
+            ),
+            ("event_function", function(json!({ "queue": format!("{standard}.fifo") })), &project, None),
+            (
+                "event_function",
+                function(json!({ "queue": format!("{standard}.fifo"), "maximum_batching_window": 0 })),
+                &project,
+                None,
+            ),
+            ("queues", group(false), &project, Some(0)),
+            ("queues", group(true), &project, None),
+            ("queues", group(false), &nothing, Some(0)),
+            ("queues", group(true), &nothing, None),
+        ] {
+            let found = windows(composite, &inputs, context);
+            assert_eq!(found, [expected.map(Expr::from)], "{inputs} in {:?}", context.project);
+        }
     }
 }

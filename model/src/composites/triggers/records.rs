@@ -139,7 +139,7 @@ impl Batching {
         }
     }
 
-    /// Adds an event source mapping.
+    /// Adds an event source mapping. The caller sets its batching window, which FIFO queues do not have.
     pub(crate) fn add_mapping<'g>(
         &self,
         wiring: &'g mut Wiring<'_, FunctionTarget<'_>>,
@@ -153,7 +153,6 @@ impl Batching {
             .function_name(wiring.target.function.attribute("function_name"))
             .event_source_arn(source)
             .batch_size(&self.batch_size)
-            .maximum_batching_window_in_seconds(&self.maximum_batching_window)
             .function_response_types(Expr::list(types.iter().copied()))
             .filter_pattern(self.filter.as_deref().map(parsed))
             .enabled(true)
@@ -176,6 +175,7 @@ impl Records {
         let dead_letters = wiring.target.dead_letters.queue.arn();
         self.batch
             .add_mapping(wiring, &slot, stream.into())
+            .maximum_batching_window_in_seconds(Some(&self.batch.maximum_batching_window))
             .starting_position(Some(self.starting_position.as_str()))
             .bisect_batch_on_function_error(Some(&self.bisect_on_error))
             .maximum_retry_attempts(Some(&self.retry_attempts))

@@ -228,6 +228,9 @@ fn belongs(input: &Json, source: &str) -> Result<(), Refusal> {
     {
         return impossible(format!("Unsupported {member} parameter for given event source mapping type."));
     }
+    if names::is_fifo(source) && !input["MaximumBatchingWindowInSeconds"].is_null() {
+        return impossible("Batching window is not supported for FIFO queues.");
+    }
     let failures = &input["DestinationConfig"]["OnFailure"];
     if failures.is_object() && text(failures, "Destination").is_empty() {
         return impossible("The Destination field is required for an OnFailure configuration.");
