@@ -26,6 +26,7 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("on_failure" | "dead_letter_arn" | "arn", _) => arn("sqs", "jobs"),
         ("runtime", _) => json!("provided.al2"),
         ("architectures", _) => json!([if value[0] == "arm64" { "x86_64" } else { "arm64" }]),
+        ("log_mode", _) => other("non-blocking", "blocking"),
         ("log_format", _) => json!("Text"),
         ("log_group", _) => json!("/aws/lambda/behind"),
         ("statistic", _) => json!("Sum"),

@@ -264,6 +264,8 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
         .environment(variables(spec))
         .secrets(inputs.secrets.as_ref())
         .log_group(log_group.attribute("name"))
+        // ECS drops lines by default, and those of a failure come in a burst.
+        .log_mode("blocking")
         .stop_timeout(&inputs.stop_timeout)
         .readonly_root_filesystem(&inputs.readonly_root_filesystem)
         .scratch_path(&inputs.scratch_path)

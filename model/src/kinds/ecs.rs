@@ -66,6 +66,9 @@ kind! {
         environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment").at("container_definitions[].environment").written(Written::Pairs("value")),
         secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets").at("container_definitions[].secrets").written(Written::Pairs("valueFrom")),
         log_group: Text => sets("logs:CreateLogGroup.logGroupName").at("container_definitions[].logConfiguration.options.awslogs-group"),
+        /// `blocking` or `non-blocking`, the default of ECS, which drops log lines if a container writes faster than
+        /// CloudWatch takes them.
+        log_mode: Text => at("container_definitions[].logConfiguration.options.mode"),
         stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout").at("container_definitions[].stopTimeout"),
         readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem").at("container_definitions[].readonlyRootFilesystem"),
         scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath").at("container_definitions[].mountPoints[].containerPath"),

@@ -97,11 +97,15 @@ impl TaskDefinitions {
         let secrets = task.secrets().unwrap_or_default().into_iter();
         let secrets = secrets.map(|(name, arn)| Secret::builder().name(name).value_from(arn).build());
         let secrets = secrets.collect::<Result<Vec<_>, _>>().expect("name and value are set");
-        let logs = LogConfiguration::builder()
+        let mut logs = LogConfiguration::builder()
             .log_driver(LogDriver::Awslogs)
             .options("awslogs-group", task.log_group())
             .options("awslogs-region", &self.region)
             .options("awslogs-stream-prefix", task.container_name());
+        // An update omits a mode in `ignore_drift` that AWS does not report.
+        if !task.log_mode().is_empty() {
+            logs = logs.options("mode", task.log_mode());
+        }
         let mount = MountPoint::builder().source_volume(SCRATCH).container_path(task.scratch_path());
         let given = |list: Option<Vec<String>>| list.filter(|list| !list.is_empty());
         let container = ContainerDefinition::builder()
@@ -181,7 +185,7 @@ impl Driver for TaskDefinitions {
         let whole = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
         let architecture = now.runtime_platform().and_then(RuntimePlatform::cpu_architecture);
         let logs = container.and_then(ContainerDefinition::log_configuration);
-        let log_group = logs.and_then(|logs| logs.options()?.get("awslogs-group"));
+        let log_option = |name: &str| logs.and_then(|logs| logs.options()?.get(name));
         let mount = container.and_then(|container| container.mount_points().first());
         let environment = container.map(ContainerDefinition::environment).unwrap_or_default().iter();
         let secrets = container.map(ContainerDefinition::secrets).unwrap_or_default().iter();
@@ -202,7 +206,8 @@ impl Driver for TaskDefinitions {
                 .entry_point(container.map(ContainerDefinition::entry_point))
                 .environment(pairs(environment.map(|pair| Some((pair.name()?, pair.value()?)))))
                 .secrets(pairs(secrets.map(|secret| Some((secret.name(), secret.value_from())))))
-                .log_group(log_group)
+                .log_group(log_option("awslogs-group"))
+                .log_mode(log_option("mode"))
                 .stop_timeout(container.and_then(ContainerDefinition::stop_timeout))
                 .readonly_root_filesystem(container.and_then(ContainerDefinition::readonly_root_filesystem))
                 .scratch_path(mount.and_then(MountPoint::container_path))

@@ -71,6 +71,35 @@ fn a_function_reads_fifo_queues_without_a_batching_window() {
 }
 
 #[test]
+fn a_task_definition_without_a_log_mode_gets_a_new_revision() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("container_task", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = json!({ "name": "render", "image": "busybox", "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let aws = drivers(&scene.world).await;
+        let driver = aws.driver(&kinds::ecs::TASK_DEFINITION);
+        let id = "test-render";
+        let now = driver.observe(id).await.expect("an answer").expect("a task definition");
+        assert_eq!(now.settings["log_mode"], "blocking");
+        // An older version of the provider left the mode to ECS.
+        let mut old = now.settings;
+        old.remove("log_mode");
+        driver.update(id, &["log_mode"], &old).await.expect("a revision");
+        let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+        assert!(changes.iter().any(|change| change.contains("log_mode")), "{changes:?}");
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        // Drivers of another process: those above still list the revision that they registered.
+        let aws = drivers(&scene.world).await;
+        let now = aws.driver(&kinds::ecs::TASK_DEFINITION).observe(id).await.expect("an answer");
+        let now = now.expect("a task definition").settings;
+        assert_eq!((&now["log_mode"], &now["active_revisions"]), (&json!("blocking"), &json!(1)));
+        let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
+        assert!(changes.is_empty(), "{changes:?}");
+    });
+}
+
+#[test]
 fn an_import_takes_nothing_that_belongs_to_another_composite() {
     in_virtual_time(async {
         let mut scene = Scene::new("event_function", 1).await;

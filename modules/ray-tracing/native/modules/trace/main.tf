@@ -216,6 +216,7 @@ resource "aws_ecs_task_definition" "task" {
       logConfiguration = {
         options = {
           "awslogs-group"         = aws_cloudwatch_log_group.task.name
+          mode                    = "blocking"
           "awslogs-region"        = data.aws_region.current.id
           "awslogs-stream-prefix" = "main"
         }
