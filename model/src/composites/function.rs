@@ -38,6 +38,9 @@ pub(super) struct FunctionInputs {
     /// Timeout of an invocation in seconds.
     #[input(unit = Unit::Seconds, default = 30, rule = Rule::Limit(&lambda::FUNCTION, "timeout"))]
     pub(super) timeout: Scalar<i64>,
+    /// Number of executions that run at the same time at most, and that no other function can take. 0 stops the function. Without it, the function shares the limit of the account.
+    #[input(rule = Rule::Limit(&lambda::FUNCTION, "reserved_concurrent_executions"))]
+    pub(super) reserved_concurrency: Option<Scalar<i64>>,
     /// Environment variables. Do not put secrets here: every principal that may read the function can read them.
     pub(super) environment: Option<Variables>,
     /// Number of retries of a failed asynchronous invocation. After the last one, the event goes to the dead-letter queue. It also limits how often schedules and EventBridge rules retry to reach the function.
@@ -148,6 +151,7 @@ pub(super) fn add(graph: &mut Graph, spec: &FunctionSpec<'_>, findings: &mut Fin
         .description(inputs.description.as_ref())
         .environment(variables(spec))
         .kms_key_arn(common.encryption.key())
+        .reserved_concurrent_executions(inputs.reserved_concurrency.as_ref())
         .after(&role_policy);
     let code = spec.at.join(Step::Field("code".to_owned()));
     let function = set_code(function, &inputs.code, code, part.context, findings).handle();

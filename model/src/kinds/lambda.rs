@@ -26,6 +26,8 @@ kind! {
         kms_key_arn: Option<Text> => optional().sets("CreateFunction.KMSKeyArn"),
         log_format: Text => sets("CreateFunction.LoggingConfig.LogFormat").at("logging_config.log_format"),
         log_group: Text => sets("CreateFunction.LoggingConfig.LogGroup").at("logging_config.log_group"),
+        /// The number of concurrent executions that the function may have, and that others leave to it.
+        reserved_concurrent_executions: Option<Number> => optional().sets("PutFunctionConcurrency.ReservedConcurrentExecutions"),
         /// The SHA-256 of the zip, in Base64, as AWS reports it.
         source_code_hash: Option<Text> => written(Written::Special),
         image_uri: Option<Text> => sets("CreateFunction.Code.ImageUri"),
@@ -48,9 +50,11 @@ kind! {
             &[
                 "lambda:CreateFunction",
                 "lambda:DeleteFunction",
+                "lambda:DeleteFunctionConcurrency",
                 "lambda:GetFunction",
                 // Without it, GetFunction returns no tags.
                 "lambda:ListTags",
+                "lambda:PutFunctionConcurrency",
                 "lambda:TagResource",
                 "lambda:UntagResource",
                 "lambda:UpdateFunctionCode",

@@ -108,6 +108,7 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: "lambda_function", field: "kms_key_arn", part: Whole, min: None, max: Some(10000), patterns: &[r#"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"#], values: &[] },
     Limit { kind: "lambda_function", field: "log_format", part: Whole, min: None, max: None, patterns: &[], values: &["JSON", "Text"] },
     Limit { kind: "lambda_function", field: "log_group", part: Whole, min: Some(1), max: Some(512), patterns: &[r#"[\.\-_/#A-Za-z0-9]+"#], values: &[] },
+    Limit { kind: "lambda_function", field: "reserved_concurrent_executions", part: Whole, min: Some(0), max: None, patterns: &[], values: &[] },
     Limit { kind: "lambda_function", field: "tags", part: Key, min: Some(1), max: Some(128), patterns: &[r#"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"#], values: &[] },
     Limit { kind: "lambda_function", field: "tags", part: Value, min: None, max: Some(256), patterns: &[r#"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"#], values: &[] },
     Limit { kind: "lambda_function_url", field: "function_name", part: Whole, min: Some(1), max: Some(140), patterns: &[], values: &[] },

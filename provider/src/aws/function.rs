@@ -15,12 +15,16 @@ use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::lambda;
 
 use super::failure::{call, found, gone, not_yet};
+use super::table::patiently;
 use super::{of_project, pages};
 
 pub(super) struct Functions(pub(super) Client);
 
 /// Fields that UpdateFunctionCode sets; UpdateFunctionConfiguration sets all other fields.
 const CODE: &[&str] = &["source_code_hash", "image_uri", "architectures"];
+
+/// The field that PutFunctionConcurrency sets.
+const CONCURRENCY: &str = "reserved_concurrent_executions";
 
 /// Builds the zip of the recipe. Returns an error if its hash differs from the planned one.
 async fn zip(function: &View<'_, lambda::Function>) -> Result<Blob, Failure> {
@@ -59,6 +63,16 @@ fn logging(function: &View<'_, lambda::Function>) -> LoggingConfig {
 }
 
 impl Functions {
+    async fn put_concurrency(&self, id: &str, function: &View<'_, lambda::Function>) -> Result<(), Failure> {
+        let Some(executions) = function.reserved_concurrent_executions() else {
+            let request = self.0.delete_function_concurrency().function_name(id);
+            return gone(call!("lambda:DeleteFunctionConcurrency", request));
+        };
+        let request = self.0.put_function_concurrency().function_name(id);
+        let request = request.reserved_concurrent_executions(executions);
+        call!("lambda:PutFunctionConcurrency", request).map(|_| ())
+    }
+
     async fn configuration(&self, id: &str) -> Result<Option<FunctionConfiguration>, Failure> {
         let function = found(call!("lambda:GetFunction", self.0.get_function().function_name(id)))?;
         Ok(function.and_then(|function| function.configuration))
@@ -89,6 +103,8 @@ impl Driver for Functions {
         let variables = now.environment().and_then(|environment| environment.variables());
         let image = now.package_type() == Some(&PackageType::Image);
         let image_uri = function.code.as_ref().and_then(|code| code.image_uri()).filter(|_| image);
+        let concurrency =
+            function.concurrency.as_ref().and_then(|limit| limit.reserved_concurrent_executions());
         let logging = now.logging_config();
         let architectures: Vec<&str> = now.architectures().iter().map(Architecture::as_str).collect();
         Ok(Some(Observed {
@@ -109,6 +125,7 @@ impl Driver for Functions {
                 .log_group(logging.and_then(LoggingConfig::log_group))
                 .source_code_hash(now.code_sha256().filter(|_| !image))
                 .image_uri(image_uri)
+                .reserved_concurrent_executions(concurrency)
                 .settings(),
             attributes: [("arn".to_owned(), json!(now.function_arn()))].into(),
             tags: function.tags.unwrap_or_default().into_iter().collect(),
@@ -150,6 +167,9 @@ impl Driver for Functions {
             .logging_config(logging(&function))
             .set_tags(Some(tags.clone().into_iter().collect()));
         let created = call!("lambda:CreateFunction", request)?;
+        if function.reserved_concurrent_executions().is_some() {
+            patiently(|| self.put_concurrency(name, &function)).await?;
+        }
         Ok(Created {
             id: name.to_owned(),
             attributes: [("arn".to_owned(), json!(created.function_arn()))].into(),
@@ -175,14 +195,19 @@ impl Driver for Functions {
         Ok(())
     }
 
-    /// Code and configuration are separate calls: Lambda rejects an update while another one is in progress.
+    /// Code, concurrency and configuration are separate calls: Lambda rejects an update while another one is in
+    /// progress.
     fn parts<'a>(&self, fields: &[&'a str]) -> Vec<Vec<&'a str>> {
-        let (code, configuration): (Vec<_>, Vec<_>) = fields.iter().partition(|field| CODE.contains(field));
-        [code, configuration].into_iter().filter(|part| !part.is_empty()).collect()
+        let (code, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|field| CODE.contains(field));
+        let (concurrency, configuration) = rest.into_iter().partition(|field| *field == CONCURRENCY);
+        [code, configuration, concurrency].into_iter().filter(|part| !part.is_empty()).collect()
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
         let function = View::<lambda::Function>::of(settings);
+        if fields.contains(&CONCURRENCY) {
+            return self.put_concurrency(id, &function).await;
+        }
         if fields.iter().any(|field| CODE.contains(field)) {
             let request = self.0.update_function_code().function_name(id);
             let request = request.set_architectures(Some(architectures(&function)));
@@ -200,7 +225,6 @@ impl Driver for Functions {
                 .set_handler(function.handler().map(ToOwned::to_owned))
                 .description(function.description().unwrap_or_default())
                 .role(function.role())
-                // By name: an update omits a number in `ignore_drift` that AWS does not report.
                 .set_memory_size(function.memory_size())
                 .set_timeout(function.timeout())
                 .environment(environment(&function))

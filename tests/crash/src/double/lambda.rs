@@ -36,6 +36,8 @@ pub(super) struct Function {
     /// Its configuration, without fields that change by themselves, e.g. `State`.
     configuration: Json,
     image_uri: Option<String>,
+    /// The reserved concurrent executions.
+    concurrency: Option<u64>,
     tags: Tags,
     created: Duration,
     /// The start of its last update.
@@ -54,6 +56,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/2015-03-31/functions/{FunctionName}/configuration", "GetFunctionConfiguration"),
     ("PUT", "/2015-03-31/functions/{FunctionName}/configuration", "UpdateFunctionConfiguration"),
     ("PUT", "/2015-03-31/functions/{FunctionName}/code", "UpdateFunctionCode"),
+    ("PUT", "/2017-10-31/functions/{FunctionName}/concurrency", "PutFunctionConcurrency"),
+    ("DELETE", "/2017-10-31/functions/{FunctionName}/concurrency", "DeleteFunctionConcurrency"),
     ("GET", "/2015-03-31/functions/{FunctionName}/policy", "GetPolicy"),
     ("POST", "/2015-03-31/functions/{FunctionName}/policy", "AddPermission"),
     ("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", "RemovePermission"),
@@ -131,6 +135,7 @@ impl Function {
         let mut function = Self {
             configuration,
             image_uri: None,
+            concurrency: None,
             tags: TAGS.given(input),
             created: now,
             updated: None,
@@ -204,6 +209,7 @@ impl Function {
     fn settings(&self) -> Json {
         let mut settings = without(self.configuration.clone(), &["FunctionArn"]);
         settings["ImageUri"] = json!(self.image_uri);
+        settings["ReservedConcurrentExecutions"] = json!(self.concurrency);
         settings
     }
 
@@ -351,7 +357,11 @@ fn get(cloud: &mut Cloud, input: &Json) -> Answer {
         Some(uri) => json!({ "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri }),
         None => json!({ "RepositoryType": "S3", "Location": "https://code.invalid/" }),
     };
-    Ok(json!({ "Configuration": function.described(now), "Code": code, "Tags": function.tags }))
+    let mut found = json!({ "Configuration": function.described(now), "Code": code, "Tags": function.tags });
+    if let Some(executions) = function.concurrency {
+        found["Concurrency"] = json!({ "ReservedConcurrentExecutions": executions });
+    }
+    Ok(found)
 }
 
 fn update_code(cloud: &mut Cloud, input: &Json) -> Answer {
@@ -393,6 +403,29 @@ fn tags<'a>(cloud: &'a mut Cloud, input: &Json) -> Result<&'a mut Tags, Refusal>
     Ok(&mut function(cloud, &json!({ "FunctionName": resource }))?.tags)
 }
 
+/// The number of executions of an account that functions without a reservation share at least.
+const UNRESERVED: u64 = 100;
+
+/// The number of concurrent executions of an account.
+const EXECUTIONS: u64 = 1000;
+
+fn put_concurrency(cloud: &mut Cloud, input: &Json) -> Answer {
+    let Some(wanted) = input["ReservedConcurrentExecutions"].as_u64() else {
+        return invalid("ReservedConcurrentExecutions", "null", "Member must not be null");
+    };
+    let name = name_of(required(input, "FunctionName")?).to_owned();
+    let others = cloud.lambda.functions.iter().filter(|(other, _)| **other != name);
+    let reserved: u64 = others.filter_map(|(_, function)| function.concurrency).sum();
+    if reserved + wanted + UNRESERVED > EXECUTIONS {
+        return impossible(
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
+             below its minimum value of [100].",
+        );
+    }
+    function(cloud, input)?.concurrency = Some(wanted);
+    Ok(json!({ "ReservedConcurrentExecutions": wanted }))
+}
+
 pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     let now = cloud.now;
     mappings::finish_deletes(cloud);
@@ -403,6 +436,11 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
         "UpdateFunctionCode" => update_code(cloud, input),
         "UpdateFunctionConfiguration" => update_configuration(cloud, input),
         "DeleteFunction" => delete(cloud, input),
+        "PutFunctionConcurrency" => put_concurrency(cloud, input),
+        "DeleteFunctionConcurrency" => {
+            function(cloud, input)?.concurrency = None;
+            Ok(Json::Null)
+        }
         "ListFunctions" => {
             // The list omits the state of functions.
             let functions: Vec<&Json> =
