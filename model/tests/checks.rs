@@ -1,10 +1,18 @@
 //! Invalid inputs are reported with their code and path, before any object is created.
 
+#[path = "shared/elf.rs"]
+mod elf;
+
+use std::io::{Cursor, Write};
+
 use serde_json::{Value as Json, json};
+use tandem_model::artifact::{CodeKind, prepare};
 use tandem_model::composite::Definition;
 use tandem_model::context::Context;
 use tandem_model::finding::Code;
 use tandem_model::value::Value;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// The findings of a composite with these inputs: code and path.
 fn found(composite: &str, inputs: &Json) -> Vec<(Code, String)> {
@@ -350,4 +358,31 @@ fn queues_and_tables_are_checked() {
     expect("table", &json!({ "name": "t", "key": "" }), &[(Code::OutOfRange, "key")]);
     let wanted = [(Code::Choice, "sort_key")];
     expect("table", &json!({ "name": "t", "key": "k", "sort_key": "k" }), &wanted);
+}
+
+#[test]
+fn code_for_a_newer_glibc_is_reported_at_its_attribute() {
+    let newer = elf::needing(62, &[("GLIBC_2.38", 0)]);
+    let usable = elf::needing(62, &[("GLIBC_2.34", 0)]);
+    let zip = |binary: &[u8]| {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().unix_permissions(0o755);
+        writer.start_file("bootstrap", options).expect("a file");
+        writer.write_all(binary).expect("the content");
+        writer.finish().expect("a zip").into_inner()
+    };
+    for (attribute, kind, bytes, wanted) in [
+        ("zip", CodeKind::Zip, zip(&newer), vec![(Code::Code, "code.zip".to_owned())]),
+        ("zip", CodeKind::Zip, zip(&usable), vec![]),
+        ("bootstrap", CodeKind::Bootstrap, newer, vec![(Code::Code, "code.bootstrap".to_owned())]),
+        ("bootstrap", CodeKind::Bootstrap, usable, vec![]),
+    ] {
+        let mut context = Context { project: Some("test".to_owned()), ..Context::default() };
+        context.code.insert("file".to_owned(), prepare(kind, &bytes).map(|code| code.facts));
+        let inputs = json!({ "name": "notice", "code": { attribute: "file" } });
+        let definition = Definition::find("event_function").expect("a composite");
+        let findings = definition.expand(&Value::from(&inputs), &context).findings.0;
+        let found: Vec<_> = findings.iter().map(|finding| (finding.code, finding.path.to_string())).collect();
+        assert_eq!(found, wanted, "{inputs}");
+    }
 }

@@ -216,7 +216,7 @@ fn set_code<'a>(
     };
     function
         .package_type("Zip")
-        .runtime(Some("provided.al2023"))
+        .runtime(Some(artifact::RUNTIME))
         .handler(Some("bootstrap"))
         .architectures(Expr::list([architecture]))
         .source_code_hash(Some(hash))
