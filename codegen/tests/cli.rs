@@ -1,6 +1,9 @@
 //! The command line: its output and exit codes.
 
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "../../model/tests/shared/elf.rs"]
+mod elf;
 
 use std::path::Path;
 
@@ -108,6 +111,50 @@ fn exit_codes_tell_findings_from_usage() {
         check.stderr
     );
     tandem(at, &["--file", "good.yaml", "generate", "--overwrite"]).expect(0);
+}
+
+/// A native build on Linux runs cargo. This one has no compiler: its result is a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_build_refuses_a_binary_for_a_newer_glibc_than_that_of_the_runtime() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().canonicalize().expect("the folder");
+    write(&at, "tandem.yaml", "app: shop\nfunctions:\n  notice:\n    on:\n      - schedule: rate(1 day)\n");
+    tandem(&at, &["generate", "--only", "handlers"]).expect(0);
+    let manifest = at.join("handlers/notice/Cargo.toml");
+    let (target, built) = (at.join("handlers/target"), at.join("built"));
+    let metadata = serde_json::json!({
+        "packages": [{ "manifest_path": manifest, "name": "notice", "id": "notice-id" }],
+        "target_directory": target,
+    });
+    let message = serde_json::json!({
+        "package_id": "notice-id", "target": { "name": "notice" }, "executable": built,
+    });
+    let script = format!("#!/bin/sh\n[ $1 = metadata ] && echo '{metadata}' || echo '{message}'\n");
+    let cargo = write(&at, "cargo", &script);
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    let build = || -> common::Run {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.arg("build").current_dir(&at).env("CARGO", &cargo).output().expect("tandem runs").into()
+    };
+    let placed = ["bootstrap", "bootstrap.zip"].map(|name| target.join("lambda/notice").join(name));
+    let machine = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+
+    std::fs::write(&built, elf::needing(machine, &[("GLIBC_2.38", 0)])).expect("a binary");
+    let run = build().expect(2);
+    for part in [
+        "built needs glibc 2.38, but the runtime `provided.al2023` has glibc 2.34",
+        "built on a newer Linux; build it with `cargo lambda build --release`",
+    ] {
+        assert!(run.stderr.contains(part), "no {part:?} in:\n{}", run.stderr);
+    }
+    placed.iter().for_each(|path| assert!(!path.exists(), "{}", path.display()));
+
+    std::fs::write(&built, elf::needing(machine, &[("GLIBC_2.34", 0)])).expect("a binary");
+    build().expect(0);
+    placed.iter().for_each(|path| assert!(path.exists(), "{}", path.display()));
 }
 
 #[test]

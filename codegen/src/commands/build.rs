@@ -87,10 +87,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         let put = |path: &Path, content: &[u8], mode| {
             output::put(path, content, Some(mode)).map_err(|error| format!("{}: {error}", path.display()))
         };
-        put(&to, &bytes, 0o755)?;
-        // The zip depends on the binary only: the provider creates the same zip from the same binary.
+        // The zip depends on the binary only: the provider creates the same zip from the same binary. An
+        // unusable binary is put nowhere, so that no plan finds it.
         let code = artifact::prepare(CodeKind::Bootstrap, &bytes)
             .map_err(|error| format!("{} {error}", binary.display()))?;
+        put(&to, &bytes, 0o755)?;
         put(&to.with_extension("zip"), &code.zip, 0o644)?;
         global.say(&format!("{}: {} KiB in {}", handler.name, bytes.len() / 1024, to.display()));
     }
