@@ -18,6 +18,7 @@ use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
+use crate::kinds::lambda;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
 use crate::value::Value;
@@ -56,6 +57,9 @@ struct Consumer {
     /// Maximum number of messages per invocation.
     #[input(default = 10, rule = Rule::Range(1, 10))]
     batch_size: Scalar<i64>,
+    /// Number of executions that read each queue at the same time at most. Without it, Lambda adds executions up to the limit of the function or account.
+    #[input(rule = Rule::Limit(&lambda::EVENT_SOURCE_MAPPING, "maximum_concurrency"))]
+    maximum_concurrency: Option<Scalar<i64>>,
     #[input(flatten)]
     uses: Uses,
 }
@@ -172,6 +176,7 @@ impl Consumer {
         QueueTrigger {
             queue: added.name.clone().map_or(Scalar::Unknown, Scalar::Known),
             batch: Batching { batch_size: self.batch_size.clone(), ..Batching::default() },
+            maximum_concurrency: self.maximum_concurrency.clone(),
             loops: AllowLoop::default(),
         }
     }

@@ -129,6 +129,8 @@ kind! {
         /// FIFO queues have none.
         maximum_batching_window_in_seconds: Option<Number> => sets("CreateEventSourceMapping.MaximumBatchingWindowInSeconds"),
         function_response_types: Texts => form(Form::Set).optional().sets("CreateEventSourceMapping.FunctionResponseTypes"),
+        /// For queues only: the number of executions that read the queue at the same time at most.
+        maximum_concurrency: Option<Number> => optional().sets("CreateEventSourceMapping.ScalingConfig.MaximumConcurrency").at("scaling_config.maximum_concurrency"),
         filter_pattern: Option<Document> => optional().sets("CreateEventSourceMapping.FilterCriteria.Filters[].Pattern").at("filter_criteria.filter.pattern"),
         /// The fields from here to `on_failure` are for streams only.
         bisect_batch_on_function_error: Option<Flag> => sets("CreateEventSourceMapping.BisectBatchOnFunctionError"),

@@ -138,6 +138,7 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: "lambda_event_source_mapping", field: "maximum_batching_window_in_seconds", part: Whole, min: Some(0), max: Some(300), patterns: &[], values: &[] },
     Limit { kind: "lambda_event_source_mapping", field: "function_response_types", part: Item, min: None, max: None, patterns: &[], values: &["ReportBatchItemFailures"] },
     Limit { kind: "lambda_event_source_mapping", field: "function_response_types", part: Whole, min: None, max: Some(1), patterns: &[], values: &[] },
+    Limit { kind: "lambda_event_source_mapping", field: "maximum_concurrency", part: Whole, min: Some(2), max: Some(1000), patterns: &[], values: &[] },
     Limit { kind: "lambda_event_source_mapping", field: "filter_pattern", part: Whole, min: None, max: Some(4096), patterns: &[], values: &[] },
     Limit { kind: "lambda_event_source_mapping", field: "maximum_record_age_in_seconds", part: Whole, min: Some(-1), max: Some(604800), patterns: &[], values: &[] },
     Limit { kind: "lambda_event_source_mapping", field: "maximum_retry_attempts", part: Whole, min: Some(-1), max: Some(10000), patterns: &[], values: &[] },

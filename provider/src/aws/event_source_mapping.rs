@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{
     DestinationConfig, EventSourceMappingConfiguration, EventSourcePosition, Filter, FilterCriteria,
-    FunctionResponseType, OnFailure,
+    FunctionResponseType, OnFailure, ScalingConfig,
 };
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
@@ -34,6 +34,11 @@ fn failures(mapping: &View<'_, lambda::EventSourceMapping>) -> Option<Destinatio
 fn filter(mapping: &View<'_, lambda::EventSourceMapping>) -> Option<FilterCriteria> {
     let filter = Filter::builder().pattern(mapping.filter_pattern()?).build();
     Some(FilterCriteria::builder().filters(filter).build())
+}
+
+/// The limit of concurrent executions.
+fn scaling(mapping: &View<'_, lambda::EventSourceMapping>) -> Option<ScalingConfig> {
+    Some(ScalingConfig::builder().maximum_concurrency(mapping.maximum_concurrency()?).build())
 }
 
 /// The pattern of the only filter, as JSON; several filters are a list.
@@ -69,6 +74,7 @@ fn observed(now: &EventSourceMappingConfiguration, tags: Tags) -> Observed {
             .batch_size(now.batch_size())
             .maximum_batching_window_in_seconds(now.maximum_batching_window_in_seconds().unwrap_or(0))
             .function_response_types(types)
+            .maximum_concurrency(now.scaling_config().and_then(ScalingConfig::maximum_concurrency))
             .filter_pattern(pattern(now.filter_criteria()))
             .bisect_batch_on_function_error(now.bisect_batch_on_function_error())
             .maximum_record_age_in_seconds(now.maximum_record_age_in_seconds())
@@ -171,6 +177,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds())
             .set_maximum_retry_attempts(mapping.maximum_retry_attempts())
             .set_parallelization_factor(mapping.parallelization_factor())
+            .set_scaling_config(scaling(&mapping))
             .set_filter_criteria(filter(&mapping))
             .set_destination_config(failures(&mapping))
             .set_enabled(mapping.enabled())
@@ -208,15 +215,15 @@ impl Driver for EventSourceMappings {
         let mapping = View::<lambda::EventSourceMapping>::of(settings);
         let failures = failures(&mapping);
         // An empty destination removes the old one. Lambda rejects any destination for a queue.
-        // Empty criteria remove the old ones, too.
+        // Empty criteria and an empty scaling configuration remove the old ones, too.
         let everything = || fields.contains(&"filter_pattern").then(|| FilterCriteria::builder().build());
+        let unlimited = || fields.contains(&"maximum_concurrency").then(|| ScalingConfig::builder().build());
         let nowhere = || fields.contains(&"on_failure").then(|| DestinationConfig::builder().build());
         let request = self
             .0
             .update_event_source_mapping()
             .uuid(id)
             .function_name(mapping.function_name())
-            // By its name: an update omits a size in `ignore_drift` that AWS does not report.
             .set_batch_size(mapping.batch_size())
             .set_maximum_batching_window_in_seconds(mapping.maximum_batching_window_in_seconds())
             .set_function_response_types(Some(response_types(&mapping)))
@@ -224,6 +231,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds())
             .set_maximum_retry_attempts(mapping.maximum_retry_attempts())
             .set_parallelization_factor(mapping.parallelization_factor())
+            .set_scaling_config(scaling(&mapping).or_else(unlimited))
             .set_filter_criteria(filter(&mapping).or_else(everything))
             .set_destination_config(failures.or_else(nowhere))
             .set_enabled(mapping.enabled());

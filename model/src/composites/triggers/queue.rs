@@ -9,7 +9,7 @@ use crate::expr::Expr;
 use crate::finding::{Code, Findings};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Reference, Rule, Source};
-use crate::kinds::sqs;
+use crate::kinds::{lambda, sqs};
 use crate::names;
 use crate::policy::Grant;
 use crate::scalar::Scalar;
@@ -22,6 +22,9 @@ pub(crate) struct QueueTrigger {
     /// Maximum number of messages per invocation. More than 10 require a standard queue and a `maximum_batching_window` of at least 1.
     #[input(flatten(batch_size(default = 10)))]
     pub(crate) batch: Batching,
+    /// Number of executions that read the queue at the same time at most. Without it, Lambda adds executions up to the limit of the function or account.
+    #[input(rule = Rule::Limit(&lambda::EVENT_SOURCE_MAPPING, "maximum_concurrency"))]
+    pub(crate) maximum_concurrency: Option<Scalar<i64>>,
     #[input(flatten)]
     pub(crate) loops: AllowLoop,
 }
@@ -99,7 +102,8 @@ impl<'a> EventSource<FunctionTarget<'a>> for QueueTrigger {
         let window = self.window(setup.made.is_some_and(|queue| makes_fifo(wiring.graph, queue)));
         self.batch
             .add_mapping(wiring, &slot, self.arn(setup.made))
-            .maximum_batching_window_in_seconds(window);
+            .maximum_batching_window_in_seconds(window)
+            .maximum_concurrency(self.maximum_concurrency.as_ref());
     }
 }
 

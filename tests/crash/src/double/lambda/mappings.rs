@@ -25,8 +25,13 @@ pub(super) struct Mapping {
 const DELETING: &str = "Deleting";
 
 /// Members that a mapping takes from calls unchanged.
-const GIVEN: [&str; 4] =
-    ["BatchSize", "FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds"];
+const GIVEN: [&str; 5] = [
+    "BatchSize",
+    "FilterCriteria",
+    "FunctionResponseTypes",
+    "MaximumBatchingWindowInSeconds",
+    "ScalingConfig",
+];
 /// Further members of the mapping of a stream.
 const OF_STREAM: [&str; 5] = [
     "BisectBatchOnFunctionError",
@@ -83,6 +88,10 @@ impl Mapping {
         // For a stream without a destination, Lambda returns an empty destination.
         if !is_queue(self.source()) && self.failures().is_empty() {
             self.configuration["DestinationConfig"] = json!({ "OnFailure": {} });
+        }
+        // An empty configuration removes the limit.
+        if let Some(members) = self.configuration.as_object_mut() {
+            members.retain(|name, value| name != "ScalingConfig" || *value != json!({}));
         }
         self.enabled = input["Enabled"].as_bool().unwrap_or(self.enabled);
     }
@@ -227,6 +236,9 @@ fn belongs(input: &Json, source: &str) -> Result<(), Refusal> {
         && let Some(member) = of_stream.find(|member| !input[**member].is_null())
     {
         return impossible(format!("Unsupported {member} parameter for given event source mapping type."));
+    }
+    if !is_queue(source) && !input["ScalingConfig"].is_null() {
+        return impossible("ScalingConfig is only supported for Amazon SQS event sources.");
     }
     if names::is_fifo(source) && !input["MaximumBatchingWindowInSeconds"].is_null() {
         return impossible("Batching window is not supported for FIFO queues.");
