@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule,
     LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, TransitionDefaultMinimumObjectSize,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -39,6 +39,20 @@ pub(super) const ALL: [(&Kind, Setting); 5] = [
 /// The id of the only lifecycle rule that Tandem owns.
 const LIFECYCLE_RULE: &str = "abort-incomplete-uploads";
 
+/// Returns true for a lifecycle rule of another owner.
+fn is_foreign(rule: &LifecycleRule) -> bool {
+    rule.id() != Some(LIFECYCLE_RULE)
+}
+
+/// The lifecycle of a bucket, which S3 replaces as a whole.
+#[derive(Default)]
+struct Lifecycle {
+    rules: Vec<LifecycleRule>,
+    /// The size below which rules move no objects to another storage class. A call without it resets it for the rules
+    /// of all owners.
+    minimum_size: Option<TransitionDefaultMinimumObjectSize>,
+}
+
 pub(super) struct BucketSettings {
     pub(super) s3: Client,
     pub(super) setting: Setting,
@@ -56,10 +70,40 @@ impl BucketSettings {
         }
     }
 
-    async fn lifecycle_rules(&self, bucket: &str) -> Result<Vec<LifecycleRule>, Failure> {
+    /// The lifecycle of a bucket; empty without one.
+    async fn lifecycle(&self, bucket: &str) -> Result<Lifecycle, Failure> {
         let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
         let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
-        Ok(answer.and_then(|answer| answer.rules).unwrap_or_default())
+        let lifecycle = answer.map(|answer| Lifecycle {
+            rules: answer.rules.unwrap_or_default(),
+            minimum_size: answer.transition_default_minimum_object_size,
+        });
+        Ok(lifecycle.unwrap_or_default())
+    }
+
+    /// Replaces the lifecycle of a bucket. It must have a rule.
+    async fn put_lifecycle(&self, bucket: &str, lifecycle: Lifecycle) -> Result<(), Failure> {
+        let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(lifecycle.rules));
+        let configuration = configuration.build().expect("the rules are set");
+        let request = self
+            .s3
+            .put_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .set_transition_default_minimum_object_size(lifecycle.minimum_size)
+            .lifecycle_configuration(configuration);
+        call!("s3:PutLifecycleConfiguration", request).map(|_| ())
+    }
+
+    /// Removes the rule that Tandem owns, and keeps those of other owners.
+    async fn delete_lifecycle_rule(&self, bucket: &str) -> Result<(), Failure> {
+        let mut lifecycle = self.lifecycle(bucket).await?;
+        lifecycle.rules.retain(is_foreign);
+        // S3 rejects a lifecycle without rules.
+        if lifecycle.rules.is_empty() {
+            gone(call!("s3:DeleteBucketLifecycle", self.s3.delete_bucket_lifecycle().bucket(bucket)))
+        } else {
+            gone(self.put_lifecycle(bucket, lifecycle).await)
+        }
     }
 
     async fn put(&self, bucket: &str, settings: &Settings) -> Result<(), Failure> {
@@ -112,14 +156,10 @@ impl BucketSettings {
                     .abort_incomplete_multipart_upload(abort)
                     .build();
                 // The call replaces all rules: keep those of another owner.
-                let mut rules = self.lifecycle_rules(bucket).await?;
-                rules.retain(|rule| rule.id() != Some(LIFECYCLE_RULE));
-                rules.push(rule.expect("the status is set"));
-                let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules));
-                let configuration = configuration.build().expect("a rule is set");
-                let request = self.s3.put_bucket_lifecycle_configuration().bucket(bucket);
-                call!("s3:PutLifecycleConfiguration", request.lifecycle_configuration(configuration))
-                    .map(|_| ())
+                let mut lifecycle = self.lifecycle(bucket).await?;
+                lifecycle.rules.retain(is_foreign);
+                lifecycle.rules.push(rule.expect("the status is set"));
+                self.put_lifecycle(bucket, lifecycle).await
             }
             Setting::Policy => {
                 let policy = View::<s3::Policy>::of(settings).policy();
@@ -174,8 +214,8 @@ impl BucketSettings {
                 })
             }
             Setting::Lifecycle => {
-                let rules = self.lifecycle_rules(bucket).await?;
-                rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE)).map(|rule| {
+                let rules = self.lifecycle(bucket).await?.rules;
+                rules.iter().find(|rule| !is_foreign(rule)).map(|rule| {
                     let abort = rule.abort_incomplete_multipart_upload();
                     let days = abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
                     let seen = Seen::<s3::Lifecycle>::default().bucket(bucket);
@@ -231,9 +271,7 @@ impl Driver for BucketSettings {
             Setting::Encryption => {
                 gone(call!("s3:DeleteBucketEncryption", self.s3.delete_bucket_encryption().bucket(id)))
             }
-            Setting::Lifecycle => {
-                gone(call!("s3:DeleteBucketLifecycle", self.s3.delete_bucket_lifecycle().bucket(id)))
-            }
+            Setting::Lifecycle => self.delete_lifecycle_rule(id).await,
             Setting::Policy => {
                 gone(call!("s3:DeleteBucketPolicy", self.s3.delete_bucket_policy().bucket(id)))
             }

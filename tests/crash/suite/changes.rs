@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 use tandem_crash::carrier::Process;
-use tandem_crash::double::ACCOUNT;
+use tandem_crash::double::{ACCOUNT, Item};
 use tandem_crash::fixture::Fixture;
 use tandem_crash::scene::{Scene, drivers};
 use tandem_crash::terraform::{End, Terraform};
@@ -304,6 +304,51 @@ fn what_others_took_away_is_made_again_where_something_needs_it() {
         assert_eq!(counts(&scene.made()), before);
         let changes = scene.terraform.plan(&process, &inputs).await.expect("a plan");
         assert!(changes.is_empty(), "{changes:?}");
+    });
+}
+
+/// A lifecycle of another owner.
+const FOREIGN_LIFECYCLE: &str = "<LifecycleConfiguration><Rule><ID>theirs</ID><Filter><And><Prefix>logs/</Prefix>\
+    <Tag><Key>keep</Key><Value>no</Value></Tag></And></Filter><Status>Enabled</Status>\
+    <Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition></Rule></LifecycleConfiguration>";
+
+#[test]
+fn the_lifecycle_of_another_owner_survives_that_of_the_bucket() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("bucket", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = |days: i64| json!({ "name": "inbox", "abort_incomplete_upload_days": days });
+        assert_eq!(scene.terraform.apply(&process, &inputs(7)).await, End::Done);
+        let bucket = scene.terraform.state().get("bucket").as_str().expect("a name").to_owned();
+        // Deletes the rule of the bucket, and not the bucket.
+        let without_rule = async |terraform: &Terraform| {
+            let mut smaller = terraform.clone();
+            smaller.keep_only(|key| key == "s3_bucket_lifecycle_configuration.main");
+            assert_eq!(smaller.destroy(&process).await, End::Done);
+        };
+        let lifecycle = |scene: &Scene| -> Vec<Item> {
+            let of_lifecycle = ["lifecycle rule", "minimum size of transitions"];
+            scene.made().into_iter().filter(|item| of_lifecycle.contains(&item.kind)).collect()
+        };
+        without_rule(&scene.terraform).await;
+        assert_eq!(lifecycle(&scene), []);
+
+        scene.world.cloud().put_lifecycle(&bucket, FOREIGN_LIFECYCLE, "varies_by_storage_class");
+        let theirs = lifecycle(&scene);
+        assert_eq!(theirs.len(), 2, "{theirs:?}");
+        for days in [7, 14] {
+            assert_eq!(scene.terraform.apply(&process, &inputs(days)).await, End::Done, "{days}");
+            let now = lifecycle(&scene);
+            assert!(theirs.iter().all(|item| now.contains(item)), "{days}: {now:?}");
+            let own: Vec<&Item> = now.iter().filter(|item| !theirs.contains(item)).collect();
+            assert_eq!(own.len(), 1, "{days}: {own:?}");
+            let settings = own[0].settings.to_string();
+            assert!(settings.contains(&format!("<DaysAfterInitiation>{days}<")), "{days}: {settings}");
+            let changes = scene.terraform.plan(&process, &inputs(days)).await.expect("a plan");
+            assert!(changes.is_empty(), "{days}: {changes:?}");
+        }
+        without_rule(&scene.terraform).await;
+        assert_eq!(lifecycle(&scene), theirs);
     });
 }
 

@@ -242,6 +242,12 @@ impl Cloud {
         self.s3.put_notifications(bucket, document);
     }
 
+    /// Replaces the lifecycle of a bucket, as another owner would. `minimum_size` is the setting
+    /// `TransitionDefaultMinimumObjectSize`.
+    pub fn put_lifecycle(&mut self, bucket: &str, document: &str, minimum_size: &str) {
+        self.s3.put_lifecycle(bucket, document, minimum_size);
+    }
+
     /// Creates a log group with the tags of an owner and an instance.
     pub fn put_log_group(&mut self, name: &str, owner: &str, instance: &str) {
         let input = json!({

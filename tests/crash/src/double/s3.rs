@@ -23,6 +23,8 @@ pub(super) struct Bucket {
     tags: Tags,
     /// Documents by the name of their subresource, e.g. `lifecycle` or `policy`.
     documents: BTreeMap<String, String>,
+    /// The size below which lifecycle rules move no objects to another storage class.
+    minimum_size: String,
     objects: BTreeSet<String>,
 }
 
@@ -32,7 +34,7 @@ const SUBRESOURCES: [(&str, &str, &str, &str); 6] = [
     ("publicAccessBlock", "PublicAccessBlock", "public access block", "NoSuchPublicAccessBlockConfiguration"),
     ("ownershipControls", "BucketOwnershipControls", "ownership controls", "OwnershipControlsNotFoundError"),
     ("encryption", "BucketEncryption", "encryption", "ServerSideEncryptionConfigurationNotFoundError"),
-    ("lifecycle", "BucketLifecycleConfiguration", "lifecycle", "NoSuchLifecycleConfiguration"),
+    (LIFECYCLE, "BucketLifecycleConfiguration", "lifecycle", "NoSuchLifecycleConfiguration"),
     ("policy", "BucketPolicy", "bucket policy", "NoSuchBucketPolicy"),
     ("tagging", "BucketTagging", "", "NoSuchTagSet"),
 ];
@@ -41,6 +43,10 @@ const SUBRESOURCES: [(&str, &str, &str, &str); 6] = [
 const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
     <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false\
     </BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>";
+const LIFECYCLE: &str = "lifecycle";
+/// The header of calls with the minimum size of objects that lifecycle rules move, and its default.
+const MINIMUM_SIZE: &str = "x-amz-transition-default-minimum-object-size";
+const DEFAULT_SIZE: &str = "all_storage_classes_128K";
 const NO_NOTIFICATIONS: &str = "<NotificationConfiguration/>";
 
 /// The operation of a request, and its members. A document is the member `Body`.
@@ -78,6 +84,7 @@ pub(super) fn read(
         "Key": key,
         "Body": String::from_utf8_lossy(body),
         "Prefix": value("prefix"),
+        "MinimumSize": request.headers().get(MINIMUM_SIZE),
         "Skip": request.headers().get("x-amz-skip-destination-validation") == Some("true"),
     });
     (operation, input)
@@ -89,9 +96,10 @@ impl State {
         for (name, bucket) in &self.buckets {
             let tags = Some(bucket.tags.clone());
             items.push(Item { kind: "bucket", name: name.clone(), tags, settings: Json::Null });
-            for (subresource, _, kind, _) in SUBRESOURCES {
-                let document = bucket.documents.get(subresource);
-                let told = |document: &&String| subresource != "encryption" || *document != ENCRYPTION;
+            items.extend(bucket.lifecycle(name));
+            for (subresource, _, kind, _) in SUBRESOURCES.iter().filter(|(name, ..)| *name != LIFECYCLE) {
+                let document = bucket.documents.get(*subresource);
+                let told = |document: &&String| *subresource != "encryption" || *document != ENCRYPTION;
                 if let Some(document) = document.filter(told) {
                     // A policy is JSON, and the other documents are XML.
                     let settings = parsed(document);
@@ -123,11 +131,41 @@ impl State {
         }
     }
 
+    /// Replaces the lifecycle of a bucket.
+    pub(super) fn put_lifecycle(&mut self, bucket: &str, document: &str, minimum_size: &str) {
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            bucket.documents.insert(LIFECYCLE.to_owned(), document.to_owned());
+            minimum_size.clone_into(&mut bucket.minimum_size);
+        }
+    }
+
     /// Puts an object into a bucket, as a user would.
     pub(super) fn put_object(&mut self, bucket: &str, key: &str) {
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             bucket.objects.insert(key.to_owned());
         }
+    }
+}
+
+impl Bucket {
+    /// The lifecycle rules as items, and the minimum size if it is not the default.
+    fn lifecycle(&self, name: &str) -> Vec<Item> {
+        let Some(document) = self.documents.get(LIFECYCLE) else { return Vec::new() };
+        let document = Document::parse(document).expect("the document was checked when it was put");
+        let rules = document.root_element().children().filter(|node| node.tag_name().name() == "Rule");
+        let rules = rules.map(|rule| Item {
+            kind: "lifecycle rule",
+            name: format!("{name}:{}", value(rule, "ID")),
+            tags: None,
+            settings: plain(rule).into(),
+        });
+        let size = (self.minimum_size != DEFAULT_SIZE).then(|| Item {
+            kind: "minimum size of transitions",
+            name: name.to_owned(),
+            tags: None,
+            settings: self.minimum_size.as_str().into(),
+        });
+        rules.chain(size).collect()
     }
 }
 
@@ -218,12 +256,34 @@ fn check_notifications(cloud: &Cloud, name: &str, body: &str, skip: bool) -> Res
     Ok(())
 }
 
+/// Checks a lifecycle before S3 stores it.
+fn check_lifecycle(body: &str) -> Result<(), Refusal> {
+    let Ok(document) = Document::parse(body) else { return refuse("MalformedXML", "not XML") };
+    let rules = document.root_element().children().filter(|node| node.tag_name().name() == "Rule");
+    let ids: Vec<String> = rules.map(|rule| value(rule, "ID")).collect();
+    if ids.is_empty() {
+        return refuse(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        );
+    }
+    if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
+        return refuse("InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule");
+    }
+    Ok(())
+}
+
 pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
     let (name, body) = (text(input, "Bucket").to_owned(), text(input, "Body").to_owned());
     if let Some((subresource, operations, _, missing)) =
         SUBRESOURCES.iter().find(|(_, operations, ..)| operation.ends_with(operations))
     {
         let verb = operation.strip_suffix(operations).unwrap_or_default();
+        if *subresource == LIFECYCLE && verb == "Put" {
+            check_lifecycle(&body)?;
+            let size = input["MinimumSize"].as_str().unwrap_or(DEFAULT_SIZE).to_owned();
+            bucket(cloud, input)?.minimum_size = size;
+        }
         return document(bucket(cloud, input)?, verb, subresource, missing, body);
     }
     match operation {
@@ -244,7 +304,7 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
             }
             let tags = if body.is_empty() { Tags::new() } else { pairs(&body)? };
             let documents = BTreeMap::from([("encryption".to_owned(), ENCRYPTION.to_owned())]);
-            cloud.s3.buckets.insert(name, Bucket { tags, documents, objects: BTreeSet::new() });
+            cloud.s3.buckets.insert(name, Bucket { tags, documents, ..Bucket::default() });
             Ok(json!(""))
         }
         "HeadBucket" => bucket(cloud, input).map(|_| json!("")),
@@ -336,6 +396,9 @@ fn document(bucket: &mut Bucket, verb: &str, subresource: &str, missing: &str, b
             Ok(Json::Null)
         }
         _ => match bucket.documents.get(subresource) {
+            Some(document) if subresource == LIFECYCLE => {
+                Ok(json!({ "Body": document, "Headers": { MINIMUM_SIZE: bucket.minimum_size } }))
+            }
             Some(document) => Ok(json!(document)),
             None => refuse_with(404, missing, "The configuration does not exist"),
         },

@@ -218,9 +218,15 @@ fn written(read: &Read, output: &Json) -> HttpResponse {
             respond(200, "text/xml", body.into_bytes())
         }
         Protocol::S3 => {
-            let body = output.as_str().unwrap_or_default();
+            // An answer with headers is an object.
+            let body = output.as_str().or_else(|| output["Body"].as_str()).unwrap_or_default();
             let status = if output.is_null() { 204 } else { 200 };
-            respond(status, "application/xml", body.as_bytes().to_vec())
+            let mut response = respond(status, "application/xml", body.as_bytes().to_vec());
+            for (name, value) in output["Headers"].as_object().into_iter().flatten() {
+                let value = value.as_str().unwrap_or_default().to_owned();
+                response.headers_mut().insert(name.clone(), value);
+            }
+            response
         }
     }
 }
