@@ -505,10 +505,7 @@ fn execution_grants(
                     continue;
                 };
                 match arn.split(':').nth(2) {
-                    // IAM takes the ARN without the JSON key and version that may follow.
-                    Some("secretsmanager") => {
-                        secrets.push(arn.split(':').take(7).collect::<Vec<_>>().join(":").into());
-                    }
+                    Some("secretsmanager") => secrets.push(secret_resource(arn).into()),
                     Some("ssm") => parameters.push(arn.as_str().into()),
                     _ => findings.error(
                         Code::OutOfRange,
@@ -532,6 +529,19 @@ fn execution_grants(
     }
     grants.extend(spec.common.encryption.grant().filter(|_| spec.task.secrets.is_some()));
     known.then_some(grants)
+}
+
+/// The resource of a secret in a policy, from its ARN. IAM takes the ARN without the JSON key and version that may
+/// follow. It compares the whole ARN, but Secrets Manager also finds a secret without the hyphen and the six
+/// characters that it appended to the name.
+fn secret_resource(arn: &str) -> String {
+    let mut resource = arn.split(':').take(7).collect::<Vec<_>>().join(":");
+    let (_, name) = resource.rsplit_once(':').unwrap_or(("", &resource));
+    let appended = name.rsplit_once('-').map_or("", |(_, appended)| appended);
+    if appended.len() != 6 || !appended.chars().all(|c| c.is_ascii_alphanumeric()) {
+        resource.push_str("-??????");
+    }
+    resource
 }
 
 fn task_grants(spec: &TaskSpec<'_>) -> Vec<Grant> {
@@ -691,4 +701,59 @@ fn command_on(cluster: &Expr, definition: &Handle, network: &Where, capacity: &s
         public,
         "}'".into(),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composite::Definition;
+    use crate::context::Context;
+    use crate::value::Value;
+
+    /// The resources of the statement with this id in the policy of the execution role.
+    fn resources(secret: &str, sid: &str) -> Expr {
+        let definition = Definition::find("container_task").expect("a composite");
+        let inputs = json!({ "name": "t", "image": "busybox", "secrets": { "PASSWORD": secret } });
+        let expansion = definition.expand(&Value::from(&inputs), &Context::default());
+        let graph = expansion.graph.unwrap_or_else(|| panic!("{secret}: {:?}", expansion.findings));
+        let policies: Vec<&Expr> = graph.policies().map(|(_, policy)| policy).collect();
+        let mut found = Vec::new();
+        for policy in policies {
+            let Expr::Map(document) = policy else { continue };
+            let Some(Expr::List(statements)) = document.get("Statement") else { continue };
+            found.extend(statements.iter().filter_map(|statement| match statement {
+                Expr::Map(members) if members.get("Sid") == Some(&sid.into()) => members.get("Resource"),
+                _ => None,
+            }));
+        }
+        assert_eq!(found.len(), 1, "{secret}: {found:?}");
+        found[0].clone()
+    }
+
+    #[test]
+    fn policies_name_secrets_by_their_whole_arns() {
+        let arn = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
+        for (given, resource) in [
+            ("db-AbCdEf", "db-AbCdEf"),
+            ("prod/my-db-a1B2c3", "prod/my-db-a1B2c3"),
+            ("db-AbCdEf:username::", "db-AbCdEf"),
+            ("db-AbCdEf:username:AWSCURRENT:", "db-AbCdEf"),
+            ("db-AbCdEf:::", "db-AbCdEf"),
+            ("db", "db-??????"),
+            ("prod/my-db", "prod/my-db-??????"),
+            ("AbCdEf", "AbCdEf-??????"),
+            ("db-AbCdE", "db-AbCdE-??????"),
+            ("db-AbCdEfG", "db-AbCdEfG-??????"),
+            ("db-Ab_dEf", "db-Ab_dEf-??????"),
+            ("db:username::", "db-??????"),
+            ("db::AWSPREVIOUS:", "db-??????"),
+            // The end of a version is no end of the name.
+            ("db:::a1b2-c3d4e5", "db-??????"),
+        ] {
+            let expected = Expr::list([arn(resource)]);
+            assert_eq!(resources(&arn(given), "ReadSecrets"), expected, "{given}");
+        }
+        let parameter = "arn:aws:ssm:eu-central-1:123456789012:parameter/db";
+        assert_eq!(resources(parameter, "ReadParameters"), Expr::list([parameter]));
+    }
 }
