@@ -7,11 +7,18 @@ use tandem_engine::canonical;
 use tandem_engine::driver::Tags;
 use tandem_model::kind::Change;
 use tandem_model::kinds;
+use tandem_model::limits;
 
 use crate::stage::{On, Stage, judged, moto_cannot_judge, sampled};
 use tandem_crash::fixture::Fixture;
 
-/// Another valid value for a field. A field that no line covers fails the test.
+/// The values that AWS publishes for a field.
+fn known(kind: &str, field: &str) -> Option<&'static [&'static str]> {
+    limits::of(kind, field).map(|limit| limit.values).find(|values| !values.is_empty())
+}
+
+/// Another valid value for a field: from the values and limits that AWS publishes, unless another field or the emulator
+/// has a say. A field that no line covers fails the test.
 fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
     let arn = |service: &str, rest: &str| json!(format!("arn:aws:{service}:eu-central-1:{account}:{rest}"));
     let other = |one: &str, two: &str| json!(if value == one { two } else { one });
@@ -27,10 +34,7 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("runtime", _) => json!("provided.al2"),
         ("architectures", _) => json!([if value[0] == "arm64" { "x86_64" } else { "arm64" }]),
         ("log_mode", _) => other("non-blocking", "blocking"),
-        ("log_format", _) => json!("Text"),
         ("log_group", _) => json!("/aws/lambda/behind"),
-        ("statistic", _) => json!("Sum"),
-        ("comparison_operator", _) => json!("GreaterThanOrEqualToThreshold"),
         ("treat_missing_data", _) => json!("breaching"),
         ("dimensions", _) => json!({ "QueueName": "behind" }),
         ("alarm_actions", _) => json!([arn("sns", "behind")]),
@@ -39,7 +43,6 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("schedule_expression", _) => json!("rate(7 minutes)"),
         ("schedule_expression_timezone", _) => json!("Asia/Tokyo"),
         ("state", _) => json!("DISABLED"),
-        ("object_ownership", _) => json!("BucketOwnerPreferred"),
         ("sse_algorithm", _) => json!(if value == "AES256" { "aws:kms" } else { "AES256" }),
         ("action", _) => other("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"),
         ("principal", _) => other("sns.amazonaws.com", "s3.amazonaws.com"),
@@ -49,14 +52,9 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("command" | "entry_point" | "authorization_scopes" | "jwt_audience", _) => json!(["behind"]),
         ("capacity_providers", _) => json!(["FARGATE"]),
         ("cpu_architecture", _) => json!(if value == "arm64" { "x86_64" } else { "arm64" }),
-        ("image_tag_mutability", _) => json!("MUTABLE"),
-        ("maximum_retry_attempts", _) => json!(if value == 1 { 2 } else { 1 }),
         ("maximum_event_age_in_seconds" | "maximum_record_age_in_seconds", _) => {
             json!(if value == 120 { 180 } else { 120 })
         }
-        ("parallelization_factor", _) => json!(if value == 2 { 3 } else { 2 }),
-        ("receive_wait_time_seconds", _) => json!(if value == 5 { 6 } else { 5 }),
-        ("max_message_size", _) => json!(2048),
         ("redrive_policy", Json::Object(policy)) if policy.contains_key("maxReceiveCount") => {
             let mut policy = policy.clone();
             policy["maxReceiveCount"] = json!(policy["maxReceiveCount"].as_i64().unwrap_or_default() + 1);
@@ -66,13 +64,8 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("redrive_allow_policy", _) => json!({ "redrivePermission": "denyAll" }),
         ("filter_policy_scope", _) => other("MessageBody", "MessageAttributes"),
         ("protocol", _) => other("lambda", "sqs"),
-        ("billing_mode", _) => other("PROVISIONED", "PAY_PER_REQUEST"),
-        ("stream_view_type", _) => other("KEYS_ONLY", "NEW_IMAGE"),
-        ("stream_mode", _) => other("ON_DEMAND", "PROVISIONED"),
         ("encryption_type", _) if kind == "kinesis_stream" => other("NONE", "KMS"),
-        ("log_level", _) => other("ERROR", "ALL"),
         ("log_destination", _) => arn("logs", "log-group:behind:*"),
-        ("type", _) => other("EXPRESS", "STANDARD"),
         ("definition", Json::Object(definition)) => {
             let mut definition = definition.clone();
             definition.insert("Comment".to_owned(), json!("behind"));
@@ -107,7 +100,14 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         // A pattern.
         (_, Json::Object(_)) => json!({ "behind": ["x"] }),
         (_, Json::Bool(value)) => json!(!value),
-        (_, Json::Number(number)) => json!(number.as_i64().unwrap_or_default() + 1),
+        (_, Json::Number(number)) => {
+            let number = number.as_i64().unwrap_or_default();
+            let fits = limits::of(kind, field).all(|limit| limit.max.is_none_or(|max| number < max));
+            json!(if fits { number + 1 } else { number - 1 })
+        }
+        (_, Json::String(text)) if known(kind, field).is_some() => {
+            json!(known(kind, field).into_iter().flatten().find(|value| *value != text))
+        }
         (_, Json::String(text)) => json!(format!("{text}behind")),
         _ => panic!("no other value is known for {kind}.{field}"),
     }

@@ -30,6 +30,9 @@ pub(super) struct BucketInputs {
     /// Days after which S3 deletes incomplete multipart uploads.
     #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
+    /// Keeps earlier versions of objects. Versions that exist stay when it is turned off.
+    #[input(default = false)]
+    versioning: bool,
     /// Sends events of the bucket's objects to EventBridge, for workflows and for your own rules. S3 takes about five minutes to enable it.
     #[input(default = false)]
     event_bridge: bool,
@@ -73,6 +76,9 @@ impl Composite for Bucket {
         graph.force_destroy = inputs.force_destroy;
         let part = Part::new(context, &inputs.identity.name);
         let bucket = add(graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
+        if inputs.versioning {
+            graph.add(s3::Versioning, "main").bucket(bucket.attribute("bucket")).status("Enabled");
+        }
         if inputs.event_bridge {
             graph.add(s3::EventBridge, "main").bucket(bucket.attribute("bucket"));
         }

@@ -50,6 +50,7 @@ pub static ALL: &[&Kind] = &[
     &s3::PUBLIC_ACCESS_BLOCK,
     &s3::OWNERSHIP_CONTROLS,
     &s3::ENCRYPTION,
+    &s3::VERSIONING,
     &s3::LIFECYCLE,
     &s3::POLICY,
     &s3::NOTIFICATION,

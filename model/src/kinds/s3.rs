@@ -120,6 +120,19 @@ kind! {
 }
 
 kind! {
+    /// The versioning of objects. Once enabled, it can only be suspended, which counts as deleted.
+    Versioning, VERSIONING {
+        bucket: Text => parent().sets("PutBucketVersioning.Bucket"),
+        status: Text => sets("PutBucketVersioning.VersioningConfiguration.Status").at("versioning_configuration.status"),
+    }
+    name: "s3_bucket_versioning",
+    title: "S3 versioning",
+    service: "s3",
+    id: Some("{bucket}"),
+    access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketVersioning", "s3:PutBucketVersioning"])],
+}
+
+kind! {
     /// The lifecycle rules of a bucket.
     Lifecycle, LIFECYCLE {
         bucket: Text => parent().sets("PutBucketLifecycleConfiguration.Bucket"),

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleRule,
-    LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
+    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, TransitionDefaultMinimumObjectSize,
+    VersioningConfiguration,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -23,15 +24,17 @@ pub(super) enum Setting {
     PublicAccessBlock,
     OwnershipControls,
     Encryption,
+    Versioning,
     Lifecycle,
     Policy,
 }
 
 /// Every setting and its kind.
-pub(super) const ALL: [(&Kind, Setting); 5] = [
+pub(super) const ALL: [(&Kind, Setting); 6] = [
     (&s3::PUBLIC_ACCESS_BLOCK, Setting::PublicAccessBlock),
     (&s3::OWNERSHIP_CONTROLS, Setting::OwnershipControls),
     (&s3::ENCRYPTION, Setting::Encryption),
+    (&s3::VERSIONING, Setting::Versioning),
     (&s3::LIFECYCLE, Setting::Lifecycle),
     (&s3::POLICY, Setting::Policy),
 ];
@@ -59,12 +62,19 @@ pub(super) struct BucketSettings {
 }
 
 impl BucketSettings {
+    async fn put_versioning(&self, bucket: &str, status: BucketVersioningStatus) -> Result<(), Failure> {
+        let configuration = VersioningConfiguration::builder().status(status).build();
+        let request = self.s3.put_bucket_versioning().bucket(bucket);
+        call!("s3:PutBucketVersioning", request.versioning_configuration(configuration)).map(|_| ())
+    }
+
     /// The bucket of a new setting.
     fn bucket<'a>(&self, settings: &'a Settings) -> &'a str {
         match self.setting {
             Setting::PublicAccessBlock => View::<s3::PublicAccessBlock>::of(settings).bucket(),
             Setting::OwnershipControls => View::<s3::OwnershipControls>::of(settings).bucket(),
             Setting::Encryption => View::<s3::Encryption>::of(settings).bucket(),
+            Setting::Versioning => View::<s3::Versioning>::of(settings).bucket(),
             Setting::Lifecycle => View::<s3::Lifecycle>::of(settings).bucket(),
             Setting::Policy => View::<s3::Policy>::of(settings).bucket(),
         }
@@ -146,6 +156,10 @@ impl BucketSettings {
                     request.server_side_encryption_configuration(configuration.expect("a rule is set"));
                 call!("s3:PutBucketEncryption", request).map(|_| ())
             }
+            Setting::Versioning => {
+                let status = View::<s3::Versioning>::of(settings).status();
+                self.put_versioning(bucket, status.into()).await
+            }
             Setting::Lifecycle => {
                 let days = View::<s3::Lifecycle>::of(settings).abort_incomplete_multipart_upload_days();
                 let abort = AbortIncompleteMultipartUpload::builder().set_days_after_initiation(days).build();
@@ -213,6 +227,14 @@ impl BucketSettings {
                     Some(seen.settings())
                 })
             }
+            Setting::Versioning => {
+                let request = self.s3.get_bucket_versioning().bucket(bucket);
+                let status =
+                    found(call!("s3:GetBucketVersioning", request))?.and_then(|answer| answer.status);
+                status.filter(|status| *status == BucketVersioningStatus::Enabled).map(|status| {
+                    Seen::<s3::Versioning>::default().bucket(bucket).status(status.as_str()).settings()
+                })
+            }
             Setting::Lifecycle => {
                 let rules = self.lifecycle(bucket).await?.rules;
                 rules.iter().find(|rule| !is_foreign(rule)).map(|rule| {
@@ -271,6 +293,7 @@ impl Driver for BucketSettings {
             Setting::Encryption => {
                 gone(call!("s3:DeleteBucketEncryption", self.s3.delete_bucket_encryption().bucket(id)))
             }
+            Setting::Versioning => gone(self.put_versioning(id, BucketVersioningStatus::Suspended).await),
             Setting::Lifecycle => self.delete_lifecycle_rule(id).await,
             Setting::Policy => {
                 gone(call!("s3:DeleteBucketPolicy", self.s3.delete_bucket_policy().bucket(id)))

@@ -30,14 +30,20 @@ pub(super) struct Bucket {
 
 /// Subresources: the name in the query, the suffix of the operations, the kind of the item, and the error
 /// code if there is none.
-const SUBRESOURCES: [(&str, &str, &str, &str); 6] = [
+const SUBRESOURCES: [(&str, &str, &str, &str); 7] = [
     ("publicAccessBlock", "PublicAccessBlock", "public access block", "NoSuchPublicAccessBlockConfiguration"),
     ("ownershipControls", "BucketOwnershipControls", "ownership controls", "OwnershipControlsNotFoundError"),
     ("encryption", "BucketEncryption", "encryption", "ServerSideEncryptionConfigurationNotFoundError"),
     (LIFECYCLE, "BucketLifecycleConfiguration", "lifecycle", "NoSuchLifecycleConfiguration"),
+    (VERSIONING, "BucketVersioning", "versioning", ""),
     ("policy", "BucketPolicy", "bucket policy", "NoSuchBucketPolicy"),
     ("tagging", "BucketTagging", "", "NoSuchTagSet"),
 ];
+
+const VERSIONING: &str = "versioning";
+
+/// The versioning of a bucket that never had it.
+const NO_VERSIONING: &str = "<VersioningConfiguration/>";
 
 /// The default encryption of a new bucket.
 const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
@@ -99,7 +105,11 @@ impl State {
             items.extend(bucket.lifecycle(name));
             for (subresource, _, kind, _) in SUBRESOURCES.iter().filter(|(name, ..)| *name != LIFECYCLE) {
                 let document = bucket.documents.get(*subresource);
-                let told = |document: &&String| *subresource != "encryption" || *document != ENCRYPTION;
+                let told = |document: &&String| match *subresource {
+                    "encryption" => *document != ENCRYPTION,
+                    VERSIONING => document.contains("Enabled"),
+                    _ => true,
+                };
                 if let Some(document) = document.filter(told) {
                     // A policy is JSON, and the other documents are XML.
                     let settings = parsed(document);
@@ -400,6 +410,7 @@ fn document(bucket: &mut Bucket, verb: &str, subresource: &str, missing: &str, b
                 Ok(json!({ "Body": document, "Headers": { MINIMUM_SIZE: bucket.minimum_size } }))
             }
             Some(document) => Ok(json!(document)),
+            None if subresource == VERSIONING => Ok(json!(NO_VERSIONING)),
             None => refuse_with(404, missing, "The configuration does not exist"),
         },
     }
