@@ -33,6 +33,8 @@ pub(super) struct BucketInputs {
     /// Keeps earlier versions of objects. Versions that exist stay when it is turned off.
     #[input(default = false)]
     versioning: bool,
+    /// Allows web pages of other sites to use the bucket. Without it, browsers block them.
+    cors: Option<Cors>,
     /// Sends events of the bucket's objects to EventBridge, for workflows and for your own rules. S3 takes about five minutes to enable it.
     #[input(default = false)]
     event_bridge: bool,
@@ -41,6 +43,22 @@ pub(super) struct BucketInputs {
     /// Allows deletion of a bucket that contains objects. All objects and their versions are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
+}
+
+/// The CORS rule of a bucket.
+#[derive(Debug, Inputs)]
+struct Cors {
+    /// Origins of the pages, e.g. `https://shop.example`, or `*` for all.
+    origins: Vec<Scalar<String>>,
+    /// HTTP methods that they may use: `GET`, `PUT`, `HEAD`, `POST`, `DELETE`.
+    methods: Vec<Scalar<String>>,
+    /// Request headers that they may send, e.g. `content-type`, or `*` for all.
+    headers: Vec<Scalar<String>>,
+    /// Response headers that they may read, e.g. `ETag`.
+    expose_headers: Vec<Scalar<String>>,
+    /// Seconds for which a browser remembers the answer.
+    #[input(unit = Unit::Seconds, rule = Rule::Range(0, 86_400))]
+    max_age: Option<Scalar<i64>>,
 }
 
 /// Outputs of [`Bucket`].
@@ -78,6 +96,18 @@ impl Composite for Bucket {
         let bucket = add(graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
         if inputs.versioning {
             graph.add(s3::Versioning, "main").bucket(bucket.attribute("bucket")).status("Enabled");
+        }
+        if let Some(cors) = &inputs.cors {
+            let list = |items: &[Scalar<String>]| Some(Expr::list(items)).filter(|_| !items.is_empty());
+            graph
+                .add(s3::Cors, "main")
+                .bucket(bucket.attribute("bucket"))
+                .id(s3::CORS_RULE)
+                .allowed_origins(Expr::list(&cors.origins))
+                .allowed_methods(Expr::list(&cors.methods))
+                .allowed_headers(list(&cors.headers))
+                .expose_headers(list(&cors.expose_headers))
+                .max_age_seconds(cors.max_age.as_ref());
         }
         if inputs.event_bridge {
             graph.add(s3::EventBridge, "main").bucket(bucket.attribute("bucket"));

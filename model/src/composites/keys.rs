@@ -41,6 +41,7 @@ static RULES: &[(&Kind, &Kind, Rule)] = &[
     (&s3::BUCKET, &s3::ENCRYPTION, OF_PARENT),
     (&s3::BUCKET, &s3::LIFECYCLE, OF_PARENT),
     (&s3::BUCKET, &s3::VERSIONING, OF_PARENT),
+    (&s3::BUCKET, &s3::CORS, OF_PARENT),
     (&s3::BUCKET, &s3::POLICY, OF_PARENT),
     (&s3::BUCKET, &s3::EVENT_BRIDGE, OF_PARENT),
     (&scheduler::SCHEDULE_GROUP, &scheduler::SCHEDULE, schedule::slot_of_schedule),

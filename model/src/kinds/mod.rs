@@ -51,6 +51,7 @@ pub static ALL: &[&Kind] = &[
     &s3::OWNERSHIP_CONTROLS,
     &s3::ENCRYPTION,
     &s3::VERSIONING,
+    &s3::CORS,
     &s3::LIFECYCLE,
     &s3::POLICY,
     &s3::NOTIFICATION,

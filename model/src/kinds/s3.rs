@@ -8,17 +8,20 @@ use crate::kind::{Form, Look, access};
 
 /// The IAM actions of calls whose actions have other names.
 pub(super) const ACTIONS: &[(&str, &[&str])] = &[
+    ("s3:DeleteBucketCors", &["s3:PutBucketCORS"]),
     ("s3:DeleteBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
     ("s3:DeleteBucketOwnershipControls", &["s3:PutBucketOwnershipControls"]),
     ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
     ("s3:DeletePublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+    ("s3:GetBucketCors", &["s3:GetBucketCORS"]),
     ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
     ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
     ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
     ("s3:HeadBucket", &["s3:ListBucket"]),
     ("s3:ListBuckets", &["s3:ListAllMyBuckets"]),
     ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
+    ("s3:PutBucketCors", &["s3:PutBucketCORS"]),
     ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
@@ -130,6 +133,27 @@ kind! {
     service: "s3",
     id: Some("{bucket}"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketVersioning", "s3:PutBucketVersioning"])],
+}
+
+/// The id of the CORS rule that Tandem owns.
+pub const CORS_RULE: &str = "tandem";
+
+kind! {
+    /// The CORS rule of a bucket. Rules with other ids belong to other owners.
+    Cors, CORS {
+        bucket: Text => parent().sets("PutBucketCors.Bucket"),
+        id: Text => immutable().sets("PutBucketCors.CORSConfiguration.CORSRules[].ID").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].Id").at("cors_rule.id"),
+        allowed_origins: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedOrigins").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedOrigins").at("cors_rule.allowed_origins"),
+        allowed_methods: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedMethods").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedMethods").at("cors_rule.allowed_methods"),
+        allowed_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedHeaders").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedHeaders").at("cors_rule.allowed_headers"),
+        expose_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].ExposeHeaders").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].ExposedHeaders").at("cors_rule.expose_headers"),
+        max_age_seconds: Option<Number> => optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].MaxAgeSeconds").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].MaxAge").at("cors_rule.max_age_seconds"),
+    }
+    name: "s3_bucket_cors_configuration",
+    title: "S3 CORS rule",
+    service: "s3",
+    id: Some("{bucket}"),
+    access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketCORS", "s3:PutBucketCORS"])],
 }
 
 kind! {

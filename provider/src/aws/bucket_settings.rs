@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-    LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
-    PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, TransitionDefaultMinimumObjectSize,
-    VersioningConfiguration,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, CorsConfiguration,
+    CorsRule, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    TransitionDefaultMinimumObjectSize, VersioningConfiguration,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -25,16 +25,18 @@ pub(super) enum Setting {
     OwnershipControls,
     Encryption,
     Versioning,
+    Cors,
     Lifecycle,
     Policy,
 }
 
 /// Every setting and its kind.
-pub(super) const ALL: [(&Kind, Setting); 6] = [
+pub(super) const ALL: [(&Kind, Setting); 7] = [
     (&s3::PUBLIC_ACCESS_BLOCK, Setting::PublicAccessBlock),
     (&s3::OWNERSHIP_CONTROLS, Setting::OwnershipControls),
     (&s3::ENCRYPTION, Setting::Encryption),
     (&s3::VERSIONING, Setting::Versioning),
+    (&s3::CORS, Setting::Cors),
     (&s3::LIFECYCLE, Setting::Lifecycle),
     (&s3::POLICY, Setting::Policy),
 ];
@@ -62,6 +64,26 @@ pub(super) struct BucketSettings {
 }
 
 impl BucketSettings {
+    async fn cors_rules(&self, bucket: &str) -> Result<Vec<CorsRule>, Failure> {
+        let answer = found(call!("s3:GetBucketCors", self.s3.get_bucket_cors().bucket(bucket)))?;
+        Ok(answer.and_then(|answer| answer.cors_rules).unwrap_or_default())
+    }
+
+    /// Replaces the rule of Tandem, or removes it. S3 replaces all rules at once: those of other owners stay.
+    async fn put_cors(&self, bucket: &str, own: Option<CorsRule>) -> Result<(), Failure> {
+        let mut rules = self.cors_rules(bucket).await?;
+        rules.retain(|rule| rule.id() != Some(s3::CORS_RULE));
+        rules.extend(own);
+        // S3 rejects a configuration without rules.
+        if rules.is_empty() {
+            return gone(call!("s3:DeleteBucketCors", self.s3.delete_bucket_cors().bucket(bucket)));
+        }
+        let configuration = CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
+        let request = self.s3.put_bucket_cors().bucket(bucket);
+        let request = request.cors_configuration(configuration.expect("the rules are set"));
+        call!("s3:PutBucketCors", request).map(|_| ())
+    }
+
     async fn put_versioning(&self, bucket: &str, status: BucketVersioningStatus) -> Result<(), Failure> {
         let configuration = VersioningConfiguration::builder().status(status).build();
         let request = self.s3.put_bucket_versioning().bucket(bucket);
@@ -75,6 +97,7 @@ impl BucketSettings {
             Setting::OwnershipControls => View::<s3::OwnershipControls>::of(settings).bucket(),
             Setting::Encryption => View::<s3::Encryption>::of(settings).bucket(),
             Setting::Versioning => View::<s3::Versioning>::of(settings).bucket(),
+            Setting::Cors => View::<s3::Cors>::of(settings).bucket(),
             Setting::Lifecycle => View::<s3::Lifecycle>::of(settings).bucket(),
             Setting::Policy => View::<s3::Policy>::of(settings).bucket(),
         }
@@ -160,6 +183,17 @@ impl BucketSettings {
                 let status = View::<s3::Versioning>::of(settings).status();
                 self.put_versioning(bucket, status.into()).await
             }
+            Setting::Cors => {
+                let cors = View::<s3::Cors>::of(settings);
+                let rule = CorsRule::builder()
+                    .id(cors.id())
+                    .set_allowed_origins(Some(cors.allowed_origins()))
+                    .set_allowed_methods(Some(cors.allowed_methods()))
+                    .set_allowed_headers(cors.allowed_headers())
+                    .set_expose_headers(cors.expose_headers())
+                    .set_max_age_seconds(cors.max_age_seconds());
+                self.put_cors(bucket, Some(rule.build().expect("origins and methods are set"))).await
+            }
             Setting::Lifecycle => {
                 let days = View::<s3::Lifecycle>::of(settings).abort_incomplete_multipart_upload_days();
                 let abort = AbortIncompleteMultipartUpload::builder().set_days_after_initiation(days).build();
@@ -235,6 +269,21 @@ impl BucketSettings {
                     Seen::<s3::Versioning>::default().bucket(bucket).status(status.as_str()).settings()
                 })
             }
+            Setting::Cors => {
+                let rules = self.cors_rules(bucket).await?;
+                rules.iter().find(|rule| rule.id() == Some(s3::CORS_RULE)).map(|rule| {
+                    let given = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
+                    let seen = Seen::<s3::Cors>::default()
+                        .bucket(bucket)
+                        .id(rule.id())
+                        .allowed_origins(rule.allowed_origins())
+                        .allowed_methods(rule.allowed_methods())
+                        .allowed_headers(given(rule.allowed_headers()))
+                        .expose_headers(given(rule.expose_headers()))
+                        .max_age_seconds(rule.max_age_seconds());
+                    seen.settings()
+                })
+            }
             Setting::Lifecycle => {
                 let rules = self.lifecycle(bucket).await?.rules;
                 rules.iter().find(|rule| !is_foreign(rule)).map(|rule| {
@@ -294,6 +343,7 @@ impl Driver for BucketSettings {
                 gone(call!("s3:DeleteBucketEncryption", self.s3.delete_bucket_encryption().bucket(id)))
             }
             Setting::Versioning => gone(self.put_versioning(id, BucketVersioningStatus::Suspended).await),
+            Setting::Cors => gone(self.put_cors(id, None).await),
             Setting::Lifecycle => self.delete_lifecycle_rule(id).await,
             Setting::Policy => {
                 gone(call!("s3:DeleteBucketPolicy", self.s3.delete_bucket_policy().bucket(id)))

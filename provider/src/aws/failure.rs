@@ -82,6 +82,7 @@ const NOT_FOUND: &[&str] = &[
     "NoSuchEntity",
     "NoSuchBucket",
     "NoSuchBucketPolicy",
+    "NoSuchCORSConfiguration",
     "NoSuchLifecycleConfiguration",
     "NoSuchPublicAccessBlockConfiguration",
     "NoSuchTagSet",

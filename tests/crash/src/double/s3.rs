@@ -30,11 +30,12 @@ pub(super) struct Bucket {
 
 /// Subresources: the name in the query, the suffix of the operations, the kind of the item, and the error
 /// code if there is none.
-const SUBRESOURCES: [(&str, &str, &str, &str); 7] = [
+const SUBRESOURCES: [(&str, &str, &str, &str); 8] = [
     ("publicAccessBlock", "PublicAccessBlock", "public access block", "NoSuchPublicAccessBlockConfiguration"),
     ("ownershipControls", "BucketOwnershipControls", "ownership controls", "OwnershipControlsNotFoundError"),
     ("encryption", "BucketEncryption", "encryption", "ServerSideEncryptionConfigurationNotFoundError"),
     (LIFECYCLE, "BucketLifecycleConfiguration", "lifecycle", "NoSuchLifecycleConfiguration"),
+    ("cors", "BucketCors", "cors", "NoSuchCORSConfiguration"),
     (VERSIONING, "BucketVersioning", "versioning", ""),
     ("policy", "BucketPolicy", "bucket policy", "NoSuchBucketPolicy"),
     ("tagging", "BucketTagging", "", "NoSuchTagSet"),
