@@ -93,6 +93,19 @@ fn put(body: &mut Body, path: &str, value: Option<Hcl>) {
     }
 }
 
+/// The body of a block from an object: objects within it are blocks.
+fn block_of(object: Hcl) -> Body {
+    let mut body = Body::default();
+    let Hcl::Map(entries) = object else { return body };
+    for (name, value) in entries {
+        match value {
+            Hcl::Map(_) => body.block(&name, &[], block_of(value)),
+            value => body.set(&name, value),
+        }
+    }
+    body
+}
+
 /// Puts a value at a path in the first object of a list in JSON, or in an object.
 fn put_json(json: &mut Hcl, path: &str, value: Option<Hcl>) {
     let entries = match json {
@@ -164,6 +177,11 @@ impl Printer<'_> {
                 Expr::Attribute(other, _) => Hcl::code(format!("{}.{attribute}", address(other))),
                 other => self.expr(other),
             },
+            Written::Blocks => {
+                let Hcl::List(items) = self.expr(expr) else { return };
+                let name = path.split_once('#').map_or(path, |(name, _)| name);
+                return items.into_iter().for_each(|item| placed.blocks.block(name, &[], block_of(item)));
+            }
             Written::Capacity => {
                 let capacity = self.expr(expr);
                 let (blocks, name) = path.rsplit_once('.').unwrap_or(("", path));

@@ -1,12 +1,16 @@
 //! The `bucket` composite: an S3 bucket with secure defaults.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
 use super::common::{self, Encryption, Identity, Tags};
 use super::part::Part;
-use crate::composite::{Composite, Outputs};
+use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::edge::KeyPattern;
 use crate::expr::Expr;
-use crate::finding::Findings;
+use crate::finding::{Code, Findings, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::s3;
@@ -30,6 +34,8 @@ pub(super) struct BucketInputs {
     /// Days after which S3 deletes incomplete multipart uploads.
     #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
+    /// Deletes objects, or moves them to a cheaper storage class, after some time. Rules of other owners stay.
+    lifecycle_rule: Vec<LifecycleRule>,
     /// Keeps earlier versions of objects. Versions that exist stay when it is turned off.
     #[input(default = false)]
     versioning: bool,
@@ -43,6 +49,27 @@ pub(super) struct BucketInputs {
     /// Allows deletion of a bucket that contains objects. All objects and their versions are deleted with it.
     #[input(default = false)]
     force_destroy: bool,
+}
+
+/// A lifecycle rule: at least one of `expiration_days`, `noncurrent_expiration_days` and `transition_days`.
+#[derive(Debug, Inputs)]
+struct LifecycleRule {
+    /// Name of the rule within the bucket.
+    #[input(rule = Rule::NAME)]
+    name: String,
+    /// Prefix of the keys. Default: all objects.
+    prefix: Option<Scalar<String>>,
+    /// Days after which S3 deletes an object. In a bucket with versions, the object stays as an earlier version.
+    #[input(unit = Unit::Days, rule = Rule::Range(1, i32::MAX as i64))]
+    expiration_days: Option<Scalar<i64>>,
+    /// Days after which S3 deletes an earlier version of an object.
+    #[input(unit = Unit::Days, rule = Rule::Range(1, i32::MAX as i64))]
+    noncurrent_expiration_days: Option<Scalar<i64>>,
+    /// Days after which S3 moves an object to `storage_class`.
+    #[input(unit = Unit::Days, rule = Rule::Range(0, i32::MAX as i64))]
+    transition_days: Option<Scalar<i64>>,
+    /// Storage class for objects after `transition_days`, e.g. `STANDARD_IA`, `GLACIER_IR` or `DEEP_ARCHIVE`.
+    storage_class: Option<Scalar<String>>,
 }
 
 /// The CORS rule of a bucket.
@@ -88,12 +115,19 @@ impl Composite for Bucket {
         inputs: &BucketInputs,
         graph: &mut Graph,
         context: &Context,
-        _findings: &mut Findings,
+        findings: &mut Findings,
     ) -> Option<BucketOutputs> {
+        check_rules(&inputs.lifecycle_rule, findings);
         inputs.tags.set(graph);
         graph.force_destroy = inputs.force_destroy;
         let part = Part::new(context, &inputs.identity.name);
-        let bucket = add(graph, &part, inputs.encryption.key(), &inputs.abort_incomplete_upload_days);
+        let bucket = add(
+            graph,
+            &part,
+            inputs.encryption.key(),
+            &inputs.abort_incomplete_upload_days,
+            rules(&inputs.lifecycle_rule),
+        );
         if inputs.versioning {
             graph.add(s3::Versioning, "main").bucket(bucket.attribute("bucket")).status("Enabled");
         }
@@ -126,6 +160,85 @@ impl Composite for Bucket {
     fn seed(name: &str) -> Value {
         Value::map([("name", Value::String(name.to_owned()))])
     }
+
+    fn read_back(objects: &BTreeMap<String, Settings>) -> Value {
+        let lifecycle = objects.get("s3_bucket_lifecycle_configuration.main");
+        let rules = lifecycle.and_then(|settings| settings.get("rules")).and_then(Json::as_array);
+        let rules = rules.into_iter().flatten().map(read_rule).collect();
+        Value::map([("lifecycle_rule", Value::List(rules))])
+    }
+}
+
+fn check_rules(rules: &[LifecycleRule], findings: &mut Findings) {
+    for (index, rule) in rules.iter().enumerate() {
+        let at = item_path("lifecycle_rule", index);
+        let actions = [&rule.expiration_days, &rule.noncurrent_expiration_days, &rule.transition_days];
+        if actions.iter().all(|action| action.is_none()) {
+            findings.error(
+                Code::Choice,
+                at.clone(),
+                format!("the rule `{}` does nothing", rule.name),
+                "Set `expiration_days`, `noncurrent_expiration_days`, or `transition_days` with `storage_class`.",
+            );
+        }
+        if rule.transition_days.is_some() != rule.storage_class.is_some() {
+            findings.error(
+                Code::Choice,
+                at.clone(),
+                format!("the rule `{}` has only one of `transition_days` and `storage_class`", rule.name),
+                "Set both or neither.",
+            );
+        }
+        if rules[..index].iter().any(|other| other.name == rule.name) {
+            findings.error(
+                Code::DuplicateName,
+                at.join(Step::Field("name".to_owned())),
+                format!("two rules have the name `{}`", rule.name),
+                "Give each rule a name of its own.",
+            );
+        }
+    }
+}
+
+/// The rules in the form of hashicorp/aws, sorted by their ids.
+fn rules(rules: &[LifecycleRule]) -> Option<Expr> {
+    let days = |name: &str, days: &Option<Scalar<i64>>| days.as_ref().map(|days| Expr::map([(name, days)]));
+    let mut rules: Vec<&LifecycleRule> = rules.iter().collect();
+    rules.sort_by_key(|rule| &rule.name);
+    let rules: Vec<Expr> = rules
+        .into_iter()
+        .map(|rule| {
+            let filter = rule.prefix.iter().map(|prefix| ("prefix", prefix));
+            let transition =
+                rule.transition_days.as_ref().zip(rule.storage_class.as_ref()).map(|(days, class)| {
+                    Expr::map([("days", Expr::from(days)), ("storage_class", class.into())])
+                });
+            let parts = [
+                ("id", Some(format!("{}{}", s3::RULE_PREFIX, rule.name).into())),
+                ("status", Some("Enabled".into())),
+                ("filter", Some(Expr::map(filter))),
+                ("expiration", days("days", &rule.expiration_days)),
+                ("noncurrent_version_expiration", days("noncurrent_days", &rule.noncurrent_expiration_days)),
+                ("transition", transition),
+            ];
+            Expr::map(parts.into_iter().filter_map(|(name, part)| Some((name, part?))))
+        })
+        .collect();
+    Some(Expr::List(rules.clone())).filter(|_| !rules.is_empty())
+}
+
+/// The inputs of a rule, from the form of hashicorp/aws.
+fn read_rule(rule: &Json) -> Value {
+    let name = rule["id"].as_str().unwrap_or_default().trim_start_matches(s3::RULE_PREFIX);
+    let inputs = [
+        ("name", &json!(name)),
+        ("prefix", &rule["filter"]["prefix"]),
+        ("expiration_days", &rule["expiration"]["days"]),
+        ("noncurrent_expiration_days", &rule["noncurrent_version_expiration"]["noncurrent_days"]),
+        ("transition_days", &rule["transition"]["days"]),
+        ("storage_class", &rule["transition"]["storage_class"]),
+    ];
+    Value::map(inputs.map(|(name, value)| (name, Value::from(value))))
 }
 
 /// Adds a bucket with secure defaults.
@@ -134,6 +247,7 @@ pub(super) fn add(
     part: &Part<'_>,
     kms_key_arn: Option<&Scalar<String>>,
     abort_incomplete_upload_days: &Scalar<i64>,
+    rules: Option<Expr>,
 ) -> Handle {
     let own = part.main("main");
     let bucket = graph.add(s3::Bucket, &own).bucket(part.bucket()).handle();
@@ -157,7 +271,8 @@ pub(super) fn add(
     graph
         .add(s3::Lifecycle, &own)
         .bucket(name())
-        .abort_incomplete_multipart_upload_days(abort_incomplete_upload_days);
+        .abort_incomplete_multipart_upload_days(abort_incomplete_upload_days)
+        .rules(rules);
     let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
     graph.add(s3::Policy, &own).bucket(name()).policy(policy::tls_only(all));
     bucket

@@ -148,7 +148,7 @@ impl Composite for Thumbnailer {
         check_suffixes(&suffixes, findings);
         let made = inputs.bucket.is_none().then(|| {
             let part = part.within("bucket");
-            bucket::add(graph, &part, inputs.common.encryption.key(), &Scalar::Known(7))
+            bucket::add(graph, &part, inputs.common.encryption.key(), &Scalar::Known(7), None)
         });
         let bucket = match (&made, &inputs.bucket) {
             (Some(made), _) => made.attribute("bucket"),

@@ -65,6 +65,8 @@ pub enum Written {
     Capacity,
     /// An attribute of the object that the field refers to, in place of its name.
     Attribute(&'static str),
+    /// Blocks, in place of a list of objects. The objects have the names of hashicorp/aws.
+    Blocks,
     /// In a way that the generator knows for code that it builds, otherwise as it is.
     Special,
 }

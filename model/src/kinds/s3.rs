@@ -3,7 +3,7 @@
 use crate::composite::Settings;
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
 use crate::kind::documented::{Fault, at_most, documented, json_length, text};
-use crate::kind::place::{Given, beside, constant};
+use crate::kind::place::{Given, Written, beside, constant};
 use crate::kind::{Form, Look, access};
 
 /// The IAM actions of calls whose actions have other names.
@@ -156,11 +156,19 @@ kind! {
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketCORS", "s3:PutBucketCORS"])],
 }
 
+/// The id of the lifecycle rule that ends incomplete uploads.
+pub const ABORT_RULE: &str = "abort-incomplete-uploads";
+
+/// The prefix of the ids of all other lifecycle rules that Tandem owns.
+pub const RULE_PREFIX: &str = "tandem-";
+
 kind! {
     /// The lifecycle rules of a bucket.
     Lifecycle, LIFECYCLE {
         bucket: Text => parent().sets("PutBucketLifecycleConfiguration.Bucket"),
         abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("AWS::S3::Bucket.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").at("rule.abort_incomplete_multipart_upload.days_after_initiation"),
+        /// The rules of the user, in the form of hashicorp/aws. Their ids begin with [`RULE_PREFIX`].
+        rules: Option<Document> => optional().at("rule#own").written(Written::Blocks),
     }
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",

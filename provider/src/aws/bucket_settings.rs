@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, CorsConfiguration,
-    CorsRule, ExpirationStatus, LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls,
+    BucketVersioningStatus, CorsConfiguration, CorsRule, ObjectOwnership, OwnershipControls,
     OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    TransitionDefaultMinimumObjectSize, VersioningConfiguration,
+    VersioningConfiguration,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -16,7 +15,7 @@ use tandem_model::kind::declare::{Seen, View};
 use tandem_model::kinds::s3;
 
 use super::failure::{call, found, gone};
-use super::{only_child, parse_policy};
+use super::{lifecycle, only_child, parse_policy};
 
 /// A setting of a bucket that is an object of its own.
 #[derive(Clone, Copy, Debug)]
@@ -40,23 +39,6 @@ pub(super) const ALL: [(&Kind, Setting); 7] = [
     (&s3::LIFECYCLE, Setting::Lifecycle),
     (&s3::POLICY, Setting::Policy),
 ];
-
-/// The id of the only lifecycle rule that Tandem owns.
-const LIFECYCLE_RULE: &str = "abort-incomplete-uploads";
-
-/// Returns true for a lifecycle rule of another owner.
-fn is_foreign(rule: &LifecycleRule) -> bool {
-    rule.id() != Some(LIFECYCLE_RULE)
-}
-
-/// The lifecycle of a bucket, which S3 replaces as a whole.
-#[derive(Default)]
-struct Lifecycle {
-    rules: Vec<LifecycleRule>,
-    /// The size below which rules move no objects to another storage class. A call without it resets it for the rules
-    /// of all owners.
-    minimum_size: Option<TransitionDefaultMinimumObjectSize>,
-}
 
 pub(super) struct BucketSettings {
     pub(super) s3: Client,
@@ -100,42 +82,6 @@ impl BucketSettings {
             Setting::Cors => View::<s3::Cors>::of(settings).bucket(),
             Setting::Lifecycle => View::<s3::Lifecycle>::of(settings).bucket(),
             Setting::Policy => View::<s3::Policy>::of(settings).bucket(),
-        }
-    }
-
-    /// The lifecycle of a bucket; empty without one.
-    async fn lifecycle(&self, bucket: &str) -> Result<Lifecycle, Failure> {
-        let request = self.s3.get_bucket_lifecycle_configuration().bucket(bucket);
-        let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
-        let lifecycle = answer.map(|answer| Lifecycle {
-            rules: answer.rules.unwrap_or_default(),
-            minimum_size: answer.transition_default_minimum_object_size,
-        });
-        Ok(lifecycle.unwrap_or_default())
-    }
-
-    /// Replaces the lifecycle of a bucket. It must have a rule.
-    async fn put_lifecycle(&self, bucket: &str, lifecycle: Lifecycle) -> Result<(), Failure> {
-        let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(lifecycle.rules));
-        let configuration = configuration.build().expect("the rules are set");
-        let request = self
-            .s3
-            .put_bucket_lifecycle_configuration()
-            .bucket(bucket)
-            .set_transition_default_minimum_object_size(lifecycle.minimum_size)
-            .lifecycle_configuration(configuration);
-        call!("s3:PutLifecycleConfiguration", request).map(|_| ())
-    }
-
-    /// Removes the rule that Tandem owns, and keeps those of other owners.
-    async fn delete_lifecycle_rule(&self, bucket: &str) -> Result<(), Failure> {
-        let mut lifecycle = self.lifecycle(bucket).await?;
-        lifecycle.rules.retain(is_foreign);
-        // S3 rejects a lifecycle without rules.
-        if lifecycle.rules.is_empty() {
-            gone(call!("s3:DeleteBucketLifecycle", self.s3.delete_bucket_lifecycle().bucket(bucket)))
-        } else {
-            gone(self.put_lifecycle(bucket, lifecycle).await)
         }
     }
 
@@ -194,21 +140,7 @@ impl BucketSettings {
                     .set_max_age_seconds(cors.max_age_seconds());
                 self.put_cors(bucket, Some(rule.build().expect("origins and methods are set"))).await
             }
-            Setting::Lifecycle => {
-                let days = View::<s3::Lifecycle>::of(settings).abort_incomplete_multipart_upload_days();
-                let abort = AbortIncompleteMultipartUpload::builder().set_days_after_initiation(days).build();
-                let rule = LifecycleRule::builder()
-                    .id(LIFECYCLE_RULE)
-                    .status(ExpirationStatus::Enabled)
-                    .filter(LifecycleRuleFilter::builder().prefix("").build())
-                    .abort_incomplete_multipart_upload(abort)
-                    .build();
-                // The call replaces all rules: keep those of another owner.
-                let mut lifecycle = self.lifecycle(bucket).await?;
-                lifecycle.rules.retain(is_foreign);
-                lifecycle.rules.push(rule.expect("the status is set"));
-                self.put_lifecycle(bucket, lifecycle).await
-            }
+            Setting::Lifecycle => lifecycle::put(&self.s3, bucket, &View::of(settings)).await,
             Setting::Policy => {
                 let policy = View::<s3::Policy>::of(settings).policy();
                 let request = self.s3.put_bucket_policy().bucket(bucket).policy(policy);
@@ -284,15 +216,7 @@ impl BucketSettings {
                     seen.settings()
                 })
             }
-            Setting::Lifecycle => {
-                let rules = self.lifecycle(bucket).await?.rules;
-                rules.iter().find(|rule| !is_foreign(rule)).map(|rule| {
-                    let abort = rule.abort_incomplete_multipart_upload();
-                    let days = abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
-                    let seen = Seen::<s3::Lifecycle>::default().bucket(bucket);
-                    seen.abort_incomplete_multipart_upload_days(days).settings()
-                })
-            }
+            Setting::Lifecycle => lifecycle::get(&self.s3, bucket).await?,
             Setting::Policy => {
                 let answer = found(call!("s3:GetBucketPolicy", self.s3.get_bucket_policy().bucket(bucket)))?;
                 let policy = answer.and_then(|answer| answer.policy);
@@ -344,7 +268,7 @@ impl Driver for BucketSettings {
             }
             Setting::Versioning => gone(self.put_versioning(id, BucketVersioningStatus::Suspended).await),
             Setting::Cors => gone(self.put_cors(id, None).await),
-            Setting::Lifecycle => self.delete_lifecycle_rule(id).await,
+            Setting::Lifecycle => lifecycle::delete(&self.s3, id).await,
             Setting::Policy => {
                 gone(call!("s3:DeleteBucketPolicy", self.s3.delete_bucket_policy().bucket(id)))
             }

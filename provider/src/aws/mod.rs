@@ -16,6 +16,7 @@ mod failure;
 mod function;
 mod function_url;
 mod http_api;
+mod lifecycle;
 mod limiter;
 mod log_group;
 mod notification;
