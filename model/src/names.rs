@@ -15,8 +15,15 @@ pub const MAX_NAME: usize = 64;
 /// The space for a region, in characters: `ap-northeast-1` and `eusc-de-east-1` have 14, and two are spare.
 const LONGEST_REGION: usize = 16;
 
-/// The minimum number of characters that [`shorten`] keeps: those of an IAM role, before its hash.
-const LEAST_KEPT: usize = 64 - 2 - LONGEST_REGION - 1 - HASH;
+/// The end of the name of a bucket in the namespace of its account.
+pub const OWN_BUCKET: &str = "-an";
+
+/// The space for project, name and part in such a name: S3 allows 63 characters, and an account has 12.
+const LONGEST_OWN_BUCKET: usize = 63 - 1 - 12 - 1 - LONGEST_REGION - OWN_BUCKET.len();
+
+/// The minimum number of characters that [`shorten`] keeps: those of a bucket in the namespace of its account, before its
+/// hash.
+const LEAST_KEPT: usize = LONGEST_OWN_BUCKET - 1 - HASH;
 
 /// The length of a hash, in hexadecimal digits.
 const HASH: usize = 8;
@@ -73,6 +80,14 @@ pub fn bucket(context: &Context, name: &str, part: &str) -> Expr {
     // S3 allows 63 characters, and a hash follows.
     let own = shorten(&join(project, name, &[part]), 63 - 1 - HASH);
     Expr::concat([format!("{own}-").into(), Expr::Hash(Box::new(place))])
+}
+
+/// The name of a bucket in the namespace of the account: S3 demands account, region and `an` at its end.
+pub fn own_bucket(context: &Context, name: &str, part: &str) -> Expr {
+    let Some(project) = &context.project else { return Expr::Unknown };
+    let own = shorten(&join(project, name, &[part]), LONGEST_OWN_BUCKET);
+    let (account, region) = (Expr::Ambient(Ambient::Account), Expr::Ambient(Ambient::Region));
+    Expr::concat([format!("{own}-").into(), account, "-".into(), region, OWN_BUCKET.into()])
 }
 
 /// The prefix of the names of all objects of a project. Of a long project it contains only the part that

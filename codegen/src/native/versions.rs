@@ -27,6 +27,7 @@ const ADDED: &[(&str, &str, Version)] = &[
     ("aws_lambda_event_source_mapping", "tags", Version(5, 70)),
     ("aws_lambda_function", "logging_config", Version(5, 32)),
     ("aws_lambda_permission", "invoked_via_function_url", Version(6, 29)),
+    ("aws_s3_bucket", "bucket_namespace", Version(6, 37)),
     ("aws_sfn_state_machine", "encryption_configuration", Version(5, 61)),
 ];
 
@@ -69,6 +70,7 @@ mod tests {
     fn a_module_requires_the_version_of_its_newest_attribute() {
         for (entries, expected) in [
             ("queues: { q: {} }\nbuckets: { b: {} }\ntables: { t: { key: id } }", vec!["5.0", "5.0", "5.0"]),
+            ("buckets: { b: { bucket_namespace: account-regional } }", vec!["6.37"]),
             ("functions: { f: {} }", vec!["5.32"]),
             ("functions: { f: { on: { http: api, auth: none } } }", vec!["5.32"]),
             ("functions: { f: { on: { http: url, auth: iam } } }", vec!["5.32"]),

@@ -31,6 +31,9 @@ pub(super) struct BucketInputs {
     /// ARN of the KMS key that encrypts objects. Without it, S3 uses its own keys (SSE-S3).
     #[input(flatten)]
     encryption: Encryption,
+    /// Namespace of the name in AWS. Names in `global` are shared by all accounts. In `account-regional` only your account can take the name, which ends in account, region and `-an`.
+    #[input(default = "global", rule = Rule::OneOf(&["global", s3::OWN_NAMESPACE]), replaces = "the bucket has another name")]
+    bucket_namespace: String,
     /// Days after which S3 deletes incomplete multipart uploads.
     #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
@@ -121,13 +124,13 @@ impl Composite for Bucket {
         inputs.tags.set(graph);
         graph.force_destroy = inputs.force_destroy;
         let part = Part::new(context, &inputs.identity.name);
-        let bucket = add(
-            graph,
-            &part,
-            inputs.encryption.key(),
-            &inputs.abort_incomplete_upload_days,
-            rules(&inputs.lifecycle_rule),
-        );
+        let spec = BucketSpec {
+            kms_key_arn: inputs.encryption.key(),
+            abort_incomplete_upload_days: &inputs.abort_incomplete_upload_days,
+            rules: rules(&inputs.lifecycle_rule),
+            own_namespace: inputs.bucket_namespace == s3::OWN_NAMESPACE,
+        };
+        let bucket = add(graph, &part, spec);
         if inputs.versioning {
             graph.add(s3::Versioning, "main").bucket(bucket.attribute("bucket")).status("Enabled");
         }
@@ -241,16 +244,26 @@ fn read_rule(rule: &Json) -> Value {
     Value::map(inputs.map(|(name, value)| (name, Value::from(value))))
 }
 
+/// A bucket to add to a graph.
+pub(super) struct BucketSpec<'a> {
+    pub(super) kms_key_arn: Option<&'a Scalar<String>>,
+    pub(super) abort_incomplete_upload_days: &'a Scalar<i64>,
+    /// Further lifecycle rules, in the form of hashicorp/aws.
+    pub(super) rules: Option<Expr>,
+    /// True for a name in the namespace of the account.
+    pub(super) own_namespace: bool,
+}
+
 /// Adds a bucket with secure defaults.
-pub(super) fn add(
-    graph: &mut Graph,
-    part: &Part<'_>,
-    kms_key_arn: Option<&Scalar<String>>,
-    abort_incomplete_upload_days: &Scalar<i64>,
-    rules: Option<Expr>,
-) -> Handle {
+pub(super) fn add(graph: &mut Graph, part: &Part<'_>, spec: BucketSpec<'_>) -> Handle {
     let own = part.main("main");
-    let bucket = graph.add(s3::Bucket, &own).bucket(part.bucket()).handle();
+    let bucket = graph.add(s3::Bucket, &own);
+    let bucket = if spec.own_namespace {
+        bucket.bucket(part.own_bucket()).bucket_namespace(Some(s3::OWN_NAMESPACE))
+    } else {
+        bucket.bucket(part.bucket())
+    };
+    let bucket = bucket.handle();
     let name = || bucket.attribute("bucket");
     graph
         .add(s3::PublicAccessBlock, &own)
@@ -261,7 +274,7 @@ pub(super) fn add(
         .restrict_public_buckets(true);
     graph.add(s3::OwnershipControls, &own).bucket(name()).object_ownership("BucketOwnerEnforced");
     let encryption = graph.add(s3::Encryption, &own).bucket(name());
-    match kms_key_arn {
+    match spec.kms_key_arn {
         None => encryption.sse_algorithm("AES256"),
         // The bucket key avoids most calls to KMS, and their cost.
         Some(key) => {
@@ -271,8 +284,8 @@ pub(super) fn add(
     graph
         .add(s3::Lifecycle, &own)
         .bucket(name())
-        .abort_incomplete_multipart_upload_days(abort_incomplete_upload_days)
-        .rules(rules);
+        .abort_incomplete_multipart_upload_days(spec.abort_incomplete_upload_days)
+        .rules(spec.rules);
     let all = vec![bucket.arn(), Expr::concat([bucket.arn(), "/*".into()])];
     graph.add(s3::Policy, &own).bucket(name()).policy(policy::tls_only(all));
     bucket

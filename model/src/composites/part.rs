@@ -65,6 +65,11 @@ impl<'a> Part<'a> {
         names::bucket(self.context, self.name, self.within)
     }
 
+    /// The name of a bucket in the namespace of the account.
+    pub(super) fn own_bucket(&self) -> Expr {
+        names::own_bucket(self.context, self.name, self.within)
+    }
+
     fn inner(&self, part: &str) -> String {
         let parts = [self.within, part].into_iter().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join("--")

@@ -505,7 +505,9 @@ fn execution_grants(
                     continue;
                 };
                 match arn.split(':').nth(2) {
-                    Some("secretsmanager") => secrets.push(secret_resource(arn).into()),
+                    Some("secretsmanager") => {
+                        secrets.extend(secret_resources(arn).into_iter().map(Expr::from))
+                    }
                     Some("ssm") => parameters.push(arn.as_str().into()),
                     _ => findings.error(
                         Code::OutOfRange,
@@ -531,17 +533,22 @@ fn execution_grants(
     known.then_some(grants)
 }
 
-/// The resource of a secret in a policy, from its ARN. IAM takes the ARN without the JSON key and version that may
+/// The resources of a secret in a policy, from its ARN. IAM takes the ARN without the JSON key and version that may
 /// follow. It compares the whole ARN, but Secrets Manager also finds a secret without the hyphen and the six
 /// characters that it appended to the name.
-fn secret_resource(arn: &str) -> String {
-    let mut resource = arn.split(':').take(7).collect::<Vec<_>>().join(":");
-    let (_, name) = resource.rsplit_once(':').unwrap_or(("", &resource));
+fn secret_resources(arn: &str) -> Vec<String> {
+    let whole = arn.split(':').take(7).collect::<Vec<_>>().join(":");
+    let (_, name) = whole.rsplit_once(':').unwrap_or(("", &whole));
     let appended = name.rsplit_once('-').map_or("", |(_, appended)| appended);
-    if appended.len() != 6 || !appended.chars().all(|c| c.is_ascii_alphanumeric()) {
-        resource.push_str("-??????");
+    let looks_whole = appended.len() == 6 && appended.chars().all(|c| c.is_ascii_alphanumeric());
+    let any = format!("{whole}-??????");
+    // A word at the end may belong to the name, e.g. `app-secret`.
+    let may_be_a_word = appended.chars().all(|c| c.is_ascii_lowercase());
+    match (looks_whole, may_be_a_word) {
+        (true, false) => vec![whole],
+        (true, true) => vec![whole, any],
+        (false, _) => vec![any],
     }
-    resource
 }
 
 fn task_grants(spec: &TaskSpec<'_>) -> Vec<Grant> {
@@ -733,24 +740,25 @@ mod tests {
     #[test]
     fn policies_name_secrets_by_their_whole_arns() {
         let arn = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
-        for (given, resource) in [
-            ("db-AbCdEf", "db-AbCdEf"),
-            ("prod/my-db-a1B2c3", "prod/my-db-a1B2c3"),
-            ("db-AbCdEf:username::", "db-AbCdEf"),
-            ("db-AbCdEf:username:AWSCURRENT:", "db-AbCdEf"),
-            ("db-AbCdEf:::", "db-AbCdEf"),
-            ("db", "db-??????"),
-            ("prod/my-db", "prod/my-db-??????"),
-            ("AbCdEf", "AbCdEf-??????"),
-            ("db-AbCdE", "db-AbCdE-??????"),
-            ("db-AbCdEfG", "db-AbCdEfG-??????"),
-            ("db-Ab_dEf", "db-Ab_dEf-??????"),
-            ("db:username::", "db-??????"),
-            ("db::AWSPREVIOUS:", "db-??????"),
+        for (given, names) in [
+            ("db-AbCdEf", vec!["db-AbCdEf"]),
+            ("prod/my-db-a1B2c3", vec!["prod/my-db-a1B2c3"]),
+            ("db-AbCdEf:username::", vec!["db-AbCdEf"]),
+            ("db-AbCdEf:username:AWSCURRENT:", vec!["db-AbCdEf"]),
+            ("db-AbCdEf:::", vec!["db-AbCdEf"]),
+            ("db", vec!["db-??????"]),
+            ("prod/my-db", vec!["prod/my-db-??????"]),
+            ("AbCdEf", vec!["AbCdEf-??????"]),
+            ("db-AbCdE", vec!["db-AbCdE-??????"]),
+            ("db-AbCdEfG", vec!["db-AbCdEfG-??????"]),
+            ("db-Ab_dEf", vec!["db-Ab_dEf-??????"]),
+            ("db:username::", vec!["db-??????"]),
+            ("db::AWSPREVIOUS:", vec!["db-??????"]),
+            ("app-secret", vec!["app-secret", "app-secret-??????"]),
             // The end of a version is no end of the name.
-            ("db:::a1b2-c3d4e5", "db-??????"),
+            ("db:::a1b2-c3d4e5", vec!["db-??????"]),
         ] {
-            let expected = Expr::list([arn(resource)]);
+            let expected = Expr::list(names.into_iter().map(arn));
             assert_eq!(resources(&arn(given), "ReadSecrets"), expected, "{given}");
         }
         let parameter = "arn:aws:ssm:eu-central-1:123456789012:parameter/db";

@@ -148,7 +148,16 @@ impl Composite for Thumbnailer {
         check_suffixes(&suffixes, findings);
         let made = inputs.bucket.is_none().then(|| {
             let part = part.within("bucket");
-            bucket::add(graph, &part, inputs.common.encryption.key(), &Scalar::Known(7), None)
+            bucket::add(
+                graph,
+                &part,
+                bucket::BucketSpec {
+                    kms_key_arn: inputs.common.encryption.key(),
+                    abort_incomplete_upload_days: &Scalar::Known(7),
+                    rules: None,
+                    own_namespace: false,
+                },
+            )
         });
         let bucket = match (&made, &inputs.bucket) {
             (Some(made), _) => made.attribute("bucket"),

@@ -31,6 +31,8 @@ kind! {
     /// A bucket.
     Bucket, BUCKET {
         bucket: Text => immutable().sets("CreateBucket.Bucket").property("AWS::S3::Bucket.BucketName"),
+        /// `account-regional` for a name that only the account can take; without it, names are shared by all accounts.
+        bucket_namespace: Option<Text> => immutable().optional().sets("CreateBucket.BucketNamespace"),
     }
     name: "s3_bucket",
     title: "S3 bucket",
@@ -134,6 +136,9 @@ kind! {
     id: Some("{bucket}"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketVersioning", "s3:PutBucketVersioning"])],
 }
+
+/// The namespace of bucket names that only the account can take.
+pub const OWN_NAMESPACE: &str = "account-regional";
 
 /// The id of the CORS rule that Tandem owns.
 pub const CORS_RULE: &str = "tandem";

@@ -152,6 +152,7 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: "cloudwatch_log_group", field: "tags", part: Value, min: None, max: Some(256), patterns: &[r#"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"#], values: &[] },
     Limit { kind: "cloudwatch_log_group", field: "tags", part: Whole, min: Some(1), max: Some(50), patterns: &[], values: &[] },
     Limit { kind: "s3_bucket", field: "bucket", part: Whole, min: None, max: Some(63), patterns: &[r#"^([a-z0-9][a-z0-9.-]*[a-z0-9])?$"#], values: &[] },
+    Limit { kind: "s3_bucket", field: "bucket_namespace", part: Whole, min: None, max: None, patterns: &[], values: &["account-regional", "global"] },
     Limit { kind: "s3_bucket", field: "tags", part: Key, min: Some(1), max: None, patterns: &[], values: &[] },
     Limit { kind: "s3_bucket_ownership_controls", field: "object_ownership", part: Whole, min: None, max: None, patterns: &[], values: &["BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"] },
     Limit { kind: "s3_bucket_server_side_encryption_configuration", field: "sse_algorithm", part: Whole, min: None, max: None, patterns: &[], values: &["AES256", "aws:fsx", "aws:backup", "aws:kms", "aws:kms:dsse"] },

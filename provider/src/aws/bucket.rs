@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag, Tagging,
+    BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag,
+    Tagging,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
 use tandem_model::composite::Settings;
@@ -54,9 +55,11 @@ impl Driver for Buckets {
             }
             Err(failure) => return Err(failure),
         }
+        // S3 tells the namespace by the name alone.
+        let namespace = id.ends_with(names::OWN_BUCKET).then_some(s3::OWN_NAMESPACE);
         Ok(Some(Observed {
             id: id.to_owned(),
-            settings: Seen::<s3::Bucket>::default().bucket(id).settings(),
+            settings: Seen::<s3::Bucket>::default().bucket(id).bucket_namespace(namespace).settings(),
             tags: self.tags(id).await?,
             ..Observed::default()
         }))
@@ -77,7 +80,8 @@ impl Driver for Buckets {
     }
 
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
-        let name = View::<s3::Bucket>::of(settings).bucket();
+        let bucket = View::<s3::Bucket>::of(settings);
+        let name = bucket.bucket();
         let tag_list = tags.iter().map(|(key, value)| tag(key, value)).collect();
         let mut configuration = CreateBucketConfiguration::builder().set_tags(Some(tag_list));
         if self.region != "us-east-1" {
@@ -85,6 +89,7 @@ impl Driver for Buckets {
                 configuration.location_constraint(BucketLocationConstraint::from(self.region.as_str()));
         }
         let request = self.s3.create_bucket().bucket(name).create_bucket_configuration(configuration.build());
+        let request = request.set_bucket_namespace(bucket.bucket_namespace().map(BucketNamespace::from));
         call!("s3:CreateBucket", request)?;
         // Some S3 implementations ignore the tags of CreateBucket.
         if self.tags(name).await? != *tags {
