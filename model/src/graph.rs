@@ -35,6 +35,13 @@ impl Object {
         named.chain(self.after.iter().cloned()).collect()
     }
 
+    /// The fields of its id.
+    fn id_parts(&self) -> Vec<&Expr> {
+        let template = self.kind.id.unwrap_or_default();
+        let is_part = |name: &str| template.contains(&format!("{{{name}}}"));
+        self.fields.iter().filter(|(name, _)| is_part(name)).map(|(_, value)| value).collect()
+    }
+
     /// The keys of its parents, which this object does not outlive.
     pub fn parents(&self) -> BTreeSet<Key> {
         let fields = self.kind.fields.iter().filter(|field| field.change == Change::WithParent);
@@ -218,10 +225,11 @@ impl Graph {
         added
     }
 
-    /// Adds the objects and edges of another graph that this one does not have.
+    /// Adds the objects and edges of another graph that this one does not have. An object of the same key and another id
+    /// is another one.
     pub(crate) fn merge(&mut self, other: Graph) {
         for object in other.objects {
-            if self.get(&object.key).is_none() {
+            if !self.objects.iter().any(|own| own.key == object.key && own.id_parts() == object.id_parts()) {
                 self.objects.push(object);
             }
         }

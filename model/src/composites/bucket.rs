@@ -164,6 +164,11 @@ impl Composite for Bucket {
         Value::map([("name", Value::String(name.to_owned()))])
     }
 
+    fn other_seeds(name: &str) -> Vec<Value> {
+        let namespace = Value::String(s3::OWN_NAMESPACE.to_owned());
+        vec![Value::map([("name", Value::String(name.to_owned())), ("bucket_namespace", namespace)])]
+    }
+
     fn read_back(objects: &BTreeMap<String, Settings>) -> Value {
         let lifecycle = objects.get("s3_bucket_lifecycle_configuration.main");
         let rules = lifecycle.and_then(|settings| settings.get("rules")).and_then(Json::as_array);

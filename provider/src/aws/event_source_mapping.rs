@@ -122,6 +122,7 @@ impl Driver for EventSourceMappings {
             .set_maximum_record_age_in_seconds(mapping.maximum_record_age_in_seconds)
             .set_maximum_retry_attempts(mapping.maximum_retry_attempts)
             .set_parallelization_factor(mapping.parallelization_factor)
+            .set_scaling_config(mapping.scaling_config)
             .set_filter_criteria(mapping.filter_criteria)
             .set_destination_config(mapping.destination_config)
             .set_state(mapping.state)

@@ -71,6 +71,35 @@ fn a_function_reads_fifo_queues_without_a_batching_window() {
 }
 
 #[test]
+fn a_bucket_in_the_namespace_of_the_account_is_made_and_imported() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("bucket", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs =
+            json!({ "name": "files", "bucket_namespace": "account-regional", "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let mut other = terraform("bucket");
+        assert_eq!(other.import(&process, "files").await, End::Done);
+        assert_eq!(recorded(&other), recorded(&scene.terraform));
+        assert_eq!(scene.terraform.destroy(&process).await, End::Done);
+        assert_eq!(counts(&scene.made()), BTreeMap::new());
+    });
+}
+
+#[test]
+fn a_container_starts_in_the_default_subnets_of_aws_alone() {
+    in_virtual_time(async {
+        let mut scene = Scene::new("container_task", 1).await;
+        let process = Process::new(&scene.world);
+        let inputs = json!({ "name": "render", "image": "busybox", "force_destroy": true });
+        assert_eq!(scene.terraform.apply(&process, &inputs).await, End::Done);
+        let launch = scene.terraform.state().get("launch").clone();
+        let launch = format!("{launch:?}");
+        assert!(launch.contains("subnet-1,subnet-2") && !launch.contains("subnet-4"), "{launch}");
+    });
+}
+
+#[test]
 fn a_task_definition_without_a_log_mode_gets_a_new_revision() {
     in_virtual_time(async {
         let mut scene = Scene::new("container_task", 1).await;

@@ -9,7 +9,9 @@ use roxmltree::{Document, Node};
 use serde_json::{Value as Json, json};
 
 use super::wire::escape;
-use super::{Answer, Cloud, Item, Refusal, Tags, lambda, parsed, refuse, refuse_with, text, unknown};
+use super::{
+    ACCOUNT, Answer, Cloud, Item, REGION, Refusal, Tags, lambda, parsed, refuse, refuse_with, text, unknown,
+};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
@@ -92,6 +94,7 @@ pub(super) fn read(
         "Body": String::from_utf8_lossy(body),
         "Prefix": value("prefix"),
         "MinimumSize": request.headers().get(MINIMUM_SIZE),
+        "Namespace": request.headers().get("x-amz-bucket-namespace"),
         "Skip": request.headers().get("x-amz-skip-destination-validation") == Some("true"),
     });
     (operation, input)
@@ -311,6 +314,13 @@ pub(super) fn call(cloud: &mut Cloud, operation: &str, input: &Json) -> Answer {
                     409,
                     "OperationAborted",
                     "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+                );
+            }
+            let own = name.ends_with(&format!("-{ACCOUNT}-{REGION}-an"));
+            if (text(input, "Namespace") == "account-regional") != own || !own && name.ends_with("-an") {
+                return refuse(
+                    "InvalidBucketNamespace",
+                    "The name does not belong to the requested namespace.",
                 );
             }
             let tags = if body.is_empty() { Tags::new() } else { pairs(&body)? };
