@@ -267,6 +267,8 @@ mod tests {
             "subnets          = data.aws_subnets.default.ids",
             "security_groups  = [aws_security_group.task.id]",
             "assign_public_ip = true",
+            "launch_type         = var.capacity == \"fargate\" ? \"FARGATE\" : null",
+            "fargate      = []",
             "}[var.capacity]",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");

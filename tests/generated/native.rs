@@ -169,15 +169,16 @@ fn documents<'a>(made: &'a Made<'_>, object: &Object) -> Vec<&'a Json> {
         .collect()
 }
 
-/// Returns the capacity provider strategy for a value of `capacity`.
-fn strategies(capacity: &str) -> Json {
+/// Returns the launch type and the capacity provider strategy for a value of `capacity`. AWS accepts only one.
+fn strategies(capacity: &str) -> (Json, Json) {
     let providers: &[&str] = match capacity {
-        "fargate" => &["FARGATE"],
+        "fargate" => return ("FARGATE".into(), Json::Null),
         "fargate_spot" => &["FARGATE_SPOT"],
         "mixed" => &["FARGATE", "FARGATE_SPOT"],
         other => panic!("unknown capacity {other}"),
     };
-    providers.iter().map(|provider| json!({ "capacity_provider": provider, "weight": 1 })).collect()
+    let strategy = providers.iter().map(|provider| json!({ "capacity_provider": provider, "weight": 1 }));
+    (Json::Null, strategy.collect())
 }
 
 /// Returns the type of a key attribute of a table.
@@ -234,7 +235,12 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         };
         let mut found = made.at(object, path).clone();
         let expected = match (field.written, expected.as_str(), object.fields.get(field.name)) {
-            (Written::Capacity, Some(capacity), _) => strategies(capacity),
+            (Written::Capacity, Some(capacity), _) => {
+                let (launch_type, strategy) = strategies(capacity);
+                let beside = path.rsplit_once('.').map_or("", |(block, _)| block);
+                compare("launch_type", &launch_type, &made.at(object, beside)[0]["launch_type"]);
+                strategy
+            }
             (Written::Split, Some(ids), _) => ids.split(',').collect(),
             (Written::Upper, Some(text), _) => text.to_uppercase().into(),
             (Written::Attribute(attribute), _, Some(Expr::Attribute(other, _))) => {

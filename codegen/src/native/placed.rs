@@ -185,7 +185,7 @@ impl Printer<'_> {
             Written::Capacity => {
                 let capacity = self.expr(expr);
                 let (blocks, name) = path.rsplit_once('.').unwrap_or(("", path));
-                return placed.block(blocks, |body| super::resources::strategies(name, capacity, body));
+                return placed.block(blocks, |body| super::resources::capacity(name, capacity, body));
             }
         };
         placed.put(path, Some(value));

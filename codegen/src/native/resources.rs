@@ -2,7 +2,7 @@
 //! strings.
 
 use serde_json::Value as Json;
-use tandem_model::capacity::CAPACITIES;
+use tandem_model::capacity::{self, CAPACITIES, Capacity};
 use tandem_model::expr::{Ambient, Expr};
 use tandem_model::graph::{Key, Object};
 use tandem_model::input::{Rule, Shape};
@@ -10,7 +10,7 @@ use tandem_model::kinds::s3;
 
 use super::expressions::{address, direct};
 use super::{Printer, role};
-use crate::hcl::{Body, Hcl, Item};
+use crate::hcl::{Body, Hcl, Item, quoted};
 use crate::spec::bootstrap;
 use crate::variables::Variable;
 
@@ -168,9 +168,9 @@ fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
     }
 }
 
-/// Writes the capacity provider strategy of a task. A value that is known only at apply selects from a map of
-/// all strategies.
-pub(super) fn strategies(block: &str, capacity: Hcl, task: &mut Body) {
+/// Writes the launch type or the capacity provider strategy of a task, the latter as blocks. For a value that is
+/// known only at apply it writes both, and one of them is empty.
+pub(super) fn capacity(block: &str, capacity: Hcl, task: &mut Body) {
     let strategy = |provider: Hcl| {
         let mut strategy = Body::default();
         strategy.set("capacity_provider", provider);
@@ -178,16 +178,55 @@ pub(super) fn strategies(block: &str, capacity: Hcl, task: &mut Body) {
         strategy
     };
     if let Hcl::Text(word) = &capacity {
-        let chosen = CAPACITIES.iter().filter(|capacity| capacity.0 == word);
-        for provider in chosen.flat_map(|capacity| capacity.1) {
-            task.block(block, &[], strategy(Hcl::text(*provider)));
+        match capacity::of(word) {
+            Some(Capacity::LaunchType(name)) => task.set(LAUNCH_TYPE, name),
+            Some(Capacity::Strategy(names)) => {
+                names.iter().for_each(|name| task.block(block, &[], strategy(Hcl::text(*name))));
+            }
+            None => {}
         }
         return;
     }
-    let providers = |names: &[&str]| Hcl::List(names.iter().copied().map(Hcl::text).collect());
-    let all = CAPACITIES.iter().map(|(word, names)| ((*word).to_owned(), providers(names))).collect();
+    for (word, of) in CAPACITIES {
+        if let Capacity::LaunchType(name) = of {
+            let (given, word, name) = (capacity.render(0), quoted(word), quoted(name));
+            task.set(LAUNCH_TYPE, Hcl::code(format!("{given} == {word} ? {name} : null")));
+        }
+    }
+    let providers = |of: &Capacity| match of {
+        Capacity::LaunchType(_) => Hcl::List(Vec::new()),
+        Capacity::Strategy(names) => Hcl::List(names.iter().copied().map(Hcl::text).collect()),
+    };
+    let all = CAPACITIES.iter().map(|(word, of)| ((*word).to_owned(), providers(of))).collect();
     let mut dynamic = Body::default();
     dynamic.set("for_each", Hcl::Entry(Box::new(Hcl::Map(all)), Box::new(capacity)));
     dynamic.block("content", &[], strategy(Hcl::code(format!("{block}.value"))));
     task.block("dynamic", &[block], dynamic);
+}
+
+/// The attribute next to the blocks of a capacity provider strategy.
+const LAUNCH_TYPE: &str = "launch_type";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_has_a_launch_type_or_a_strategy() {
+        let printed = |given: Hcl| {
+            let mut task = Body::default();
+            capacity("capacity_provider_strategy", given, &mut task);
+            let text = task.render();
+            (text.contains("launch_type"), text.matches("weight").count(), text)
+        };
+        for (word, has_launch_type, providers) in
+            [("fargate", true, 0), ("fargate_spot", false, 1), ("mixed", false, 2)]
+        {
+            let (launch_type, weights, text) = printed(word.into());
+            assert_eq!((launch_type, weights), (has_launch_type, providers), "{word}: {text}");
+        }
+        let (launch_type, weights, text) = printed(Hcl::code("var.capacity"));
+        assert_eq!((launch_type, weights), (true, 1), "{text}");
+        assert!(text.contains("launch_type = var.capacity == \"fargate\" ? \"FARGATE\" : null\n"), "{text}");
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::launch::Launch;
 use super::steps::{Chain, ChoiceStep, Items, MapStep, OnError, Step, pairs};
-use crate::capacity::CAPACITIES;
+use crate::capacity::{self, CAPACITIES, Capacity};
 use crate::edge::{Edge, End, KeyPattern, ResourceType, Verb};
 use crate::expr::{Ambient, Expr};
 use crate::finding::Path;
@@ -393,13 +393,6 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         (format!("{name} run"), format!("{name} exit"), format!("{name} done"), format!("{name} failed"));
     let target = launch.members();
     let ids = |list: Expr| jsonata(["$split('".into(), list, "', ',')".into()]);
-    let provider = |names: &[&str]| {
-        let items: Vec<String> =
-            names.iter().map(|name| format!("{{'CapacityProvider': '{name}', 'Weight': 1}}")).collect();
-        format!("[{}]", items.join(", "))
-    };
-    let strategies = CAPACITIES.iter().map(|(word, names)| format!("'{word}': {}", provider(names)));
-    let strategies = format!("$lookup({{{}}}, '", strategies.collect::<Vec<_>>().join(", "));
     // With variables of its own, the container does not also get the whole input: ECS limits the size.
     let variables = if environment.is_empty() {
         vec![Expr::map([("Name", "TANDEM_INPUT"), ("Value", "{% $string($states.input) %}")])]
@@ -413,13 +406,20 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
     ]);
     let container_name = target.container;
     let container = Expr::map([("Name", container_name.clone()), ("Environment", Expr::List(variables))]);
-    let arguments = Expr::map([
+    let arguments = [
         ("Cluster", target.cluster),
         ("TaskDefinition", target.task_definition),
-        ("CapacityProviderStrategy", jsonata([strategies.into(), target.capacity, "')".into()])),
         ("NetworkConfiguration", Expr::map([("AwsvpcConfiguration", network)])),
         ("Overrides", Expr::map([("ContainerOverrides", Expr::list([container]))])),
-    ]);
+    ];
+    let known = target.capacity.as_text().and_then(capacity::of);
+    let arguments = if let Some(capacity) = known {
+        Expr::map(arguments.into_iter().chain([on(capacity)]))
+    } else {
+        let all = CAPACITIES.iter().map(|(word, capacity)| (*word, Expr::map([on(*capacity)])));
+        let chosen = Expr::Lookup(Box::new(Expr::map(all)), Box::new(target.capacity));
+        Expr::Merge(vec![Expr::map(arguments), chosen])
+    };
     let mut run_state = vec![
         ("Type", Expr::from("Task")),
         ("Resource", integration("ecs:runTask.sync")),
@@ -458,6 +458,18 @@ fn task(name: &str, launch: &Launch, environment: Vec<Expr>, timeout: Option<Exp
         ),
     ]);
     Expr::map([("StartAt", run.into()), ("States", Expr::Map(states))])
+}
+
+/// The argument of RunTask for a capacity. It is not JSONata, which cannot leave an argument out: AWS rejects a
+/// call with a launch type and a strategy.
+fn on(capacity: Capacity) -> (&'static str, Expr) {
+    match capacity {
+        Capacity::LaunchType(name) => ("LaunchType", name.into()),
+        Capacity::Strategy(names) => {
+            let items = names.iter().map(|name| json!({ "CapacityProvider": name, "Weight": 1 }));
+            ("CapacityProviderStrategy", Expr::list(items.map(Expr::Literal)))
+        }
+    }
 }
 
 fn choice(step: &ChoiceStep) -> Expr {

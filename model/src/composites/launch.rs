@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::capacity;
 use crate::edge::{End, ResourceType};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
@@ -36,6 +37,7 @@ pub(super) struct Members {
     /// Ids, separated by commas.
     pub(super) security_groups: Expr,
     pub(super) assign_public_ip: Expr,
+    /// A word, see [`capacity`]: a literal if it is known before the apply.
     pub(super) capacity: Expr,
 }
 
@@ -80,7 +82,18 @@ impl Launch {
             subnets: member("subnets"),
             security_groups: member("security_groups"),
             assign_public_ip: member("assign_public_ip"),
-            capacity: member("capacity"),
+            capacity: self.capacity().map_or_else(|| member("capacity"), Expr::from),
+        }
+    }
+
+    /// The capacity, if it is known before the apply.
+    fn capacity(&self) -> Option<String> {
+        match self.handle.as_text() {
+            Some(text) => {
+                let handle: Json = serde_json::from_str(text).ok()?;
+                handle.get("capacity")?.as_str().map(ToOwned::to_owned)
+            }
+            None => self.handle.member("capacity")?.as_text().map(ToOwned::to_owned),
         }
     }
 
@@ -105,6 +118,7 @@ impl Launch {
             let arn = handle.get(name)?.as_str().filter(|text| text.starts_with("arn:"))?;
             Some(Expr::from(arn))
         };
+        capacity::of(handle.get("capacity")?.as_str()?)?;
         let roles = handle.get("roles")?.as_array()?.iter();
         let roles = roles.map(|role| role.as_str().map(Expr::from)).collect::<Option<Vec<_>>>()?;
         let task_definition = arn("task_definition")?;

@@ -11,7 +11,7 @@ use super::part::Part;
 use super::rule::{self, DeadLetters};
 use super::steps;
 use super::variables::RESOURCES;
-use crate::capacity;
+use crate::capacity::{self, Capacity};
 use crate::checks::environment::{self, Variables};
 use crate::checks::task_size;
 use crate::context::BuildContext;
@@ -65,10 +65,10 @@ pub(super) struct TaskInputs {
     scratch_path: Scalar<String>,
     /// Network of the tasks. Default: the subnets of the default VPC, a public IP address, and a security group without inbound rules.
     network: Option<Network>,
-    /// ARN of the ECS cluster. Default: a cluster of the task.
+    /// ARN of the ECS cluster. Default: a cluster of the task. For a `capacity` other than `fargate`, the cluster needs the capacity providers `FARGATE` and `FARGATE_SPOT`.
     #[input(rule = Rule::ARN)]
     cluster: Option<Scalar<String>>,
-    /// Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each.
+    /// Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each. Both need a `cluster` with the capacity providers `FARGATE` and `FARGATE_SPOT`; `fargate` works on every cluster.
     #[input(default = "fargate", rule = Rule::OneOf(capacity::WORDS))]
     capacity: Scalar<String>,
     /// A bucket that the container reads or writes, one per block. Variable `TANDEM_RESOURCES` of the container is a JSON list of their names.
@@ -230,7 +230,7 @@ pub(super) fn add(graph: &mut Graph, spec: &TaskSpec<'_>, findings: &mut Finding
         None => graph
             .add(ecs::Cluster, &own)
             .name(family.clone())
-            .capacity_providers(Expr::list(["FARGATE", "FARGATE_SPOT"]))
+            .capacity_providers(Expr::list(capacity::PROVIDERS.iter().copied()))
             .handle()
             .arn(),
     };
@@ -684,12 +684,14 @@ fn command(cluster: &Expr, definition: &Handle, network: &Where, capacity: &Scal
 }
 
 fn command_on(cluster: &Expr, definition: &Handle, network: &Where, capacity: &str) -> Expr {
-    let on = if capacity == "fargate" {
-        "--launch-type FARGATE".to_owned()
-    } else {
-        let providers = capacity::providers(capacity).iter();
-        let items: Vec<String> = providers.map(|name| format!("capacityProvider={name},weight=1")).collect();
-        format!("--capacity-provider-strategy {}", items.join(" "))
+    let on = match capacity::of(capacity) {
+        Some(Capacity::LaunchType(name)) => format!("--launch-type {name}"),
+        Some(Capacity::Strategy(providers)) => {
+            let items = providers.iter().map(|name| format!("capacityProvider={name},weight=1"));
+            format!("--capacity-provider-strategy {}", items.collect::<Vec<_>>().join(" "))
+        }
+        // The rule of the input rejects other words.
+        None => return Expr::Unknown,
     };
     let public = match &network.assign_public_ip {
         Expr::Literal(value) => if value == true { "ENABLED" } else { "DISABLED" }.into(),

@@ -61,7 +61,8 @@ pub enum Written {
     Pairs(&'static str),
     /// A list, in place of a string with commas.
     Split,
-    /// Blocks with the capacity providers of a word, see [`capacity`](crate::capacity).
+    /// The attribute `launch_type` or blocks with a capacity provider strategy, for a word of
+    /// [`capacity`](crate::capacity).
     Capacity,
     /// An attribute of the object that the field refers to, in place of its name.
     Attribute(&'static str),

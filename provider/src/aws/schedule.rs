@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeadLetterConfig, EcsParameters,
-    FlexibleTimeWindow, FlexibleTimeWindowMode, NetworkConfiguration, RetryPolicy, ScheduleState, Target,
+    FlexibleTimeWindow, FlexibleTimeWindowMode, LaunchType, NetworkConfiguration, RetryPolicy, ScheduleState,
+    Target,
 };
 use tandem_engine::driver::{Created, Driver, Failure, Observed, Tags};
-use tandem_model::capacity::{self, CAPACITIES};
+use tandem_model::capacity::{self, Capacity};
 use tandem_model::composite::Settings;
 use tandem_model::kind::Kind;
 use tandem_model::kind::declare::{Seen, View};
@@ -18,21 +19,24 @@ use super::{pages, parse_policy, split};
 
 pub(super) struct Schedules(pub(super) Client);
 
-fn strategy(word: &str) -> Vec<CapacityProviderStrategyItem> {
-    let items = capacity::providers(word)
+fn strategy(providers: &[&str]) -> Vec<CapacityProviderStrategyItem> {
+    let items = providers
         .iter()
         .map(|name| CapacityProviderStrategyItem::builder().capacity_provider(*name).weight(1).build());
     items.map(|item| item.expect("the provider is set")).collect()
 }
 
-/// The word for a strategy, for any order of its providers; the providers if there is no such word.
-fn capacity(strategy: &[CapacityProviderStrategyItem]) -> Option<String> {
+/// The word for the launch type or the strategy; their names if there is no such word.
+fn capacity(ecs: &EcsParameters) -> Option<String> {
+    let launch_type = ecs.launch_type().map(LaunchType::as_str);
+    let strategy = ecs.capacity_provider_strategy();
     let mut providers: Vec<&str> =
         strategy.iter().map(CapacityProviderStrategyItem::capacity_provider).collect();
     providers.sort_unstable();
     let even = strategy.len() < 2 || strategy.iter().all(|item| item.weight() == 1 && item.base() == 0);
-    let word = CAPACITIES.iter().find(|(_, names)| *names == providers).filter(|_| even);
-    let shown = word.map_or_else(|| providers.join("+"), |(word, _)| (*word).to_owned());
+    let word = capacity::word(launch_type, &providers).filter(|_| even);
+    let names = || launch_type.into_iter().chain(providers.iter().copied()).collect::<Vec<_>>().join("+");
+    let shown = word.map_or_else(names, ToOwned::to_owned);
     Some(shown).filter(|shown| !shown.is_empty())
 }
 
@@ -51,12 +55,17 @@ fn ecs(schedule: &View<'_, scheduler::Schedule>) -> Option<EcsParameters> {
         .set_assign_public_ip(public)
         .build()
         .expect("subnets are set");
-    let strategy = strategy(schedule.ecs_capacity().unwrap_or_default());
     let parameters = EcsParameters::builder()
         .task_definition_arn(task_definition)
         .task_count(1)
-        .set_capacity_provider_strategy(Some(strategy).filter(|items| !items.is_empty()))
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build());
+    let parameters = match schedule.ecs_capacity().and_then(capacity::of) {
+        Some(Capacity::LaunchType(name)) => parameters.launch_type(LaunchType::from(name)),
+        Some(Capacity::Strategy(providers)) => {
+            parameters.set_capacity_provider_strategy(Some(strategy(providers)))
+        }
+        None => parameters,
+    };
     Some(parameters.build().expect("the task definition is set"))
 }
 
@@ -120,7 +129,7 @@ impl Driver for Schedules {
                 .target_role_arn(target.map(Target::role_arn))
                 .input(target.and_then(Target::input).map(parse_policy))
                 .ecs_task_definition_arn(ecs.map(EcsParameters::task_definition_arn))
-                .ecs_capacity(ecs.and_then(|ecs| capacity(ecs.capacity_provider_strategy())))
+                .ecs_capacity(ecs.and_then(capacity))
                 .ecs_subnets(network.map(|network| network.subnets().join(",")))
                 .ecs_security_groups(Some(groups.join(",")).filter(|ids| !ids.is_empty()))
                 .ecs_assign_public_ip(public.map(|public| *public == AssignPublicIp::Enabled))

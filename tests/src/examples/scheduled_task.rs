@@ -69,11 +69,10 @@ fn run(applied: &Applied<'_>, target: &Json) -> Result<i64> {
     let network = &parameters["NetworkConfiguration"]["awsvpcConfiguration"];
     // AWS substitutes this placeholder too.
     let input = target["Input"].as_str().unwrap_or_default().replace("<aws.scheduler.scheduled-time>", DUE);
-    let body = json!({
+    let mut body = json!({
         "cluster": target["Arn"],
         "taskDefinition": parameters["TaskDefinitionArn"],
         "count": parameters["TaskCount"],
-        "capacityProviderStrategy": parameters["CapacityProviderStrategy"],
         "networkConfiguration": { "awsvpcConfiguration": {
             "subnets": network["Subnets"],
             "securityGroups": network["SecurityGroups"],
@@ -81,6 +80,13 @@ fn run(applied: &Applied<'_>, target: &Json) -> Result<i64> {
         } },
         "overrides": serde_json::from_str::<Json>(&input)?,
     });
+    // AWS accepts only one of the two.
+    let capacity = [("launchType", "LaunchType"), ("capacityProviderStrategy", "CapacityProviderStrategy")];
+    for (member, given) in capacity.map(|(member, name)| (member, &parameters[name])) {
+        if !given.is_null() {
+            body[member] = given.clone();
+        }
+    }
     let started = call(applied, "RunTask", &body)?;
     let task = &started["tasks"][0]["taskArn"];
     if !task.is_string() {

@@ -9,7 +9,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::DisplayErrorContext;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair,
-    NetworkConfiguration, TaskOverride,
+    LaunchType, NetworkConfiguration, TaskOverride,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use lambda_runtime::Error;
@@ -79,13 +79,15 @@ impl Task {
             .set_security_groups(ids(&handle.security_groups))
             .assign_public_ip(public)
             .build()?;
+        let (launch_type, strategy) = capacity(&handle.capacity)?;
         let started = self
             .ecs
             .run_task()
             .client_token(client_token(token, &handle.name))
             .cluster(&handle.cluster)
             .task_definition(&handle.task_definition)
-            .set_capacity_provider_strategy(Some(capacity(&handle.capacity)?))
+            .set_launch_type(launch_type)
+            .set_capacity_provider_strategy(strategy)
             .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
             .overrides(TaskOverride::builder().container_overrides(container.build()).build())
             .send()
@@ -111,15 +113,17 @@ fn client_token(token: &str, task: &str) -> String {
     hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn capacity(name: &str) -> Result<Vec<CapacityProviderStrategyItem>, Error> {
+/// ECS takes a launch type or a strategy, not both. The launch type works on every cluster; a strategy needs a
+/// cluster with these capacity providers.
+fn capacity(name: &str) -> Result<(Option<LaunchType>, Option<Vec<CapacityProviderStrategyItem>>), Error> {
     let providers: &[&str] = match name {
-        "fargate" => &["FARGATE"],
+        "fargate" => return Ok((Some(LaunchType::Fargate), None)),
         "fargate_spot" => &["FARGATE_SPOT"],
         "mixed" => &["FARGATE", "FARGATE_SPOT"],
         other => return Err(format!("unknown capacity {other:?}: expected `fargate`, `fargate_spot` or `mixed`").into()),
     };
     let item = |name: &&str| CapacityProviderStrategyItem::builder().capacity_provider(*name).weight(1).build();
-    Ok(providers.iter().map(item).collect::<Result<_, _>>()?)
+    Ok((None, Some(providers.iter().map(item).collect::<Result<_, _>>()?)))
 }
 
 #[cfg(test)]
@@ -132,8 +136,25 @@ mod tests {
             "roles":["arn:r"],"subnets":"s-1,s-2","security_groups":"sg-1","assign_public_ip":true,
             "capacity":"mixed"}]"#;
         let handles = parse(handles).unwrap();
-        assert_eq!(capacity(&handles[0].capacity).unwrap().len(), 2);
+        assert_eq!(capacity(&handles[0].capacity).unwrap().1.map(|strategy| strategy.len()), Some(2));
         assert!(parse("{").is_err());
+    }
+
+    #[test]
+    fn a_task_has_a_launch_type_or_a_strategy() {
+        for (name, launch_type, providers) in [
+            ("fargate", Some(LaunchType::Fargate), &[][..]),
+            ("fargate_spot", None, &["FARGATE_SPOT"]),
+            ("mixed", None, &["FARGATE", "FARGATE_SPOT"]),
+        ] {
+            let (found, strategy) = capacity(name).unwrap();
+            assert_eq!(found, launch_type, "{name}");
+            assert_eq!(strategy.is_some(), launch_type.is_none(), "{name}");
+            let strategy = strategy.unwrap_or_default();
+            let found: Vec<&str> = strategy.iter().map(|item| item.capacity_provider()).collect();
+            assert_eq!(found, providers, "{name}");
+        }
+        assert!(capacity("other").is_err());
     }
 
     #[test]

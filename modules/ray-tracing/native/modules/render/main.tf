@@ -242,9 +242,8 @@ resource "aws_sfn_state_machine" "workflow" {
                 Type          = "Fail"
               }
               "merge run" = {
-                Arguments = {
-                  CapacityProviderStrategy = "{% $lookup({'fargate': [{'CapacityProvider': 'FARGATE', 'Weight': 1}], 'fargate_spot': [{'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}], 'mixed': [{'CapacityProvider': 'FARGATE', 'Weight': 1}, {'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}]}, '${jsondecode(var.trace_launch).capacity}') %}"
-                  Cluster                  = jsondecode(var.trace_launch).cluster
+                Arguments = merge({
+                  Cluster = jsondecode(var.trace_launch).cluster
                   NetworkConfiguration = {
                     AwsvpcConfiguration = {
                       AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
@@ -266,7 +265,31 @@ resource "aws_sfn_state_machine" "workflow" {
                     ]
                   }
                   TaskDefinition = jsondecode(var.trace_launch).task_definition
-                }
+                }, {
+                  fargate = {
+                    LaunchType = "FARGATE"
+                  }
+                  fargate_spot = {
+                    CapacityProviderStrategy = [
+                      {
+                        CapacityProvider = "FARGATE_SPOT"
+                        Weight           = 1
+                      },
+                    ]
+                  }
+                  mixed = {
+                    CapacityProviderStrategy = [
+                      {
+                        CapacityProvider = "FARGATE"
+                        Weight           = 1
+                      },
+                      {
+                        CapacityProvider = "FARGATE_SPOT"
+                        Weight           = 1
+                      },
+                    ]
+                  }
+                }[jsondecode(var.trace_launch).capacity])
                 Next          = "merge exit"
                 QueryLanguage = "JSONata"
                 Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
@@ -344,9 +367,8 @@ resource "aws_sfn_state_machine" "workflow" {
                       Type          = "Fail"
                     }
                     "tile run" = {
-                      Arguments = {
-                        CapacityProviderStrategy = "{% $lookup({'fargate': [{'CapacityProvider': 'FARGATE', 'Weight': 1}], 'fargate_spot': [{'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}], 'mixed': [{'CapacityProvider': 'FARGATE', 'Weight': 1}, {'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}]}, '${jsondecode(var.trace_launch).capacity}') %}"
-                        Cluster                  = jsondecode(var.trace_launch).cluster
+                      Arguments = merge({
+                        Cluster = jsondecode(var.trace_launch).cluster
                         NetworkConfiguration = {
                           AwsvpcConfiguration = {
                             AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
@@ -372,7 +394,31 @@ resource "aws_sfn_state_machine" "workflow" {
                           ]
                         }
                         TaskDefinition = jsondecode(var.trace_launch).task_definition
-                      }
+                      }, {
+                        fargate = {
+                          LaunchType = "FARGATE"
+                        }
+                        fargate_spot = {
+                          CapacityProviderStrategy = [
+                            {
+                              CapacityProvider = "FARGATE_SPOT"
+                              Weight           = 1
+                            },
+                          ]
+                        }
+                        mixed = {
+                          CapacityProviderStrategy = [
+                            {
+                              CapacityProvider = "FARGATE"
+                              Weight           = 1
+                            },
+                            {
+                              CapacityProvider = "FARGATE_SPOT"
+                              Weight           = 1
+                            },
+                          ]
+                        }
+                      }[jsondecode(var.trace_launch).capacity])
                       Next          = "tile exit"
                       QueryLanguage = "JSONata"
                       Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"

@@ -50,9 +50,8 @@ output "definition" {
                 Type          = "Fail"
               }
               "merge run" = {
-                Arguments = {
-                  CapacityProviderStrategy = "{% $lookup({'fargate': [{'CapacityProvider': 'FARGATE', 'Weight': 1}], 'fargate_spot': [{'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}], 'mixed': [{'CapacityProvider': 'FARGATE', 'Weight': 1}, {'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}]}, '${jsondecode(var.trace_launch).capacity}') %}"
-                  Cluster                  = jsondecode(var.trace_launch).cluster
+                Arguments = merge({
+                  Cluster = jsondecode(var.trace_launch).cluster
                   NetworkConfiguration = {
                     AwsvpcConfiguration = {
                       AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
@@ -74,7 +73,31 @@ output "definition" {
                     ]
                   }
                   TaskDefinition = jsondecode(var.trace_launch).task_definition
-                }
+                }, {
+                  fargate = {
+                    LaunchType = "FARGATE"
+                  }
+                  fargate_spot = {
+                    CapacityProviderStrategy = [
+                      {
+                        CapacityProvider = "FARGATE_SPOT"
+                        Weight           = 1
+                      },
+                    ]
+                  }
+                  mixed = {
+                    CapacityProviderStrategy = [
+                      {
+                        CapacityProvider = "FARGATE"
+                        Weight           = 1
+                      },
+                      {
+                        CapacityProvider = "FARGATE_SPOT"
+                        Weight           = 1
+                      },
+                    ]
+                  }
+                }[jsondecode(var.trace_launch).capacity])
                 Next          = "merge exit"
                 QueryLanguage = "JSONata"
                 Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
@@ -152,9 +175,8 @@ output "definition" {
                       Type          = "Fail"
                     }
                     "tile run" = {
-                      Arguments = {
-                        CapacityProviderStrategy = "{% $lookup({'fargate': [{'CapacityProvider': 'FARGATE', 'Weight': 1}], 'fargate_spot': [{'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}], 'mixed': [{'CapacityProvider': 'FARGATE', 'Weight': 1}, {'CapacityProvider': 'FARGATE_SPOT', 'Weight': 1}]}, '${jsondecode(var.trace_launch).capacity}') %}"
-                        Cluster                  = jsondecode(var.trace_launch).cluster
+                      Arguments = merge({
+                        Cluster = jsondecode(var.trace_launch).cluster
                         NetworkConfiguration = {
                           AwsvpcConfiguration = {
                             AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
@@ -180,7 +202,31 @@ output "definition" {
                           ]
                         }
                         TaskDefinition = jsondecode(var.trace_launch).task_definition
-                      }
+                      }, {
+                        fargate = {
+                          LaunchType = "FARGATE"
+                        }
+                        fargate_spot = {
+                          CapacityProviderStrategy = [
+                            {
+                              CapacityProvider = "FARGATE_SPOT"
+                              Weight           = 1
+                            },
+                          ]
+                        }
+                        mixed = {
+                          CapacityProviderStrategy = [
+                            {
+                              CapacityProvider = "FARGATE"
+                              Weight           = 1
+                            },
+                            {
+                              CapacityProvider = "FARGATE_SPOT"
+                              Weight           = 1
+                            },
+                          ]
+                        }
+                      }[jsondecode(var.trace_launch).capacity])
                       Next          = "tile exit"
                       QueryLanguage = "JSONata"
                       Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"

@@ -75,7 +75,7 @@ variable "scratch_path" {
 }
 
 variable "capacity" {
-  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each."
+  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each. Both need a `cluster` with the capacity providers `FARGATE` and `FARGATE_SPOT`; `fargate` works on every cluster."
   type        = string
   default     = "fargate"
   nullable    = false

@@ -118,13 +118,13 @@ variable "scratch_path" {
 }
 
 variable "cluster" {
-  description = "ARN of the ECS cluster. Default: a cluster of the task."
+  description = "ARN of the ECS cluster. Default: a cluster of the task. For a `capacity` other than `fargate`, the cluster needs the capacity providers `FARGATE` and `FARGATE_SPOT`."
   type        = string
   default     = null
 }
 
 variable "capacity" {
-  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each."
+  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each. Both need a `cluster` with the capacity providers `FARGATE` and `FARGATE_SPOT`; `fargate` works on every cluster."
   type        = string
   default     = "fargate"
   nullable    = false

@@ -444,11 +444,12 @@ resource "aws_scheduler_schedule" "schedule" {
 
     ecs_parameters {
       task_definition_arn = aws_ecs_task_definition.task.arn_without_revision
+      launch_type         = var.capacity == "fargate" ? "FARGATE" : null
       task_count          = 1
 
       dynamic "capacity_provider_strategy" {
         for_each = {
-          fargate      = ["FARGATE"]
+          fargate      = []
           fargate_spot = ["FARGATE_SPOT"]
           mixed        = ["FARGATE", "FARGATE_SPOT"]
         }[var.capacity]

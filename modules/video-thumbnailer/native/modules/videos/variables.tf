@@ -70,7 +70,7 @@ variable "task_scratch_path" {
 }
 
 variable "task_capacity" {
-  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each."
+  description = "Capacity of the tasks: `fargate_spot` is cheaper, but AWS can stop a task at any time; `mixed` runs half of the tasks on each. Both need a `cluster` with the capacity providers `FARGATE` and `FARGATE_SPOT`; `fargate` works on every cluster."
   type        = string
   default     = "fargate"
   nullable    = false
