@@ -7,6 +7,7 @@ mod shared;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use tandem_model::capacity;
 use tandem_model::composite::{Definition, Settings};
 use tandem_model::composites;
 use tandem_model::input::{Body, Shape};
@@ -102,4 +103,18 @@ fn an_import_reads_every_input_that_sets_a_field_and_no_other_value() {
     wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(read > 80, "{read}");
+}
+
+#[test]
+fn an_import_reads_the_capacity_from_the_definition_of_a_workflow() {
+    let definition = Definition::find("thumbnailer").expect("a composite");
+    for word in capacity::WORDS {
+        let inputs = json!({
+            "name": "videos", "task": { "image": "busybox", "capacity": word }, "video_suffixes": [".mp4"],
+        });
+        let inputs = definition.with_defaults(&Value::from(&inputs)).to_json().expect("known inputs");
+        let objects = settings(definition, &inputs).expect("a graph");
+        let recovered = definition.recover("videos", &objects, &context()).to_json().expect("known inputs");
+        assert_eq!(recovered["task"]["capacity"], **word, "{recovered}");
+    }
 }

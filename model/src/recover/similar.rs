@@ -116,7 +116,7 @@ impl<'a> Observed<'a> {
                     let equal = |expr: &Expr| self.compare(expr, value, None) == Likeness::Equal;
                     let mut same = entries.iter().filter(|(_, expr)| equal(expr));
                     if let (Some((name, _)), None) = (same.next(), same.next()) {
-                        search.bind(key, &Json::String(name.clone()));
+                        self.compare(key, &Json::String(name.clone()), Some(search));
                     }
                 }
                 Likeness::Open
@@ -151,25 +151,32 @@ impl<'a> Observed<'a> {
         compared.fold(Likeness::Equal, Likeness::and)
     }
 
-    /// A variable in merged maps stands for the entries that no other part has.
+    /// A variable or a lookup in merged maps stands for the entries that no other part has.
     fn compare_merged(
         &self,
         parts: &[Expr],
         values: &serde_json::Map<String, Json>,
         search: Option<&mut Search<'_>>,
     ) -> Likeness {
+        let Some(search) = search else { return Likeness::Open };
         let mut rest = values.clone();
-        for known in parts.iter().filter_map(|part| part.evaluate(self)) {
-            known
-                .as_object()
-                .into_iter()
-                .flat_map(serde_json::Map::keys)
-                .for_each(|name| drop(rest.remove(name)));
+        for part in parts {
+            if let Expr::Map(entries) = part {
+                self.compare(part, &Json::Object(values.clone()), Some(&mut *search));
+                rest.retain(|name, _| !entries.contains_key(name));
+            } else {
+                let known = part.evaluate(self);
+                let known = known.as_ref().and_then(Json::as_object);
+                rest.retain(|name, _| known.is_none_or(|known| !known.contains_key(name)));
+            }
         }
-        if let Some(search) = search
-            && let Some(variable) = parts.iter().find(|part| search.is(part))
-        {
-            search.bind(variable, &Json::Object(rest));
+        let rest = Json::Object(rest);
+        for part in parts {
+            if search.is(part) {
+                search.bind(part, &rest);
+            } else if matches!(part, Expr::Lookup(..)) {
+                self.compare(part, &rest, Some(&mut *search));
+            }
         }
         Likeness::Open
     }

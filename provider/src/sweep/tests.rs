@@ -71,7 +71,12 @@ impl Fake {
         let none = Attributes::new();
         let resolver = Resolver::new(&seed, &self.context, &none);
         let mut made = Vec::new();
+        let mut keys = BTreeSet::new();
         for object in seed.objects() {
+            // A seed has one object for each name that a key can have.
+            if !keys.insert(&object.key) {
+                continue;
+            }
             let Some(id) = resolver.id(object) else { continue };
             let fields = resolver.fields(object).into_iter();
             let settings = fields.filter_map(|(name, value)| Some((name, value?)));
