@@ -1,5 +1,6 @@
 //! Tests of faults, against AWS in memory and in virtual time.
 
+mod capacity;
 mod changes;
 mod matrix;
 mod races;

@@ -237,6 +237,16 @@ impl Cloud {
         items
     }
 
+    /// Executes a call of a user, e.g. of the AWS CLI.
+    ///
+    /// # Errors
+    ///
+    /// The code and the message of a refused call.
+    pub fn by_hand(&mut self, service: &str, operation: &str, input: Json) -> Result<Json, String> {
+        let call = Call { service: service.to_owned(), operation: operation.to_owned(), input };
+        self.call(&call).map_err(|Refusal { code, message, .. }| format!("{code}: {message}"))
+    }
+
     /// Replaces the notification configuration of a bucket, as another owner would.
     pub fn put_notifications(&mut self, bucket: &str, document: &str) {
         self.s3.put_notifications(bucket, document);

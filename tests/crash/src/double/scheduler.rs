@@ -282,6 +282,9 @@ fn check_ecs(service: &str, ecs: &Json) -> Result<(), Refusal> {
     number(&ecs["TaskCount"], "target.ecsParameters.taskCount", 1, 10, 1)?;
     let launch_type = text(ecs, "LaunchType");
     let strategy = ecs["CapacityProviderStrategy"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !["", "EC2", "EXTERNAL", "FARGATE"].contains(&launch_type) {
+        return invalid("target.ecsParameters.launchType", launch_type);
+    }
     if !launch_type.is_empty() && !strategy.is_empty() {
         return refused("Parameters LaunchType and CapacityProviderStrategy cannot be specified together");
     }

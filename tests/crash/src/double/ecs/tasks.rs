@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::{ACCOUNT, Answer, Cloud, REGION, last, refuse, text};
-use super::{ACTIVE, INVALID, client, cluster_arn, cluster_name, live_cluster, revision};
+use super::super::{ACCOUNT, Answer, Cloud, REGION, Refusal, last, refuse, text};
+use super::{ACTIVE, Cluster, INVALID, client, cluster_arn, cluster_name, live_cluster, revision};
 
 fn task(cluster: &str, id: &str, stopped: bool) -> Json {
     json!({
@@ -16,7 +16,7 @@ fn task(cluster: &str, id: &str, stopped: bool) -> Json {
 /// Starts tasks. They run until they are stopped. The double runs no containers.
 pub(super) fn run_task(cloud: &mut Cloud, input: &Json) -> Answer {
     let cluster = cluster_name(text(input, "cluster"));
-    live_cluster(cloud, cluster)?;
+    check_capacity(live_cluster(cloud, cluster)?, input)?;
     match revision(cloud, text(input, "taskDefinition")) {
         Some(revision) if revision.status == ACTIVE => {}
         Some(_) => return client("TaskDefinition is inactive"),
@@ -29,6 +29,33 @@ pub(super) fn run_task(cloud: &mut Cloud, input: &Json) -> Answer {
         live_cluster(cloud, cluster)?.tasks.insert(id, None);
     }
     Ok(json!({ "tasks": tasks, "failures": [] }))
+}
+
+/// Checks the launch type and the strategy of a call. The providers of a strategy must belong to the cluster.
+fn check_capacity(cluster: &Cluster, input: &Json) -> Result<(), Refusal> {
+    let launch_type = text(input, "launchType");
+    let strategy = input["capacityProviderStrategy"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !["", "EC2", "EXTERNAL", "FARGATE"].contains(&launch_type) {
+        return refuse(INVALID, "Invalid launch type.");
+    }
+    if !launch_type.is_empty() && !strategy.is_empty() {
+        return refuse(
+            INVALID,
+            "Specifying both a launch type and capacity provider strategy is not supported.",
+        );
+    }
+    let stranger = |item: &Json| {
+        let name = text(item, "capacityProvider");
+        !cluster.capacity_providers.iter().any(|known| known == name)
+    };
+    if strategy.iter().any(stranger) {
+        return refuse(
+            INVALID,
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated \
+             with the cluster. Associate the capacity provider with the cluster and try again.",
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn list_tasks(cloud: &mut Cloud, input: &Json) -> Answer {
