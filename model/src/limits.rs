@@ -114,7 +114,7 @@ impl Limit {
         };
         let fits = self.min.is_none_or(|min| amount >= min) && self.max.is_none_or(|max| amount <= max);
         let fault = format!("{amount}{unit}, but AWS allows {allowed}");
-        (!fits).then(|| Violation { fault, allowed, is_only_unknown: false })
+        (!fits).then_some(Violation { fault, allowed, is_only_unknown: false })
     }
 
     fn check_pattern(&self, text: &str) -> Option<Violation> {

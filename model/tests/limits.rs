@@ -101,7 +101,7 @@ fn scalars(value: &Json, path: &str, found: &mut Vec<String>) {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Json::Object(entries) => {
-            entries.iter().for_each(|(name, value)| scalars(value, &within(name), found))
+            entries.iter().for_each(|(name, value)| scalars(value, &within(name), found));
         }
         Json::Array(items) => {
             items
@@ -181,8 +181,11 @@ fn a_value_just_outside_of_each_limit_is_found() {
     assert!(reached.len() >= 15, "{reached:?}");
 }
 
-/// Values outside of the limits that AWS documents: composite, inputs to change, start of the finding.
-fn documented() -> Vec<(&'static str, Vec<(&'static str, Json)>, &'static str)> {
+/// Values outside of a limit: the composite, the inputs to change, and the start of the finding.
+type Outside = (&'static str, Vec<(&'static str, Json)>, &'static str);
+
+/// Values outside of the limits that AWS documents.
+fn documented() -> Vec<Outside> {
     let long = |length: usize| "x".repeat(length);
     let words = |count: usize| (0..count).map(|n| format!("w{n}")).collect::<Vec<_>>();
     let sixty: Json = (0..60)

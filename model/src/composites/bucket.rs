@@ -63,13 +63,13 @@ struct LifecycleRule {
     /// Prefix of the keys. Default: all objects.
     prefix: Option<Scalar<String>>,
     /// Days after which S3 deletes an object. In a bucket with versions, the object stays as an earlier version.
-    #[input(unit = Unit::Days, rule = Rule::Range(1, i32::MAX as i64))]
+    #[input(unit = Unit::Days, rule = Rule::Range(1, 2_147_483_647))]
     expiration_days: Option<Scalar<i64>>,
     /// Days after which S3 deletes an earlier version of an object.
-    #[input(unit = Unit::Days, rule = Rule::Range(1, i32::MAX as i64))]
+    #[input(unit = Unit::Days, rule = Rule::Range(1, 2_147_483_647))]
     noncurrent_expiration_days: Option<Scalar<i64>>,
     /// Days after which S3 moves an object to `storage_class`.
-    #[input(unit = Unit::Days, rule = Rule::Range(0, i32::MAX as i64))]
+    #[input(unit = Unit::Days, rule = Rule::Range(0, 2_147_483_647))]
     transition_days: Option<Scalar<i64>>,
     /// Storage class for objects after `transition_days`, e.g. `STANDARD_IA`, `GLACIER_IR` or `DEEP_ARCHIVE`.
     storage_class: Option<Scalar<String>>,

@@ -506,7 +506,7 @@ fn execution_grants(
                 };
                 match arn.split(':').nth(2) {
                     Some("secretsmanager") => {
-                        secrets.extend(secret_resources(arn).into_iter().map(Expr::from))
+                        secrets.extend(secret_resources(arn).into_iter().map(Expr::from));
                     }
                     Some("ssm") => parameters.push(arn.as_str().into()),
                     _ => findings.error(

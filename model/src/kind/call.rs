@@ -32,7 +32,7 @@ impl Call {
     }
 }
 
-/// The IAM actions that a call needs, whatever its parameters are.
+/// The IAM actions that a call needs with any parameters.
 pub fn actions(call: &str) -> Vec<&str> {
     match other_actions(call) {
         [] => vec![call],

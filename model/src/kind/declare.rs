@@ -42,12 +42,12 @@ pub trait Declared {
 pub trait FieldType {
     /// A field of this type, without a name.
     const FIELD: KindField;
-    /// What a composite gives: an expression, or an option of one.
+    /// The value that a composite gives: an expression, or an option of one.
     type Given<E>;
-    /// What a driver reads. A number or flag may be missing even if every object has it: an update leaves out a field
+    /// The value that a driver reads. A number or flag may be missing even if every object has it: an update leaves out a field
     /// whose drift is ignored and that AWS does not report.
     type Read<'a>;
-    /// What a driver reads if not every object has the field.
+    /// The value that a driver reads if not every object has the field.
     type ReadSome<'a>;
 
     /// The expression that was given, if any.
@@ -284,6 +284,7 @@ macro_rules! kind {
         $($rest:tt)*
     ) => {
         $(#[$doc])*
+        #[allow(clippy::needless_update, reason = "some kinds differ from the default in every field")]
         pub static $kind: $crate::kind::Kind = $crate::kind::Kind {
             fields: &[$(
                 <$ty as $crate::kind::declare::FieldType>::FIELD

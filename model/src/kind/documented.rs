@@ -61,7 +61,7 @@ pub(crate) fn json_length(settings: &Settings, field: &str) -> usize {
     settings.get(field).map_or(0, |value| value.to_string().len())
 }
 
-/// A text setting; empty if it is missing.
+/// A string setting; empty if it is missing.
 pub(crate) fn text<'a>(settings: &'a Settings, field: &str) -> &'a str {
     settings.get(field).and_then(Json::as_str).unwrap_or_default()
 }

@@ -38,6 +38,7 @@ module "moderate" {
   description            = var.moderate.description
   memory_size            = var.moderate.memory_size
   timeout                = var.moderate.timeout
+  reserved_concurrency   = var.moderate.reserved_concurrency
   environment            = var.moderate.environment
   maximum_retry_attempts = var.moderate.maximum_retry_attempts
   log_retention_days     = var.moderate.log_retention_days

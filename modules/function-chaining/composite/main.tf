@@ -6,6 +6,7 @@ module "f1" {
   description            = var.f1.description
   memory_size            = var.f1.memory_size
   timeout                = var.f1.timeout
+  reserved_concurrency   = var.f1.reserved_concurrency
   environment            = var.f1.environment
   maximum_retry_attempts = var.f1.maximum_retry_attempts
   log_retention_days     = var.f1.log_retention_days
@@ -22,6 +23,7 @@ module "f2" {
   description            = var.f2.description
   memory_size            = var.f2.memory_size
   timeout                = var.f2.timeout
+  reserved_concurrency   = var.f2.reserved_concurrency
   environment            = var.f2.environment
   maximum_retry_attempts = var.f2.maximum_retry_attempts
   log_retention_days     = var.f2.log_retention_days
@@ -38,6 +40,7 @@ module "f3" {
   description            = var.f3.description
   memory_size            = var.f3.memory_size
   timeout                = var.f3.timeout
+  reserved_concurrency   = var.f3.reserved_concurrency
   environment            = var.f3.environment
   maximum_retry_attempts = var.f3.maximum_retry_attempts
   log_retention_days     = var.f3.log_retention_days
@@ -54,6 +57,7 @@ module "f4" {
   description            = var.f4.description
   memory_size            = var.f4.memory_size
   timeout                = var.f4.timeout
+  reserved_concurrency   = var.f4.reserved_concurrency
   environment            = var.f4.environment
   maximum_retry_attempts = var.f4.maximum_retry_attempts
   log_retention_days     = var.f4.log_retention_days

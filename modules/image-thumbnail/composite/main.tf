@@ -14,6 +14,7 @@ module "thumbnail" {
   description            = var.thumbnail.description
   memory_size            = var.thumbnail.memory_size
   timeout                = var.thumbnail.timeout
+  reserved_concurrency   = var.thumbnail.reserved_concurrency
   environment            = var.thumbnail.environment
   maximum_retry_attempts = var.thumbnail.maximum_retry_attempts
   log_retention_days     = var.thumbnail.log_retention_days

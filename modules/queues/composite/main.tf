@@ -42,9 +42,11 @@ module "work" {
   consumer_description              = var.work.consumer_description
   consumer_memory_size              = var.work.consumer_memory_size
   consumer_timeout                  = var.work.consumer_timeout
+  consumer_reserved_concurrency     = var.work.consumer_reserved_concurrency
   consumer_environment              = var.work.consumer_environment
   consumer_maximum_retry_attempts   = var.work.consumer_maximum_retry_attempts
   consumer_batch_size               = var.work.consumer_batch_size
+  consumer_maximum_concurrency      = var.work.consumer_maximum_concurrency
   log_retention_days                = var.work.log_retention_days
   kms_key_arn                       = var.work.kms_key_arn
   permissions_boundary              = var.work.permissions_boundary

@@ -18,6 +18,7 @@ module "counter" {
   description            = var.counter.description
   memory_size            = var.counter.memory_size
   timeout                = var.counter.timeout
+  reserved_concurrency   = var.counter.reserved_concurrency
   environment            = var.counter.environment
   maximum_retry_attempts = var.counter.maximum_retry_attempts
   log_retention_days     = var.counter.log_retention_days

@@ -31,6 +31,7 @@ module "analysis" {
   description                = var.analysis.description
   memory_size                = var.analysis.memory_size
   timeout                    = var.analysis.timeout
+  reserved_concurrency       = var.analysis.reserved_concurrency
   environment                = var.analysis.environment
   maximum_retry_attempts     = var.analysis.maximum_retry_attempts
   log_retention_days         = var.analysis.log_retention_days

@@ -38,6 +38,7 @@ variable "analysis" {
     description                = optional(string)
     memory_size                = optional(number, 256)
     timeout                    = optional(number, 30)
+    reserved_concurrency       = optional(number)
     environment                = optional(map(string), {})
     maximum_retry_attempts     = optional(number, 2)
     log_retention_days         = optional(number, 30)

@@ -14,6 +14,7 @@ module "notice" {
   description            = var.notice.description
   memory_size            = var.notice.memory_size
   timeout                = var.notice.timeout
+  reserved_concurrency   = var.notice.reserved_concurrency
   environment            = var.notice.environment
   maximum_retry_attempts = var.notice.maximum_retry_attempts
   log_retention_days     = var.notice.log_retention_days

@@ -18,6 +18,7 @@ variable "notice" {
     description            = optional(string)
     memory_size            = optional(number, 256)
     timeout                = optional(number, 30)
+    reserved_concurrency   = optional(number)
     environment            = optional(map(string), {})
     maximum_retry_attempts = optional(number, 2)
     log_retention_days     = optional(number, 30)

@@ -22,12 +22,14 @@ module "videos" {
   launcher_description                = var.videos.launcher_description
   launcher_memory_size                = var.videos.launcher_memory_size
   launcher_timeout                    = var.videos.launcher_timeout
+  launcher_reserved_concurrency       = var.videos.launcher_reserved_concurrency
   launcher_environment                = var.videos.launcher_environment
   launcher_maximum_retry_attempts     = var.videos.launcher_maximum_retry_attempts
   on_thumbnail_code_bootstrap         = var.videos.on_thumbnail_code_bootstrap
   on_thumbnail_description            = var.videos.on_thumbnail_description
   on_thumbnail_memory_size            = var.videos.on_thumbnail_memory_size
   on_thumbnail_timeout                = var.videos.on_thumbnail_timeout
+  on_thumbnail_reserved_concurrency   = var.videos.on_thumbnail_reserved_concurrency
   on_thumbnail_environment            = var.videos.on_thumbnail_environment
   on_thumbnail_maximum_retry_attempts = var.videos.on_thumbnail_maximum_retry_attempts
   default_timestamp                   = var.videos.default_timestamp

@@ -84,6 +84,12 @@ pub trait Driver: Send + Sync {
     /// Reads an object; `None` if it does not exist.
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure>;
 
+    /// Longest time for which a read may return the settings from before a change. A read shows a difference only if it
+    /// lasts so long.
+    fn settling(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Finds an object by its settings, for a kind whose ids the cloud chooses.
     async fn find(&self, _settings: &Settings) -> Result<Option<Observed>, Failure> {
         Ok(None)

@@ -1,6 +1,7 @@
 //! Reads the recorded objects, and compares them with the record.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value as Json;
@@ -9,6 +10,7 @@ use tandem_model::composite::Settings;
 use tandem_model::graph::Key;
 use tandem_model::kind::{Form, Kind};
 use tandem_model::ownership::KEY;
+use tokio::time::Instant;
 
 use crate::canonical::{self, TAGS};
 use crate::difference::{Difference, Values};
@@ -37,8 +39,10 @@ impl Reading {
 /// Reads every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
-    let looks =
-        record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, key, entry).await) });
+    let looks = record.objects.iter().map(|(key, entry)| async move {
+        let found = settled(job, key, entry, record).await;
+        (key, entry, found)
+    });
     let mut reading = Reading { gone: true, differences: Vec::new() };
     let mut problems = Vec::new();
     let mut missing = BTreeSet::new();
@@ -74,6 +78,33 @@ pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>)
         };
         let Some(key) = left.iter().find(|key| needed(key)).cloned() else { return left };
         left.remove(&key);
+    }
+}
+
+/// Pause between reads of an object that may not have settled.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Reads one recorded object. If it differs from the record and its cloud may answer with old settings, it is read again
+/// until it does not differ or the time for that is over.
+async fn settled(
+    job: &Job<'_>,
+    key: &Key,
+    entry: &Entry,
+    record: &Record,
+) -> Result<Option<Observed>, Problem> {
+    let start = Instant::now();
+    loop {
+        let found = look(job, key, entry).await?;
+        let Some(kind) = entry.kind() else { return Ok(found) };
+        let differs = found.as_ref().map_or(!kind.tags, |found| {
+            let mut drift = drift(job, key, entry, record, found).into_iter();
+            drift.any(|one| matches!(one, Difference::Field { name, .. } if name != TAGS))
+        });
+        let elapsed = start.elapsed();
+        if !differs || elapsed >= job.drivers.driver(kind).settling() || !job.go_on() {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Fault {
 
 #[derive(Default)]
 struct State {
+    /// Longest time for which reads return old settings, by kind.
+    settling: BTreeMap<&'static str, Duration>,
     objects: BTreeMap<(&'static str, String), Observed>,
     /// The content of data objects, by id.
     content: BTreeMap<String, String>,
@@ -111,6 +113,11 @@ impl Cloud {
         state.calls.clear();
         state.fault = fault;
         state.ended = false;
+    }
+
+    /// Lets reads of a kind return old settings for this time.
+    pub fn settle(&self, kind: &Kind, time: Duration) {
+        locked(&self.state).settling.insert(kind.name, time);
     }
 
     /// Sets a fault at the next calls that start with this text, e.g. `create KIND`.
@@ -268,6 +275,10 @@ fn parents(kind: &Kind, settings: &Settings) -> Vec<String> {
 
 #[async_trait]
 impl Driver for One {
+    fn settling(&self) -> Duration {
+        locked(&self.state).settling.get(self.kind.name).copied().unwrap_or_default()
+    }
+
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         self.call("read", id, |state| Ok(state.objects.get(&self.key(id)).cloned())).await
     }

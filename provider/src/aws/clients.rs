@@ -124,6 +124,8 @@ pub struct Clients {
     pub sns: aws_sdk_sns::Client,
     /// The client of this service.
     pub sqs: aws_sdk_sqs::Client,
+    /// True if SQS is an emulator on this machine.
+    pub local_sqs: bool,
     /// The client of this service.
     pub sts: aws_sdk_sts::Client,
     credentials: Option<SharedCredentialsProvider>,
@@ -193,6 +195,7 @@ impl Connection {
             sfn: client!(aws_sdk_sfn, "sfn"),
             sns: client!(aws_sdk_sns, "sns"),
             sqs: client!(aws_sdk_sqs, "sqs"),
+            local_sqs: of_environment("sqs").is_some_and(|url| is_local(&url)),
             sts: client!(aws_sdk_sts, "sts"),
             credentials,
         })
@@ -282,8 +285,40 @@ impl Clients {
     }
 }
 
+/// Returns true for the URL of an endpoint on this machine.
+fn is_local(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// The message of an error, followed by those of its causes.
 fn causes(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_on_this_machine_are_local() {
+        for local in
+            ["http://localhost:4566", "http://127.0.0.1:4566/", "http://[::1]:4566", "http://sqs.localhost"]
+        {
+            assert!(is_local(local), "{local}");
+        }
+        for remote in [
+            "https://sqs.eu-central-1.amazonaws.com",
+            "https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com",
+            "http://10.0.0.1:4566",
+            "http://localhost.example",
+        ] {
+            assert!(!is_local(remote), "{remote}");
+        }
+    }
 }

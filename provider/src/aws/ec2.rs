@@ -226,7 +226,7 @@ fn tag_parameters(prefix: &str, tags: &Tags) -> Vec<(String, String)> {
 pub(super) struct SecurityGroups(pub(super) Client);
 
 impl SecurityGroups {
-    /// What `read` reads from each security group; none when there is no such group.
+    /// The values that `read` reads from each security group; none when there is no such group.
     async fn describe<T>(
         &self,
         parameters: &[(String, String)],

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat,
+    Architecture, Concurrency, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat,
     LoggingConfig, PackageType, Runtime, State,
 };
 use serde_json::{Value as Json, json};
@@ -103,8 +103,7 @@ impl Driver for Functions {
         let variables = now.environment().and_then(|environment| environment.variables());
         let image = now.package_type() == Some(&PackageType::Image);
         let image_uri = function.code.as_ref().and_then(|code| code.image_uri()).filter(|_| image);
-        let concurrency =
-            function.concurrency.as_ref().and_then(|limit| limit.reserved_concurrent_executions());
+        let concurrency = function.concurrency.as_ref().and_then(Concurrency::reserved_concurrent_executions);
         let logging = now.logging_config();
         let architectures: Vec<&str> = now.architectures().iter().map(Architecture::as_str).collect();
         Ok(Some(Observed {

@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration,
     LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, Transition,
-    TransitionDefaultMinimumObjectSize,
+    TransitionDefaultMinimumObjectSize, TransitionStorageClass,
 };
 use serde_json::{Value as Json, json};
 use tandem_engine::driver::Failure;
@@ -107,7 +107,7 @@ fn observed(rule: &LifecycleRule) -> Json {
         json["noncurrent_version_expiration"] = json!({ "noncurrent_days": days });
     }
     if let [transition] = rule.transitions() {
-        let class = transition.storage_class().map(|class| class.as_str());
+        let class = transition.storage_class().map(TransitionStorageClass::as_str);
         json["transition"] = json!({ "days": transition.days(), "storage_class": class });
     }
     json

@@ -36,6 +36,7 @@ mod topic;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tandem_engine::driver::{Driver, Drivers, Failure, Observed};
@@ -141,11 +142,13 @@ impl Aws {
         add(&kinds::sns::TOPIC, Box::new(topic::Topics(clients.sns.clone())));
         add(&kinds::sns::TOPIC_POLICY, Box::new(topic::TopicPolicies(clients.sns.clone())));
         add(&kinds::sns::TOPIC_SUBSCRIPTION, Box::new(topic::Subscriptions(clients.sns.clone())));
-        add(&kinds::sqs::QUEUE, Box::new(queue::Queues(clients.sqs.clone())));
-        add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::Documents::policies(clients.sqs.clone())));
+        // SQS on this machine has no replicas.
+        let settling = if clients.local_sqs { Duration::ZERO } else { queue::SETTLING };
+        add(&kinds::sqs::QUEUE, Box::new(queue::Queues { client: clients.sqs.clone(), settling }));
+        add(&kinds::sqs::QUEUE_POLICY, Box::new(queue::Documents::policies(clients.sqs.clone(), settling)));
         add(
             &kinds::sqs::QUEUE_REDRIVE_ALLOW_POLICY,
-            Box::new(queue::Documents::redrive_allow_policies(clients.sqs.clone())),
+            Box::new(queue::Documents::redrive_allow_policies(clients.sqs.clone(), settling)),
         );
         Self { ec2: clients.ec2.clone(), drivers }
     }

@@ -16,7 +16,7 @@ use tandem_model::names;
 use tokio::time::Instant;
 
 use super::failure::{call, found, gone, unseen};
-use super::{only_child, pages, parse_policy};
+use super::{only_child, pages, parse_policy, policy};
 
 /// Fields and their attributes. SQS represents numbers, booleans and documents as strings.
 const ATTRIBUTES: &[(&str, Name)] = &[
@@ -34,7 +34,11 @@ const ATTRIBUTES: &[(&str, Name)] = &[
 /// Fields that only a FIFO queue has.
 const OF_FIFO: [&str; 2] = ["fifo_queue", "content_based_deduplication"];
 
-pub(super) struct Queues(pub(super) Client);
+pub(super) struct Queues {
+    pub(super) client: Client,
+    /// See [`Driver::settling`].
+    pub(super) settling: Duration,
+}
 
 async fn url(client: &Client, name: &str) -> Result<Option<String>, Failure> {
     let queue = found(call!("sqs:GetQueueUrl", client.get_queue_url().queue_name(name)))?;
@@ -93,11 +97,16 @@ impl Queues {
 
 #[async_trait]
 impl Driver for Queues {
+    fn settling(&self) -> Duration {
+        self.settling
+    }
+
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let name = Self::name(id);
-        let Some(url) = url(&self.0, name).await? else { return Ok(None) };
-        let Some(attributes) = attributes(&self.0, &url).await? else { return Ok(None) };
-        let Some(tags) = found(call!("sqs:ListQueueTags", self.0.list_queue_tags().queue_url(&url)))? else {
+        let Some(url) = url(&self.client, name).await? else { return Ok(None) };
+        let Some(attributes) = attributes(&self.client, &url).await? else { return Ok(None) };
+        let Some(tags) = found(call!("sqs:ListQueueTags", self.client.list_queue_tags().queue_url(&url)))?
+        else {
             return Ok(None);
         };
         let fifo = attributes.get(&Name::FifoQueue).is_some_and(|text| text == "true");
@@ -121,7 +130,7 @@ impl Driver for Queues {
 
     async fn list(&self, project: &str) -> Result<Vec<String>, Failure> {
         let urls = pages(|token| async {
-            let request = self.0.list_queues().queue_name_prefix(names::prefix(project));
+            let request = self.client.list_queues().queue_name_prefix(names::prefix(project));
             // Without MaxResults, SQS returns one page only.
             let request = request.max_results(1000).set_next_token(token);
             let page = call!("sqs:ListQueues", request)?;
@@ -134,7 +143,7 @@ impl Driver for Queues {
     async fn create(&self, settings: &Settings, tags: &Tags) -> Result<Created, Failure> {
         let name = View::<sqs::Queue>::of(settings).name();
         let request = self
-            .0
+            .client
             .create_queue()
             .queue_name(name)
             .set_attributes(Some(given(settings, None)))
@@ -145,7 +154,7 @@ impl Driver for Queues {
     }
 
     async fn update(&self, id: &str, fields: &[&str], settings: &Settings) -> Result<(), Failure> {
-        let url = existing(&self.0, Self::name(id)).await?;
+        let url = existing(&self.client, Self::name(id)).await?;
         let mut attributes = given(settings, Some(fields));
         for (field, name) in
             [("kms_master_key_id", Name::KmsMasterKeyId), ("redrive_policy", Name::RedrivePolicy)]
@@ -155,40 +164,40 @@ impl Driver for Queues {
                 attributes.entry(name).or_default();
             }
         }
-        put_attributes(&self.0, &url, attributes).await
+        put_attributes(&self.client, &url, attributes).await
     }
 
     async fn tagged_as(&self, id: &str) -> Result<String, Failure> {
-        existing(&self.0, Self::name(id)).await
+        existing(&self.client, Self::name(id)).await
     }
 
     async fn add_tags(&self, url: &str, set: &Tags) -> Result<(), Failure> {
         let tags = Some(set.clone().into_iter().collect());
-        call!("sqs:TagQueue", self.0.tag_queue().queue_url(url).set_tags(tags)).map(|_| ())
+        call!("sqs:TagQueue", self.client.tag_queue().queue_url(url).set_tags(tags)).map(|_| ())
     }
 
     async fn remove_tags(&self, url: &str, remove: &[String]) -> Result<(), Failure> {
-        let request = self.0.untag_queue().queue_url(url).set_tag_keys(Some(remove.to_vec()));
+        let request = self.client.untag_queue().queue_url(url).set_tag_keys(Some(remove.to_vec()));
         call!("sqs:UntagQueue", request).map(|_| ())
     }
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
-        let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(()) };
-        gone(call!("sqs:DeleteQueue", self.0.delete_queue().queue_url(url)))
+        let Some(url) = url(&self.client, Self::name(id)).await? else { return Ok(()) };
+        gone(call!("sqs:DeleteQueue", self.client.delete_queue().queue_url(url)))
     }
 
     /// SQS needs at least one second after CreateQueue before a queue can be used.
     async fn ready(&self, id: &str) -> Result<(), Failure> {
         let name = Self::name(id);
-        let url = existing(&self.0, name).await?;
-        let seen = attributes(&self.0, &url).await?;
+        let url = existing(&self.client, name).await?;
+        let seen = attributes(&self.client, &url).await?;
         seen.map(|_| ())
             .ok_or_else(|| unseen("sqs:GetQueueAttributes", format!("`{name}` is not visible yet")))
     }
 
     async fn content(&self, id: &str) -> Result<Option<String>, Failure> {
-        let Some(url) = url(&self.0, Self::name(id)).await? else { return Ok(None) };
-        let Some(attributes) = attributes(&self.0, &url).await? else { return Ok(None) };
+        let Some(url) = url(&self.client, Self::name(id)).await? else { return Ok(None) };
+        let Some(attributes) = attributes(&self.client, &url).await? else { return Ok(None) };
         let count = |name: &Name| attributes.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let messages = count(&Name::ApproximateNumberOfMessages)
             + count(&Name::ApproximateNumberOfMessagesNotVisible)
@@ -211,11 +220,17 @@ async fn put_document(client: &Client, url: String, name: Name, text: String) ->
 }
 
 /// Longest time for which reads return old attributes: SQS documents up to a minute for most of them.
-const SETTLING: Duration = Duration::from_secs(60);
+pub(super) const SETTLING: Duration = Duration::from_secs(60);
 
-/// Returns true if an attribute has the wanted value; an empty value means unset.
-fn says(now: Option<&String>, wanted: &str) -> bool {
-    value(now.map(String::as_str).unwrap_or_default()) == value(wanted)
+/// Returns true if an attribute has the wanted value; an empty value means unset. Policies are compared by meaning: SQS
+/// may write them in another way.
+fn says(name: &Name, now: Option<&String>, wanted: &str) -> bool {
+    let (now, wanted) = (value(now.map(String::as_str).unwrap_or_default()), value(wanted));
+    match name {
+        Name::Policy => policy::canonical(&now) == policy::canonical(&wanted),
+        Name::RedriveAllowPolicy => sorted(now) == sorted(wanted),
+        _ => now == wanted,
+    }
 }
 
 /// Sets attributes, and waits for up to [`SETTLING`] until reads return them. A value that still differs then
@@ -227,7 +242,7 @@ async fn put_attributes(client: &Client, url: &str, wanted: HashMap<Name, String
     let mut pause = Duration::from_millis(200);
     while Instant::now() < end {
         let Some(now) = attributes(client, url).await? else { return Ok(()) };
-        if wanted.iter().all(|(name, text)| says(now.get(name), text)) {
+        if wanted.iter().all(|(name, text)| says(name, now.get(name), text)) {
             return Ok(());
         }
         tokio::time::sleep(pause).await;
@@ -253,6 +268,7 @@ pub(super) const QUEUE: &str = "queue_arn";
 /// A JSON document that is an attribute of a queue and an object of its own.
 pub(super) struct Documents {
     client: Client,
+    settling: Duration,
     /// The attribute of the queue.
     attribute: Name,
     /// Reads the queue and the document.
@@ -263,9 +279,10 @@ pub(super) struct Documents {
 
 impl Documents {
     /// Policies of queues.
-    pub(super) fn policies(client: Client) -> Self {
+    pub(super) fn policies(client: Client, settling: Duration) -> Self {
         Self {
             client,
+            settling,
             attribute: Name::Policy,
             read: |settings| {
                 let view = View::<sqs::QueuePolicy>::of(settings);
@@ -278,9 +295,10 @@ impl Documents {
     }
 
     /// Redrive allow policies of dead-letter queues.
-    pub(super) fn redrive_allow_policies(client: Client) -> Self {
+    pub(super) fn redrive_allow_policies(client: Client, settling: Duration) -> Self {
         Self {
             client,
+            settling,
             attribute: Name::RedriveAllowPolicy,
             read: |settings| {
                 let view = View::<sqs::QueueRedriveAllowPolicy>::of(settings);
@@ -309,6 +327,10 @@ fn sorted(mut document: Json) -> Json {
 
 #[async_trait]
 impl Driver for Documents {
+    fn settling(&self) -> Duration {
+        self.settling
+    }
+
     async fn observe(&self, id: &str) -> Result<Option<Observed>, Failure> {
         let found = document(&self.client, id, &self.attribute).await?;
         Ok(found.map(|(document, queue)| Observed {

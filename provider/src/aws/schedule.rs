@@ -79,7 +79,7 @@ fn target(schedule: &View<'_, scheduler::Schedule>) -> Target {
         .arn(schedule.target_arn())
         .role_arn(schedule.target_role_arn())
         .set_input(schedule.input())
-        .set_ecs_parameters(ecs(&schedule))
+        .set_ecs_parameters(ecs(schedule))
         .set_dead_letter_config(dead_letters)
         .retry_policy(retry.build())
         .build()

@@ -1,5 +1,7 @@
 //! Reads: each difference between the record and the cloud, and the apply that removes it.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tandem_engine::difference::{Difference, Values};
 use tandem_engine::job::Job;
@@ -9,6 +11,7 @@ use tandem_engine::testing::{Cloud, Fault};
 use tandem_model::code::Code;
 use tandem_model::graph::Key;
 use tandem_model::ownership::{INSTANCE, KEY, STATUS};
+use tokio::time::Instant;
 
 use crate::shop::{
     ANCHOR, GROUP, POLICY, QUEUE, USUAL, Wanted, apply_to, change, codes, complete, job, settled,
@@ -109,6 +112,41 @@ async fn each_difference_is_found_and_the_next_apply_removes_it() {
         assert_eq!(codes(&outcome.problems), [], "{difference:?}");
         let end = settled(&cloud, &outcome.record, WANTED).await;
         end.unwrap_or_else(|wrong| panic!("{difference:?}: {wrong}"));
+    }
+}
+
+/// A difference counts if it lasts longer than reads may be old. Other objects of the composite are not read again.
+#[tokio::test(start_paused = true)]
+async fn a_difference_must_last_until_reads_have_settled() {
+    const SETTLING: Duration = Duration::from_secs(60);
+    for (restored_after, differences) in [(0, 0), (30, 0), (58, 0), (600, 1)] {
+        let (cloud, record) = complete(WANTED, "i").await;
+        cloud.settle(record.objects[QUEUE].kind().expect("a kind"), SETTLING);
+        let seconds = |cloud: &Cloud, seconds: i64| {
+            change(cloud, &record, QUEUE, |it| {
+                it.settings.insert("visibility_timeout_seconds".to_owned(), seconds.into());
+            });
+        };
+        seconds(&cloud, 5);
+        cloud.start(None);
+        let start = Instant::now();
+        let restore = async {
+            tokio::time::sleep(Duration::from_secs(restored_after)).await;
+            seconds(&cloud, 30);
+        };
+        let job = job(&cloud);
+        let reading = async { (read(&job, &record).await.expect("a reading"), start.elapsed()) };
+        let ((reading, took), ()) = tokio::join!(reading, restore);
+        assert_eq!(reading.differences.len(), differences, "restored after {restored_after} s");
+        let most = Duration::from_secs(restored_after + 5).min(SETTLING + Duration::from_secs(5));
+        assert!(took <= most, "restored after {restored_after} s: {took:?}");
+        assert!(differences == 0 || took >= SETTLING, "{took:?}");
+        let group = cloud
+            .calls()
+            .iter()
+            .filter(|call| call.starts_with("read ") && !call.contains("sqs_queue "))
+            .count();
+        assert_eq!(group, record.objects.len() - 1, "{:?}", cloud.calls());
     }
 }
 

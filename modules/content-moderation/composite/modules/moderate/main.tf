@@ -5,6 +5,7 @@ resource "tandem_event_function" "this" {
   description            = var.description
   memory_size            = var.memory_size
   timeout                = var.timeout
+  reserved_concurrency   = var.reserved_concurrency
   environment            = var.environment
   maximum_retry_attempts = var.maximum_retry_attempts
   calls                  = ["rekognition:DetectModerationLabels"]

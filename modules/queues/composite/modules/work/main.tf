@@ -86,9 +86,11 @@ resource "tandem_queues" "this" {
     description            = var.consumer_description
     memory_size            = var.consumer_memory_size
     timeout                = var.consumer_timeout
+    reserved_concurrency   = var.consumer_reserved_concurrency
     environment            = var.consumer_environment
     maximum_retry_attempts = var.consumer_maximum_retry_attempts
     batch_size             = var.consumer_batch_size
+    maximum_concurrency    = var.consumer_maximum_concurrency
 
     code {
       bootstrap = coalesce(var.consumer_code_bootstrap, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap")

@@ -442,6 +442,11 @@ variable "consumer_description" {
   description = "Description of the function in the AWS console."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.consumer_description == null ? true : length(var.consumer_description) <= 256
+    error_message = "consumer_description must have at most 256 characters."
+  }
 }
 
 variable "consumer_memory_size" {
@@ -465,6 +470,17 @@ variable "consumer_timeout" {
   validation {
     condition     = var.consumer_timeout >= 1 && var.consumer_timeout <= 900
     error_message = "consumer_timeout must be a number from 1 to 900."
+  }
+}
+
+variable "consumer_reserved_concurrency" {
+  description = "Number of executions that run at the same time at most, and that no other function can take. 0 stops the function. Without it, the function shares the limit of the account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.consumer_reserved_concurrency == null ? true : var.consumer_reserved_concurrency >= 0 && var.consumer_reserved_concurrency <= 9223372036854775807
+    error_message = "consumer_reserved_concurrency must be a number from 0 to 9223372036854775807."
   }
 }
 
@@ -496,6 +512,17 @@ variable "consumer_batch_size" {
   validation {
     condition     = var.consumer_batch_size >= 1 && var.consumer_batch_size <= 10
     error_message = "consumer_batch_size must be a number from 1 to 10."
+  }
+}
+
+variable "consumer_maximum_concurrency" {
+  description = "Number of executions that read each queue at the same time at most. Without it, Lambda adds executions up to the limit of the function or account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.consumer_maximum_concurrency == null ? true : var.consumer_maximum_concurrency >= 2 && var.consumer_maximum_concurrency <= 1000
+    error_message = "consumer_maximum_concurrency must be a number from 2 to 1000."
   }
 }
 

@@ -3,7 +3,9 @@
 resource "tandem_bucket" "this" {
   name                         = "pictures"
   kms_key_arn                  = var.kms_key_arn
+  bucket_namespace             = "global"
   abort_incomplete_upload_days = var.abort_incomplete_upload_days
+  versioning                   = false
   event_bridge                 = false
   tags                         = var.tags
   force_destroy                = true

@@ -87,6 +87,11 @@ variable "description" {
   description = "Description of the function in the AWS console."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.description == null ? true : length(var.description) <= 256
+    error_message = "description must have at most 256 characters."
+  }
 }
 
 variable "memory_size" {
@@ -110,6 +115,17 @@ variable "timeout" {
   validation {
     condition     = var.timeout >= 1 && var.timeout <= 900
     error_message = "timeout must be a number from 1 to 900."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Number of executions that run at the same time at most, and that no other function can take. 0 stops the function. Without it, the function shares the limit of the account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 0 && var.reserved_concurrency <= 9223372036854775807
+    error_message = "reserved_concurrency must be a number from 0 to 9223372036854775807."
   }
 }
 

@@ -42,6 +42,7 @@ resource "tandem_thumbnailer" "this" {
     description            = var.launcher_description
     memory_size            = var.launcher_memory_size
     timeout                = var.launcher_timeout
+    reserved_concurrency   = var.launcher_reserved_concurrency
     environment            = var.launcher_environment
     maximum_retry_attempts = var.launcher_maximum_retry_attempts
 
@@ -54,6 +55,7 @@ resource "tandem_thumbnailer" "this" {
     description            = var.on_thumbnail_description
     memory_size            = var.on_thumbnail_memory_size
     timeout                = var.on_thumbnail_timeout
+    reserved_concurrency   = var.on_thumbnail_reserved_concurrency
     environment            = var.on_thumbnail_environment
     maximum_retry_attempts = var.on_thumbnail_maximum_retry_attempts
 

@@ -146,6 +146,11 @@ variable "launcher_description" {
   description = "Description of the function in the AWS console."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.launcher_description == null ? true : length(var.launcher_description) <= 256
+    error_message = "launcher_description must have at most 256 characters."
+  }
 }
 
 variable "launcher_memory_size" {
@@ -169,6 +174,17 @@ variable "launcher_timeout" {
   validation {
     condition     = var.launcher_timeout >= 1 && var.launcher_timeout <= 900
     error_message = "launcher_timeout must be a number from 1 to 900."
+  }
+}
+
+variable "launcher_reserved_concurrency" {
+  description = "Number of executions that run at the same time at most, and that no other function can take. 0 stops the function. Without it, the function shares the limit of the account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.launcher_reserved_concurrency == null ? true : var.launcher_reserved_concurrency >= 0 && var.launcher_reserved_concurrency <= 9223372036854775807
+    error_message = "launcher_reserved_concurrency must be a number from 0 to 9223372036854775807."
   }
 }
 
@@ -201,6 +217,11 @@ variable "on_thumbnail_description" {
   description = "Description of the function in the AWS console."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.on_thumbnail_description == null ? true : length(var.on_thumbnail_description) <= 256
+    error_message = "on_thumbnail_description must have at most 256 characters."
+  }
 }
 
 variable "on_thumbnail_memory_size" {
@@ -224,6 +245,17 @@ variable "on_thumbnail_timeout" {
   validation {
     condition     = var.on_thumbnail_timeout >= 1 && var.on_thumbnail_timeout <= 900
     error_message = "on_thumbnail_timeout must be a number from 1 to 900."
+  }
+}
+
+variable "on_thumbnail_reserved_concurrency" {
+  description = "Number of executions that run at the same time at most, and that no other function can take. 0 stops the function. Without it, the function shares the limit of the account."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.on_thumbnail_reserved_concurrency == null ? true : var.on_thumbnail_reserved_concurrency >= 0 && var.on_thumbnail_reserved_concurrency <= 9223372036854775807
+    error_message = "on_thumbnail_reserved_concurrency must be a number from 0 to 9223372036854775807."
   }
 }
 
