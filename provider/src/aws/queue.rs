@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn an_attribute_is_seen_however_it_is_written() {
-        let says = |now: &str, wanted| says(Some(&now.to_owned()), wanted);
+        let says = |now: &str, wanted| says(&Name::RedrivePolicy, Some(&now.to_owned()), wanted);
         // A value that is not recognized would cost a wait of one minute.
         assert!(says(
             r#"{"maxReceiveCount":"5", "deadLetterTargetArn":"a"}"#,
@@ -375,6 +375,13 @@ mod tests {
         ));
         assert!(says("30", "30") && says("true", "true") && says("arn:aws:kms:key/1", "arn:aws:kms:key/1"));
         assert!(!says("30", "60") && !says("", "60") && says("", ""));
-        assert!(super::says(None, "") && !super::says(None, "30"));
+        let unset = |wanted| super::says(&Name::DelaySeconds, None, wanted);
+        assert!(unset("") && !unset("30"));
+        // SQS may write a policy with lists, and in another order.
+        let policy = |now: &str, wanted| super::says(&Name::Policy, Some(&now.to_owned()), wanted);
+        let wanted =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:SendMessage"}]}"#;
+        let now = r#"{"Statement":{"Action":["sqs:SendMessage"],"Effect":"Allow"},"Version":"2012-10-17"}"#;
+        assert!(policy(now, wanted) && !policy("", wanted) && policy("", ""));
     }
 }
