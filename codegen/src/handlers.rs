@@ -11,6 +11,7 @@ use tandem_model::edge::Verb;
 use tandem_model::expr::Expr;
 use tandem_model::finding::Code;
 use tandem_model::graph::Object;
+use tandem_model::partition;
 
 pub use self::resources::{Resource, ResourceKind};
 use self::signatures::{brings, find, misfit};
@@ -172,6 +173,13 @@ pub(crate) fn answers_differ(entry: &Entry) -> bool {
     !entry.handlers.is_empty() && answers.values().any(|answers| answers.len() > 1)
 }
 
+/// The partitions whose endpoints are not in the domain of the first.
+fn partitions() -> Vec<Json> {
+    let usual = partition::all()[0].dns_suffix;
+    let others = partition::all().iter().filter(|one| one.dns_suffix != usual);
+    others.map(|one| json!({ "id": one.id, "domain": one.dns_suffix })).collect()
+}
+
 fn comes_in_batches(event: Event) -> bool {
     matches!(event, Event::Message | Event::Record | Event::Change)
 }
@@ -183,6 +191,7 @@ impl Function {
             "partial": self.partial,
             "launches": self.launches,
             "kept": !self.kept.is_empty(),
+            "partitions": partitions(),
             "resources": self.resources.iter().map(Resource::data).collect::<Vec<_>>(),
         });
         for event in EVENTS {

@@ -257,7 +257,15 @@ fn queue_url(arn: &str) -> Result<String, Error> {
     let ["arn", partition, "sqs", region, account, name] = parts[..] else {
         return Err(format!("{arn:?} is not the ARN of a queue").into());
     };
-    let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let domain = match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        "aws-iso" => "c2s.ic.gov",
+        "aws-iso-b" => "sc2s.sgov.gov",
+        "aws-iso-e" => "cloud.adc-e.uk",
+        "aws-iso-f" => "csp.hci.ic.gov",
+        _ => "amazonaws.com",
+    };
     Ok(format!("https://sqs.{region}.{domain}/{account}/{name}"))
 }
 
@@ -294,7 +302,7 @@ mod tests {
     #[test]
     fn urls_of_queues_follow_from_their_arns() {
         for (partition, region, domain) in
-            [("aws", "eu-central-1", "amazonaws.com"), ("aws-cn", "cn-north-1", "amazonaws.com.cn")]
+            [("aws", "eu-central-1", "amazonaws.com"), ("aws-eusc", "eusc-de-east-1", "amazonaws.eu")]
         {
             let arn = format!("arn:{partition}:sqs:{region}:123456789012:jobs.fifo");
             let expected = format!("https://sqs.{region}.{domain}/123456789012/jobs.fifo");
