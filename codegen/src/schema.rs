@@ -100,6 +100,7 @@ fn ruled(mut schema: Json, rule: Option<Rule>) -> Json {
             schema["minimum"] = low.into();
             schema["maximum"] = high.into();
         }
+        Some(Bounds::AtLeast(low)) => schema["minimum"] = low.into(),
         Some(Bounds::Characters(low, high)) => {
             if low > 0 {
                 schema["minLength"] = low.into();

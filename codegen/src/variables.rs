@@ -206,6 +206,9 @@ pub(crate) fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Opti
             format!("var.{name} >= {low} && var.{name} <= {high}"),
             format!("{name} must be a number from {low} to {high}."),
         ),
+        (_, Some(Bounds::AtLeast(low))) => {
+            (format!("var.{name} >= {low}"), format!("{name} must be a number of at least {low}."))
+        }
         (_, Some(Bounds::Characters(0, high))) => {
             (format!("length(var.{name}) <= {high}"), format!("{name} must have at most {high} characters."))
         }

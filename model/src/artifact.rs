@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use object::LittleEndian;
 use object::elf::{FileHeader64, VER_FLG_WEAK};
-use object::read::elf::FileHeader;
+use object::read::elf::{FileHeader, ProgramHeader};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -183,6 +183,12 @@ fn check_glibc(binary: &[u8]) -> Result<(), String> {
 /// read: Lambda decides then.
 fn needed_glibc(binary: &[u8]) -> Option<(u32, u32)> {
     let header = FileHeader64::<LittleEndian>::parse(binary).ok()?;
+    // A binary that brings its own loader brings its own glibc.
+    let segments = header.program_headers(LittleEndian, binary).unwrap_or_default();
+    let loader = segments.iter().find_map(|one| one.interpreter(LittleEndian, binary).ok().flatten());
+    if loader.is_some_and(|path| !path.starts_with(b"/lib")) {
+        return None;
+    }
     let sections = header.sections(LittleEndian, binary).ok()?;
     let (libraries, names) = sections.gnu_verneed(LittleEndian, binary).ok()??;
     let names = sections.strings(LittleEndian, binary, names).ok()?;

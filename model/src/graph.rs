@@ -8,7 +8,7 @@ use crate::expr::{Ambient, Expr};
 use crate::flow::Flow;
 pub use crate::key::Key;
 use crate::kind::declare::Declared;
-use crate::kind::{Change, Form, Kind};
+use crate::kind::{Change, Form, Kind, names_field};
 
 /// One AWS object.
 #[derive(Clone, Debug)]
@@ -38,8 +38,7 @@ impl Object {
     /// The fields of its id.
     fn id_parts(&self) -> Vec<&Expr> {
         let template = self.kind.id.unwrap_or_default();
-        let is_part = |name: &str| template.contains(&format!("{{{name}}}"));
-        self.fields.iter().filter(|(name, _)| is_part(name)).map(|(_, value)| value).collect()
+        self.fields.iter().filter(|(name, _)| names_field(template, name)).map(|(_, value)| value).collect()
     }
 
     /// The keys of its parents, which this object does not outlive.

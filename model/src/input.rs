@@ -143,6 +143,8 @@ pub enum Rule {
 pub enum Bounds {
     /// The least and the greatest number.
     Numbers(i64, i64),
+    /// The least number.
+    AtLeast(i64),
     /// The least and the greatest length of a string, in characters.
     Characters(i64, i64),
 }
@@ -157,9 +159,14 @@ impl Rule {
             Self::Range(low, high) => Some(Bounds::Numbers(low, high)),
             Self::Limit(kind, field) => {
                 let limit = limits::of(kind.name, field).find(|limit| limit.part == ValuePart::Whole)?;
-                let (low, high) = (limit.min.unwrap_or(0), limit.max.unwrap_or(i64::MAX));
+                let low = limit.min.unwrap_or(0);
                 let is_number = kind.field(field).is_some_and(|field| field.ty == Type::Number);
-                Some(if is_number { Bounds::Numbers(low, high) } else { Bounds::Characters(low, high) })
+                match limit.max {
+                    Some(high) if is_number => Some(Bounds::Numbers(low, high)),
+                    Some(high) => Some(Bounds::Characters(low, high)),
+                    None if is_number => Some(Bounds::AtLeast(low)),
+                    None => None,
+                }
             }
             _ => None,
         }
@@ -169,14 +176,18 @@ impl Rule {
     fn violation(self, value: &Value) -> Option<(Code, String, String)> {
         match (self, value) {
             (Self::Range(..) | Self::Limit(..), Value::Number(number)) => {
-                let Bounds::Numbers(low, high) = self.bounds()? else { return None };
+                let (low, high, allowed) = match self.bounds()? {
+                    Bounds::Numbers(low, high) => (low, high, format!("a number from {low} to {high}")),
+                    // No call takes a larger number.
+                    Bounds::AtLeast(low) => (low, i64::from(i32::MAX), format!("a number of at least {low}")),
+                    Bounds::Characters(..) => return None,
+                };
                 match number.parse::<i64>() {
                     Ok(number) if (low..=high).contains(&number) => None,
-                    _ => Some((
-                        Code::OutOfRange,
-                        format!("{number} is not between {low} and {high}"),
-                        format!("a number from {low} to {high}"),
-                    )),
+                    _ => {
+                        let fault = format!("{number} is not between {low} and {high}");
+                        Some((Code::OutOfRange, fault, allowed))
+                    }
                 }
             }
             (Self::Limit(kind, field), Value::String(text)) => {

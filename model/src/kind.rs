@@ -299,6 +299,15 @@ impl Kind {
         fill(self.id?, settings, place)
     }
 
+    /// Returns true if the value of an attribute follows from this field.
+    pub fn predicts_from(&self, attribute: &str, field: &str) -> bool {
+        let known = self.attributes.iter().find(|(name, _)| *name == attribute);
+        match known.and_then(|(_, template)| *template) {
+            Some(template) => names_field(template, field),
+            None => attribute == field,
+        }
+    }
+
     /// An attribute of an object with these settings, if it is predictable.
     pub fn predict(
         &self,
@@ -313,6 +322,11 @@ impl Kind {
             None => settings.get(attribute).and_then(Json::as_str).map(ToOwned::to_owned),
         }
     }
+}
+
+/// Returns true if a template contains `{field}` or `{field?…}`.
+pub(crate) fn names_field(template: &str, field: &str) -> bool {
+    template.contains(&format!("{{{field}}}")) || template.contains(&format!("{{{field}?"))
 }
 
 /// Fills in `{field}`, `{account}`, `{region}` and `{partition}`; `None` if a value is missing. `{field?/}` is the

@@ -119,7 +119,7 @@ impl Limit {
 
     fn check_pattern(&self, text: &str) -> Option<Violation> {
         let pattern = self.patterns.iter().find(|pattern| !matches(pattern, text))?;
-        let fault = format!("{text:?} does not match the pattern of AWS, `{pattern}`");
+        let fault = format!("{} does not match the pattern of AWS, `{pattern}`", shown(text));
         Some(Violation {
             fault,
             allowed: format!("a string that matches `{pattern}`"),
@@ -132,7 +132,7 @@ impl Limit {
             return None;
         }
         let values: Vec<String> = self.values.iter().map(|value| format!("`{value}`")).collect();
-        let fault = format!("{text:?} is none of the values that AWS publishes");
+        let fault = format!("{} is none of the values that AWS publishes", shown(text));
         Some(Violation { fault, allowed: format!("one of {}", values.join(", ")), is_only_unknown: true })
     }
 }
@@ -147,6 +147,16 @@ fn matches(pattern: &'static str, text: &str) -> bool {
             .collect()
     });
     COMPILED.get(pattern).is_none_or(|pattern| pattern.is_match(text))
+}
+
+/// A value in a message: a long one is cut.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if text.chars().count() <= LONGEST {
+        return format!("{text:?}");
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    format!("{start:?}…")
 }
 
 fn amount(length: usize) -> i64 {

@@ -83,6 +83,12 @@ fn a_value_outside_of_a_limit_is_found_at_its_input() {
             json!({ "http": "url", "auth": "none", "cors_origins": ["*"], "cors_headers": [long(1025)] }),
             "on[3].cors_headers[0] `on[3].cors_headers[0]`: 1025 characters, but AWS allows",
         ),
+        (
+            "workflow",
+            "step.9",
+            json!({ "name": "failed", "fail": long(40_000) }),
+            "step[9].fail 40000 characters, but Step Functions allows at most 32768",
+        ),
         ("bucket", "kms_key_arn", json!("not an arn"), "kms_key_arn \"not an arn\" is not an ARN"),
         (
             "bucket",
@@ -261,6 +267,27 @@ fn documented() -> Vec<Outside> {
             "network.security_groups: TDM004 `security_groups` has 6 entries",
         ),
         (
+            "workflow",
+            vec![("step.4.environment", json!({ "LONG": long(8_200) }))],
+            "step[4].environment: TDM004 `step[4].environment`: 8",
+        ),
+        (
+            "bucket",
+            vec![("cors", json!({ "origins": ["*"] }))],
+            ": TDM001 `allowed_methods` of s3_bucket_cors_configuration.main: it is empty, but S3 requires",
+        ),
+        (
+            "bucket",
+            vec![("lifecycle_rule.0.storage_class", json!("STANDARD_IA"))],
+            "lifecycle_rule[0].transition_days: TDM004 `transition_days` is 10, but S3 moves objects to STANDARD_IA after \
+             30 days at the earliest",
+        ),
+        (
+            "bucket",
+            vec![("lifecycle_rule.0.expiration_days", json!(10))],
+            "lifecycle_rule[0].expiration_days: TDM004 `expiration_days` is 10, but `transition_days` is 10",
+        ),
+        (
             "topic",
             vec![("publishers", (0..900).map(|n| json!(format!("{}{n}.amazonaws.com", long(20)))).collect())],
             "publishers: TDM004 `publishers`: 224128 bytes",
@@ -333,6 +360,12 @@ fn tags_suit_every_service() {
         ("queue", many(46), ""),
         ("queue", json!({ "Größe": "10 m @home: a/b=c+d-e_f." }), ""),
         ("queue", json!({ "empty": "" }), ""),
+        // Lambda, IAM, ECS and Logs publish the characters that they take.
+        (
+            "event_function",
+            json!({ "Service": "a & b" }),
+            "tags[\"Service\"] the tag \"Service\" contains '&', which the ",
+        ),
         // EventBridge Scheduler alone refuses an empty value.
         (
             "container_task",

@@ -407,7 +407,9 @@ async fn look_around(context: &mut ModelContext, expansion: &mut Expansion, sess
             context.network = Some(network.clone());
             return;
         }
-        Ok(_) => "this account and region have no default VPC with subnets".to_owned(),
+        Ok(_) => {
+            "this account and region have no default VPC with the subnets that AWS makes in it".to_owned()
+        }
         Err(failure) => format!("the default VPC cannot be looked up: {failure}"),
     };
     expansion.findings.error(

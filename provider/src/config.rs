@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use tandem_engine::driver::Failure;
 use tandem_model::checks::tags::common_fault;
 use tandem_model::context::{Context, Network};
+use tandem_model::finding::Severity;
 use tandem_model::input::{Inputs, Reader, Rule};
 use tandem_model::scalar::Scalar;
 use tfplugin::schema::Schema;
@@ -130,7 +131,11 @@ fn read(config: &Value) -> (Option<Configuration>, Vec<Diagnostic>) {
         for (key, value) in tags.into_iter().flatten() {
             if let Some(fault) = common_fault(key, value.known().map(String::as_str)) {
                 let path = Path::attribute("default_tags").join(tfplugin::Step::Key(key.clone()));
-                diagnostics.push(Diagnostic::error(fault.message, fault.help).at(path));
+                let diagnostic = match fault.severity {
+                    Severity::Error => Diagnostic::error(fault.message, fault.help),
+                    Severity::Warning => Diagnostic::warning(fault.message, fault.help),
+                };
+                diagnostics.push(diagnostic.at(path));
             }
         }
         if read.access_key.is_some() != read.secret_key.is_some() {

@@ -119,6 +119,7 @@ fn describe(field: &Field) -> String {
     let mut text = field.doc.to_owned();
     match field.rule.and_then(Rule::bounds) {
         Some(Bounds::Numbers(low, high)) => text.push_str(&format!(" From {low} to {high}.")),
+        Some(Bounds::AtLeast(low)) => text.push_str(&format!(" At least {low}.")),
         Some(Bounds::Characters(0, high)) => text.push_str(&format!(" At most {high} characters.")),
         Some(Bounds::Characters(low, high)) => text.push_str(&format!(" {low} to {high} characters.")),
         None => {}

@@ -178,6 +178,10 @@ const MOTO_NO_NOTIFICATIONS: &str =
 const NO_NOTIFICATIONS: &str =
     "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>";
 
+/// The root of moto's response with the versioning of a bucket; [`VERSIONING`] is that of AWS.
+const MOTO_VERSIONING: &str = "GetBucketVersioningResponse";
+const VERSIONING: &str = "VersioningConfiguration";
+
 async fn forward(
     request: Request<Incoming>,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -221,6 +225,12 @@ async fn forward(
         Ok(answer) => {
             let (mut parts, body) = answer.into_parts();
             let mut body = body.collect().await?.to_bytes();
+            // moto calls the versioning of a bucket by another name than AWS.
+            let text = String::from_utf8_lossy(&body);
+            if text.contains(MOTO_VERSIONING) {
+                body = Bytes::from(text.replace(MOTO_VERSIONING, VERSIONING));
+                parts.headers.remove(hyper::header::CONTENT_LENGTH);
+            }
             if body.ends_with(MOTO_NO_NOTIFICATIONS.as_bytes()) {
                 body = Bytes::from_static(NO_NOTIFICATIONS.as_bytes());
                 parts.headers.remove(hyper::header::CONTENT_LENGTH);

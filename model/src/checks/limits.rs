@@ -122,8 +122,8 @@ impl Scope for Known<'_> {
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
         let object = self.graph.get(key)?;
         // A field that is not known is null, see `Kind::predict`.
-        let fields = object.fields.iter();
-        let settings: Settings = fields
+        let needed = object.fields.iter().filter(|(name, _)| object.kind.predicts_from(attribute, name));
+        let settings: Settings = needed
             .map(|(name, expr)| ((*name).to_owned(), expr.evaluate(self).unwrap_or(Json::Null)))
             .collect::<BTreeMap<_, _>>();
         object.kind.predict(attribute, &settings, &|place| self.place(place)).map(Json::from)

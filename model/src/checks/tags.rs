@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use crate::context::Context;
-use crate::finding::{Code, Findings, Path, Step};
+use crate::finding::{Code, Finding, Findings, Path, Severity, Step};
 use crate::graph::{Graph, Object};
 use crate::kind::Type;
-use crate::limits;
+use crate::limits::{self, ValuePart};
 use crate::ownership::{self, OWN_TAGS};
 use crate::value::Value;
 
@@ -26,39 +26,50 @@ pub struct TagFault {
     pub message: String,
     /// The remedy, as an imperative.
     pub help: String,
+    /// Whether every service refuses the tag.
+    pub severity: Severity,
 }
 
-/// Checks a tag by the rules that all services share. Source: "Tagging AWS resources" in the AWS General Reference.
+/// The characters that all services take, in words.
+const ALLOWED: &str = "Use letters, digits, spaces and `_ . : / = + - @`.";
+
+/// The first character of a text that some service refuses.
+fn bad_character(text: &str) -> Option<char> {
+    let allowed =
+        |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
+    text.chars().find(|c| !allowed(*c))
+}
+
+/// Checks a tag by the rules that all services share; a warning for one that some services refuse. Source: "Tagging AWS
+/// resources" in the AWS General Reference.
 pub fn common_fault(key: &str, value: Option<&str>) -> Option<TagFault> {
-    let fault = |message: String, help: &str| Some(TagFault { message, help: help.to_owned() });
     if ownership::is_reserved(key) {
-        return fault(
-            format!("the tag `{key}` is reserved"),
-            "Use another key: `tandem:` tags identify the owner of an object, and AWS reserves `aws:`.",
-        );
+        return Some(TagFault {
+            message: format!("the tag `{key}` is reserved"),
+            help: "Use another key: `tandem:` tags identify the owner of an object, and AWS reserves `aws:`."
+                .to_owned(),
+            severity: Severity::Error,
+        });
     }
-    let parts = [("key", key, LONGEST_KEY), ("value", value.unwrap_or_default(), LONGEST_VALUE)];
-    for (part, text, longest) in parts {
+    let parts = [("key", key, 1, LONGEST_KEY), ("value", value.unwrap_or_default(), 0, LONGEST_VALUE)];
+    parts.into_iter().find_map(|(part, text, least, longest)| {
         let length = text.chars().count();
-        if length > longest || (part == "key" && length == 0) {
-            let least = usize::from(part == "key");
-            return fault(
-                format!(
+        if !(least..=longest).contains(&length) {
+            return Some(TagFault {
+                message: format!(
                     "the {part} of the tag {key:?} has {length} characters, but AWS allows {least} to {longest}"
                 ),
-                "Shorten it, or store the text elsewhere and tag its name.",
-            );
+                help: "Shorten it, or store the text elsewhere and tag its name.".to_owned(),
+                severity: Severity::Error,
+            });
         }
-        let allowed =
-            |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
-        if let Some(bad) = text.chars().find(|c| !allowed(*c)) {
-            return fault(
-                format!("the {part} of the tag {key:?} contains {bad:?}, which some AWS services refuse"),
-                "Use letters, digits, spaces and `_ . : / = + - @`.",
-            );
-        }
-    }
-    None
+        let bad = bad_character(text)?;
+        Some(TagFault {
+            message: format!("the {part} of the tag {key:?} contains {bad:?}, which some AWS services refuse"),
+            help: ALLOWED.to_owned(),
+            severity: Severity::Warning,
+        })
+    })
 }
 
 /// Checks the tags of a composite, as far as they are known.
@@ -72,9 +83,6 @@ pub(crate) fn check(inputs: &Value, context: &Context, graph: Option<&Graph>, fi
                 Value::String(text) => Some(text.as_str()),
                 _ => None,
             };
-            if let Some(TagFault { message, help }) = common_fault(key, text) {
-                findings.error(Code::Tag, at.join(Step::Key(key.clone())), message, help);
-            }
             match text {
                 Some(text) => all.insert(key.clone(), text.into()),
                 None => all.insert(key.clone(), Json::Null),
@@ -90,34 +98,42 @@ pub(crate) fn check(inputs: &Value, context: &Context, graph: Option<&Graph>, fi
         findings.error(Code::Tag, at, message, format!("Keep at most {most} tags."));
         return;
     }
-    let tagged = graph.into_iter().flat_map(Graph::objects).filter(|object| object.kind.tags);
-    for object in tagged {
-        check_service(object, &all, inputs, findings);
+    let tagged: Vec<&Object> =
+        graph.into_iter().flat_map(Graph::objects).filter(|object| object.kind.tags).collect();
+    for (key, value) in &all {
+        let own = matches!(inputs.get("tags"), Value::Map(own) if own.contains_key(key));
+        let text = value.as_str();
+        // The provider reports the faults of its own tags.
+        let common = common_fault(key, text).filter(|_| own);
+        let fault = match common {
+            Some(fault) if fault.severity == Severity::Error => Some(fault),
+            common => text.and_then(|text| fault_of_service(&tagged, key, text, own)).or(common),
+        };
+        let Some(TagFault { message, help, severity }) = fault else { continue };
+        let path = if own { at.join(Step::Key(key.clone())) } else { Path::default() };
+        findings.0.push(Finding { code: Code::Tag, severity, path, message, help });
     }
 }
 
-/// Checks tags by the limits that the service of an object publishes, e.g. no empty value.
-fn check_service(object: &Object, all: &Map<String, Json>, inputs: &Value, findings: &mut Findings) {
-    for (key, value) in all.iter().filter(|(_, value)| !value.is_null()) {
-        let tag = Json::Object(Map::from_iter([(key.clone(), value.clone())]));
-        let mut limits =
-            limits::of(object.kind.name, "tags").filter(|limit| limit.part != limits::ValuePart::Whole);
-        let Some(violation) = limits.find_map(|limit| limit.check(Type::TextMap, &tag)) else { continue };
-        let is_own = matches!(inputs.get("tags"), Value::Map(own) if own.contains_key(key));
-        let (at, of) = if is_own {
-            (Path::field("tags").join(Step::Key(key.clone())), "")
-        } else {
-            (Path::default(), " of the provider's `default_tags`")
+/// Checks a tag by the limits that the services of these objects publish, e.g. no empty value.
+fn fault_of_service(tagged: &[&Object], key: &str, value: &str, own: bool) -> Option<TagFault> {
+    let tag = Json::Object(Map::from_iter([(key.to_owned(), Json::from(value))]));
+    let of = if own { "" } else { " of the provider's `default_tags`" };
+    tagged.iter().find_map(|object| {
+        let mut limits = limits::of(object.kind.name, "tags").filter(|limit| limit.part != ValuePart::Whole);
+        let violation = limits.find_map(|limit| limit.check(Type::TextMap, &tag))?;
+        let title = object.kind.title;
+        let bad = bad_character(key).or_else(|| bad_character(value));
+        let (message, help) = match bad {
+            Some(bad) => (
+                format!("the tag {key:?}{of} contains {bad:?}, which the {title} refuses"),
+                ALLOWED.to_owned(),
+            ),
+            None => (
+                format!("the tag {key:?}{of} does not suit the {title}: {}", violation.fault),
+                format!("Set it to {}, or remove it.", violation.allowed),
+            ),
         };
-        // One finding for each tag.
-        if findings.0.iter().any(|finding| finding.code == Code::Tag && finding.path == at && is_own) {
-            continue;
-        }
-        findings.error(
-            Code::Tag,
-            at,
-            format!("the tag {key:?}{of} does not suit the {}: {}", object.kind.title, violation.fault),
-            format!("Set it to {}, or remove it.", violation.allowed),
-        );
-    }
+        Some(TagFault { message, help, severity: Severity::Error })
+    })
 }

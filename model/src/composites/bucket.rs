@@ -10,7 +10,7 @@ use crate::composite::{Composite, Outputs, Settings, item_path};
 use crate::context::Context;
 use crate::edge::KeyPattern;
 use crate::expr::Expr;
-use crate::finding::{Code, Findings, Step};
+use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::input::{Inputs, Rule};
 use crate::kinds::s3;
@@ -31,9 +31,9 @@ pub(super) struct BucketInputs {
     /// ARN of the KMS key that encrypts objects. Without it, S3 uses its own keys (SSE-S3).
     #[input(flatten)]
     encryption: Encryption,
-    /// Namespace of the name in AWS. Names in `global` are shared by all accounts. In `account-regional` only your account can take the name, which ends in account, region and `-an`.
-    #[input(default = "global", rule = Rule::OneOf(&["global", s3::OWN_NAMESPACE]), replaces = "the bucket has another name")]
-    bucket_namespace: String,
+    /// Namespace of the name in AWS. In `account-regional` only your account can take the name, which ends in account, region and `-an`. Default: the global namespace, whose names all accounts share.
+    #[input(rule = Rule::OneOf(&[s3::OWN_NAMESPACE]), replaces = "the bucket has another name")]
+    bucket_namespace: Option<String>,
     /// Days after which S3 deletes incomplete multipart uploads.
     #[input(unit = Unit::Days, default = 7, rule = Rule::Range(1, 365))]
     abort_incomplete_upload_days: Scalar<i64>,
@@ -80,14 +80,15 @@ struct LifecycleRule {
 struct Cors {
     /// Origins of the pages, e.g. `https://shop.example`, or `*` for all.
     origins: Vec<Scalar<String>>,
-    /// HTTP methods that they may use: `GET`, `PUT`, `HEAD`, `POST`, `DELETE`.
+    /// HTTP methods that they may use.
+    #[input(rule = Rule::OneOf(&["GET", "PUT", "HEAD", "POST", "DELETE"]))]
     methods: Vec<Scalar<String>>,
     /// Request headers that they may send, e.g. `content-type`, or `*` for all.
     headers: Vec<Scalar<String>>,
     /// Response headers that they may read, e.g. `ETag`.
     expose_headers: Vec<Scalar<String>>,
     /// Seconds for which a browser remembers the answer.
-    #[input(unit = Unit::Seconds, rule = Rule::Range(0, 86_400))]
+    #[input(unit = Unit::Seconds, rule = Rule::Limit(&s3::CORS, "max_age_seconds"))]
     max_age: Option<Scalar<i64>>,
 }
 
@@ -128,7 +129,7 @@ impl Composite for Bucket {
             kms_key_arn: inputs.encryption.key(),
             abort_incomplete_upload_days: &inputs.abort_incomplete_upload_days,
             rules: rules(&inputs.lifecycle_rule),
-            own_namespace: inputs.bucket_namespace == s3::OWN_NAMESPACE,
+            own_namespace: inputs.bucket_namespace.as_deref() == Some(s3::OWN_NAMESPACE),
         };
         let bucket = add(graph, &part, spec);
         if inputs.versioning {
@@ -139,7 +140,6 @@ impl Composite for Bucket {
             graph
                 .add(s3::Cors, "main")
                 .bucket(bucket.attribute("bucket"))
-                .id(s3::CORS_RULE)
                 .allowed_origins(Expr::list(&cors.origins))
                 .allowed_methods(Expr::list(&cors.methods))
                 .allowed_headers(list(&cors.headers))
@@ -197,6 +197,7 @@ fn check_rules(rules: &[LifecycleRule], findings: &mut Findings) {
                 "Set both or neither.",
             );
         }
+        check_days(rule, &at, findings);
         if rules[..index].iter().any(|other| other.name == rule.name) {
             findings.error(
                 Code::DuplicateName,
@@ -205,6 +206,52 @@ fn check_rules(rules: &[LifecycleRule], findings: &mut Findings) {
                 "Give each rule a name of its own.",
             );
         }
+    }
+}
+
+/// Storage classes to which objects move after 30 days at the earliest.
+const AFTER_A_MONTH: &[&str] = &["STANDARD_IA", "ONEZONE_IA"];
+
+/// Other storage classes for transitions. AWS adds classes.
+const CLASSES: &[&str] = &["DEEP_ARCHIVE", "GLACIER", "GLACIER_IR", "INTELLIGENT_TIERING"];
+
+/// Checks the days of a rule against its storage class and each other.
+/// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+fn check_days(rule: &LifecycleRule, at: &Path, findings: &mut Findings) {
+    let field = |name: &str| at.join(Step::Field(name.to_owned()));
+    let class = rule.storage_class.as_ref().and_then(Scalar::known).map(String::as_str);
+    let transition = rule.transition_days.as_ref().and_then(Scalar::known);
+    let expiration = rule.expiration_days.as_ref().and_then(Scalar::known);
+    let slow = class.filter(|class| AFTER_A_MONTH.contains(class));
+    if let Some(class) = class.filter(|class| !CLASSES.contains(class) && !AFTER_A_MONTH.contains(class)) {
+        findings.warning(
+            Code::OutOfRange,
+            field("storage_class"),
+            format!("{class:?} is none of the storage classes that AWS publishes for transitions"),
+            format!("Set `storage_class` to one of {}, {}.", AFTER_A_MONTH.join(", "), CLASSES.join(", ")),
+        );
+    }
+    if let (Some(class), Some(days)) = (slow, transition)
+        && *days < 30
+    {
+        findings.error(
+            Code::OutOfRange,
+            field("transition_days"),
+            format!(
+                "`transition_days` is {days}, but S3 moves objects to {class} after 30 days at the earliest"
+            ),
+            "Set `transition_days` to at least 30.",
+        );
+    }
+    if let (Some(transition), Some(expiration)) = (transition, expiration)
+        && expiration <= transition
+    {
+        findings.error(
+            Code::OutOfRange,
+            field("expiration_days"),
+            format!("`expiration_days` is {expiration}, but `transition_days` is {transition}"),
+            "Set `expiration_days` to more than `transition_days`.",
+        );
     }
 }
 
@@ -237,7 +284,8 @@ fn rules(rules: &[LifecycleRule]) -> Option<Expr> {
 
 /// The inputs of a rule, from the form of hashicorp/aws.
 fn read_rule(rule: &Json) -> Value {
-    let name = rule["id"].as_str().unwrap_or_default().trim_start_matches(s3::RULE_PREFIX);
+    let id = rule["id"].as_str().unwrap_or_default();
+    let name = id.strip_prefix(s3::RULE_PREFIX).unwrap_or(id);
     let inputs = [
         ("name", &json!(name)),
         ("prefix", &rule["filter"]["prefix"]),

@@ -136,7 +136,7 @@ pub(super) struct MapStep {
 #[derive(Debug, Inputs)]
 pub(super) struct FailStep {
     /// Cause of the failure: a string, or JSONata in `{% … %}`.
-    #[input(rule = Rule::TEXT)]
+    #[input(rule = Rule::CAUSE)]
     pub(super) fail: String,
     #[input(flatten)]
     pub(super) of: Inner,
@@ -235,6 +235,9 @@ impl Rule {
         Self::Check("a JSONata expression, e.g. `{% $states.input.items %}`", check_jsonata);
     /// A string, or a JSONata expression between `{%` and `%}`.
     pub(super) const TEXT: Self = Self::Check("a string, or one JSONata expression in `{% … %}`", check_text);
+    /// The cause of a failure.
+    const CAUSE: Self =
+        Self::Check("a string of at most 32768 characters, or JSONata in `{% … %}`", check_cause);
 }
 
 /// Checks a JSONata expression in the form of Step Functions: `{% … %}`.
@@ -250,6 +253,18 @@ pub(super) fn check_jsonata(text: &str) -> Result<(), String> {
 /// Checks a string that may be JSONata: a string that begins with `{%` must be a valid expression.
 pub(super) fn check_text(text: &str) -> Result<(), String> {
     if text.trim_start().starts_with("{%") { check_jsonata(text) } else { Ok(()) }
+}
+
+/// The longest cause of a failure, in characters.
+/// Source: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html
+const LONGEST_CAUSE: usize = 32_768;
+
+fn check_cause(text: &str) -> Result<(), String> {
+    let length = text.chars().count();
+    if length > LONGEST_CAUSE {
+        return Err(format!("{length} characters, but Step Functions allows at most {LONGEST_CAUSE}"));
+    }
+    check_text(text)
 }
 
 /// Checks that brackets and quotes close. The provider has AWS validate the rest of the definition.

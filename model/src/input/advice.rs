@@ -13,7 +13,7 @@ pub(super) fn example(fields: &[Field], first: Option<&str>) -> String {
             (Some(value), _) => value.to_owned(),
             (None, Some(Rule::OneOf([value, ..]))) => (*value).to_owned(),
             (None, Some(rule)) => match rule.bounds() {
-                Some(Bounds::Numbers(low, _)) => low.to_string(),
+                Some(Bounds::Numbers(low, _) | Bounds::AtLeast(low)) => low.to_string(),
                 _ => "…".to_owned(),
             },
             _ => "…".to_owned(),

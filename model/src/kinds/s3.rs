@@ -1,6 +1,9 @@
 //! S3.
 
+use serde_json::Value as Json;
+
 use crate::composite::Settings;
+use crate::finding::Code;
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
 use crate::kind::documented::{Fault, at_most, documented, json_length, text};
 use crate::kind::place::{Given, Written, beside, constant};
@@ -140,14 +143,13 @@ kind! {
 /// The namespace of bucket names that only the account can take.
 pub const OWN_NAMESPACE: &str = "account-regional";
 
-/// The id of the CORS rule that Tandem owns.
+/// The id of the CORS rule that Tandem owns, as in `beside` below.
 pub const CORS_RULE: &str = "tandem";
 
 kind! {
     /// The CORS rule of a bucket. Rules with other ids belong to other owners.
     Cors, CORS {
         bucket: Text => parent().sets("PutBucketCors.Bucket"),
-        id: Text => immutable().sets("PutBucketCors.CORSConfiguration.CORSRules[].ID").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].Id").at("cors_rule.id"),
         allowed_origins: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedOrigins").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedOrigins").at("cors_rule.allowed_origins"),
         allowed_methods: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedMethods").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedMethods").at("cors_rule.allowed_methods"),
         allowed_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedHeaders").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedHeaders").at("cors_rule.allowed_headers"),
@@ -159,6 +161,11 @@ kind! {
     service: "s3",
     id: Some("{bucket}"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketCORS", "s3:PutBucketCORS"])],
+    documented: &[
+        documented(&["allowed_origins"], has_origins, "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html").code(Code::Missing),
+        documented(&["allowed_methods"], has_methods, "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html").code(Code::Missing),
+    ],
+    beside: &[constant("cors_rule.id", "\"tandem\"")],
 }
 
 /// The id of the lifecycle rule that ends incomplete uploads.
@@ -297,6 +304,21 @@ fn reserved_name(settings: &Settings) -> Option<Fault> {
         fault: format!("S3 reserves `{part}` in the name `{bucket}`"),
         help: "Choose another `project` or name.",
     })
+}
+
+/// Checks that a CORS rule has an origin.
+fn has_origins(settings: &Settings) -> Option<Fault> {
+    not_empty(settings, "allowed_origins", "Set `origins` of `cors`, or remove `cors`.")
+}
+
+/// Checks that a CORS rule has a method.
+fn has_methods(settings: &Settings) -> Option<Fault> {
+    not_empty(settings, "allowed_methods", "Set `methods` of `cors`, or remove `cors`.")
+}
+
+fn not_empty(settings: &Settings, field: &str, help: &'static str) -> Option<Fault> {
+    let is_empty = settings.get(field).and_then(Json::as_array).is_some_and(Vec::is_empty);
+    is_empty.then(|| Fault { fault: "it is empty, but S3 requires at least one entry".to_owned(), help })
 }
 
 /// The largest policy of a bucket, in bytes.

@@ -97,7 +97,7 @@ const LARGEST_INPUT: usize = 256 << 10;
 
 /// The longest overrides of a task, with the characters of the JSON.
 /// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
-const LONGEST_OVERRIDES: usize = 8192;
+pub(super) const LONGEST_OVERRIDES: usize = 8192;
 
 /// Checks the size of an input. The input of a task is its overrides.
 fn input_size(settings: &Settings) -> Option<Fault> {

@@ -1,6 +1,11 @@
 //! Step Functions.
 
+use serde_json::Value as Json;
+
+use super::scheduler::LONGEST_OVERRIDES;
+use crate::composite::Settings;
 use crate::kind::declare::{Document, Flag, Text, kind};
+use crate::kind::documented::{Fault, at_most, documented};
 use crate::kind::place::constant;
 use crate::kind::{Look, access};
 
@@ -55,4 +60,31 @@ kind! {
         constant("encryption_configuration.type", "\"CUSTOMER_MANAGED_KMS_KEY\"").with("kms_key_id"),
     ],
     look: Some(Look::Workflow),
+    documented: &[documented(
+        &["definition"],
+        overrides_size,
+        "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html",
+    )],
+}
+
+/// Checks the overrides of each task that the definition starts. Those with expressions are known when they run.
+fn overrides_size(settings: &Settings) -> Option<Fault> {
+    let longest = longest_overrides(settings.get("definition")?);
+    let help =
+        "Move large values of `command` or `environment` to a Systems Manager parameter or an S3 object.";
+    at_most(LONGEST_OVERRIDES, longest, "characters of overrides of one task", "ECS", help)
+}
+
+fn longest_overrides(json: &Json) -> usize {
+    match json {
+        Json::Object(members) => {
+            let own = members.get("Overrides").map_or(0, |overrides| {
+                let text = overrides.to_string();
+                if text.contains("{%") { 0 } else { text.len() }
+            });
+            members.values().map(longest_overrides).fold(own, usize::max)
+        }
+        Json::Array(items) => items.iter().map(longest_overrides).max().unwrap_or_default(),
+        _ => 0,
+    }
 }

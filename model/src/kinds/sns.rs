@@ -92,24 +92,23 @@ fn policy_size(settings: &Settings) -> Option<Fault> {
     at_most(30 << 10, json_length(settings, "policy"), "bytes in a topic policy", "SNS", help)
 }
 
-/// Checks the size of a filter policy, the number of its attributes and of their combinations: the product of the
-/// numbers of values, each times the depth of its key.
+/// Checks the size of a filter policy, the number of its keys at the top, and of the combinations of its values.
 fn filter_size(settings: &Settings) -> Option<Fault> {
     let help = "Filter by fewer attributes and values, and by the rest in the subscriber.";
     let filter = settings.get("filter_policy")?;
-    let mut leaves = Vec::new();
-    add_leaves(filter, 0, &mut leaves);
-    let combinations = leaves.iter().fold(1, |product: usize, leaf| product.saturating_mul(*leaf));
+    let keys = filter.as_object().map_or(0, serde_json::Map::len);
+    let combinations = combinations(filter);
     at_most(256 << 10, json_length(settings, "filter_policy"), "bytes in a filter policy", "SNS", help)
-        .or_else(|| at_most(5, leaves.len(), "attributes in a filter policy", "SNS", help))
+        .or_else(|| at_most(5, keys, "keys in a filter policy", "SNS", help))
         .or_else(|| at_most(150, combinations, "combinations of values in a filter policy", "SNS", help))
 }
 
-/// Adds the number of values of each attribute, times the depth of its key.
-fn add_leaves(filter: &Json, depth: usize, leaves: &mut Vec<usize>) {
-    match filter {
-        Json::Object(entries) => entries.values().for_each(|value| add_leaves(value, depth + 1, leaves)),
-        Json::Array(values) => leaves.push(values.len() * depth),
-        _ => {}
-    }
+/// The product of the numbers of values of all keys. Alternatives (`$or`) count as one.
+fn combinations(filter: &Json) -> usize {
+    let Json::Object(entries) = filter else { return 1 };
+    let counts = entries.iter().map(|(key, value)| match value {
+        Json::Array(values) if key != "$or" => values.len().max(1),
+        nested => combinations(nested),
+    });
+    counts.fold(1, usize::saturating_mul)
 }

@@ -39,14 +39,26 @@ impl Reading {
 /// Reads every recorded object.
 pub async fn read(job: &Job<'_>, record: &Record) -> Result<Reading, Vec<Problem>> {
     job.check_place(record).map_err(|problem| vec![problem])?;
-    let looks = record.objects.iter().map(|(key, entry)| async move {
-        let found = settled(job, key, entry, record).await;
-        (key, entry, found)
+    let looks =
+        record.objects.iter().map(|(key, entry)| async move { (key, entry, look(job, key, entry).await) });
+    let looks = join_all(looks).await;
+    let there: BTreeSet<&Key> =
+        looks.iter().filter(|(_, _, found)| matches!(found, Ok(Some(_)))).map(|(key, ..)| *key).collect();
+    let settled = looks.into_iter().map(|(key, entry, found)| {
+        // Without the objects that it needs, an object is gone for sure.
+        let may_be_there = entry.needs.iter().all(|needed| there.contains(needed));
+        async move {
+            let found = match found {
+                Ok(found) if may_be_there => settled(job, key, entry, record, found).await,
+                found => found,
+            };
+            (key, entry, found)
+        }
     });
     let mut reading = Reading { gone: true, differences: Vec::new() };
     let mut problems = Vec::new();
     let mut missing = BTreeSet::new();
-    for (key, entry, found) in join_all(looks).await {
+    for (key, entry, found) in join_all(settled).await {
         match found {
             Ok(Some(found)) => {
                 reading.gone = false;
@@ -84,27 +96,30 @@ pub(crate) fn left_gone(job: &Job<'_>, record: &Record, missing: &BTreeSet<Key>)
 /// Pause between reads of an object that may not have settled.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Reads one recorded object. If it differs from the record and its cloud may answer with old settings, it is read again
-/// until it does not differ or the time for that is over.
+/// Reads a recorded object again, as long as it differs from the record and its cloud may answer with old settings.
 async fn settled(
     job: &Job<'_>,
     key: &Key,
     entry: &Entry,
     record: &Record,
+    mut found: Option<Observed>,
 ) -> Result<Option<Observed>, Problem> {
+    let Some(kind) = entry.kind() else { return Ok(found) };
     let start = Instant::now();
     loop {
-        let found = look(job, key, entry).await?;
-        let Some(kind) = entry.kind() else { return Ok(found) };
-        let differs = found.as_ref().map_or(!kind.tags, |found| {
-            let mut drift = drift(job, key, entry, record, found).into_iter();
-            drift.any(|one| matches!(one, Difference::Field { name, .. } if name != TAGS))
-        });
-        let elapsed = start.elapsed();
-        if !differs || elapsed >= job.drivers.driver(kind).settling() || !job.go_on() {
+        let differs = match &found {
+            // Settings of another object: the answer was not that this object does not exist.
+            None => !kind.tags && !job.ignores(key, "*"),
+            Some(found) => {
+                let mut drift = drift(job, key, entry, record, found).into_iter();
+                drift.any(|one| matches!(one, Difference::Field { name, .. } if name != TAGS))
+            }
+        };
+        if !differs || start.elapsed() >= job.drivers.driver(kind).settling() || !job.go_on() {
             return Ok(found);
         }
         tokio::time::sleep(PAUSE).await;
+        found = look(job, key, entry).await?;
     }
 }
 

@@ -44,7 +44,10 @@ impl Alarms {
             .set_threshold(alarm.threshold())
             .set_period(alarm.period())
             .set_evaluation_periods(alarm.evaluation_periods())
-            .treat_missing_data(alarm.treat_missing_data())
+            // A field in `ignore_drift` that AWS does not report is missing in an update.
+            .set_treat_missing_data(
+                Some(alarm.treat_missing_data().to_owned()).filter(|text| !text.is_empty()),
+            )
             .set_alarm_actions(Some(alarm.alarm_actions().unwrap_or_default()))
             .set_tags(Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty()));
         call!("cloudwatch:PutMetricAlarm", request).map(|_| ())

@@ -132,7 +132,7 @@ impl BucketSettings {
             Setting::Cors => {
                 let cors = View::<s3::Cors>::of(settings);
                 let rule = CorsRule::builder()
-                    .id(cors.id())
+                    .id(s3::CORS_RULE)
                     .set_allowed_origins(Some(cors.allowed_origins()))
                     .set_allowed_methods(Some(cors.allowed_methods()))
                     .set_allowed_headers(cors.allowed_headers())
@@ -207,7 +207,6 @@ impl BucketSettings {
                     let given = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
                     let seen = Seen::<s3::Cors>::default()
                         .bucket(bucket)
-                        .id(rule.id())
                         .allowed_origins(rule.allowed_origins())
                         .allowed_methods(rule.allowed_methods())
                         .allowed_headers(given(rule.allowed_headers()))

@@ -86,6 +86,11 @@ impl Named for Node<'_, '_> {
     }
 }
 
+/// The endpoint of EC2 in a region.
+fn endpoint_of(region: &str) -> String {
+    format!("https://ec2.{region}.{}", partition::of_region(region).dns_suffix)
+}
+
 impl Client {
     pub(super) fn new(
         connector: SharedHttpConnector,
@@ -94,12 +99,11 @@ impl Client {
         endpoint: Option<String>,
         attempts: u32,
     ) -> Self {
-        let domain = partition::of_region(region).dns_suffix;
         Self {
             connector,
             credentials,
             region: region.to_owned(),
-            endpoint: endpoint.unwrap_or_else(|| format!("https://ec2.{region}.{domain}")),
+            endpoint: endpoint.unwrap_or_else(|| endpoint_of(region)),
             attempts,
         }
     }
@@ -389,5 +393,25 @@ impl Driver for SecurityGroups {
 
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         gone(self.0.call(const { Call::declared("ec2:DeleteSecurityGroup") }, &[group_id(id)]).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+
+    use super::*;
+
+    /// The resolver of the SDK for ECS knows the domain of each region.
+    #[tokio::test]
+    async fn the_endpoint_of_every_region_is_in_the_domain_that_the_sdk_uses() {
+        let resolver = DefaultResolver::new();
+        let regions: Vec<&str> = partition::all().iter().flat_map(|one| one.regions).copied().collect();
+        assert!(regions.len() >= 48, "{regions:?}");
+        for region in regions {
+            let params = Params::builder().region(region).build().expect("parameters");
+            let ecs = resolver.resolve_endpoint(&params).await.expect("an endpoint");
+            assert_eq!(endpoint_of(region), ecs.url().replacen("ecs", "ec2", 1), "{region}");
+        }
     }
 }

@@ -92,6 +92,24 @@ fn rule(json: &Json) -> LifecycleRule {
         .expect("the status is set")
 }
 
+/// Returns true if a rule has settings that Tandem never puts.
+fn has_more(rule: &LifecycleRule) -> bool {
+    let filter = rule.filter().is_some_and(|filter| {
+        filter.and().is_some()
+            || filter.tag().is_some()
+            || filter.object_size_greater_than().is_some()
+            || filter.object_size_less_than().is_some()
+    });
+    let expiration = rule.expiration().is_some_and(|expiration| {
+        expiration.date().is_some() || expiration.expired_object_delete_marker() == Some(true)
+    });
+    let noncurrent =
+        rule.noncurrent_version_expiration().is_some_and(|one| one.newer_noncurrent_versions().is_some());
+    let transitions =
+        rule.transitions().len() > 1 || rule.transitions().iter().any(|one| one.date().is_some());
+    filter || expiration || noncurrent || transitions || !rule.noncurrent_version_transitions().is_empty()
+}
+
 /// The form of hashicorp/aws of a rule.
 fn observed(rule: &LifecycleRule) -> Json {
     let mut json = json!({ "id": rule.id(), "status": rule.status().as_str(), "filter": {} });
@@ -105,6 +123,9 @@ fn observed(rule: &LifecycleRule) -> Json {
     let noncurrent = rule.noncurrent_version_expiration();
     if let Some(days) = noncurrent.and_then(NoncurrentVersionExpiration::noncurrent_days) {
         json["noncurrent_version_expiration"] = json!({ "noncurrent_days": days });
+    }
+    if has_more(rule) {
+        json["other"] = "settings of another owner".into();
     }
     if let [transition] = rule.transitions() {
         let class = transition.storage_class().map(TransitionStorageClass::as_str);
@@ -131,7 +152,8 @@ pub(super) async fn put(
 pub(super) async fn get(client: &Client, bucket: &str) -> Result<Option<Settings>, Failure> {
     let rules = read(client, bucket).await?.rules;
     let Some(first) = rules.iter().find(|rule| rule.id() == Some(s3::ABORT_RULE)) else { return Ok(None) };
-    let abort = first.abort_incomplete_multipart_upload();
+    let is_enabled = *first.status() == ExpirationStatus::Enabled;
+    let abort = first.abort_incomplete_multipart_upload().filter(|_| is_enabled);
     let days = abort.and_then(AbortIncompleteMultipartUpload::days_after_initiation);
     let own = |rule: &&LifecycleRule| rule.id().is_some_and(|id| id.starts_with(s3::RULE_PREFIX));
     let mut own: Vec<Json> = rules.iter().filter(own).map(observed).collect();

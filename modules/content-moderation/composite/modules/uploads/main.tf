@@ -3,7 +3,6 @@
 resource "tandem_bucket" "this" {
   name                         = "uploads"
   kms_key_arn                  = var.kms_key_arn
-  bucket_namespace             = "global"
   abort_incomplete_upload_days = var.abort_incomplete_upload_days
   versioning                   = false
   event_bridge                 = false

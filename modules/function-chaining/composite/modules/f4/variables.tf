@@ -47,8 +47,8 @@ variable "reserved_concurrency" {
   default     = null
 
   validation {
-    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 0 && var.reserved_concurrency <= 9223372036854775807
-    error_message = "reserved_concurrency must be a number from 0 to 9223372036854775807."
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 0
+    error_message = "reserved_concurrency must be a number of at least 0."
   }
 }
 

@@ -479,8 +479,8 @@ variable "consumer_reserved_concurrency" {
   default     = null
 
   validation {
-    condition     = var.consumer_reserved_concurrency == null ? true : var.consumer_reserved_concurrency >= 0 && var.consumer_reserved_concurrency <= 9223372036854775807
-    error_message = "consumer_reserved_concurrency must be a number from 0 to 9223372036854775807."
+    condition     = var.consumer_reserved_concurrency == null ? true : var.consumer_reserved_concurrency >= 0
+    error_message = "consumer_reserved_concurrency must be a number of at least 0."
   }
 }
 

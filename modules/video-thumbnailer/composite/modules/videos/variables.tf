@@ -183,8 +183,8 @@ variable "launcher_reserved_concurrency" {
   default     = null
 
   validation {
-    condition     = var.launcher_reserved_concurrency == null ? true : var.launcher_reserved_concurrency >= 0 && var.launcher_reserved_concurrency <= 9223372036854775807
-    error_message = "launcher_reserved_concurrency must be a number from 0 to 9223372036854775807."
+    condition     = var.launcher_reserved_concurrency == null ? true : var.launcher_reserved_concurrency >= 0
+    error_message = "launcher_reserved_concurrency must be a number of at least 0."
   }
 }
 
@@ -254,8 +254,8 @@ variable "on_thumbnail_reserved_concurrency" {
   default     = null
 
   validation {
-    condition     = var.on_thumbnail_reserved_concurrency == null ? true : var.on_thumbnail_reserved_concurrency >= 0 && var.on_thumbnail_reserved_concurrency <= 9223372036854775807
-    error_message = "on_thumbnail_reserved_concurrency must be a number from 0 to 9223372036854775807."
+    condition     = var.on_thumbnail_reserved_concurrency == null ? true : var.on_thumbnail_reserved_concurrency >= 0
+    error_message = "on_thumbnail_reserved_concurrency must be a number of at least 0."
   }
 }
 
