@@ -79,9 +79,13 @@ fn another(kind: &str, field: &str, value: &Json, account: &str) -> Json {
         ("timeout_milliseconds", _) => json!(if value == 7000 { 8000 } else { 7000 }),
         ("access_log_destination_arn", _) => arn("logs", "log-group:behind"),
         ("access_log_format", _) => json!("$context.requestId"),
-        ("cors_allow_origins", _) => json!(["https://behind.example"]),
+        ("cors_allow_origins" | "allowed_origins", _) => json!(["https://behind.example"]),
         ("cors_allow_methods", _) => json!(["PATCH"]),
-        ("cors_allow_headers", _) => json!(["x-behind"]),
+        ("allowed_methods", _) => json!(["HEAD"]),
+        ("cors_allow_headers" | "allowed_headers" | "expose_headers", _) => json!(["x-behind"]),
+        ("rules", _) => {
+            json!([{ "id": "tandem-behind", "status": "Enabled", "filter": {}, "expiration": { "days": 9 } }])
+        }
         ("input", _) => json!({ "behind": true }),
         ("ecs_task_definition_arn", _) => arn("ecs", "task-definition/behind"),
         ("ecs_capacity", _) => other("fargate_spot", "fargate"),
@@ -119,6 +123,10 @@ fn identifies(kind: &str, field: &str) -> bool {
     // `{field}`, or `{field?/}` for a part of some ids.
     let parts = [format!("{{{field}}}"), format!("{{{field}?")];
     let in_id = kind.id.is_some_and(|template| parts.iter().any(|part| template.contains(part)));
+    // Suspended versioning counts as deleted, so no other value leaves the object there.
+    if kind.name == "s3_bucket_versioning" {
+        return true;
+    }
     // An event source mapping that is created again has another id. A function's package type depends on
     // its code, and the type of a topic (FIFO or standard) on its name.
     in_id

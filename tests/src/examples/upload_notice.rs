@@ -26,7 +26,7 @@ fn drive(applied: &Applied<'_>) -> Result<Vec<String>> {
     let note: Json = serde_json::from_str(&line).map_err(|error| format!("{line:?} is not JSON: {error}"))?;
     expect("the logged bucket", note["bucket"].as_str(), Some(bucket))?;
     expect("the logged key", note["key"].as_str(), Some(KEY))?;
-    expect("the logged size", note["size"].as_u64(), Some(CONTENT.len() as u64))?;
+    expect(&format!("the logged size in {line}"), note["size"].as_u64(), Some(CONTENT.len() as u64))?;
     let lines = applied.account.log_messages(group)?;
     let notes = lines.iter().filter(|line| line.contains("ObjectCreated")).count();
     expect("the number of log lines", notes, 1)?;
