@@ -177,9 +177,15 @@ impl Hcl {
                 parts => render_template(parts, depth),
             },
             Self::Call(name, arguments) => {
-                let arguments: Vec<String> =
-                    arguments.iter().map(|argument| argument.render(depth)).collect();
-                format!("{name}({})", arguments.join(", "))
+                let inline: Vec<String> = arguments.iter().map(|argument| argument.render(depth)).collect();
+                // `terraform fmt` indents an object in another way after the end of one on the same line.
+                if inline.iter().filter(|argument| argument.contains('\n')).count() < 2 {
+                    return format!("{name}({})", inline.join(", "));
+                }
+                let indent = "  ".repeat(depth + 1);
+                let lines: String =
+                    arguments.iter().map(|one| format!("{indent}{},\n", one.render(depth + 1))).collect();
+                format!("{name}(\n{lines}{})", "  ".repeat(depth))
             }
             Self::Entry(map, key) => format!("{}[{}]", map.render(depth), key.render(depth)),
             Self::List(items) if items.is_empty() => "[]".to_owned(),

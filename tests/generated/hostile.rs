@@ -1,5 +1,7 @@
 //! No string of a spec becomes code.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 use tandem::module::Flavor;
 use tandem::project::Part;
@@ -85,35 +87,44 @@ fn texts() -> Vec<String> {
 fn texts_come_back_from_terraform_as_they_were() {
     let texts = texts();
     assert!(texts.len() >= 3000, "{}", texts.len());
-    let tags: serde_json::Map<String, Json> = texts
-        .iter()
-        .enumerate()
-        .map(|(index, text)| (format!("t{index:04}"), text.as_str().into()))
-        .collect();
+    let tags = texts.iter().enumerate().map(|(index, text)| (format!("t{index:04}"), text.clone()));
     // The strings are also keys of a map.
-    let keys: serde_json::Map<String, Json> =
-        texts.iter().map(|text| (format!("k{text}"), "x".into())).collect();
-    let spec_text =
-        json!({ "app": "a", "buckets": { "b": { "tags": tags }, "c": { "tags": keys } } }).to_string();
+    let keys = texts.iter().map(|text| (format!("k{text}"), "x".to_owned()));
+    // AWS limits the length and the number of tags.
+    let fits = |(key, value): &(String, String)| key.chars().count() <= 128 && value.chars().count() <= 256;
+    let all: Vec<(String, String)> = tags.chain(keys).filter(fits).collect();
+    assert!(all.len() >= 6000, "{}", all.len());
+    let groups: Vec<BTreeMap<&str, &str>> =
+        all.chunks(40).map(|some| some.iter().map(|(key, text)| (&**key, &**text)).collect()).collect();
+    let name = |index: usize| format!("b{index}");
+    let buckets: serde_json::Map<String, Json> =
+        groups.iter().enumerate().map(|(index, tags)| (name(index), json!({ "tags": tags }))).collect();
+    let spec_text = json!({ "app": "a", "buckets": buckets }).to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tandem.json");
     std::fs::write(&path, &spec_text).expect("a spec");
     let (app, diagnostics) = spec::read(&Source { path: path.clone(), text: spec_text });
     let app = app.unwrap_or_else(|| panic!("{diagnostics:?}"));
     generate(&app, &path, folder.path(), Flavor::Native, Some(Part::Modules));
-    for (entry, given) in [("b", tags), ("c", keys)] {
-        let module = folder.path().join("modules").join(entry);
-        // Only the variables: all other files refer to them.
-        let work = tempfile::tempdir().expect("a folder");
-        std::fs::copy(module.join("variables.tf"), work.path().join("variables.tf")).expect("a copy");
-        std::fs::write(work.path().join("out.tf"), "output \"tags\" {\n  value = var.tags\n}\n")
-            .expect("written");
-        terraform(work.path(), &["apply", "-auto-approve", "-no-color", "-input=false"]).expect_success();
-        let run = terraform(work.path(), &["output", "-json", "tags"]).expect_success();
-        let back: Json = serde_json::from_str(run.text.lines().next().expect("a line")).expect("JSON");
-        for (key, text) in &given {
+    let work = tempfile::tempdir().expect("a folder");
+    for index in 0..groups.len() {
+        let module = folder.path().join("modules").join(name(index)).join("variables.tf");
+        let text = std::fs::read_to_string(module).expect("variables");
+        // Only the variable: all other files refer to it.
+        let (_, rest) = text.split_once("variable \"tags\" {").expect("the variable");
+        let (variable, _) = rest.split_once("\n}\n").expect("its end");
+        let own = name(index);
+        let text =
+            format!("variable \"{own}\" {{{variable}\n}}\n\noutput \"{own}\" {{\n  value = var.{own}\n}}\n");
+        std::fs::write(work.path().join(format!("{own}.tf")), text).expect("written");
+    }
+    terraform(work.path(), &["apply", "-auto-approve", "-no-color", "-input=false"]).expect_success();
+    let run = terraform(work.path(), &["output", "-json"]).expect_success();
+    let back: Json = serde_json::from_str(&run.text).expect("JSON");
+    for (index, given) in groups.iter().enumerate() {
+        for (key, text) in given {
             // Terraform normalizes strings to NFC, and changes nothing else.
-            assert_eq!(back.get(key), Some(text), "{key:?}");
+            assert_eq!(back[name(index)]["value"].get(key), Some(&json!(text)), "{key:?}");
         }
     }
 }

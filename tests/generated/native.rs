@@ -18,6 +18,7 @@ use tandem_model::expr::{Ambient, Expr, Scope};
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::kind::place::{Beside, Given, Written};
 use tandem_model::kind::{Form, Type};
+use tandem_model::kinds::s3;
 use tandem_model::value::Value;
 
 use crate::project::{ACCOUNT, generate, read, specs, terraform};
@@ -181,6 +182,22 @@ fn strategies(capacity: &str) -> (Json, Json) {
     (Json::Null, strategy.collect())
 }
 
+/// The rules with ids of Tandem, as objects: a state has each block as a list.
+fn own_rules(rules: &Json) -> Json {
+    fn objects(value: &Json) -> Json {
+        match value {
+            Json::Array(blocks) if blocks.len() == 1 && blocks[0].is_object() => objects(&blocks[0]),
+            Json::Object(members) => {
+                members.iter().map(|(name, value)| (name.clone(), objects(value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+    let rules = rules.as_array().into_iter().flatten();
+    let own = rules.filter(|rule| rule["id"].as_str().is_some_and(|id| id.starts_with(s3::RULE_PREFIX)));
+    own.map(objects).collect()
+}
+
 /// Returns the type of a key attribute of a table.
 fn type_of_key(table: &Json, key: &str) -> Json {
     let mut attributes = table["attribute"].as_array().into_iter().flatten();
@@ -251,7 +268,10 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         if field.ty == Type::Document {
             found = document(&found);
         }
-        if path.contains('#') {
+        if field.written == Written::Blocks {
+            let name = path.split_once('#').map_or(path, |(name, _)| name);
+            found = own_rules(&attributes[name]);
+        } else if path.contains('#') {
             found = type_of_key(attributes, field.name.trim_end_matches("_type"));
         }
         if let Written::Pairs(_) = field.written {

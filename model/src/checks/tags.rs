@@ -33,7 +33,7 @@ pub struct TagFault {
 /// The characters that all services take, in words.
 const ALLOWED: &str = "Use letters, digits, spaces and `_ . : / = + - @`.";
 
-/// The first character of a text that some service refuses.
+/// The first character of a string that some service refuses.
 fn bad_character(text: &str) -> Option<char> {
     let allowed =
         |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);

@@ -50,54 +50,57 @@ output "definition" {
                 Type          = "Fail"
               }
               "merge run" = {
-                Arguments = merge({
-                  Cluster = jsondecode(var.trace_launch).cluster
-                  NetworkConfiguration = {
-                    AwsvpcConfiguration = {
-                      AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
-                      SecurityGroups = "{% $split('${jsondecode(var.trace_launch).security_groups}', ',') %}"
-                      Subnets        = "{% $split('${jsondecode(var.trace_launch).subnets}', ',') %}"
+                Arguments = merge(
+                  {
+                    Cluster = jsondecode(var.trace_launch).cluster
+                    NetworkConfiguration = {
+                      AwsvpcConfiguration = {
+                        AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
+                        SecurityGroups = "{% $split('${jsondecode(var.trace_launch).security_groups}', ',') %}"
+                        Subnets        = "{% $split('${jsondecode(var.trace_launch).subnets}', ',') %}"
+                      }
                     }
-                  }
-                  Overrides = {
-                    ContainerOverrides = [
-                      {
-                        Environment = [
-                          {
-                            Name  = "MERGE"
-                            Value = "yes"
-                          },
-                        ]
-                        Name = jsondecode(var.trace_launch).container
-                      },
-                    ]
-                  }
-                  TaskDefinition = jsondecode(var.trace_launch).task_definition
-                }, {
-                  fargate = {
-                    LaunchType = "FARGATE"
-                  }
-                  fargate_spot = {
-                    CapacityProviderStrategy = [
-                      {
-                        CapacityProvider = "FARGATE_SPOT"
-                        Weight           = 1
-                      },
-                    ]
-                  }
-                  mixed = {
-                    CapacityProviderStrategy = [
-                      {
-                        CapacityProvider = "FARGATE"
-                        Weight           = 1
-                      },
-                      {
-                        CapacityProvider = "FARGATE_SPOT"
-                        Weight           = 1
-                      },
-                    ]
-                  }
-                }[jsondecode(var.trace_launch).capacity])
+                    Overrides = {
+                      ContainerOverrides = [
+                        {
+                          Environment = [
+                            {
+                              Name  = "MERGE"
+                              Value = "yes"
+                            },
+                          ]
+                          Name = jsondecode(var.trace_launch).container
+                        },
+                      ]
+                    }
+                    TaskDefinition = jsondecode(var.trace_launch).task_definition
+                  },
+                  {
+                    fargate = {
+                      LaunchType = "FARGATE"
+                    }
+                    fargate_spot = {
+                      CapacityProviderStrategy = [
+                        {
+                          CapacityProvider = "FARGATE_SPOT"
+                          Weight           = 1
+                        },
+                      ]
+                    }
+                    mixed = {
+                      CapacityProviderStrategy = [
+                        {
+                          CapacityProvider = "FARGATE"
+                          Weight           = 1
+                        },
+                        {
+                          CapacityProvider = "FARGATE_SPOT"
+                          Weight           = 1
+                        },
+                      ]
+                    }
+                  }[jsondecode(var.trace_launch).capacity],
+                )
                 Next          = "merge exit"
                 QueryLanguage = "JSONata"
                 Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
@@ -175,58 +178,61 @@ output "definition" {
                       Type          = "Fail"
                     }
                     "tile run" = {
-                      Arguments = merge({
-                        Cluster = jsondecode(var.trace_launch).cluster
-                        NetworkConfiguration = {
-                          AwsvpcConfiguration = {
-                            AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
-                            SecurityGroups = "{% $split('${jsondecode(var.trace_launch).security_groups}', ',') %}"
-                            Subnets        = "{% $split('${jsondecode(var.trace_launch).subnets}', ',') %}"
+                      Arguments = merge(
+                        {
+                          Cluster = jsondecode(var.trace_launch).cluster
+                          NetworkConfiguration = {
+                            AwsvpcConfiguration = {
+                              AssignPublicIp = "{% ${jsondecode(var.trace_launch).assign_public_ip} ? 'ENABLED' : 'DISABLED' %}"
+                              SecurityGroups = "{% $split('${jsondecode(var.trace_launch).security_groups}', ',') %}"
+                              Subnets        = "{% $split('${jsondecode(var.trace_launch).subnets}', ',') %}"
+                            }
                           }
-                        }
-                        Overrides = {
-                          ContainerOverrides = [
-                            {
-                              Environment = [
-                                {
-                                  Name  = "FAIL_ONCE"
-                                  Value = "5"
-                                },
-                                {
-                                  Name  = "TILE"
-                                  Value = "{% $string($states.input.item) %}"
-                                },
-                              ]
-                              Name = jsondecode(var.trace_launch).container
-                            },
-                          ]
-                        }
-                        TaskDefinition = jsondecode(var.trace_launch).task_definition
-                      }, {
-                        fargate = {
-                          LaunchType = "FARGATE"
-                        }
-                        fargate_spot = {
-                          CapacityProviderStrategy = [
-                            {
-                              CapacityProvider = "FARGATE_SPOT"
-                              Weight           = 1
-                            },
-                          ]
-                        }
-                        mixed = {
-                          CapacityProviderStrategy = [
-                            {
-                              CapacityProvider = "FARGATE"
-                              Weight           = 1
-                            },
-                            {
-                              CapacityProvider = "FARGATE_SPOT"
-                              Weight           = 1
-                            },
-                          ]
-                        }
-                      }[jsondecode(var.trace_launch).capacity])
+                          Overrides = {
+                            ContainerOverrides = [
+                              {
+                                Environment = [
+                                  {
+                                    Name  = "FAIL_ONCE"
+                                    Value = "5"
+                                  },
+                                  {
+                                    Name  = "TILE"
+                                    Value = "{% $string($states.input.item) %}"
+                                  },
+                                ]
+                                Name = jsondecode(var.trace_launch).container
+                              },
+                            ]
+                          }
+                          TaskDefinition = jsondecode(var.trace_launch).task_definition
+                        },
+                        {
+                          fargate = {
+                            LaunchType = "FARGATE"
+                          }
+                          fargate_spot = {
+                            CapacityProviderStrategy = [
+                              {
+                                CapacityProvider = "FARGATE_SPOT"
+                                Weight           = 1
+                              },
+                            ]
+                          }
+                          mixed = {
+                            CapacityProviderStrategy = [
+                              {
+                                CapacityProvider = "FARGATE"
+                                Weight           = 1
+                              },
+                              {
+                                CapacityProvider = "FARGATE_SPOT"
+                                Weight           = 1
+                              },
+                            ]
+                          }
+                        }[jsondecode(var.trace_launch).capacity],
+                      )
                       Next          = "tile exit"
                       QueryLanguage = "JSONata"
                       Resource      = "arn:${data.aws_partition.current.partition}:states:::ecs:runTask.sync"
