@@ -81,7 +81,7 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
         "AttributeValue::S(number.to_string()),",
     ),
     ("bucket-user", "resources", ".remove(b'~')", ".remove(b'+')"),
-    ("queue-user", "resources", "if partition == \"aws-cn\"", "if partition == \"aws\""),
+    ("queue-user", "resources", "\"aws-eusc\" =>", "\"aws-none\" =>"),
     ("workflow-user", "resources", "\"-_.\".contains(c)", "\"-_.:\".contains(c)"),
 ];
 
