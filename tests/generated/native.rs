@@ -297,6 +297,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     for beside in object.kind.beside {
         let expected = match beside.given {
             Given::Constant(json) => serde_json::from_str(json).expect("JSON"),
+            Given::Text(text) => text.into(),
             Given::Own(attribute) => attributes[attribute].clone(),
             Given::Region => json!("eu-central-1"),
             Given::Field(_) | Given::ForceDestroy | Given::Nothing => continue,

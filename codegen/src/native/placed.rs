@@ -212,6 +212,7 @@ impl Printer<'_> {
                 let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
                 (&json).into()
             }
+            Given::Text(text) => Hcl::text(text),
             Given::Field(field) => object.fields.get(field).map_or(Hcl::Null, |expr| self.expr(expr)),
             Given::Own(attribute) => Hcl::code(format!("{}.{attribute}", address(&object.key))),
             Given::ForceDestroy => Hcl::Bool(self.graph.force_destroy),

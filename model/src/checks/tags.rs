@@ -26,7 +26,7 @@ pub struct TagFault {
     pub message: String,
     /// The remedy, as an imperative.
     pub help: String,
-    /// Whether every service refuses the tag.
+    /// An error if every service refuses the tag, a warning if some do.
     pub severity: Severity,
 }
 

@@ -16,6 +16,8 @@ pub struct Beside {
 pub enum Given {
     /// A constant, as JSON.
     Constant(&'static str),
+    /// A constant string.
+    Text(&'static str),
     /// The value of a field that also has a place of its own.
     Field(&'static str),
     /// A reference to an attribute of the resource itself, from a second resource.

@@ -143,7 +143,7 @@ kind! {
 /// The namespace of bucket names that only the account can take.
 pub const OWN_NAMESPACE: &str = "account-regional";
 
-/// The id of the CORS rule that Tandem owns, as in `beside` below.
+/// The id of the CORS rule that Tandem owns.
 pub const CORS_RULE: &str = "tandem";
 
 kind! {
@@ -165,7 +165,7 @@ kind! {
         documented(&["allowed_origins"], has_origins, "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html").code(Code::Missing),
         documented(&["allowed_methods"], has_methods, "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html").code(Code::Missing),
     ],
-    beside: &[constant("cors_rule.id", "\"tandem\"")],
+    beside: &[beside("cors_rule.id", Given::Text(CORS_RULE))],
 }
 
 /// The id of the lifecycle rule that ends incomplete uploads.
@@ -191,7 +191,7 @@ kind! {
         &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"],
     )],
     beside: &[
-        constant("rule.id", "\"abort-incomplete-uploads\""),
+        beside("rule.id", Given::Text(ABORT_RULE)),
         constant("rule.status", "\"Enabled\""),
         beside("rule.filter", Given::Nothing),
     ],

@@ -108,7 +108,7 @@ async fn settled(
     let start = Instant::now();
     loop {
         let differs = match &found {
-            // Settings of another object: the answer was not that this object does not exist.
+            // It may be a setting of another object, which an old answer does not have.
             None => !kind.tags && !job.ignores(key, "*"),
             Some(found) => {
                 let mut drift = drift(job, key, entry, record, found).into_iter();

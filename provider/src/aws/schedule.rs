@@ -72,7 +72,6 @@ fn ecs(schedule: &View<'_, scheduler::Schedule>) -> Option<EcsParameters> {
 fn target(schedule: &View<'_, scheduler::Schedule>) -> Target {
     let dead_letters = schedule.dead_letter_arn().map(|arn| DeadLetterConfig::builder().arn(arn).build());
     let retry = RetryPolicy::builder()
-        // By its name: an update omits a number in `ignore_drift` that AWS does not report.
         .set_maximum_retry_attempts(schedule.maximum_retry_attempts())
         .set_maximum_event_age_in_seconds(schedule.maximum_event_age_in_seconds());
     Target::builder()
