@@ -159,7 +159,6 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: "s3_bucket_ownership_controls", field: "object_ownership", part: Whole, min: None, max: None, patterns: &[], values: &["BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"] },
     Limit { kind: "s3_bucket_server_side_encryption_configuration", field: "sse_algorithm", part: Whole, min: None, max: None, patterns: &[], values: &["AES256", "aws:fsx", "aws:backup", "aws:kms", "aws:kms:dsse"] },
     Limit { kind: "s3_bucket_versioning", field: "status", part: Whole, min: None, max: None, patterns: &[], values: &["Enabled", "Suspended"] },
-    Limit { kind: "s3_bucket_cors_configuration", field: "id", part: Whole, min: None, max: Some(255), patterns: &[], values: &[] },
     Limit { kind: "s3_bucket_cors_configuration", field: "allowed_methods", part: Item, min: None, max: None, patterns: &[], values: &["GET", "PUT", "HEAD", "POST", "DELETE"] },
     Limit { kind: "s3_bucket_cors_configuration", field: "max_age_seconds", part: Whole, min: Some(0), max: None, patterns: &[], values: &[] },
     Limit { kind: "s3_bucket_lifecycle_configuration", field: "abort_incomplete_multipart_upload_days", part: Whole, min: Some(0), max: None, patterns: &[], values: &[] },
