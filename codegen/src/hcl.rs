@@ -183,9 +183,9 @@ impl Hcl {
                     return format!("{name}({})", inline.join(", "));
                 }
                 let indent = "  ".repeat(depth + 1);
-                let lines: String =
+                let lines: Vec<String> =
                     arguments.iter().map(|one| format!("{indent}{},\n", one.render(depth + 1))).collect();
-                format!("{name}(\n{lines}{})", "  ".repeat(depth))
+                format!("{name}(\n{}{})", lines.concat(), "  ".repeat(depth))
             }
             Self::Entry(map, key) => format!("{}[{}]", map.render(depth), key.render(depth)),
             Self::List(items) if items.is_empty() => "[]".to_owned(),

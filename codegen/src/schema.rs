@@ -112,6 +112,7 @@ fn ruled(mut schema: Json, rule: Option<Rule>) -> Json {
     match rule {
         Some(Rule::OneOfNumbers(allowed)) => schema["enum"] = allowed.into(),
         Some(Rule::OneOf(allowed)) => schema["enum"] = allowed.into(),
+        Some(rule) if !rule.published().is_empty() => schema["examples"] = rule.published().into(),
         Some(Rule::Range(..) | Rule::Limit(..) | Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     schema

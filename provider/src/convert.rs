@@ -130,6 +130,9 @@ fn describe(field: &Field) -> String {
             let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
             text.push_str(&format!(" One of: {}.", allowed.join(", ")));
         }
+        Some(rule) if !rule.published().is_empty() => {
+            text.push_str(&format!(" One of: `{}`.", rule.published().join("`, `")));
+        }
         Some(Rule::Range(..) | Rule::Limit(..) | Rule::Check(..) | Rule::Coded(..)) | None => {}
     }
     if let Some(default) = &field.default {

@@ -81,7 +81,7 @@ struct Cors {
     /// Origins of the pages, e.g. `https://shop.example`, or `*` for all.
     origins: Vec<Scalar<String>>,
     /// HTTP methods that they may use.
-    #[input(rule = Rule::OneOf(&["GET", "PUT", "HEAD", "POST", "DELETE"]))]
+    #[input(rule = Rule::Limit(&s3::CORS, "allowed_methods"))]
     methods: Vec<Scalar<String>>,
     /// Request headers that they may send, e.g. `content-type`, or `*` for all.
     headers: Vec<Scalar<String>>,
