@@ -19,12 +19,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tfplugin", &["tfplugin"]),
     ("terraform-provider-tandem", &["tandem-engine", "tandem-model", "tfplugin"]),
     ("tandem", &["tandem-model"]),
-    ("tandem-crash", &["tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"]),
+    ("tandem-judges", &[]),
+    (
+        "tandem-crash",
+        &["tandem-engine", "tandem-judges", "tandem-model", "terraform-provider-tandem", "tfplugin"],
+    ),
     (
         "tandem-testkit",
-        &["tandem", "tandem-crash", "tandem-engine", "tandem-model", "terraform-provider-tandem", "tfplugin"],
+        &[
+            "tandem",
+            "tandem-crash",
+            "tandem-engine",
+            "tandem-judges",
+            "tandem-model",
+            "terraform-provider-tandem",
+            "tfplugin",
+        ],
     ),
-    ("xtask", &["tandem", "tandem-model", "tandem-testkit"]),
+    ("xtask", &["tandem", "tandem-judges", "tandem-model", "tandem-testkit"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

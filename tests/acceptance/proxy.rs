@@ -1,6 +1,6 @@
 //! A proxy between provider and emulator: counts mutating calls, and lets a test act on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tandem_crash::fault::Fault;
+use tandem_judges::call::Violation;
+use tandem_judges::{figures, models};
 use tokio::net::TcpListener;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -59,6 +61,18 @@ pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     mutating: Arc<Mutex<Vec<String>>>,
     limit: Arc<Limit>,
+    violations: Arc<Mutex<BTreeSet<Violation>>>,
+}
+
+impl Drop for Proxy {
+    /// Fails the test if a call broke the model of its service.
+    fn drop(&mut self) {
+        figures::keep();
+        let violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::thread::panicking() {
+            assert!(violations.is_empty(), "AWS would refuse calls: {violations:#?}");
+        }
+    }
 }
 
 /// The limit of calls per second, for each service.
@@ -115,6 +129,8 @@ impl Proxy {
     ) -> Self {
         let mutating: Arc<Mutex<Vec<String>>> = Arc::default();
         let limit: Arc<Limit> = Arc::default();
+        let violations: Arc<Mutex<BTreeSet<Violation>>> = Arc::default();
+        let found = violations.clone();
         let limits = limit.clone();
         let (sender, receiver) = std::sync::mpsc::channel::<SocketAddr>();
         let (upstream, registry, calls) = (upstream.to_owned(), registry.to_owned(), mutating.clone());
@@ -131,12 +147,13 @@ impl Proxy {
                     let (client, upstream, calls, hook) =
                         (client.clone(), upstream.clone(), calls.clone(), hook.clone());
                     let (registry, watch, limits) = (registry.clone(), watch.clone(), limits.clone());
+                    let found = found.clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         if request.uri().path().starts_with("/v2/") {
                             let host = registry.parse().expect("a host");
                             request.headers_mut().insert(hyper::header::HOST, host);
                         }
-                        let acts = (hook.clone(), watch.clone(), limits.clone());
+                        let acts = (hook.clone(), watch.clone(), limits.clone(), found.clone());
                         forward(request, client.clone(), upstream.clone(), calls.clone(), acts)
                     });
                     tokio::spawn(
@@ -147,7 +164,7 @@ impl Proxy {
             });
         });
         let address = receiver.recv().expect("the proxy's address");
-        Self { endpoint: format!("http://{address}"), mutating, limit }
+        Self { endpoint: format!("http://{address}"), mutating, limit, violations }
     }
 
     /// Starts a proxy that passes all calls on, and gives each mutating call and its body to `watch`.
@@ -187,11 +204,12 @@ async fn forward(
     client: Client<HttpConnector, Full<Bytes>>,
     upstream: String,
     calls: Arc<Mutex<Vec<String>>>,
-    (hook, watch, limit): (Hook, Watch, Arc<Limit>),
+    (hook, watch, limit, violations): (Hook, Watch, Arc<Limit>, Arc<Mutex<BTreeSet<Violation>>>),
 ) -> Result<Response<Full<Bytes>>, BoxError> {
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let name = operation(&parts, &body);
+    violations.lock().unwrap_or_else(PoisonError::into_inner).extend(judged(&parts, &body));
     if !parts.uri.path().starts_with("/v2/") && limit.refuses(&parts) {
         return Ok(refused(&parts, &body, Fault::Throttled));
     }
@@ -253,6 +271,25 @@ async fn forward(
 
 fn reset() -> BoxError {
     std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
+}
+
+/// The violations of a request of the provider. Other programs that tests run are not judged.
+fn judged(parts: &hyper::http::request::Parts, body: &Bytes) -> Vec<Violation> {
+    let headers =
+        parts.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let headers: Vec<(&str, &str)> = headers.collect();
+    let agent = headers.iter().find(|(name, _)| *name == "user-agent").map_or("", |(_, agent)| agent);
+    if !agent.starts_with("aws-sdk-rust") {
+        return Vec::new();
+    }
+    models::judge_request(&tandem_judges::request::Request {
+        method: parts.method.as_str(),
+        uri: &parts.uri.to_string(),
+        headers: &headers,
+        body,
+    })
+    .err()
+    .unwrap_or_default()
 }
 
 /// The error response to a call, in the protocol of its service.

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use tandem_judges::figures;
 use tandem_testkit::cargo::cargo;
 use tandem_testkit::environment::root;
 use tandem_testkit::examples::ALL;
@@ -53,7 +54,11 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
     }
     // The output of the test runner goes through unchanged: CI reads its closing line.
     hashicorp::forget_skipped()?;
+    figures::forget();
     let result = loud(test.args(filter));
+    for (judge, (judged, refused)) in figures::all() {
+        println!("{judged} {judge}: {refused} refused");
+    }
     if let Some(skipped) = hashicorp::skipped() {
         println!("{skipped}");
     }

@@ -72,7 +72,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Write `model/src/limits/data.rs`: the limits that AWS publishes about the fields of kinds
+    /// Write what AWS publishes: limits of the fields of kinds, partitions, and the models of requests for tests
     AwsFacts {
         /// Check that the file is up to date, and write nothing
         #[arg(long)]

@@ -19,6 +19,7 @@ pub(super) const ACTIONS: &[(&str, &[&str])] = &[
     ("s3:DeletePublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
     ("s3:GetBucketCors", &["s3:GetBucketCORS"]),
     ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
+    ("s3:GetBucketLifecycleConfiguration", &["s3:GetLifecycleConfiguration"]),
     ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
     ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
     ("s3:HeadBucket", &["s3:ListBucket"]),
@@ -26,6 +27,7 @@ pub(super) const ACTIONS: &[(&str, &[&str])] = &[
     ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
     ("s3:PutBucketCors", &["s3:PutBucketCORS"]),
     ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
+    ("s3:PutBucketLifecycleConfiguration", &["s3:PutLifecycleConfiguration"]),
     ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
 ];

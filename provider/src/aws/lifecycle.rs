@@ -31,7 +31,7 @@ fn is_foreign(rule: &LifecycleRule) -> bool {
 /// The lifecycle of a bucket; empty without one.
 async fn read(client: &Client, bucket: &str) -> Result<Lifecycle, Failure> {
     let request = client.get_bucket_lifecycle_configuration().bucket(bucket);
-    let answer = found(call!("s3:GetLifecycleConfiguration", request))?;
+    let answer = found(call!("s3:GetBucketLifecycleConfiguration", request))?;
     let lifecycle = answer.map(|answer| Lifecycle {
         rules: answer.rules.unwrap_or_default(),
         minimum_size: answer.transition_default_minimum_object_size,
@@ -48,7 +48,7 @@ async fn write(client: &Client, bucket: &str, lifecycle: Lifecycle) -> Result<()
         .bucket(bucket)
         .set_transition_default_minimum_object_size(lifecycle.minimum_size)
         .lifecycle_configuration(configuration);
-    call!("s3:PutLifecycleConfiguration", request).map(|_| ())
+    call!("s3:PutBucketLifecycleConfiguration", request).map(|_| ())
 }
 
 /// The rule that ends uploads.

@@ -3,7 +3,7 @@
 //! Each direction takes a random time, in virtual time and from a seed, so that calls overlap as on a
 //! network. When a process is killed, some of its calls in flight still arrive, and some do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,10 @@ use async_trait::async_trait;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use tandem_judges as judges;
+use tandem_judges::call::Violation;
+use tandem_judges::request::Request;
+use tandem_judges::{figures, models};
 use terraform_provider_tandem::Outside;
 use terraform_provider_tandem::container_engine::{ContainerEngine, Failed, Login, Recipe};
 use tfplugin::stop::{StopSource, StopToken};
@@ -34,6 +38,10 @@ pub struct World {
     limit: Mutex<Option<f64>>,
     /// The number of calls that each service had left, and the time of that count.
     left: Mutex<BTreeMap<String, (f64, Instant)>>,
+    /// Calls that broke the model of their service.
+    violations: Mutex<BTreeSet<Violation>>,
+    /// All calls, if they are recorded.
+    record: Mutex<Option<Vec<judges::call::Call>>>,
 }
 
 impl World {
@@ -51,6 +59,8 @@ impl World {
             ),
             limit: Mutex::default(),
             left: Mutex::default(),
+            violations: Mutex::default(),
+            record: Mutex::default(),
         })
     }
 
@@ -86,6 +96,40 @@ impl World {
         cloud
     }
 
+    /// Records all calls from now on.
+    pub fn record(&self) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// The recorded calls. It ends the record.
+    pub fn recorded(&self) -> Vec<judges::call::Call> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// The refusal of a request that breaks the model of its service.
+    fn judged(&self, request: &HttpRequest) -> Option<Refusal> {
+        let headers: Vec<(&str, &str)> = request.headers().iter().collect();
+        let judged = models::judge_request(&Request {
+            method: request.method(),
+            uri: request.uri(),
+            headers: &headers,
+            body: request.body().bytes().unwrap_or_default(),
+        });
+        let violations = match judged {
+            Ok(call) => {
+                if let Some(record) = &mut *self.record.lock().unwrap_or_else(PoisonError::into_inner) {
+                    record.extend(call);
+                }
+                return None;
+            }
+            Err(violations) => violations,
+        };
+        let messages: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        let message = messages.join("; ");
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner).extend(violations);
+        Some(Refusal { status: 400, code: "ValidationException".to_owned(), message })
+    }
+
     fn chance<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -93,6 +137,17 @@ impl World {
     async fn travel(&self) {
         let milliseconds = self.chance(|random| random.u64(2..40));
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+impl Drop for World {
+    /// Fails the test if a call broke the model of its service.
+    fn drop(&mut self) {
+        figures::keep();
+        let violations = std::mem::take(self.violations.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if !std::thread::panicking() {
+            assert!(violations.is_empty(), "AWS would refuse calls: {violations:#?}");
+        }
     }
 }
 
@@ -486,6 +541,9 @@ impl HttpConnector for Carrier {
         let process = self.0.clone();
         HttpConnectorFuture::new(async move {
             let read: Read = wire::read(&request);
+            if let Some(refusal) = process.world.judged(&request) {
+                return Ok(wire::write(&read, &Err(refusal)));
+            }
             let answer = process.carry(&read.call).await?;
             Ok(wire::write(&read, &answer))
         })

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod changes;
+mod judges;
 mod matrix;
 mod races;
 mod sweep;

@@ -1,0 +1,34 @@
+//! Calls of AWS's APIs.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+
+/// A call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The service as in the signature, e.g. `monitoring`.
+    pub service: String,
+    /// The operation, e.g. `PutMetricAlarm`.
+    pub operation: String,
+    /// Its members by their names in the model, with the types of the model.
+    pub input: Json,
+}
+
+/// A part of a call that AWS would refuse.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The call, e.g. `lambda:CreateFunction`.
+    pub call: String,
+    /// The path of the member, e.g. `Environment.Variables`; empty for the whole call.
+    pub member: String,
+    /// The fault.
+    pub fault: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, member, fault } = self;
+        if member.is_empty() { write!(f, "{call}: {fault}") } else { write!(f, "{call}: {member}: {fault}") }
+    }
+}
