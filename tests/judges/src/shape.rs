@@ -154,7 +154,7 @@ fn texts(list: &'static Json) -> impl Iterator<Item = &'static str> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str)
 }
 
-/// A value with the type of a shape, from its text on the wire. A text that has another type stays a string.
+/// A value with the type of a shape, as it is on the wire. A string that has another type stays a string.
 pub(crate) fn typed(shape: Shape, text: &str) -> Json {
     let value = match shape.ty() {
         Type::Boolean => text.parse().ok().map(Json::Bool),
