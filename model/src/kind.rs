@@ -37,6 +37,10 @@ pub struct Kind {
     /// True if it holds the user's data. Without `force_destroy` it is never replaced, and never deleted
     /// unless it is empty.
     pub data: bool,
+    /// The field with the id or ARN of another object whose delete call also deletes this one. AWS documents it for
+    /// settings of buckets, queues and topics, and for the parts of a function and of an HTTP API. It is left out where
+    /// AWS deletes such objects later, e.g. the subscriptions of a topic.
+    pub goes_with: Option<&'static str>,
     /// True if its name contains a hash of account and region. An empty object without tags that has exactly
     /// this name belongs to the composite.
     pub hashed_name: bool,
@@ -277,6 +281,7 @@ impl Kind {
         tags: false,
         exclusive: false,
         data: false,
+        goes_with: None,
         hashed_name: false,
         access: &[],
         documented: &[],

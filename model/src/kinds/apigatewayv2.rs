@@ -89,6 +89,7 @@ kind! {
     title: "HTTP API integration",
     service: "apigatewayv2",
     id: Some("{api_id}|{integration_uri}"),
+    goes_with: Some("api_id"),
     attributes: &[("id", None)],
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
@@ -108,6 +109,7 @@ kind! {
     title: "HTTP API route",
     service: "apigatewayv2",
     id: Some("{api_id}|{route_key}"),
+    goes_with: Some("api_id"),
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
 
@@ -125,6 +127,7 @@ kind! {
     title: "HTTP API authorizer",
     service: "apigatewayv2",
     id: Some("{api_id}|{name}"),
+    goes_with: Some("api_id"),
     attributes: &[("id", None)],
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
 }
@@ -146,6 +149,7 @@ kind! {
     title: "HTTP API stage",
     service: "apigatewayv2",
     id: Some("{api_id}|{name}"),
+    goes_with: Some("api_id"),
     exclusive: true,
     access: &[
         access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"]),

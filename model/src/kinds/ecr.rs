@@ -60,6 +60,7 @@ kind! {
     title: "ECR lifecycle policy",
     service: "ecr",
     id: Some("{repository}"),
+    goes_with: Some("repository"),
     access: &[access(
         "arn:{partition}:ecr:{region}:{account}:repository/{repository}",
         &["ecr:DeleteLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"],

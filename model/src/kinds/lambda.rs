@@ -84,6 +84,7 @@ kind! {
     title: "Lambda asynchronous invocation settings",
     service: "lambda",
     id: Some("{function_name}"),
+    goes_with: Some("function_name"),
     access: &[access(
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &[
@@ -112,6 +113,7 @@ kind! {
     title: "Lambda permission",
     service: "lambda",
     id: Some("{function_name}:{statement_id}"),
+    goes_with: Some("function_name"),
     access: &[access(
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
@@ -180,6 +182,7 @@ kind! {
     title: "Lambda function URL",
     service: "lambda",
     id: Some("{function_name}"),
+    goes_with: Some("function_name"),
     attributes: &[("function_url", None)],
     exclusive: true,
     access: &[access(

@@ -89,6 +89,7 @@ kind! {
     title: "S3 public access block",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"],
@@ -105,6 +106,7 @@ kind! {
     title: "S3 ownership controls",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketOwnershipControls", "s3:PutBucketOwnershipControls"],
@@ -123,6 +125,7 @@ kind! {
     title: "S3 encryption",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"],
@@ -139,6 +142,7 @@ kind! {
     title: "S3 versioning",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketVersioning", "s3:PutBucketVersioning"])],
 }
 
@@ -162,6 +166,7 @@ kind! {
     title: "S3 CORS rule",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketCORS", "s3:PutBucketCORS"])],
     documented: &[
         documented(&["allowed_origins"], has_origins, "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html").code(Code::Missing),
@@ -188,6 +193,7 @@ kind! {
     title: "S3 lifecycle",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"],
@@ -209,6 +215,7 @@ kind! {
     title: "S3 bucket policy",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
@@ -231,6 +238,7 @@ kind! {
     title: "S3 notification",
     service: "s3",
     id: Some("{bucket}:{id}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],
@@ -247,6 +255,7 @@ kind! {
     title: "S3 events to EventBridge",
     service: "s3",
     id: Some("{bucket}"),
+    goes_with: Some("bucket"),
     access: &[access(
         "arn:{partition}:s3:::{bucket}",
         &["s3:GetBucketNotification", "s3:PutBucketNotification"],

@@ -54,6 +54,7 @@ kind! {
     title: "SNS topic policy",
     service: "sns",
     id: Some("{arn}"),
+    goes_with: Some("arn"),
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
     documented: &[
         documented(&["policy"], policy_size, "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html"),

@@ -67,6 +67,7 @@ kind! {
     title: "SQS queue policy",
     service: "sqs",
     id: Some("{queue}"),
+    goes_with: Some("queue"),
     access: &[access(
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],
@@ -86,6 +87,7 @@ kind! {
     title: "SQS redrive allow policy",
     service: "sqs",
     id: Some("{queue}"),
+    goes_with: Some("queue"),
     access: &[access(
         "arn:{partition}:sqs:{region}:{account}:{queue}",
         &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"],

@@ -34,7 +34,8 @@ pub(crate) async fn delete_objects(
     content: bool,
 ) -> Outcome {
     // Everything is checked before anything is deleted: a refusal must not leave half a composite.
-    let chosen = record.objects.iter().filter(|(key, _)| keys.contains(*key));
+    let parents = parents(&record, keys);
+    let chosen = record.objects.iter().filter(|(key, _)| keys.contains(*key) && !parents.contains_key(*key));
     let checks = chosen.map(|(key, entry)| check(job, key, entry, &record.instance, content));
     let (mut refusals, mut others, mut ours) = (Vec::new(), Vec::new(), false);
     for checked in join_all(checks).await {
@@ -48,17 +49,24 @@ pub(crate) async fn delete_objects(
     if !refusals.is_empty() {
         return Outcome { record, problems: refusals };
     }
-    let needs = edges(&record, keys);
+    let mut needs = edges(&record, keys);
+    inherit(&mut needs, &parents);
     let left = Mutex::new(record.clone());
     let problems = Mutex::new(Vec::new());
     let stopped = order::run(&order::reversed(&needs), &|| job.go_on(), |key| {
         let entry = &record.objects[&key];
-        let (left, problems) = (&left, &problems);
+        let (left, problems, parents) = (&left, &problems, &parents);
         async move {
+            // It stays in the record until its parent is deleted.
+            if parents.contains_key(&key) {
+                return true;
+            }
             let Some(kind) = entry.kind() else { return false };
             match delete_one(job, kind, &entry.id, content).await {
                 Ok(()) => {
-                    left.lock().unwrap_or_else(PoisonError::into_inner).objects.remove(&key);
+                    let objects = &mut left.lock().unwrap_or_else(PoisonError::into_inner).objects;
+                    objects.remove(&key);
+                    objects.retain(|child, _| parents.get(child) != Some(&key));
                     true
                 }
                 Err(failure) => {
@@ -118,6 +126,40 @@ pub(crate) async fn delete_one(
         })
     };
     job.call(delete).await
+}
+
+/// The objects that the cloud deletes with another one of these objects, each with that object.
+fn parents(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, Key> {
+    let pairs = keys.iter().filter_map(|key| {
+        let entry = record.objects.get(key)?;
+        let kind = entry.kind()?;
+        let settings = entry.settings();
+        let named = settings.get(kind.goes_with?)?.as_str()?;
+        let parent = entry.needs.iter().filter(|need| keys.contains(*need)).find(|need| {
+            record.objects.get(*need).is_some_and(|parent| {
+                // A queue and a bucket can have the same id.
+                parent.kind().is_some_and(|of| of.service == kind.service && of.goes_with.is_none())
+                    && (parent.id == named || parent.arn.as_deref() == Some(named))
+            })
+        })?;
+        Some((key.clone(), parent.clone()))
+    });
+    pairs.collect()
+}
+
+/// Adds the needs of objects that go with their parents to those of the parents: in place of the dead-letter policy of a
+/// queue, the queue itself is deleted before its dead-letter queue.
+fn inherit(needs: &mut BTreeMap<Key, BTreeSet<Key>>, parents: &BTreeMap<Key, Key>) {
+    for (child, parent) in parents {
+        for need in needs.get(child).cloned().unwrap_or_default() {
+            if need != *parent
+                && !order::reaches(needs, &need, parent)
+                && let Some(of_parent) = needs.get_mut(parent)
+            {
+                of_parent.insert(need);
+            }
+        }
+    }
 }
 
 fn edges(record: &Record, keys: &BTreeSet<Key>) -> BTreeMap<Key, BTreeSet<Key>> {

@@ -65,6 +65,20 @@ pub fn reversed(needs: &BTreeMap<Key, BTreeSet<Key>>) -> BTreeMap<Key, BTreeSet<
     reversed
 }
 
+/// Returns true if an object needs another one, directly or through others.
+pub fn reaches(needs: &BTreeMap<Key, BTreeSet<Key>>, from: &Key, to: &Key) -> bool {
+    let (mut next, mut seen) = (vec![from], BTreeSet::new());
+    while let Some(key) = next.pop() {
+        if key == to {
+            return true;
+        }
+        if seen.insert(key) {
+            next.extend(needs.get(key).into_iter().flatten());
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -367,6 +367,11 @@ impl Driver for One {
     async fn delete(&self, id: &str) -> Result<(), Failure> {
         self.call("delete", id, |state| {
             state.objects.remove(&self.key(id));
+            state.objects.retain(|(kind, _), found| {
+                let field = kinds::find(kind).filter(|kind| kind.service == self.kind.service);
+                let parent = field.and_then(|kind| found.settings.get(kind.goes_with?)?.as_str());
+                parent != Some(id)
+            });
             Ok(())
         })
         .await

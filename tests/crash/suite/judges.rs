@@ -1,4 +1,4 @@
-//! The judge of calls is judged: it must refuse calls with one fault each.
+//! Judgments over the calls of every composite.
 
 use std::collections::BTreeMap;
 
@@ -48,4 +48,45 @@ fn the_models_refuse_calls_with_one_fault() {
     println!("{made} mutants of {} calls, {unnoticed} accepted: {missed:#?}", shapes.len());
     assert!(made > 1_000, "{made} mutants are no measure");
     assert!(unnoticed * 100 <= made, "{unnoticed} of {made} are accepted: {missed:#?}");
+}
+
+/// The verbs of calls that change a setting, a permission or a part of another object.
+const OF_PARTS: &[&str] = &["SetQueueAttributes", "SetTopicAttributes", "RemovePermission"];
+
+/// The objects that a destroy deletes by a call of their own end with no other object: settings of a bucket that is
+/// deleted stay until it is. An organization can deny `s3:DeleteBucketPolicy`.
+#[test]
+fn a_destroy_makes_no_call_for_an_object_that_goes_with_another() {
+    for fixture in Fixture::all() {
+        let composite = fixture.definition.type_name;
+        let (created, destroyed) = in_virtual_time(async {
+            let mut scene = Scene::new(composite, 1).await;
+            scene.world.record();
+            let inputs = scene.fixture.inputs(ACCOUNT);
+            scene.terraform.apply(&Process::new(&scene.world), &inputs).await;
+            let created = scene.world.recorded();
+            scene.world.record();
+            scene.terraform.destroy(&Process::new(&scene.world)).await;
+            (created, scene.world.recorded())
+        });
+        println!("{composite}: {} calls to create, {} to destroy", created.len(), destroyed.len());
+        // Buckets of others, with the notifications of the composite, stay.
+        let deleted: Vec<&Call> = destroyed.iter().filter(|call| call.operation == "DeleteBucket").collect();
+        let of_a_deleted =
+            |call: &Call| deleted.iter().any(|bucket| bucket.input["Bucket"] == call.input["Bucket"]);
+        for call in &destroyed {
+            let of_part = OF_PARTS.contains(&call.operation.as_str())
+                || call.service == "s3"
+                    && call.operation != "DeleteBucket"
+                    && of_a_deleted(call)
+                    && changes(call);
+            assert!(!of_part, "{composite}: {} {}", call.operation, call.input);
+        }
+    }
+}
+
+/// True for a call that changes a setting of a bucket.
+fn changes(call: &Call) -> bool {
+    call.operation.starts_with("Delete") && call.operation != "DeleteObjects"
+        || call.operation.starts_with("Put")
 }
