@@ -120,7 +120,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   tandem policy --account 123456789012 --region eu-central-1 > deploy.json
-  tandem policy | jq -c . | wc -c     IAM limits a managed policy to 6,144 characters
+  tandem policy | jq '.[0]' > deploy-1.json     Of a list: the application needs more than one managed policy
 
 The policy is for modules of the flavor composite. It allows the calls of the provider, restricted
 to the objects of this spec where IAM supports that. Native modules need more permissions, because

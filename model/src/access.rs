@@ -49,6 +49,7 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
                 // The alias of a key is not a resource of IAM, and only keys of AWS are named by alias.
                 let resource =
                     fill(access.resource, &settings, &place).filter(|one| !one.starts_with("alias/"));
+                let resource = resource.filter(|one| access.is_of(one));
                 if let Some(resource) = resource {
                     by_call.entry((object.kind.name, number)).or_default().insert(shorten(&resource));
                     actions.insert((object.kind.name, number), access.actions);
@@ -69,6 +70,50 @@ pub fn deployment(parts: &[Part<'_>], context: &Context) -> Json {
         .collect();
     statements.sort_by_key(|statement| statement["Action"].to_string());
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Splits a policy into as few policies as fit into a number of characters without white space, e.g.
+/// [`LONGEST_MANAGED_POLICY`].
+pub fn split(policy: &Json, longest: usize) -> Vec<Json> {
+    let document = |statements: &[Json]| json!({ "Version": policy["Version"], "Statement": statements });
+    let fits = |statements: &[Json]| document(statements).to_string().len() <= longest;
+    let mut waiting = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let mut statements = Vec::new();
+    while let Some(statement) = waiting.pop() {
+        let halves = if fits(std::slice::from_ref(&statement)) { None } else { halves(&statement) };
+        match halves {
+            Some(halves) => waiting.extend(halves),
+            None => statements.push(statement),
+        }
+    }
+    // The longest first, each into the first policy with room.
+    statements.sort_by_cached_key(|statement| std::cmp::Reverse(statement.to_string().len()));
+    let mut policies: Vec<Vec<Json>> = Vec::new();
+    for statement in statements {
+        let with = |policy: &[Json]| [policy, std::slice::from_ref(&statement)].concat();
+        match policies.iter_mut().find(|policy| fits(&with(policy))) {
+            Some(policy) => policy.push(statement),
+            None => policies.push(vec![statement]),
+        }
+    }
+    for statements in &mut policies {
+        statements.sort_by_cached_key(|statement| statement["Action"].to_string());
+    }
+    policies.iter().map(|statements| document(statements)).collect()
+}
+
+/// Two statements with half of the resources of a statement each, or half of its actions.
+fn halves(statement: &Json) -> Option<[Json; 2]> {
+    let part = |name: &str| {
+        let items = statement[name].as_array().filter(|items| items.len() > 1)?;
+        let (first, second) = items.split_at(items.len() / 2);
+        Some([first, second].map(|items| {
+            let mut half = statement.clone();
+            half[name] = items.into();
+            half
+        }))
+    };
+    part("Resource").or_else(|| part("Action"))
 }
 
 /// The actions that a sweep needs on `*`, to list the objects of a project wherever its state is. Reading and
@@ -140,6 +185,40 @@ mod tests {
     use super::*;
     use crate::composite::Definition;
     use crate::value::Value;
+
+    #[test]
+    fn a_long_policy_is_split_and_still_allows_the_same() {
+        let statements: Vec<Json> = (0..40)
+            .map(|number| {
+                let resources: Vec<String> =
+                    (0..=number * 3).map(|other| format!("arn:aws:sqs:*:*:shop-{number}-{other}")).collect();
+                let actions = [format!("sqs:Get{number}"), format!("sqs:Put{number}")];
+                json!({ "Effect": "Allow", "Action": actions, "Resource": resources })
+            })
+            .collect();
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+        let allowed = |policy: &Json| -> BTreeSet<(String, String)> {
+            let texts = |value: &Json| -> Vec<String> {
+                value.as_array().into_iter().flatten().map(ToString::to_string).collect()
+            };
+            let statements = policy["Statement"].as_array().expect("statements").iter();
+            let pairs = statements.flat_map(|statement| {
+                let resources = texts(&statement["Resource"]);
+                texts(&statement["Action"]).into_iter().flat_map(move |action| {
+                    resources.clone().into_iter().map(move |resource| (action.clone(), resource))
+                })
+            });
+            pairs.collect()
+        };
+        let parts = split(&policy, LONGEST_MANAGED_POLICY);
+        assert!(parts.iter().all(|part| part.to_string().len() <= LONGEST_MANAGED_POLICY));
+        let all: BTreeSet<(String, String)> = parts.iter().flat_map(allowed).collect();
+        assert_eq!(all, allowed(&policy));
+        let least = policy.to_string().len().div_ceil(LONGEST_MANAGED_POLICY);
+        assert!(parts.len() <= least + 1, "{} policies where {least} could do", parts.len());
+        let short = json!({ "Version": "2012-10-17", "Statement": [statements[0]] });
+        assert_eq!(split(&short, LONGEST_MANAGED_POLICY), [short]);
+    }
 
     #[test]
     fn only_objects_that_inputs_name_are_listed_in_a_deployment() {

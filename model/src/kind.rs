@@ -94,17 +94,30 @@ pub struct Access {
     pub to_empty: bool,
     /// True if the actions only list objects: for a sweep, and for objects that inputs name.
     pub to_sweep: bool,
+    /// The service in the ARN of the resource. Resources of other services do not have these actions.
+    pub only: Option<&'static str>,
 }
 
 /// Actions on a resource.
 pub const fn access(resource: &'static str, actions: &'static [&'static str]) -> Access {
-    Access { resource, actions, to_empty: false, to_sweep: false }
+    Access { resource, actions, to_empty: false, to_sweep: false, only: None }
 }
 
 impl Access {
     /// The same, to empty an object before its delete.
     pub const fn to_empty(self) -> Self {
         Self { to_empty: true, ..self }
+    }
+
+    /// The same, only for resources of this service.
+    pub const fn only(self, service: &'static str) -> Self {
+        Self { only: Some(service), ..self }
+    }
+
+    /// Returns false if the ARN of a resource is known to be that of another service.
+    pub fn is_of(&self, resource: &str) -> bool {
+        let service = resource.split(':').nth(2).filter(|service| !service.contains('*'));
+        self.only.is_none() || service.is_none() || service == self.only
     }
 
     /// The same, to list objects.

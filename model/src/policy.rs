@@ -88,13 +88,27 @@ pub const CALLS: &[&str] = &[
 ];
 
 impl Grant {
+    fn statements(&self) -> Vec<Expr> {
+        let mut statements = vec![self.statement()];
+        // Lambda demands this action for an event source mapping. It applies to no resource.
+        if matches!(self, Self::ConsumeTableStream(_)) {
+            statements.push(Expr::map([
+                ("Sid", Expr::from("ListTableStreams")),
+                ("Effect", "Allow".into()),
+                ("Action", Expr::list(["dynamodb:ListStreams"])),
+                ("Resource", "*".into()),
+            ]));
+        }
+        statements
+    }
+
     fn statement(&self) -> Expr {
         let (sid, actions, resource): (_, &[&str], Expr) = match self {
             Self::WriteLogs(group) => (
                 "WriteLogs",
                 &["logs:CreateLogStream", "logs:PutLogEvents"],
-                // The first action needs the ARN of the group, the second one that of a stream.
-                Expr::list([group.clone(), Expr::concat([group.clone(), ":*".into()])]),
+                // Both actions apply to log streams.
+                Expr::concat([group.clone(), ":*".into()]),
             ),
             Self::SendMessages(queue) => ("SendMessages", &["sqs:SendMessage"], queue.clone()),
             Self::ConsumeQueue(queue) => (
@@ -110,18 +124,12 @@ impl Grant {
                     "kinesis:GetRecords",
                     "kinesis:GetShardIterator",
                     "kinesis:ListShards",
-                    "kinesis:SubscribeToShard",
                 ],
                 stream.clone(),
             ),
             Self::ConsumeTableStream(stream) => (
                 "ConsumeTableStream",
-                &[
-                    "dynamodb:DescribeStream",
-                    "dynamodb:GetRecords",
-                    "dynamodb:GetShardIterator",
-                    "dynamodb:ListStreams",
-                ],
+                &["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
                 stream.clone(),
             ),
             Self::Publish(topic) => ("Publish", &["sns:Publish"], topic.clone()),
@@ -248,8 +256,8 @@ fn objects(bucket: &Expr, keys: &KeyPattern) -> Expr {
 pub fn identity(grants: &[Grant]) -> Expr {
     let mut statements: Vec<BTreeMap<String, Expr>> = Vec::new();
     let mut sids: Vec<Expr> = Vec::new();
-    for grant in grants {
-        let Expr::Map(mut statement) = grant.statement() else { unreachable!("a statement is a map") };
+    for statement in grants.iter().flat_map(Grant::statements) {
+        let Expr::Map(mut statement) = statement else { unreachable!("a statement is a map") };
         let sid = statement["Sid"].clone();
         let alike = statements.iter_mut().zip(&sids).find(|(other, known)| {
             **known == sid

@@ -7,3 +7,4 @@ mod modules;
 mod mutants;
 mod native;
 mod project;
+mod states;

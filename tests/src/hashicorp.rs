@@ -5,20 +5,17 @@
 //! provider from the public Terraform registry into the private folder, once.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::calls::Account;
 use crate::environment::{platform, private};
+use crate::skipped;
 
 /// The environment variable with the folder of a filesystem mirror that contains hashicorp/aws.
 pub const VARIABLE: &str = "TANDEM_AWS_PROVIDER_MIRROR";
-
-/// The start of the line that reports skipped tests.
-pub const SKIPPED: &str = "SKIPPED: no hashicorp/aws";
 
 /// The version that is installed from the registry. A mirror may contain another one.
 const VERSION: &str = "5.100.0";
@@ -149,42 +146,9 @@ pub fn mirror_or_registry() -> Option<Hashicorp> {
         Ok(found) => return Some(found),
         Err(reason) => reason,
     };
-    assert!(std::env::var_os("TANDEM_FULL").is_none() && given().is_none(), "no hashicorp/aws: {reason}");
-    let thread = std::thread::current();
-    record(thread.name().unwrap_or("a test"), &reason).expect("a record of skipped tests");
+    assert!(given().is_none(), "no hashicorp/aws: {reason}");
+    skipped::record("hashicorp/aws", &reason);
     None
-}
-
-/// The file with a line for each skipped test.
-fn skipped_file() -> PathBuf {
-    private().join("skipped-hashicorp.txt")
-}
-
-fn record(test: &str, reason: &str) -> std::io::Result<()> {
-    std::fs::create_dir_all(private())?;
-    // One write: tests run in parallel.
-    let line = format!("{test}\t{}\n", reason.split_whitespace().collect::<Vec<_>>().join(" "));
-    OpenOptions::new().create(true).append(true).open(skipped_file())?.write_all(line.as_bytes())
-}
-
-/// Forgets the skipped tests of earlier runs.
-pub fn forget_skipped() -> std::io::Result<()> {
-    match std::fs::remove_file(skipped_file()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Returns one line about the tests that were skipped since [`forget_skipped`], or `None` if there are none.
-pub fn skipped() -> Option<String> {
-    summary(&std::fs::read_to_string(skipped_file()).ok()?)
-}
-
-fn summary(recorded: &str) -> Option<String> {
-    let (tests, reasons): (Vec<&str>, Vec<&str>) =
-        recorded.lines().filter_map(|line| line.split_once('\t')).unzip();
-    let reason = reasons.first()?;
-    Some(format!("{SKIPPED}: {}: {reason}", tests.join(", ")))
 }
 
 /// Has `terraform init` install the provider from the public registry into a plugin cache, and returns the cache
@@ -263,12 +227,5 @@ mod tests {
         let zip = format!("terraform-provider-aws_5.0.0_{}.zip", platform());
         std::fs::write(folder.join(zip), "").expect("a file");
         assert!(found());
-    }
-
-    #[test]
-    fn the_summary_names_skipped_tests_and_the_reason() {
-        assert_eq!(summary(""), None);
-        let line = summary("a::b\tno host\nc::d\tno host\n").expect("a summary");
-        assert_eq!(line, "SKIPPED: no hashicorp/aws: a::b, c::d: no host");
     }
 }

@@ -9,6 +9,8 @@ pub mod environment;
 pub mod examples;
 pub mod ffmpeg;
 pub mod hashicorp;
+pub mod node;
 pub mod rekognition;
 pub mod shared;
+pub mod skipped;
 pub mod terraform;

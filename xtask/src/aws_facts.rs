@@ -1,6 +1,7 @@
 //! Writes the limits that AWS publishes: of the members of requests in botocore's service models, and of properties in
 //! CloudFormation's resource schemas, which cfn-lint ships. Of two sources the stricter one counts.
 
+mod actions;
 mod models;
 
 use std::collections::BTreeMap;
@@ -65,7 +66,9 @@ pub(crate) fn run(check: bool) -> Result {
         let site = Packages::AwsFacts.site_packages()?;
         let mut sources = Sources { site, models: BTreeMap::new(), schemas: BTreeMap::new() };
         put(check, "model/src/limits/data.rs", &generated(&mut sources)?)?;
-        put(check, "tests/data/aws-models.json", &models::generated(&mut sources)?)?;
+        let models = models::generated(&mut sources)?;
+        put(check, "tests/data/aws-models.json", &models)?;
+        put(check, "tests/data/aws-actions.json", &actions::generated(&sources.site, &models)?)?;
         put(check, "model/src/partition/data.rs", &partitions()?)
     })
 }

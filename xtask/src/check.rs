@@ -6,7 +6,7 @@ use tandem_judges::figures;
 use tandem_testkit::cargo::cargo;
 use tandem_testkit::environment::root;
 use tandem_testkit::examples::ALL;
-use tandem_testkit::hashicorp;
+use tandem_testkit::skipped;
 
 use crate::build::{build, build_all};
 use crate::setup;
@@ -53,14 +53,14 @@ pub(crate) fn run(filter: Option<&str>, full: bool) -> Result {
         test.env("RUST_TEST_THREADS", threads.to_string());
     }
     // The output of the test runner goes through unchanged: CI reads its closing line.
-    hashicorp::forget_skipped()?;
+    skipped::forget()?;
     figures::forget();
     let result = loud(test.args(filter));
     for (judge, (judged, refused)) in figures::all() {
         println!("{judged} {judge}: {refused} refused");
     }
-    if let Some(skipped) = hashicorp::skipped() {
-        println!("{skipped}");
+    for line in skipped::lines() {
+        println!("{line}");
     }
     result
 }

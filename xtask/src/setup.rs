@@ -7,6 +7,7 @@ use tandem_testkit::cargo::quickly;
 use tandem_testkit::engine::Engine;
 use tandem_testkit::environment::{Packages, private, root};
 use tandem_testkit::hashicorp::{self, Hashicorp};
+use tandem_testkit::node;
 
 use crate::step::{Failure, Result, quiet, step};
 
@@ -98,6 +99,18 @@ pub(crate) fn engine() -> Result {
     })
 }
 
+/// Installs the judge of state machines. Without Node, its tests are skipped.
+fn asl_validator() -> Result {
+    if !node::is_there() {
+        eprintln!("note: no Node: the tests with asl-validator are skipped");
+        return Ok(());
+    }
+    if node::installed() {
+        return Ok(());
+    }
+    step("Installing asl-validator into .tandem", || Ok(node::install()?))
+}
+
 /// Finds hashicorp/aws, or installs it.
 pub(crate) fn hashicorp() -> Result<Hashicorp> {
     let find = || {
@@ -118,6 +131,7 @@ pub(crate) fn everything() -> Result {
     packages(Packages::Checkov)?;
     packages(Packages::Typos)?;
     packages(Packages::AwsCli)?;
+    asl_validator()?;
     match hashicorp() {
         // The tests that need it are skipped.
         Err(failure) if hashicorp::given().is_none() => eprintln!("note: {}", failure.message),

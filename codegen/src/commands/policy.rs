@@ -1,13 +1,17 @@
 //! `tandem policy`
 
 use clap::Args;
+use serde_json::Value as Json;
 use tandem::spec::Entry;
-use tandem_model::access::{LONGEST_MANAGED_POLICY, Part, deployment};
+use tandem_model::access::{LONGEST_MANAGED_POLICY, Part, deployment, split};
 use tandem_model::context::Context;
 use tandem_model::graph::Graph;
 use tandem_model::names;
 
 use crate::{Failure, Global, Outcome};
+
+/// The default quota of managed policies per role.
+const ATTACHED: usize = 10;
 
 /// Options of `policy`.
 #[derive(Debug, Args)]
@@ -59,12 +63,19 @@ pub(crate) fn run(global: &Global, options: &Options) -> Outcome {
         })
         .collect();
     let policy = deployment(&parts, &context);
-    let length = policy.to_string().chars().filter(|c| !c.is_whitespace()).count();
-    if length > LONGEST_MANAGED_POLICY {
+    let mut policies = split(&policy, LONGEST_MANAGED_POLICY);
+    if policies.len() == 1 {
+        return global.print(&format!("{:#}\n", policies.remove(0)));
+    }
+    let number = policies.len();
+    global.say(&format!(
+        "note: these are {number} policies in one list, because a managed policy of IAM has at most 6,144 characters. Write \
+         each into a file (`jq '.[0]'`, `jq '.[1]'`, …) and attach all of them to the role that deploys"
+    ));
+    if number > ATTACHED {
         global.say(&format!(
-            "note: the policy has {length} characters, but a managed policy has at most {LONGEST_MANAGED_POLICY}. \
-             Split the statements into several policies, or use an inline policy of a role (at most 10,240)"
+            "note: IAM attaches at most {ATTACHED} managed policies to a role, unless AWS raises the quota"
         ));
     }
-    global.print(&format!("{policy:#}\n"))
+    global.print(&format!("{:#}\n", Json::from(policies)))
 }

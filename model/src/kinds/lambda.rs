@@ -162,7 +162,8 @@ kind! {
         ),
         access("*", &["lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings"]),
         access("*", &["lambda:ListEventSourceMappings"]).to_sweep(),
-        access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]),
+        // The attributes of a queue are read before it triggers a function. Their read includes the tags.
+        access("{event_source_arn}", &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]).only("sqs"),
     ],
 }
 

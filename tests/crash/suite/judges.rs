@@ -1,14 +1,20 @@
 //! Judgments over the calls of every composite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value as Json, json};
 use tandem_crash::carrier::Process;
-use tandem_crash::double::ACCOUNT;
-use tandem_crash::fixture::Fixture;
+use tandem_crash::double::{ACCOUNT, REGION};
+use tandem_crash::fixture::{Fixture, set};
 use tandem_crash::matrix::in_virtual_time;
 use tandem_crash::scene::Scene;
 use tandem_judges::call::Call;
+use tandem_judges::iam::{self, Place};
 use tandem_judges::{figures, models, mutants};
+use tandem_model::access::{Part, deployment};
+use tandem_model::context::Context;
+use tandem_model::graph::Graph;
+use tandem_model::value::Value;
 
 /// The calls that create and destroy a composite.
 async fn calls(composite: &str) -> Vec<Call> {
@@ -89,4 +95,74 @@ fn a_destroy_makes_no_call_for_an_object_that_goes_with_another() {
 fn changes(call: &Call) -> bool {
     call.operation.starts_with("Delete") && call.operation != "DeleteObjects"
         || call.operation.starts_with("Put")
+}
+
+/// The documents of IAM in a call: members whose name contains `Policy` with JSON in a string.
+fn policies(value: &Json) -> Vec<Json> {
+    match value {
+        Json::Object(members) => members.values().flat_map(policies).collect(),
+        Json::Array(items) => items.iter().flat_map(policies).collect(),
+        Json::String(text) if text.starts_with('{') => {
+            let document: Json = serde_json::from_str(text).unwrap_or_default();
+            if document["Statement"].is_array() { vec![document] } else { Vec::new() }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The policy that `tandem policy` prints allows every call that creates, changes and destroys a composite, and each of
+/// its statements can match a request. So can those of roles, queues, buckets and topics.
+#[test]
+fn the_policy_of_a_deployment_allows_every_call_and_no_statement_is_idle() {
+    let (mut denied, mut idle, mut judged) = (BTreeSet::new(), BTreeSet::new(), 0_u64);
+    let place = Place { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
+    let context = Context {
+        project: Some("test".to_owned()),
+        region: Some(REGION.to_owned()),
+        account: Some(ACCOUNT.to_owned()),
+        ..Context::default()
+    };
+    for fixture in Fixture::all() {
+        let composite = fixture.definition.type_name;
+        let first = fixture.inputs(ACCOUNT);
+        let mut all = vec![first.clone()];
+        for change in fixture.changes(ACCOUNT) {
+            let mut inputs = first.clone();
+            change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
+            set(&mut inputs, &change.input, &change.value);
+            all.push(inputs);
+        }
+        let expand = |inputs: &Json| fixture.definition.expand(&Value::from(inputs), &context).graph;
+        let graphs: Vec<Graph> = all.iter().filter_map(expand).collect();
+        let parts: Vec<Part<'_>> =
+            graphs.iter().map(|graph| Part { graph, takes: BTreeMap::new() }).collect();
+        let policy = deployment(&parts, &context);
+        let recorded = in_virtual_time(async {
+            let mut scene = Scene::new(composite, 1).await;
+            scene.world.record();
+            for inputs in &all {
+                scene.terraform.apply(&Process::new(&scene.world), inputs).await;
+            }
+            scene.terraform.destroy(&Process::new(&scene.world)).await;
+            scene.world.recorded()
+        });
+        for need in iam::needs(&recorded, &place) {
+            judged += 1;
+            if !iam::allows(&policy, &need) {
+                denied.insert(format!("{composite}: {} on {}", need.action, need.resource));
+            }
+        }
+        let documents = recorded.iter().flat_map(|call| policies(&call.input)).chain([policy]);
+        idle.extend(documents.flat_map(|document| iam::idle(&document)));
+    }
+    let refused = u64::try_from(denied.len()).expect("a small number");
+    figures::add("needs of recorded calls, judged with the policy of `tandem policy`", judged, refused);
+    figures::keep();
+    println!("{judged} needs");
+    assert!(denied.is_empty() && idle.is_empty(), "denied: {denied:#?}\nidle: {idle:#?}");
+    assert!(judged > 500, "{judged} needs are no measure");
+    assert!(!iam::allows(
+        &json!({ "Statement": [] }),
+        &iam::Need { action: "sqs:SendMessage".to_owned(), resource: "*".to_owned() }
+    ));
 }

@@ -11,6 +11,10 @@ pub struct Call {
     pub service: String,
     /// The operation, e.g. `PutMetricAlarm`.
     pub operation: String,
+    /// The method of the request, e.g. `PUT`.
+    pub method: String,
+    /// The path of the request.
+    pub path: String,
     /// Its members by their names in the model, with the types of the model.
     pub input: Json,
 }

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod figures;
 mod form;
+pub mod iam;
 pub mod models;
 pub mod mutants;
 pub mod request;

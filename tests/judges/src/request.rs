@@ -92,7 +92,8 @@ pub fn read(request: &Request<'_>) -> Result<Option<Call>, Violation> {
     if model.input(&operation).is_none() {
         return Err(fault(&operation, unknown_operation()));
     }
-    Ok(Some(Call { service: service.to_owned(), operation, input }))
+    let (method, path) = (request.method.to_owned(), path.to_owned());
+    Ok(Some(Call { service: service.to_owned(), operation, method, path, input }))
 }
 
 fn unknown_operation() -> String {

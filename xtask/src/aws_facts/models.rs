@@ -89,17 +89,18 @@ pub(super) fn generated(sources: &mut Sources) -> Result<String> {
 fn calls() -> Result<BTreeSet<String>> {
     let mut calls: BTreeSet<String> = OF_TESTS.iter().map(ToString::to_string).collect();
     let call = Regex::new(r#"(?:call!\(|Call::declared\()\s*"([a-z0-9]+:[A-Za-z0-9]+)""#)?;
-    read(&root().join("provider/src"), &mut |text| {
+    read_sources(&root().join("provider/src"), &mut |text| {
         calls.extend(call.captures_iter(text).map(|found| found[1].to_owned()));
     })?;
     Ok(calls)
 }
 
-fn read(folder: &Path, take: &mut impl FnMut(&str)) -> Result {
+/// Reads the Rust files below a folder.
+pub(super) fn read_sources(folder: &Path, take: &mut impl FnMut(&str)) -> Result {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            read(&path, take)?;
+            read_sources(&path, take)?;
         } else if path.extension().is_some_and(|end| end == "rs") {
             take(&std::fs::read_to_string(&path)?);
         }
@@ -127,10 +128,10 @@ fn add(model: &Json, name: &str, shapes: &mut Json) {
     if let Some(members) = reduced.get_mut("members").and_then(Json::as_object_mut) {
         members.values_mut().for_each(reference);
     }
-    if let Some(found) = reduced.remove("pattern") {
-        if let Some(pattern) = pattern(&found).pop().filter(|pattern| !looks_around(pattern)) {
-            reduced.insert("pattern".to_owned(), pattern.into());
-        }
+    if let Some(found) = reduced.remove("pattern")
+        && let Some(pattern) = pattern(&found).pop().filter(|pattern| !looks_around(pattern))
+    {
+        reduced.insert("pattern".to_owned(), pattern.into());
     }
     shapes[name] = reduced.into();
     for name in referred {

@@ -81,7 +81,7 @@ resource "aws_iam_role_policy" "function" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.function.arn, "${aws_cloudwatch_log_group.function.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.function.arn}:*"
         Sid      = "WriteLogs"
       },
       {

@@ -778,7 +778,7 @@ resource "aws_iam_role_policy" "consumer" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.consumer.arn, "${aws_cloudwatch_log_group.consumer.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.consumer.arn}:*"
         Sid      = "WriteLogs"
       },
       {

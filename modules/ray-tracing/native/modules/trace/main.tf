@@ -117,7 +117,7 @@ resource "aws_iam_role_policy" "execution" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.task.arn, "${aws_cloudwatch_log_group.task.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.task.arn}:*"
         Sid      = "WriteLogs"
       },
       {

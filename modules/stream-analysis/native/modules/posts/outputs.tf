@@ -21,7 +21,6 @@ output "reader_policy" {
           "kinesis:GetRecords",
           "kinesis:GetShardIterator",
           "kinesis:ListShards",
-          "kinesis:SubscribeToShard",
         ]
         Effect   = "Allow"
         Resource = aws_kinesis_stream.main.arn

@@ -187,7 +187,7 @@ resource "aws_iam_role_policy" "task_execution" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.task.arn, "${aws_cloudwatch_log_group.task.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.task.arn}:*"
         Sid      = "WriteLogs"
       },
       {
@@ -505,7 +505,7 @@ resource "aws_iam_role_policy" "launcher" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.launcher.arn, "${aws_cloudwatch_log_group.launcher.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.launcher.arn}:*"
         Sid      = "WriteLogs"
       },
       {
@@ -701,7 +701,7 @@ resource "aws_iam_role_policy" "on_thumbnail" {
       {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Effect   = "Allow"
-        Resource = [aws_cloudwatch_log_group.on_thumbnail.arn, "${aws_cloudwatch_log_group.on_thumbnail.arn}:*"]
+        Resource = "${aws_cloudwatch_log_group.on_thumbnail.arn}:*"
         Sid      = "WriteLogs"
       },
       {
