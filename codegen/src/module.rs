@@ -5,9 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use tandem_model::context::Context;
 use tandem_model::expr::Expr;
-use tandem_model::finding::Severity;
 use tandem_model::input::{Field, Shape, Source, union};
 use tandem_model::names;
 use tandem_model::value::Value;
@@ -122,7 +120,7 @@ pub fn generate(
     let mut parts: Vec<Part<'_>> = Vec::new();
     let make = |entry: &Entry| -> Result<(Module, Files), ModuleError> {
         let module = match flavor {
-            Flavor::Composite => composite(app, entry, layout),
+            Flavor::Composite => composite(entry, layout),
             Flavor::Native => native::module(app, entry, layout)
                 .map_err(|message| ModuleError::Native { entry: entry.name.clone(), message })?,
         };
@@ -185,8 +183,8 @@ fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> 
 }
 
 /// Returns the module of an entry with one resource of the provider.
-fn composite(app: &App, entry: &Entry, layout: &Layout) -> Module {
-    let (inputs, variables) = possible(app, entry);
+fn composite(entry: &Entry, layout: &Layout) -> Module {
+    let (inputs, variables) = parametrize(entry, Absent::All);
     let written = Written { entry, layout };
     let fields = (entry.definition.fields)();
     let ty = format!("tandem_{}", entry.definition.type_name);
@@ -196,33 +194,6 @@ fn composite(app: &App, entry: &Entry, layout: &Layout) -> Module {
         (output.name.to_owned(), output.doc.to_owned(), Hcl::code(format!("{ty}.this.{}", output.name)))
     });
     Module { main, variables, outputs: outputs.collect(), requires: Version::FIRST }
-}
-
-/// Returns the inputs of an entry with variables in place of values. An input that is an error with any value
-/// gets no variable, e.g. `image` if the spec has a `build`.
-fn possible(app: &App, entry: &Entry) -> (Value, Vec<Variable>) {
-    let context = Context { project: Some(app.name.clone()), ..Context::default() };
-    let attempt = |without: &BTreeSet<String>| {
-        let (inputs, variables) = parametrize(entry, Absent::Scalars, without);
-        let findings = entry.definition.expand(&inputs, &context).findings.0;
-        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        (errors, variables)
-    };
-    let mut without = BTreeSet::new();
-    let (mut errors, variables) = attempt(&without);
-    for variable in variables.into_iter().filter(|variable| variable.default == Some(Hcl::Null)) {
-        if errors == 0 {
-            break;
-        }
-        without.insert(variable.name.clone());
-        let fewer = attempt(&without).0;
-        if fewer < errors {
-            errors = fewer;
-        } else {
-            without.remove(&variable.name);
-        }
-    }
-    parametrize(entry, Absent::All, &without)
 }
 
 struct Written<'a> {

@@ -5,7 +5,7 @@ mod placed;
 mod resources;
 pub(crate) mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
@@ -104,61 +104,18 @@ pub fn variables(app: &App, entry: &Entry) -> Result<Vec<Variable>, String> {
     expand(app, entry).map(|(_, variables)| variables)
 }
 
-/// Expands an entry with variables in place of inputs. Some inputs keep the value of the spec, because the
-/// whole document would be unknown with a variable. Examples are the ARNs of secrets in a policy, and the
-/// environment of a schedule, which is a list in JSON.
+/// Expands an entry with variables in place of inputs.
 fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
-    let attempt = |literal: &BTreeSet<String>| {
-        let (inputs, variables) = parametrize(entry, Absent::Maps, literal);
-        let expansion = entry.definition.expand(&inputs, &context);
-        let messages =
-            || expansion.findings.0.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>();
-        expansion.graph.clone().map(|graph| (graph, variables)).ok_or_else(|| messages().join("; "))
-    };
-    let all = attempt(&BTreeSet::new())?;
-    let known = unknowns(&entry.graph);
-    if unknowns(&all.0) <= known {
-        return Ok(all);
-    }
-    // Start with fixed inputs and turn as many as possible into variables: two inputs can make the same
-    // policy unknown. Maps are the usual cause, so they are fixed first.
-    let free = all.1.into_iter().filter(|variable| variable.target.is_none());
-    let (maps, others): (Vec<Variable>, Vec<Variable>) =
-        free.partition(|variable| variable.ty.starts_with("map"));
-    let names = |variables: &[Variable]| -> Vec<String> {
-        variables.iter().map(|variable| variable.name.clone()).collect()
-    };
-    let (maps, others) = (names(&maps), names(&others));
-    let mut literal: BTreeSet<String> = maps.iter().cloned().collect();
-    let mut best = attempt(&literal)?;
-    let mut groups = vec![&maps[..]];
-    if unknowns(&best.0) > known {
-        literal.extend(others.iter().cloned());
-        best = attempt(&literal)?;
-        groups.push(&others);
-    }
-    // Bisection: most inputs do not affect policies.
-    while let Some(group) = groups.pop() {
-        let fewer = literal.iter().filter(|name| !group.contains(name)).cloned().collect();
-        match attempt(&fewer) {
-            Ok(attempt) if unknowns(&attempt.0) <= known => (literal, best) = (fewer, attempt),
-            _ if group.len() > 1 => {
-                let (first, second) = group.split_at(group.len() / 2);
-                groups.extend([second, first]);
-            }
-            _ => {}
+    let (inputs, variables) = parametrize(entry, Absent::Maps);
+    let expansion = entry.definition.expand(&inputs, &context);
+    match expansion.graph {
+        Some(graph) => Ok((graph, variables)),
+        None => {
+            let messages = expansion.findings.0.into_iter().map(|finding| finding.message);
+            Err(messages.collect::<Vec<_>>().join("; "))
         }
     }
-    Ok(best)
-}
-
-/// Counts the unknown expressions of a graph.
-fn unknowns(graph: &Graph) -> usize {
-    // The module does not contain the build of an image.
-    let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
-    let exprs = objects.flat_map(|object| object.fields.values()).chain(graph.outputs.values());
-    exprs.map(unknown_parts).sum()
 }
 
 fn unknown_parts(expr: &Expr) -> usize {

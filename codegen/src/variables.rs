@@ -34,19 +34,17 @@ pub struct Variable {
 pub enum Absent {
     /// All. The provider sets the default of a null value.
     All,
-    /// All, but paths keep their value, so that the inputs can be expanded.
-    Scalars,
     /// Only maps, because another input with a value can add objects. Paths keep their value.
     Maps,
 }
 
 /// Returns the inputs of an entry with references in place of scalars, and the variables that they refer to.
 ///
-/// Inputs in `literal` keep the value of the spec and get no variable.
-pub fn parametrize(entry: &Entry, absent: Absent, literal: &BTreeSet<String>) -> (Value, Vec<Variable>) {
+/// An input that is an error with any value gets no variable, e.g. `image` if the spec has a `build`.
+pub fn parametrize(entry: &Entry, absent: Absent) -> (Value, Vec<Variable>) {
     let fields = (entry.definition.fields)();
     let filled = entry.definition.with_defaults(&entry.inputs);
-    let mut maker = Maker { entry, absent, literal, variables: Vec::new(), names: BTreeSet::new() };
+    let mut maker = Maker { entry, absent, variables: Vec::new(), names: BTreeSet::new() };
     for (name, target) in &entry.references {
         maker.names.insert(name.clone());
         maker.variables.push(Variable {
@@ -70,7 +68,6 @@ pub(crate) const RESERVED: &[&str] =
 struct Maker<'a> {
     entry: &'a Entry,
     absent: Absent,
-    literal: &'a BTreeSet<String>,
     variables: Vec<Variable>,
     names: BTreeSet<String>,
 }
@@ -102,6 +99,7 @@ impl Maker<'_> {
                     // Paths determine the objects; resources that need a path have their own variable.
                     if value.is_null() || self.absent != Absent::All { value } else { self.path(field, &at) }
                 }
+                _ if field.only.is_some_and(|only| !only.is_met(&Value::Map(given.clone()))) => value,
                 (shape, value) if field.scalar => self.scalar(field, shape, value, &at),
                 _ => value,
             };
@@ -133,9 +131,8 @@ impl Maker<'_> {
         };
         // The name of a bucket decides which module contains its notification configuration.
         let by_name = field.refers.is_some_and(|reference| reference.by_name);
-        let decides = self.absent == Absent::Maps && by_name;
         let name = self.name(at);
-        if decides || self.literal.contains(&name) {
+        if self.absent == Absent::Maps && (by_name || field.fixed) {
             return value.clone();
         }
         let nullable = default == Hcl::Null;

@@ -46,6 +46,11 @@ pub struct Field {
     /// The output of another composite that usually provides the value. A spec contains the name of that
     /// composite's entry instead.
     pub refers: Option<Reference>,
+    /// The value of another field of the same block without which this one is an error.
+    pub only: Option<Only>,
+    /// In native modules the field keeps the value of the spec, because documents depend on it that no expression of
+    /// Terraform can write with a variable in place of the value.
+    pub fixed: bool,
     /// Terraform hides the value in plans and outputs.
     pub sensitive: bool,
     /// Terraform does not store the value in the state.
@@ -61,6 +66,28 @@ impl Field {
     /// True if every block must set the field: it is required, and has no default.
     pub fn must_be_set(&self) -> bool {
         self.required && self.default.is_none()
+    }
+}
+
+/// A condition on another field of the same block.
+#[derive(Clone, Copy, Debug)]
+pub enum Only {
+    /// The field has this value, e.g. `jwt`, or `true`.
+    If(&'static str, &'static str),
+    /// The field is not set.
+    Without(&'static str),
+}
+
+impl Only {
+    /// Returns true for a block that meets the condition.
+    pub fn is_met(self, block: &Value) -> bool {
+        match self {
+            Self::If(name, wanted) => match block.get(name) {
+                Value::Bool(value) => value.to_string() == wanted,
+                value => value.as_text() == Some(wanted),
+            },
+            Self::Without(name) => block.get(name).is_null(),
+        }
     }
 }
 

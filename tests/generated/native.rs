@@ -313,24 +313,28 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
     wrong
 }
 
-/// Returns the inputs of an entry, and the values of variables in them.
-///
-/// In a module, the name of an object that it does not create is a variable, and the addresses of resources
-/// follow from it. Such inputs are variables with a value here too. The caller of the module sets tags and
-/// environments.
+/// Returns the inputs of an entry with its variables, and the values of these: the caller of the module sets tags and
+/// environments, and others have their defaults.
 fn inputs(app: &App, entry: &Entry) -> (Value, BTreeMap<String, Json>) {
-    let sources = ["queue", "stream", "table", "topic"];
     let given = given_names(app, entry);
-    let names = |name: &str| sources.iter().any(|source| name.ends_with(source)) || given.contains(name);
-    let (_, all) = parametrize(entry, Absent::Maps, &BTreeSet::new());
-    let literal = all.into_iter().map(|variable| variable.name).filter(|name| !names(name)).collect();
-    let (inputs, variables) = parametrize(entry, Absent::Maps, &literal);
-    let values = variables.into_iter().filter_map(|variable| match variable.default {
-        Some(Hcl::Text(text)) => Some((variable.name, text.into())),
-        Some(Hcl::Map(_)) => Some((variable.name, given_map())),
-        _ => None,
+    let (inputs, variables) = parametrize(entry, Absent::Maps);
+    let values = variables.into_iter().filter_map(|variable| {
+        let value = if given.contains(&variable.name) { given_map() } else { json(&variable.default?) };
+        Some((variable.name, value))
     });
     (inputs, values.collect())
+}
+
+/// The value of a default.
+fn json(default: &Hcl) -> Json {
+    match default {
+        Hcl::Bool(value) => (*value).into(),
+        Hcl::Number(number) => serde_json::from_str(number).expect("a number"),
+        Hcl::Text(text) => text.as_str().into(),
+        Hcl::List(items) => items.iter().map(json).collect(),
+        Hcl::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        _ => Json::Null,
+    }
 }
 
 /// Returns the variables that the caller of an entry's module sets.

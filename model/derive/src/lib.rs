@@ -93,6 +93,8 @@ struct Options {
     replaces: Option<Expr>,
     source: Option<Expr>,
     refers: Option<Expr>,
+    only: Option<Expr>,
+    fixed: bool,
     sensitive: bool,
     write_only: bool,
     /// The replacements for fields of a flattened struct.
@@ -140,6 +142,8 @@ fn options(field: &Field) -> syn::Result<Options> {
                 "replaces" => options.replaces = Some(meta.value()?.parse()?),
                 "source" => options.source = Some(meta.value()?.parse()?),
                 "refers" => options.refers = Some(meta.value()?.parse()?),
+                "only" => options.only = Some(meta.value()?.parse()?),
+                "fixed" => options.fixed = true,
                 "sensitive" => options.sensitive = true,
                 "write_only" => options.write_only = true,
                 "flatten" => options.flatten = Some(replacements(&meta)?),
@@ -198,7 +202,8 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
         let (replaces, source) =
             (option_tokens(options.replaces.as_ref()), option_tokens(options.source.as_ref()));
         let (refers, unit) = (option_tokens(options.refers.as_ref()), option_tokens(options.unit.as_ref()));
-        let (sensitive, write_only) = (options.sensitive, options.write_only);
+        let only = option_tokens(options.only.as_ref());
+        let (fixed, sensitive, write_only) = (options.fixed, options.sensitive, options.write_only);
         declared.push(quote! {
             fields.push(::tandem_model::input::Field {
                 name: #text,
@@ -212,6 +217,8 @@ fn expand_struct(input: &DeriveInput, fields: &Fields) -> syn::Result<Tokens> {
                 replaces: #replaces,
                 source: #source,
                 refers: #refers,
+                only: #only,
+                fixed: #fixed,
                 sensitive: #sensitive,
                 write_only: #write_only,
             });

@@ -11,7 +11,7 @@ use crate::edge::{Edge, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
-use crate::input::{Inputs, Rule};
+use crate::input::{Inputs, Only, Rule};
 use crate::kinds::sqs;
 use crate::policy::{Grant, On};
 use crate::scalar::Scalar;
@@ -50,6 +50,7 @@ pub(super) struct QueueSettings {
     #[input(default = false)]
     pub(super) fifo: bool,
     /// Treats messages with equal bodies as duplicates. Only for FIFO queues.
+    #[input(only = Only::If("fifo", "true"))]
     pub(super) content_based_deduplication: Option<Scalar<bool>>,
     /// Visibility timeout: seconds for which a received message is hidden from other consumers. Set it to six times the timeout of the function that reads the queue.
     #[input(unit = Unit::Seconds, default = 180, rule = Rule::Limit(&sqs::QUEUE, "visibility_timeout_seconds"))]

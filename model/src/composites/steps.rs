@@ -50,6 +50,7 @@ pub(super) struct TaskStep {
     #[input(refers = Reference::LAUNCH)]
     pub(super) task: Scalar<String>,
     /// Environment variables of the container, instead of `TANDEM_INPUT`. A value in `{% … %}` is JSONata, e.g. `{% $states.input.key %}`. ECS accepts at most 8,192 characters in total.
+    #[input(fixed)]
     pub(super) environment: Option<Variables>,
     #[input(flatten)]
     pub(super) of: Position,

@@ -20,7 +20,7 @@ use crate::expr::{Ambient, Expr};
 use crate::finding::{Code, Findings, Path, Step};
 use crate::graph::{Graph, Handle};
 use crate::image;
-use crate::input::{Inputs, Reference, Rule, Source};
+use crate::input::{Inputs, Only, Reference, Rule, Source};
 use crate::kinds::{ec2, ecr, ecs};
 use crate::policy::{self, Grant};
 use crate::scalar::Scalar;
@@ -30,6 +30,7 @@ use crate::unit::Unit;
 #[derive(Debug, Inputs)]
 pub(super) struct TaskInputs {
     /// Container image, e.g. `public.ecr.aws/docker/library/alpine@sha256:…`. Set exactly one of `image` and `build`. A digest pins the content of the image.
+    #[input(fixed, only = Only::Without("build"))]
     image: Option<Scalar<String>>,
     /// Builds the image when its files or settings change, and pushes it to an ECR repository of the task. The repository scans images, has immutable tags and keeps the last ten images.
     #[input(source = Source::Build)]
@@ -49,6 +50,7 @@ pub(super) struct TaskInputs {
     /// Environment variables. Put secrets into `secrets`: the task definition contains these values in plain text.
     environment: Option<Variables>,
     /// Environment variables from secrets: a map of names to ARNs of Secrets Manager secrets or Systems Manager parameters.
+    #[input(fixed)]
     secrets: Option<Variables>,
     /// Command of the container, e.g. `["--verbose"]`. Default: the command of the image.
     command: Vec<Scalar<String>>,
@@ -695,7 +697,10 @@ fn command_on(cluster: &Expr, definition: &Handle, network: &Where, capacity: &s
     };
     let public = match &network.assign_public_ip {
         Expr::Literal(value) => if value == true { "ENABLED" } else { "DISABLED" }.into(),
-        _ => Expr::Unknown,
+        given => {
+            let words = Expr::map([("false", "DISABLED"), ("true", "ENABLED")]);
+            Expr::Lookup(Box::new(words), Box::new(Expr::concat([given.clone()])))
+        }
     };
     Expr::concat([
         format!("aws ecs run-task {on} --cluster ").into(),

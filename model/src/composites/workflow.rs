@@ -42,7 +42,7 @@ pub(super) struct WorkflowInputs {
     #[input(default = false)]
     log_data: Scalar<bool>,
     /// Enables X-Ray tracing of executions.
-    #[input(default = false)]
+    #[input(default = false, fixed)]
     tracing: Scalar<bool>,
     #[input(flatten)]
     common: Common,

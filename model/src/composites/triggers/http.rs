@@ -10,7 +10,7 @@ use crate::edge::{Edge, Event, Verb};
 use crate::expr::Expr;
 use crate::finding::{Code, Findings};
 use crate::graph::Handle;
-use crate::input::{Inputs, Rule};
+use crate::input::{Inputs, Only, Rule};
 use crate::kinds::{apigatewayv2, lambda};
 use crate::names;
 use crate::scalar::Scalar;
@@ -24,7 +24,7 @@ pub(crate) struct HttpTrigger {
     #[input(rule = Rule::OneOf(&["iam", "jwt", "none"]))]
     pub(crate) auth: String,
     /// URL of the token issuer (claim `iss`), e.g. `https://login.example.com/`.
-    #[input(rule = Rule::Check("an HTTPS URL, e.g. `https://login.example.com`", check_https))]
+    #[input(only = Only::If("auth", "jwt"), rule = Rule::Check("an HTTPS URL, e.g. `https://login.example.com`", check_https))]
     pub(crate) jwt_issuer: Option<Scalar<String>>,
     /// Accepted audiences. A token must contain one of them in `aud` or `client_id`.
     pub(crate) jwt_audience: Vec<Scalar<String>>,

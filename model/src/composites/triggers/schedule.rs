@@ -54,6 +54,7 @@ pub(crate) struct TaskSchedule {
     /// Command of scheduled tasks. It overrides `command` of the task.
     command: Vec<Scalar<String>>,
     /// Environment variables of scheduled tasks, in addition to `environment` of the task.
+    #[input(fixed)]
     pub(crate) environment: Option<Variables>,
 }
 
