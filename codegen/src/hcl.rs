@@ -215,19 +215,6 @@ impl Hcl {
         }
     }
 
-    /// True if a string in the expression contains `piece`.
-    pub fn has(&self, piece: &str) -> bool {
-        match self {
-            Self::Text(text) => text.contains(piece),
-            Self::Template(parts) | Self::Call(_, parts) | Self::List(parts) => {
-                parts.iter().any(|part| part.has(piece))
-            }
-            Self::Entry(map, key) => map.has(piece) || key.has(piece),
-            Self::Map(entries) => entries.iter().any(|(key, value)| key.contains(piece) || value.has(piece)),
-            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Code(_) => false,
-        }
-    }
-
     /// Flattens a template into strings (`Ok`) and code (`Err`). Adjacent strings are joined.
     fn pieces(&self, depth: usize, pieces: &mut Vec<Result<String, String>>) {
         let text = match self {

@@ -295,6 +295,7 @@ fn call<'a>(whole: &mut Module, entry: &'a Entry, module: Module) -> Part<'a> {
         default: (!required).then(|| Hcl::Map(Vec::new())),
         validation: None,
         sensitive: false,
+        of_code: false,
         target: None,
     });
     whole.outputs.push((

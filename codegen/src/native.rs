@@ -5,7 +5,7 @@ mod placed;
 mod resources;
 pub(crate) mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
@@ -66,19 +66,28 @@ pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module
     for (ty, name, body) in printer.resources {
         main.block("resource", &[&ty, &name], body);
     }
-    let values = outputs.iter().map(|(_, _, value)| value.render(0));
-    let text = values.fold(main.render(), |text, value| text + "\n" + &value);
     let mut variables = printer.variables;
     // Inputs of a container build have no effect here: the user builds and pushes the image.
-    variables.retain(|variable| variable.target.is_some() || names(&text, &variable.name));
+    let used = used(&graph);
+    variables
+        .retain(|variable| variable.of_code || variable.target.is_some() || used.contains(&variable.name));
     let requires = versions::required(&main);
     Ok(Module { main, variables, outputs, requires })
 }
 
-/// True if Terraform code refers to a variable.
-fn names(text: &str, variable: &str) -> bool {
-    let mut uses = text.split("var.").skip(1).filter_map(|rest| rest.strip_prefix(variable));
-    uses.any(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+/// The variables that the objects of a module refer to. The module does not contain the build of an image.
+fn used(graph: &Graph) -> BTreeSet<String> {
+    fn add(expr: &Expr, used: &mut BTreeSet<String>) {
+        if let Expr::Input(name) = expr {
+            used.insert(name.clone());
+        }
+        expr.parts().into_iter().for_each(|part| add(part, used));
+    }
+    let mut used = BTreeSet::new();
+    let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
+    let exprs = objects.flat_map(|object| object.fields.values());
+    exprs.chain(graph.outputs.values()).chain([&graph.tags]).for_each(|expr| add(expr, &mut used));
+    used
 }
 
 /// Returns another entry that the bucket of this entry triggers, if the bucket also sends events to

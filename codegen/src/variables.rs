@@ -25,6 +25,8 @@ pub struct Variable {
     pub validation: Option<(String, String)>,
     /// True if Terraform hides its value.
     pub sensitive: bool,
+    /// True for a variable of code or an image that is built elsewhere: no input has its value.
+    pub of_code: bool,
     /// The output of another entry that the root module passes to it.
     pub target: Option<Target>,
 }
@@ -54,6 +56,7 @@ pub fn parametrize(entry: &Entry, absent: Absent) -> (Value, Vec<Variable>) {
             default: None,
             validation: None,
             sensitive: false,
+            of_code: false,
             target: Some(target.clone()),
         });
     }
@@ -143,6 +146,7 @@ impl Maker<'_> {
             default: Some(default),
             validation: validation(&name, field.rule, nullable),
             sensitive: field.sensitive,
+            of_code: false,
             target: None,
         });
         Value::Reference(name)
@@ -158,6 +162,7 @@ impl Maker<'_> {
             default: Some(Hcl::Null),
             validation: None,
             sensitive: false,
+            of_code: false,
             target: None,
         });
         Value::Reference(name)

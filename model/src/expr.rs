@@ -132,6 +132,25 @@ impl Expr {
         self.parts().into_iter().for_each(|part| part.references(found));
     }
 
+    /// Returns true if a string or a key of this expression contains a piece of text.
+    pub fn has(&self, piece: &str) -> bool {
+        fn in_json(json: &Json, piece: &str) -> bool {
+            match json {
+                Json::String(text) => text.contains(piece),
+                Json::Array(items) => items.iter().any(|item| in_json(item, piece)),
+                Json::Object(entries) => {
+                    entries.iter().any(|(key, value)| key.contains(piece) || in_json(value, piece))
+                }
+                Json::Null | Json::Bool(_) | Json::Number(_) => false,
+            }
+        }
+        match self {
+            Self::Literal(json) => in_json(json, piece),
+            Self::Map(entries) => entries.iter().any(|(key, value)| key.contains(piece) || value.has(piece)),
+            _ => self.parts().into_iter().any(|part| part.has(piece)),
+        }
+    }
+
     /// Returns true if this expression refers to a fact about the place.
     pub fn speaks_of(&self, place: Ambient) -> bool {
         *self == Self::Ambient(place) || self.parts().into_iter().any(|part| part.speaks_of(place))

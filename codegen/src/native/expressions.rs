@@ -123,6 +123,7 @@ impl Printer<'_> {
                 default: None,
                 validation: None,
                 sensitive: false,
+                of_code: true,
                 target: None,
             });
         }

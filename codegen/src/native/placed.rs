@@ -199,9 +199,8 @@ impl Printer<'_> {
         if field.ty != Type::Document || is_text {
             return value;
         }
-        let escaped = ESCAPED.iter().filter(|(sign, _)| field.name == GIVEN && value.has(sign));
-        let escaped: Vec<_> = escaped.collect();
-        escaped.into_iter().fold(Hcl::Call("jsonencode", vec![value]), |text, (sign, number)| {
+        let escaped = ESCAPED.iter().filter(|(sign, _)| field.name == GIVEN && expr.has(sign));
+        escaped.fold(Hcl::Call("jsonencode", vec![value]), |text, (sign, number)| {
             Hcl::Call("replace", vec![text, Hcl::text(*number), Hcl::text(*sign)])
         })
     }

@@ -61,6 +61,7 @@ impl Printer<'_> {
             default: Some(default),
             validation: None,
             sensitive: false,
+            of_code: true,
             target: None,
         });
     }
