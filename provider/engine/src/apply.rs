@@ -19,6 +19,7 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tandem_model::code::Code;
 use tandem_model::composite::Settings;
+use tandem_model::expr::Expr;
 use tandem_model::graph::{Graph, Key, Object};
 use tandem_model::kind::Kind;
 use tokio::sync::Notify;
@@ -75,6 +76,8 @@ struct Shared {
     record: Record,
     attributes: Attributes,
     problems: Vec<Problem>,
+    /// The objects that this apply created.
+    created: BTreeSet<Key>,
     /// The objects taken over from an earlier apply that did not complete, or from an adopted composite.
     resumed: Vec<Key>,
     /// True if the composite was complete and was adopted.
@@ -439,6 +442,8 @@ impl Run<'_> {
             |doing: &'static str| move |failure: Failure| Problem::failed(doing, &object.key, &failure);
 
         let existing = match self.seen.get(&object.key) {
+            // A read can still show what went with an earlier parent.
+            _ if self.is_new_parent_of(object) => None,
             Some(Some(seen)) => Some(seen.clone()),
             Some(None) if self.left_gone.contains(&object.key) => {
                 let entry = self.shared().record.objects.get(&object.key).cloned();
@@ -492,6 +497,12 @@ impl Run<'_> {
                 Err(failed("Creating")(failure))
             }
         }
+    }
+
+    /// Returns true if this apply created the object with which an object goes: so the latter does not exist yet.
+    fn is_new_parent_of(&self, object: &Object) -> bool {
+        let parent = object.kind.goes_with.and_then(|field| object.fields.get(field));
+        matches!(parent, Some(Expr::Attribute(parent, _)) if self.shared().created.contains(parent))
     }
 
     /// Records an object that exists although its create call failed. Reasons are a lost response, or a
@@ -637,6 +648,7 @@ impl Run<'_> {
         settings: &Settings,
         created: Created,
     ) -> Result<(), Problem> {
+        self.shared().created.insert(object.key.clone());
         self.keep(object, created.id.clone(), settings, created.attributes);
         let ready = self.job.call(|| driver.ready(&created.id)).await;
         ready.map_err(|failure| Problem::failed("Waiting for", &object.key, &failure))
