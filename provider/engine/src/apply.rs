@@ -499,10 +499,15 @@ impl Run<'_> {
         }
     }
 
-    /// Returns true if this apply created the object with which an object goes: so the latter does not exist yet.
+    /// Returns true if this apply created the object with which an object goes, so that the latter does not exist yet.
+    ///
+    /// It is about parents whose create call fails for an object that exists. Others are looked up until they are gone,
+    /// and some of them have settings from the start, e.g. the encryption of a bucket.
     fn is_new_parent_of(&self, object: &Object) -> bool {
         let parent = object.kind.goes_with.and_then(|field| object.fields.get(field));
-        matches!(parent, Some(Expr::Attribute(parent, _)) if self.shared().created.contains(parent))
+        let Some(Expr::Attribute(parent, _)) = parent else { return false };
+        let is_exclusive = self.graph.get(parent).is_some_and(|parent| parent.kind.exclusive);
+        is_exclusive && self.shared().created.contains(parent)
     }
 
     /// Records an object that exists although its create call failed. Reasons are a lost response, or a
