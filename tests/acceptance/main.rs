@@ -17,6 +17,7 @@ mod interrupted;
 mod killed;
 mod lifecycle;
 mod mistakes;
+mod native;
 mod providers;
 mod proxy;
 mod readme;

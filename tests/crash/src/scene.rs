@@ -61,7 +61,7 @@ impl Scene {
 
     /// The first configuration, and the one that must be in effect at the end. `None` if the composite has no
     /// such operation.
-    pub(crate) fn inputs(&self, operation: Operation) -> Option<(Json, Json)> {
+    pub fn inputs(&self, operation: Operation) -> Option<(Json, Json)> {
         let all = self.fixture.inputs(ACCOUNT);
         let less = || {
             let mut less = all.clone();

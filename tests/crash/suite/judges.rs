@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use tandem_crash::carrier::Process;
 use tandem_crash::double::{ACCOUNT, REGION};
 use tandem_crash::fixture::{Fixture, set};
-use tandem_crash::matrix::in_virtual_time;
+use tandem_crash::matrix::{Operation, in_virtual_time};
 use tandem_crash::scene::Scene;
 use tandem_judges::call::Call;
 use tandem_judges::iam::{self, Place};
@@ -97,6 +97,24 @@ fn changes(call: &Call) -> bool {
         || call.operation.starts_with("Put")
 }
 
+/// The inputs of a fixture, and the inputs after changes: with `TANDEM_FULL` after each of them, otherwise after all that
+/// change objects in place, and after all that replace objects.
+fn all_inputs(fixture: &Fixture) -> Vec<Json> {
+    let first = fixture.inputs(ACCOUNT);
+    if !crate::full() {
+        let scene = in_virtual_time(Scene::new(fixture.definition.type_name, 1));
+        let changed = [Operation::Update, Operation::Replace].map(|operation| scene.inputs(operation));
+        return std::iter::once(first).chain(changed.into_iter().flatten().map(|(_, last)| last)).collect();
+    }
+    let changed = fixture.changes(ACCOUNT).into_iter().map(|change| {
+        let mut inputs = first.clone();
+        change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
+        set(&mut inputs, &change.input, &change.value);
+        inputs
+    });
+    std::iter::once(first.clone()).chain(changed).collect()
+}
+
 /// The documents of IAM in a call: members whose name contains `Policy` with JSON in a string.
 fn policies(value: &Json) -> Vec<Json> {
     match value {
@@ -124,14 +142,7 @@ fn the_policy_of_a_deployment_allows_every_call_and_no_statement_is_idle() {
     };
     for fixture in Fixture::all() {
         let composite = fixture.definition.type_name;
-        let first = fixture.inputs(ACCOUNT);
-        let mut all = vec![first.clone()];
-        for change in fixture.changes(ACCOUNT) {
-            let mut inputs = first.clone();
-            change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
-            set(&mut inputs, &change.input, &change.value);
-            all.push(inputs);
-        }
+        let all = all_inputs(&fixture);
         let expand = |inputs: &Json| fixture.definition.expand(&Value::from(inputs), &context).graph;
         let graphs: Vec<Graph> = all.iter().filter_map(expand).collect();
         let parts: Vec<Part<'_>> =

@@ -30,6 +30,16 @@ pub struct Violation {
     pub fault: String,
 }
 
+/// The end of the fault of a request that is none of the provider.
+pub(crate) const UNKNOWN: &str = "not in the data: run `cargo xtask aws-facts`";
+
+impl Violation {
+    /// Returns true if the data has no such operation, e.g. for one that only tests call.
+    pub fn is_unknown(&self) -> bool {
+        self.fault.ends_with(UNKNOWN)
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { call, member, fault } = self;

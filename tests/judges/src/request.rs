@@ -4,7 +4,7 @@ use ciborium::Value as Cbor;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
-use crate::call::{Call, Violation};
+use crate::call::{Call, UNKNOWN, Violation};
 use crate::shape::Model;
 use crate::{form, rest};
 
@@ -63,7 +63,7 @@ pub fn read(request: &Request<'_>) -> Result<Option<Call>, Violation> {
         fault,
     };
     let Some(model) = Model::of(service) else {
-        return Err(fault("", "the service is not in the data: run `cargo xtask aws-facts`".to_owned()));
+        return Err(fault("", format!("the service is {UNKNOWN}")));
     };
     let (path, _) = request.address();
     let (operation, input) = if let Some(target) = request.header("x-amz-target") {
@@ -77,7 +77,7 @@ pub fn read(request: &Request<'_>) -> Result<Option<Call>, Violation> {
     } else if matches!(model.protocol(), "rest-json" | "rest-xml") {
         let (method, uri) = (request.method, request.uri);
         let operation = rest::operation(model, request)
-            .ok_or_else(|| fault("", format!("no operation in the data is {method} {uri}")))?;
+            .ok_or_else(|| fault("", format!("{method} {uri} is {UNKNOWN}")))?;
         let input = rest::read(model, operation, request).map_err(|error| fault(operation, error))?;
         (operation.to_owned(), input)
     } else {
@@ -97,7 +97,7 @@ pub fn read(request: &Request<'_>) -> Result<Option<Call>, Violation> {
 }
 
 fn unknown_operation() -> String {
-    "the operation is not in the data: run `cargo xtask aws-facts`".to_owned()
+    format!("the operation is {UNKNOWN}")
 }
 
 /// A body of JSON. Without a body, there are no members.
