@@ -118,13 +118,11 @@ fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     let context = Context { project: Some(app.name.clone()), ..Context::default() };
     let (inputs, variables) = parametrize(entry, Absent::Maps);
     let expansion = entry.definition.expand(&inputs, &context);
-    match expansion.graph {
-        Some(graph) => Ok((graph, variables)),
-        None => {
-            let messages = expansion.findings.0.into_iter().map(|finding| finding.message);
-            Err(messages.collect::<Vec<_>>().join("; "))
-        }
-    }
+    let findings = expansion.findings.0;
+    expansion.graph.map(|graph| (graph, variables)).ok_or_else(|| {
+        let messages = findings.into_iter().map(|finding| finding.message);
+        messages.collect::<Vec<_>>().join("; ")
+    })
 }
 
 fn unknown_parts(expr: &Expr) -> usize {

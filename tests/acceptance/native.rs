@@ -217,6 +217,7 @@ fn plan(stage: &Stage) -> Json {
 }
 
 #[test]
+#[ignore = "its destroy has not been run to the end yet: `cargo test -p tandem-testkit --test acceptance hashicorp_aws_makes -- --ignored`"]
 fn hashicorp_aws_makes_what_the_composites_make() {
     if mirror_or_registry().is_none() {
         return;
