@@ -56,11 +56,22 @@ fn the_models_refuse_calls_with_one_fault() {
     assert!(unnoticed * 100 <= made, "{unnoticed} of {made} are accepted: {missed:#?}");
 }
 
-/// The verbs of calls that change a setting, a permission or a part of another object.
-const OF_PARTS: &[&str] = &["SetQueueAttributes", "SetTopicAttributes", "RemovePermission"];
+/// Calls that delete a part of an object that every composite with this part owns itself.
+const OF_PARTS: &[&str] = &[
+    "DeleteAuthorizer",
+    "DeleteFunctionEventInvokeConfig",
+    "DeleteFunctionUrlConfig",
+    "DeleteIntegration",
+    "DeleteLifecyclePolicy",
+    "DeleteRoute",
+    "DeleteStage",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "SetTopicAttributes",
+];
 
-/// The objects that a destroy deletes by a call of their own end with no other object: settings of a bucket that is
-/// deleted stay until it is. An organization can deny `s3:DeleteBucketPolicy`.
+/// A destroy deletes a bucket, and makes no call for its settings; the same holds for parts of other objects. An
+/// organization can deny `s3:DeleteBucketPolicy`.
 #[test]
 fn a_destroy_makes_no_call_for_an_object_that_goes_with_another() {
     for fixture in Fixture::all() {

@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
 }
 
 /// The pairs of a query or form, percent-decoded.
-pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
+pub fn pairs(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
@@ -108,7 +108,8 @@ pub(crate) fn json(body: &[u8]) -> Result<Json, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
-fn from_cbor(value: &Cbor) -> Json {
+/// A value of CBOR as JSON. Times and other tagged values lose their tag.
+pub fn from_cbor(value: &Cbor) -> Json {
     match value {
         Cbor::Bool(value) => (*value).into(),
         Cbor::Integer(whole) => i64::try_from(*whole).unwrap_or_default().into(),

@@ -5,6 +5,7 @@ use aws_smithy_types::body::SdkBody;
 use ciborium::Value as Cbor;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
+use tandem_judges::request::{from_cbor, pairs};
 
 use super::{Answer, Call, Refusal, apigatewayv2, lambda, s3, scheduler};
 
@@ -92,16 +93,6 @@ fn address(uri: &str) -> (String, Vec<(String, String)>) {
     let rest = rest.find(['/', '?']).map_or("", |start| &rest[start..]);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     (path.to_owned(), pairs(query))
-}
-
-fn pairs(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode =
-            |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        (decode(key), decode(value))
-    });
-    pairs.collect()
 }
 
 /// The operation of a route, and its members from path, query and body.
@@ -255,21 +246,6 @@ fn to_cbor(value: &Json) -> Cbor {
             let members = members.iter().map(|(key, value)| (Cbor::Text(key.clone()), to_cbor(value)));
             Cbor::Map(members.collect())
         }
-    }
-}
-
-fn from_cbor(value: &Cbor) -> Json {
-    match value {
-        Cbor::Bool(value) => (*value).into(),
-        Cbor::Integer(whole) => i64::try_from(*whole).unwrap_or_default().into(),
-        Cbor::Float(number) => (*number).into(),
-        Cbor::Text(text) => text.as_str().into(),
-        Cbor::Array(items) => items.iter().map(from_cbor).collect(),
-        Cbor::Map(members) => {
-            let members = members.iter().filter_map(|(key, value)| Some((key.as_text()?, from_cbor(value))));
-            Json::Object(members.map(|(key, value)| (key.to_owned(), value)).collect())
-        }
-        _ => Json::Null,
     }
 }
 
