@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use tandem::spec::{App, Entry};
-use tandem_crash::fixture::{Fixture, set};
+use tandem_crash::fixture::Fixture;
 use tandem_judges::figures;
 use tandem_model::context::Context;
 use tandem_model::expr::{Ambient, Scope};
@@ -102,14 +102,7 @@ fn all_definitions() -> Vec<(String, Json)> {
     }
     let context = Context { project: Some("test".to_owned()), ..Context::default() };
     for fixture in Fixture::all() {
-        let first = fixture.inputs(ACCOUNT);
-        let changed = fixture.changes(ACCOUNT).into_iter().map(|change| {
-            let mut inputs = first.clone();
-            change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
-            set(&mut inputs, &change.input, &change.value);
-            inputs
-        });
-        for (number, inputs) in std::iter::once(first.clone()).chain(changed).enumerate() {
+        for (number, inputs) in fixture.variants(ACCOUNT).into_iter().enumerate() {
             let graph = fixture.definition.expand(&Value::from(&inputs), &context).graph;
             if let Some(graph) = graph {
                 let name = format!("{}-{number}", fixture.definition.type_name);

@@ -443,7 +443,7 @@ impl Run<'_> {
 
         let existing = match self.seen.get(&object.key) {
             // A read can still show what went with an earlier parent.
-            _ if self.is_new_parent_of(object) => None,
+            _ if self.has_new_parent(object) => None,
             Some(Some(seen)) => Some(seen.clone()),
             Some(None) if self.left_gone.contains(&object.key) => {
                 let entry = self.shared().record.objects.get(&object.key).cloned();
@@ -503,7 +503,7 @@ impl Run<'_> {
     ///
     /// It is about parents whose create call fails for an object that exists. Others are looked up until they are gone,
     /// and some of them have settings from the start, e.g. the encryption of a bucket.
-    fn is_new_parent_of(&self, object: &Object) -> bool {
+    fn has_new_parent(&self, object: &Object) -> bool {
         let parent = object.kind.goes_with.and_then(|field| object.fields.get(field));
         let Some(Expr::Attribute(parent, _)) = parent else { return false };
         let is_exclusive = self.graph.get(parent).is_some_and(|parent| parent.kind.exclusive);

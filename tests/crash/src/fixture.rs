@@ -75,6 +75,18 @@ impl Fixture {
         self.json(account)["existing"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Its inputs, and its inputs with each of its changes.
+    pub fn variants(&self, account: &str) -> Vec<Json> {
+        let first = self.inputs(account);
+        let changed = self.changes(account).into_iter().map(|change| {
+            let mut inputs = first.clone();
+            change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
+            set(&mut inputs, &change.input, &change.value);
+            inputs
+        });
+        std::iter::once(first.clone()).chain(changed).collect()
+    }
+
     /// Its inputs, with as many set as possible.
     pub fn inputs(&self, account: &str) -> Json {
         self.json(account)["inputs"].clone()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use tandem_crash::carrier::Process;
 use tandem_crash::double::{ACCOUNT, REGION};
-use tandem_crash::fixture::{Fixture, set};
+use tandem_crash::fixture::Fixture;
 use tandem_crash::matrix::{Operation, in_virtual_time};
 use tandem_crash::scene::Scene;
 use tandem_judges::call::Call;
@@ -111,19 +111,14 @@ fn changes(call: &Call) -> bool {
 /// The inputs of a fixture, and the inputs after changes: with `TANDEM_FULL` after each of them, otherwise after all that
 /// change objects in place, and after all that replace objects.
 fn all_inputs(fixture: &Fixture) -> Vec<Json> {
-    let first = fixture.inputs(ACCOUNT);
-    if !crate::full() {
-        let scene = in_virtual_time(Scene::new(fixture.definition.type_name, 1));
-        let changed = [Operation::Update, Operation::Replace].map(|operation| scene.inputs(operation));
-        return std::iter::once(first).chain(changed.into_iter().flatten().map(|(_, last)| last)).collect();
+    if crate::full() {
+        return fixture.variants(ACCOUNT);
     }
-    let changed = fixture.changes(ACCOUNT).into_iter().map(|change| {
-        let mut inputs = first.clone();
-        change.clear.iter().for_each(|cleared| set(&mut inputs, cleared, &Json::Null));
-        set(&mut inputs, &change.input, &change.value);
-        inputs
-    });
-    std::iter::once(first.clone()).chain(changed).collect()
+    let scene = in_virtual_time(Scene::new(fixture.definition.type_name, 1));
+    let changed = [Operation::Update, Operation::Replace].map(|operation| scene.inputs(operation));
+    std::iter::once(fixture.inputs(ACCOUNT))
+        .chain(changed.into_iter().flatten().map(|(_, last)| last))
+        .collect()
 }
 
 /// The documents of IAM in a call: members whose name contains `Policy` with JSON in a string.
