@@ -22,6 +22,8 @@ pub enum Hcl {
     Call(&'static str, Vec<Hcl>),
     /// A map's entry, by key.
     Entry(Box<Hcl>, Box<Hcl>),
+    /// The second value if the first one is true, otherwise the third.
+    If(Box<[Hcl; 3]>),
     /// A list.
     List(Vec<Hcl>),
     /// A map.
@@ -188,6 +190,11 @@ impl Hcl {
                 format!("{name}(\n{}{})", lines.concat(), "  ".repeat(depth))
             }
             Self::Entry(map, key) => format!("{}[{}]", map.render(depth), key.render(depth)),
+            Self::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                let [condition, then, otherwise] = [condition, then, otherwise].map(|one| one.render(depth));
+                format!("{condition} ? {then} : {otherwise}")
+            }
             Self::List(items) if items.is_empty() => "[]".to_owned(),
             Self::List(items) => {
                 let rendered: Vec<String> = items.iter().map(|item| item.render(depth + 1)).collect();
@@ -241,6 +248,8 @@ fn render_template(parts: &[Hcl], depth: usize) -> String {
     let mut out = String::from("\"");
     for (index, piece) in pieces.iter().enumerate() {
         match piece {
+            // `terraform fmt` keeps the braces of a template and those of a map apart.
+            Err(code) if code.starts_with('{') => out.push_str(&format!("${{ {code}}}")),
             Err(code) => out.push_str(&format!("${{{code}}}")),
             Ok(text) => {
                 // A `$` just before `${` would be read as its escape.

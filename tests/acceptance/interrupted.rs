@@ -12,6 +12,7 @@ use crate::proxy::Phase;
 use crate::stage::{On, Stage, judged};
 use tandem_crash::fixture::Fixture;
 use tandem_model::context::Context;
+use tandem_model::kinds;
 
 /// A part of the provider's log line for a Stop.
 const STOP: &str = "received a Stop request";
@@ -96,9 +97,15 @@ fn timeouts_end_an_operation_and_leave_its_work_in_the_state() {
         late.store(false, Ordering::SeqCst);
         stage.terraform.run(&["untaint", &fixture.address()]).expect_success();
         stage.terraform.apply().expect_success();
-        late.store(true, Ordering::SeqCst);
-        stage.terraform.destroy().expect_failure(&["[TDM111]"]);
-        late.store(false, Ordering::SeqCst);
+        // A bucket is deleted with one call, and a call that was sent is waited for.
+        let record = &stage.terraform.resource(&fixture.address())["record"];
+        let record = record.as_object().expect("a record").values();
+        let kinds = record.map(|entry| kinds::find(entry["kind"].as_str().expect("a kind")).expect("a kind"));
+        if kinds.filter(|kind| kind.goes_with.is_none()).count() > 1 {
+            late.store(true, Ordering::SeqCst);
+            stage.terraform.destroy().expect_failure(&["[TDM111]"]);
+            late.store(false, Ordering::SeqCst);
+        }
         stage.terraform.destroy().expect_success();
         assert_eq!(stage.aws.everything(), before);
     }

@@ -83,19 +83,22 @@ fn chosen(old: &Json, now: &Json) -> BTreeMap<String, String> {
     chosen
 }
 
-/// Gives a state the definitions of today. AWS has them in the test, and a later version starts tasks with a launch
-/// type.
-fn set_definitions(old: &mut Json, now: &Json) {
-    if old["definition"].is_string() {
-        old["definition"] = now["definition"].clone();
+/// Gives a state the definitions and policies of today. AWS has them in the test. A later version starts tasks with a
+/// launch type, and names log groups in policies once.
+fn set_documents(old: &mut Json, now: &Json) {
+    for field in ["definition", "iam_policies"] {
+        if !old[field].is_null() {
+            old[field] = now[field].clone();
+        }
     }
     for (key, line) in old["components"].as_object_mut().expect("components") {
         let parsed =
             |line: &Json| -> Json { serde_json::from_str(line.as_str().unwrap_or("null")).expect("a line") };
         let mut settings = parsed(line);
         let today = parsed(&now["components"][key]);
-        if settings["definition"].is_object() {
-            settings["definition"] = today["definition"].clone();
+        let of_policy = key.starts_with("iam_role_policy.").then_some("policy");
+        for field in of_policy.into_iter().chain(["definition"]).filter(|field| !today[field].is_null()) {
+            settings[field] = today[field].clone();
             *line = settings.to_string().into();
         }
     }
@@ -140,7 +143,7 @@ fn states_of_an_older_version_get_keys_and_change_nothing_else() {
                 keys.push((key.clone(), kind.name, id.to_owned()));
             }
         }
-        set_definitions(&mut old, &instance["attributes"]);
+        set_documents(&mut old, &instance["attributes"]);
         let mut text = old.to_string();
         let mut chosen: Vec<(String, String)> = chosen(&old, &instance["attributes"]).into_iter().collect();
         chosen.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));

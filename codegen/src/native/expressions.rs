@@ -70,6 +70,9 @@ impl Printer<'_> {
                 let inner = self.expr(inner).render(0);
                 Hcl::code(format!("jsondecode({inner}).{name}"))
             }
+            Expr::Lookup(map, key) if let Some([then, otherwise]) = of_flag(map) => {
+                Hcl::If(Box::new([self.expr(key), self.expr(then), self.expr(otherwise)]))
+            }
             Expr::Lookup(map, key) => Hcl::Entry(Box::new(self.expr(map)), Box::new(self.expr(key))),
             Expr::AfterLast(inner, text) => {
                 let parts = Hcl::Call("split", vec![(*text).into(), self.expr(inner)]);
@@ -138,6 +141,13 @@ impl Printer<'_> {
         );
         Hcl::Template(vec![repository, ":".into(), Hcl::code(format!("var.{variable}"))])
     }
+}
+
+/// The entries of a map for `true` and `false`, if it has no others.
+fn of_flag(map: &Expr) -> Option<[&Expr; 2]> {
+    let Expr::Map(entries) = map else { return None };
+    let found = [entries.get("true")?, entries.get("false")?];
+    (entries.len() == 2).then_some(found)
 }
 
 /// Replaces the member of a JSON text by the member itself, without encoding and decoding.

@@ -93,7 +93,8 @@ impl Driver for LogGroups {
             .create_log_group()
             .log_group_name(name)
             .set_kms_key_id(group.kms_key_id().map(ToOwned::to_owned))
-            .set_tags(Some(tags.clone().into_iter().collect()));
+            // The call demands one tag or none at all.
+            .set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect()));
         call!("logs:CreateLogGroup", request)?;
         self.put_retention(name, &group).await?;
         Ok(Created { id: name.to_owned(), ..Created::default() })
