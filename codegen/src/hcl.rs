@@ -22,6 +22,12 @@ pub enum Hcl {
     Call(&'static str, Vec<Hcl>),
     /// A map's entry, by key.
     Entry(Box<Hcl>, Box<Hcl>),
+    /// An attribute of an object.
+    Member(Box<Hcl>, String),
+    /// A list with one element for each entry of a map, over the variables `name` and `value`.
+    Each(Box<Hcl>, Box<Hcl>),
+    /// A product.
+    Product(Vec<Hcl>),
     /// The second value if the first one is true, otherwise the third.
     If(Box<[Hcl; 3]>),
     /// A list.
@@ -190,6 +196,14 @@ impl Hcl {
                 format!("{name}(\n{}{})", lines.concat(), "  ".repeat(depth))
             }
             Self::Entry(map, key) => format!("{}[{}]", map.render(depth), key.render(depth)),
+            Self::Member(object, name) => format!("{}.{name}", object.render(depth)),
+            Self::Each(map, element) => {
+                format!("[for name, value in {} : {}]", map.render(depth), element.render(depth))
+            }
+            Self::Product(factors) => {
+                let factors: Vec<String> = factors.iter().map(|factor| factor.render(depth)).collect();
+                factors.join(" * ")
+            }
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let [condition, then, otherwise] = [condition, then, otherwise].map(|one| one.render(depth));

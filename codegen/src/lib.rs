@@ -4,6 +4,7 @@
 //! generate the contents of files, [`project`] plans all files, and [`output`] writes them.
 
 mod arn;
+pub mod backend;
 pub mod diagnostic;
 pub mod explain;
 pub mod handlers;

@@ -1,34 +1,24 @@
 //! Terraform modules: one for each entry of a spec, and the root module.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod composite;
+mod declaration;
+mod flavor;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
-use tandem_model::expr::Expr;
-use tandem_model::input::{Field, Shape, Source, union};
-use tandem_model::names;
-use tandem_model::value::Value;
-
-use crate::hcl::{Body, Hcl, Item};
+use crate::backend::Address;
+use crate::hcl::{Body, Hcl};
 use crate::native::versions::Version;
-use crate::native::{self, NOTIFICATIONS};
 use crate::picture::Diagram;
 use crate::readme::{self, Page, Part};
-use crate::spec::{App, Entry, body_fields, bootstrap};
+use crate::spec::{App, Entry};
 use crate::templates::{Error, Templates};
-use crate::variables::{Absent, RESERVED, Variable, parametrize};
+use crate::variables::{RESERVED, Variable};
 
-/// The resources that a module uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Flavor {
-    /// Resources of the tandem provider
-    #[default]
-    Composite,
-    /// Only resources of hashicorp/aws
-    Native,
-}
+pub(crate) use self::declaration::Declaration;
+pub use self::flavor::Flavor;
+pub(crate) use self::flavor::Modules;
 
 /// Folders, relative to a module.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +48,27 @@ pub type Files = BTreeMap<String, String>;
 /// A module.
 pub(crate) struct Module {
     pub(crate) main: Body,
+    /// The resources in it.
+    pub(crate) resources: Vec<Address>,
     pub(crate) variables: Vec<Variable>,
-    pub(crate) outputs: Vec<(String, String, Hcl)>,
+    pub(crate) outputs: Vec<Output>,
     /// The version of hashicorp/aws that a native module requires.
     pub(crate) requires: Version,
+}
+
+/// An output of a module.
+pub(crate) struct Output {
+    pub(crate) name: String,
+    /// Description, in Markdown.
+    pub(crate) doc: String,
+    pub(crate) value: Hcl,
+}
+
+impl Output {
+    /// An output.
+    pub(crate) fn new(name: &str, doc: impl Into<String>, value: Hcl) -> Self {
+        Self { name: name.to_owned(), doc: doc.into(), value }
+    }
 }
 
 /// The reason that modules cannot be generated.
@@ -110,25 +117,26 @@ pub fn generate(
     templates: &Templates,
 ) -> Result<Files, ModuleError> {
     let mut files = Files::new();
+    let modules = flavor.modules();
     let mut whole = Module {
         main: Body::default(),
+        resources: Vec::new(),
         variables: Vec::new(),
         outputs: Vec::new(),
         requires: Version::FIRST,
     };
+    let mut inputs: Vec<Declaration> = Vec::new();
     let diagram = Diagram::of(app);
     let mut parts: Vec<Part<'_>> = Vec::new();
-    let make = |entry: &Entry| -> Result<(Module, Files), ModuleError> {
-        let module = match flavor {
-            Flavor::Composite => composite(entry, layout),
-            Flavor::Native => native::module(app, entry, layout)
-                .map_err(|message| ModuleError::Native { entry: entry.name.clone(), message })?,
-        };
+    let make = |entry: &Entry| -> Result<(Module, Vec<Declaration>, Files), ModuleError> {
+        let module = modules
+            .entry(app, entry, layout)
+            .map_err(|message| ModuleError::Native { entry: entry.name.clone(), message })?;
         let page = Page {
             title: &entry.name,
             doc: entry.definition.doc,
             source: format!("./modules/{}", entry.name),
-            flavor,
+            modules,
             app,
             parts: None,
             entries: vec![entry],
@@ -137,23 +145,23 @@ pub fn generate(
             diagram: diagram.around(&entry.name),
         };
         let mut files = Files::new();
-        write(&mut files, &format!("modules/{}/", entry.name), &module, &page, templates)?;
-        Ok((module, files))
+        let inputs: Vec<Declaration> = module.variables.iter().map(Into::into).collect();
+        write(&mut files, &format!("modules/{}/", entry.name), &module, &inputs, &page, templates)?;
+        Ok((module, inputs, files))
     };
     for (entry, made) in app.entries.iter().zip(each(&app.entries, make)) {
-        let (module, own) = made?;
-        parts.push(call(&mut whole, entry, module));
-        files.extend(own);
+        let (module, own, made) = made?;
+        let part = call(&mut whole, entry, module, own);
+        inputs.push(part.declaration());
+        parts.push(part);
+        files.extend(made);
     }
-    if flavor == Flavor::Native {
-        notifications(app, &mut whole);
-        whole.requires = whole.requires.max(native::versions::required(&whole.main));
-    }
+    modules.root(app, &mut whole);
     let page = Page {
         title: &app.name,
         doc: "The whole application: every module of `modules/`, wired together.",
         source: layout.whole.clone(),
-        flavor,
+        modules,
         app,
         parts: Some(&parts),
         entries: app.entries.iter().collect(),
@@ -161,7 +169,7 @@ pub fn generate(
         build: &layout.build,
         diagram: diagram.whole(),
     };
-    write(&mut files, "", &whole, &page, templates)?;
+    write(&mut files, "", &whole, &inputs, &page, templates)?;
     Ok(files)
 }
 
@@ -182,134 +190,47 @@ fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> 
     })
 }
 
-/// Returns the module of an entry with one resource of the provider.
-fn composite(entry: &Entry, layout: &Layout) -> Module {
-    let (inputs, variables) = parametrize(entry, Absent::All);
-    let written = Written { entry, layout };
-    let fields = (entry.definition.fields)();
-    let ty = format!("tandem_{}", entry.definition.type_name);
-    let mut main = Body::default();
-    main.block("resource", &[&ty, "this"], written.body(&inputs, &entry.inputs, &fields));
-    let outputs = entry.definition.outputs.iter().map(|output| {
-        (output.name.to_owned(), output.doc.to_owned(), Hcl::code(format!("{ty}.this.{}", output.name)))
-    });
-    Module { main, variables, outputs: outputs.collect(), requires: Version::FIRST }
-}
-
-struct Written<'a> {
-    entry: &'a Entry,
-    layout: &'a Layout,
-}
-
-impl Written<'_> {
-    /// Writes the inputs of a block. `inputs` contains references to variables, `given` the values of the
-    /// spec.
-    fn body(&self, inputs: &Value, given: &Value, fields: &[Field]) -> Body {
-        let mut attributes = Body::default();
-        let mut blocks = Body::default();
-        for field in fields {
-            let (value, given) = (inputs.get(field.name), given.get(field.name));
-            match (&field.shape, value) {
-                (_, Value::Null) => {}
-                (Shape::Block(body), block) => {
-                    blocks.block(field.name, &[], self.body(block, given, &shape_fields(body, block)));
-                }
-                (Shape::Blocks(body), Value::List(items)) => {
-                    for (index, item) in items.iter().enumerate() {
-                        let given = match given {
-                            Value::List(given) => given.get(index).unwrap_or(&Value::Null),
-                            _ => &Value::Null,
-                        };
-                        blocks.block(field.name, &[], self.body(item, given, &shape_fields(body, item)));
-                    }
-                }
-                (_, Value::Reference(name))
-                    if matches!(field.source, Some(Source::Code(_) | Source::Folder)) =>
-                {
-                    attributes.set(field.name, self.path(field, name, given));
-                }
-                (_, Value::List(items)) if items.is_empty() => {}
-                (_, value) => attributes.set(field.name, value),
-            }
-        }
-        attributes.items.extend(blocks.items);
-        attributes
-    }
-
-    fn path(&self, field: &Field, variable: &str, given: &Value) -> Hcl {
-        let given = given.as_text().unwrap_or_default();
-        let handler = matches!(field.source, Some(Source::Code(_)))
-            && self.entry.handlers.values().any(|handler| bootstrap(handler) == given);
-        let folders = &self.layout.entry;
-        let base = if handler { &folders.handlers } else { &folders.spec };
-        let path = if given.starts_with('/') {
-            Hcl::text(given)
-        } else {
-            let path = format!("/{base}/{given}").replace("/./", "/");
-            Hcl::Template(vec![Hcl::code("path.module"), Hcl::Text(path)])
-        };
-        Hcl::Call("coalesce", vec![Hcl::code(format!("var.{variable}")), path])
-    }
-}
-
-fn shape_fields(body: &tandem_model::input::Body, block: &Value) -> Vec<Field> {
-    match body {
-        tandem_model::input::Body::Choice(variants) => {
-            let chosen = variants.iter().find(|variant| !block.get(variant.discriminator().name).is_null());
-            chosen.map_or_else(|| union(variants), |variant| variant.fields.clone())
-        }
-        tandem_model::input::Body::Fields(_) => body_fields(body),
-    }
-}
-
 /// Adds the call of an entry's module to the root module.
-fn call<'a>(whole: &mut Module, entry: &'a Entry, module: Module) -> Part<'a> {
+fn call<'a>(whole: &mut Module, entry: &'a Entry, module: Module, own: Vec<Declaration>) -> Part<'a> {
     // Terraform reserves some names of variables.
-    let own = entry.name.replace('-', "_");
-    let given = own_variable(&own);
+    let name = entry.name.replace('-', "_");
+    let variable = own_variable(&name);
     let mut body = Body::default();
     body.set("source", Hcl::text(format!("./modules/{}", entry.name)));
-    let mut fields = Vec::new();
-    for variable in &module.variables {
-        if let Some(target) = &variable.target {
-            let of = format!("module.{}.{}", target.entry.replace('-', "_"), target.output);
-            body.set(&variable.name, Hcl::code(of));
-            continue;
-        }
-        body.set(&variable.name, Hcl::code(format!("var.{given}.{}", variable.name)));
-        let ty = Hcl::code(&variable.ty);
-        let ty = match &variable.default {
-            None => ty,
-            Some(Hcl::Null) => Hcl::Call("optional", vec![ty]),
-            Some(default) => Hcl::Call("optional", vec![ty, default.clone()]),
+    let mut inputs = Vec::new();
+    for (given, declaration) in module.variables.iter().zip(own) {
+        let value = match &given.target {
+            Some(target) => format!("module.{}.{}", target.entry.replace('-', "_"), target.output),
+            None => format!("var.{variable}.{}", given.name),
         };
-        fields.push((variable.name.clone(), ty));
+        body.set(&given.name, Hcl::code(value));
+        if given.target.is_none() {
+            inputs.push(declaration);
+        }
     }
-    whole.main.block("module", &[&own], body);
-    let required =
-        module.variables.iter().any(|variable| variable.target.is_none() && variable.default.is_none());
-    whole.variables.push(Variable {
-        name: given.clone(),
-        doc: format!("Inputs of `{}`. modules/{}/README.md describes them.", entry.name, entry.name),
-        ty: Hcl::Call("object", vec![Hcl::Map(fields)]).render(1),
-        default: (!required).then(|| Hcl::Map(Vec::new())),
-        validation: None,
-        sensitive: false,
-        of_code: false,
-        target: None,
-    });
-    whole.outputs.push((
-        own.clone(),
-        format!("All outputs of `{}`.", entry.name),
-        Hcl::code(format!("module.{own}")),
-    ));
+    whole.main.block("module", &[&name], body);
+    let doc = format!("All outputs of `{}`.", entry.name);
+    whole.outputs.push(Output::new(&name, doc, Hcl::code(format!("module.{name}"))));
     whole.requires = whole.requires.max(module.requires);
-    let inputs = module.variables.into_iter().filter(|variable| variable.target.is_none());
-    Part {
-        entry,
-        variable: given,
-        inputs: inputs.collect(),
-        outputs: module.outputs.into_iter().map(|(name, ..)| name).collect(),
+    Part { entry, variable, inputs, outputs: module.outputs.into_iter().map(|output| output.name).collect() }
+}
+
+impl Part<'_> {
+    /// The variable of the root module with the inputs of an entry.
+    fn declaration(&self) -> Declaration {
+        let fields = self.inputs.iter().map(|input| {
+            let ty = match &input.default {
+                None => input.ty.clone(),
+                Some(Hcl::Null) => Hcl::Call("optional", vec![input.ty.clone()]),
+                Some(default) => Hcl::Call("optional", vec![input.ty.clone(), default.clone()]),
+            };
+            (input.name.clone(), ty)
+        });
+        let ty = Hcl::Call("object", vec![Hcl::Map(fields.collect())]);
+        let name = &self.entry.name;
+        let doc = format!("Inputs of `{name}`. modules/{name}/README.md describes them.");
+        let required = self.inputs.iter().any(|input| input.default.is_none());
+        Declaration::new(&self.variable, doc, ty, (!required).then(|| Hcl::Map(Vec::new())))
     }
 }
 
@@ -319,110 +240,43 @@ fn own_variable(own: &str) -> String {
     if RESERVED.contains(&own) { format!("{own}__inputs") } else { own.to_owned() }
 }
 
-/// Adds the notification configuration of each bucket that triggers an entry but belongs to another entry or
-/// is not in the spec. S3 allows one configuration per bucket, so the root module merges the entries'
-/// notifications.
-fn notifications(app: &App, whole: &mut Module) {
-    // The key is the bucket as an expression. The value is the name of its resource, the entries that it
-    // triggers, and true if the bucket is not in the spec.
-    let mut documents: BTreeMap<String, (String, BTreeSet<String>, bool)> = BTreeMap::new();
-    for entry in &app.entries {
-        for object in
-            entry.graph.objects().iter().filter(|object| object.kind.name == "s3_bucket_notification")
-        {
-            let (bucket, name, foreign) = match object.fields.get("bucket") {
-                Some(Expr::Input(variable)) => match entry.references.get(variable) {
-                    Some(target) => {
-                        let made = target.entry.replace('-', "_");
-                        (format!("module.{made}.{}", target.output), made, false)
-                    }
-                    None => continue,
-                },
-                Some(Expr::Literal(Json::String(name))) => (Hcl::text(name).render(0), name.clone(), true),
-                _ => continue,
-            };
-            let document = documents.entry(bucket).or_insert((name, BTreeSet::new(), foreign));
-            document.1.insert(entry.name.replace('-', "_"));
-        }
-    }
-    // No other resource begins with `given__`, because names of entries contain only single hyphens. Names
-    // are made unique, because `my.bucket` and `my-bucket` become the same identifier.
-    let mut roles = names::Slots::default();
-    for (bucket, (name, heard, foreign)) in documents {
-        let name = if foreign { format!("given__{}", roles.unique(&name)) } else { name };
-        let lists: Vec<String> =
-            heard.iter().map(|entry| format!("module.{entry}.{NOTIFICATIONS}")).collect();
-        let mut content = Body::default();
-        for field in ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"] {
-            content.set(field, Hcl::code(format!("lambda_function.value.{field}")));
-        }
-        let mut dynamic = Body::default();
-        let all = format!("[for entry in concat({}) : entry if entry.bucket == {bucket}]", lists.join(", "));
-        dynamic.set("for_each", Hcl::code(all));
-        dynamic.block("content", &[], content);
-        let mut body = Body::default();
-        body.set("bucket", Hcl::code(&bucket));
-        body.set(
-            "depends_on",
-            Hcl::List(heard.iter().map(|entry| Hcl::code(format!("module.{entry}"))).collect()),
-        );
-        body.block("dynamic", &["lambda_function"], dynamic);
-        if foreign {
-            let comment = "A bucket has one notification configuration: this one replaces any other.";
-            whole.main.items.push(Item::Comment(comment.to_owned()));
-        }
-        whole.main.block("resource", &["aws_s3_bucket_notification", &name], body);
-    }
-}
-
 fn write(
     files: &mut Files,
     folder: &str,
     module: &Module,
+    inputs: &[Declaration],
     page: &Page<'_>,
     templates: &Templates,
 ) -> Result<(), Error> {
     let mut variables = Body::default();
-    module.variables.iter().for_each(|variable| variable.declare(&mut variables));
+    inputs.iter().for_each(|variable| variable.declare(&mut variables));
     let mut outputs = Body::default();
-    for (name, doc, value) in &module.outputs {
+    for output in &module.outputs {
         let mut body = Body::default();
-        body.set("description", Hcl::text(doc));
-        body.set("value", value.clone());
-        outputs.block("output", &[name], body);
+        body.set("description", Hcl::text(&output.doc));
+        body.set("value", output.value.clone());
+        outputs.block("output", &[&output.name], body);
     }
     let parts = [
-        ("main.tf", module.main.clone()),
-        ("variables.tf", variables),
-        ("outputs.tf", outputs),
-        ("versions.tf", versions(page.flavor, module)),
-        ("examples/complete/main.tf", example(page, module)),
+        ("main.tf", &module.main),
+        ("variables.tf", &variables),
+        ("outputs.tf", &outputs),
+        ("versions.tf", &versions(page.modules, module)),
+        ("examples/complete/main.tf", &example(page, module, inputs)),
     ];
     for (name, body) in parts {
-        files.insert(format!("{folder}{name}"), templates.terraform(&body)?);
+        files.insert(format!("{folder}{name}"), templates.terraform(body)?);
     }
-    let version = version(page.flavor, module);
-    files.insert(format!("{folder}README.md"), readme::render(page, module, &version, templates)?);
+    files.insert(format!("{folder}README.md"), readme::render(page, module, inputs, templates)?);
     Ok(())
 }
 
-/// The version constraint of the provider that a module uses.
-fn version(flavor: Flavor, module: &Module) -> String {
-    match flavor {
-        Flavor::Composite => format!(">= {}", env!("CARGO_PKG_VERSION")),
-        Flavor::Native => format!(">= {}", module.requires),
-    }
-}
-
-fn versions(flavor: Flavor, module: &Module) -> Body {
-    let (name, source) = match flavor {
-        Flavor::Composite => ("tandem", "tandem/tandem"),
-        Flavor::Native => ("aws", "hashicorp/aws"),
-    };
-    let version = Hcl::Text(version(flavor, module));
-    let provider = Hcl::Map(vec![("source".to_owned(), source.into()), ("version".to_owned(), version)]);
+fn versions(modules: &dyn Modules, module: &Module) -> Body {
+    let version = Hcl::Text(format!(">= {}", modules.version(module)));
+    let source = modules.source().into();
+    let provider = Hcl::Map(vec![("source".to_owned(), source), ("version".to_owned(), version)]);
     let mut required = Body::default();
-    required.set(name, provider);
+    required.set(modules.provider(), provider);
     let mut terraform = Body::default();
     terraform.set("required_version", ">= 1.11");
     terraform.block("required_providers", &[], required);
@@ -432,19 +286,13 @@ fn versions(flavor: Flavor, module: &Module) -> Body {
 }
 
 /// An example that calls the module. Required inputs of the module are variables of the example.
-fn example(page: &Page<'_>, module: &Module) -> Body {
-    let mut file = versions(page.flavor, module);
-    let mut provider = Body::default();
-    match page.flavor {
-        Flavor::Composite => {
-            provider.set("project", Hcl::text(&page.app.name));
-            file.block("provider", &["tandem"], provider);
-        }
-        Flavor::Native => file.block("provider", &["aws"], provider),
-    }
+fn example(page: &Page<'_>, module: &Module, inputs: &[Declaration]) -> Body {
+    let mut file = versions(page.modules, module);
+    let settings = page.modules.settings(page.app).unwrap_or_default();
+    file.block("provider", &[page.modules.provider()], settings);
     let mut call = Body::default();
     call.set("source", "../..");
-    for variable in module.variables.iter().filter(|variable| variable.default.is_none()) {
+    for variable in inputs.iter().filter(|variable| variable.default.is_none()) {
         variable.declare(&mut file);
         call.set(&variable.name, Hcl::code(format!("var.{}", variable.name)));
     }

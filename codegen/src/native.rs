@@ -1,81 +1,59 @@
 //! Modules with plain resources of hashicorp/aws: they work without the tandem provider.
 
+mod body;
 mod expressions;
-mod placed;
 mod resources;
+mod root;
 pub(crate) mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_model::context::Context;
 use tandem_model::expr::Expr;
-use tandem_model::graph::{Graph, Key, Object};
+use tandem_model::graph::{Graph, Object};
+use tandem_model::kind::place::{Resource, Shared};
 
-use self::expressions::address;
-use self::placed::Placed;
-use crate::hcl::{Body, Hcl, Item};
-use crate::module::{Layout, Module};
+use crate::backend;
+use crate::hcl::{Body, Hcl};
+use crate::module::{Layout, Module, Output};
 use crate::spec::{App, Entry};
 use crate::variables::{Absent, Variable, parametrize};
 
-/// The output with which an entry's module passes its notifications to the root module. S3 allows one
-/// notification configuration per bucket, so the root module merges them.
-pub(crate) const NOTIFICATIONS: &str = "bucket_notifications";
+pub(crate) use self::root::root;
 
 /// Returns the module of an entry with resources of hashicorp/aws. The error names the field that they cannot
 /// represent.
 pub(crate) fn module(app: &App, entry: &Entry, layout: &Layout) -> Result<Module, String> {
     let (graph, variables) = expand(app, entry)?;
-    if let Some(other) = hears_of(app, entry) {
-        return Err(format!(
-            "the bucket sends events to EventBridge and also triggers `{other}`: hashicorp/aws sets both in one \
-             resource"
-        ));
+    root::one_owner(app, entry)?;
+    let mut printer = Printer { entry, graph: &graph, layout, variables, places: BTreeMap::new() };
+    let resources = backend::resources(&graph, &mut printer).map_err(|refusal| refusal.0)?;
+    let mut outputs: Vec<Output> = Vec::new();
+    for output in entry.definition.outputs {
+        let value = graph.outputs.get(output.name).map_or(Hcl::Null, |expr| printer.expr(expr));
+        outputs.push(Output::new(output.name, output.doc, value));
     }
-    let mut printer = Printer {
-        entry,
-        graph: &graph,
-        layout,
-        variables,
-        places: BTreeMap::new(),
-        resources: Vec::new(),
-        notifications: Vec::new(),
-    };
-    printer.print()?;
-    let outputs: Vec<(String, String, Hcl)> = entry
-        .definition
-        .outputs
-        .iter()
-        .map(|output| {
-            let value = graph.outputs.get(output.name).map_or(Hcl::Null, |expr| printer.expr(expr));
-            (output.name.to_owned(), output.doc.to_owned(), value)
-        })
-        .collect();
-    let mut outputs = outputs;
-    if !printer.notifications.is_empty() {
-        outputs.push((
-            NOTIFICATIONS.to_owned(),
-            "Notifications for buckets that this module does not create.".to_owned(),
-            Hcl::List(std::mem::take(&mut printer.notifications)),
-        ));
-    }
-    let mut main = Body::default();
-    for (place, name, body) in printer.places.into_values() {
-        main.block("data", &[place, name], body);
-    }
-    for (ty, name, body) in printer.resources {
-        main.block("resource", &[&ty, &name], body);
-    }
+    outputs.extend(printer.given_away());
     let mut variables = printer.variables;
     // Inputs of a container build have no effect here: the user builds and pushes the image.
     let used = used(&graph);
     variables
         .retain(|variable| variable.of_code || variable.target.is_some() || used.contains(&variable.name));
-    let requires = versions::required(&main);
-    Ok(Module { main, variables, outputs, requires })
+    let requires = versions::required(&resources);
+    let mut main = Body::default();
+    for (place, name, body) in printer.places.into_values() {
+        main.block("data", &[place, name], body);
+    }
+    let mut addresses = Vec::new();
+    for resource in resources {
+        let address = resource.address.clone();
+        main.block("resource", &[&address.ty, &address.name], body::body(resource));
+        addresses.push(address);
+    }
+    Ok(Module { main, resources: addresses, variables, outputs, requires })
 }
 
-/// The variables that the objects of a module refer to. The module does not contain the build of an image.
+/// The variables that the objects of a module refer to. The module does not contain what the user makes.
 fn used(graph: &Graph) -> BTreeSet<String> {
     fn add(expr: &Expr, used: &mut BTreeSet<String>) {
         if let Expr::Input(name) = expr {
@@ -84,27 +62,18 @@ fn used(graph: &Graph) -> BTreeSet<String> {
         expr.parts().into_iter().for_each(|part| add(part, used));
     }
     let mut used = BTreeSet::new();
-    let objects = graph.objects().iter().filter(|object| object.kind.name != "ecr_image");
-    let exprs = objects.flat_map(|object| object.fields.values());
+    let is_here = |object: &&Object| !matches!(object.kind.resource, Resource::Outside(_));
+    let exprs = graph.objects().iter().filter(is_here).flat_map(|object| object.fields.values());
     exprs.chain(graph.outputs.values()).chain([&graph.tags]).for_each(|expr| add(expr, &mut used));
     used
 }
 
-/// Returns another entry that the bucket of this entry triggers, if the bucket also sends events to
-/// EventBridge.
-fn hears_of<'a>(app: &'a App, entry: &Entry) -> Option<&'a str> {
-    entry.graph.objects().iter().find(|object| object.kind.name == "s3_bucket_eventbridge")?;
-    let hears = |other: &&Entry| {
-        let objects = other.graph.objects().iter();
-        let mut notifications = objects.filter(|object| object.kind.name == "s3_bucket_notification");
-        notifications.any(|object| match object.fields.get("bucket") {
-            Some(Expr::Input(variable)) => {
-                other.references.get(variable).is_some_and(|target| target.entry == entry.name)
-            }
-            _ => false,
-        })
-    };
-    app.entries.iter().find(hears).map(|other| other.name.as_str())
+/// The resource that an object shares with other objects of its parent, and the reference to the parent.
+fn shared(object: &Object) -> Option<(Shared, &Expr)> {
+    match object.kind.resource {
+        Resource::Shared(shared) => Some((shared, object.fields.get(shared.parent)?)),
+        _ => None,
+    }
 }
 
 /// Returns the inputs of an entry that are variables of its module, without those of images and code. The
@@ -125,18 +94,6 @@ fn expand(app: &App, entry: &Entry) -> Result<(Graph, Vec<Variable>), String> {
     })
 }
 
-fn unknown_parts(expr: &Expr) -> usize {
-    let own = usize::from(*expr == Expr::Unknown);
-    own + expr.parts().into_iter().map(unknown_parts).sum::<usize>()
-}
-
-/// Fields that are known only at apply and are written in another way here.
-const LATE: &[(&str, &str)] = &[
-    ("lambda_function", "source_code_hash"),
-    ("lambda_function", "architectures"),
-    ("lambda_function", "source"),
-];
-
 struct Printer<'a> {
     entry: &'a Entry,
     graph: &'a Graph,
@@ -144,71 +101,25 @@ struct Printer<'a> {
     variables: Vec<Variable>,
     /// Data sources that expressions refer to.
     places: BTreeMap<&'static str, (&'static str, &'static str, Body)>,
-    resources: Vec<(String, String, Body)>,
-    notifications: Vec<Hcl>,
-}
-
-/// The name of a resource, which is the part of the object's key after the kind.
-pub(crate) fn role(key: &Key) -> &str {
-    key.as_str().split_once('.').map_or(key.as_str(), |(_, role)| role)
 }
 
 impl Printer<'_> {
-    fn print(&mut self) -> Result<(), String> {
-        let graph = self.graph;
-        for object in graph.objects() {
-            let late =
-                |field: &str| LATE.contains(&(object.kind.name, field)) || object.kind.name == "ecr_image";
-            let unknown = object.fields.iter().find(|(name, expr)| unknown_parts(expr) > 0 && !late(name));
-            if let Some((name, _)) = unknown {
-                return Err(format!("`{name}` of `{}` is known only at apply", object.key));
+    /// The outputs with the parts of resources that other modules contain, e.g. the notifications of their buckets.
+    fn given_away(&mut self) -> Vec<Output> {
+        let mut lists: BTreeMap<(&str, &str), Vec<Hcl>> = BTreeMap::new();
+        for object in self.graph.objects() {
+            let Some((shared, parent)) = shared(object) else { continue };
+            if matches!(parent, Expr::Attribute(..)) {
+                continue;
             }
-            match object.kind.name {
-                // Terraform cannot build images: the user pushes the image.
-                "ecr_image" => {}
-                "s3_bucket_notification" => self.notification(object),
-                "s3_bucket_eventbridge" => self.event_bridge(object)?,
-                _ => {
-                    let body = self.object(object);
-                    self.add(object.kind.name, role(&object.key), body);
-                }
-            }
+            let fields = object.kind.fields.iter().map(|field| {
+                let value = object.fields.get(field.name).map_or(Hcl::Null, |expr| self.written(field, expr));
+                (field.name.to_owned(), value)
+            });
+            lists.entry(shared.output).or_default().push(Hcl::Map(fields.collect()));
         }
-        Ok(())
-    }
-
-    fn add(&mut self, kind: &str, name: &str, body: Body) {
-        self.resources.push((format!("aws_{kind}"), name.to_owned(), body));
-    }
-
-    /// Returns the address of the resource that contains an object.
-    fn resource(&self, key: &Key) -> String {
-        let in_document =
-            |object: &&Object| matches!(object.kind.name, "s3_bucket_eventbridge" | "s3_bucket_notification");
-        let bucket = self.graph.get(key).filter(in_document).and_then(|object| object.fields.get("bucket"));
-        match bucket {
-            Some(Expr::Attribute(bucket, _)) => format!("aws_s3_bucket_notification.{}", role(bucket)),
-            _ => address(key),
-        }
-    }
-
-    fn object(&mut self, object: &Object) -> Body {
-        let Placed { attributes: mut body, blocks, .. } = self.placed(object);
-        if object.kind.name == "lambda_function" {
-            self.function(object, &mut body);
-        }
-        if object.kind.tags {
-            body.set("tags", self.expr(&self.graph.tags.clone()));
-        }
-        body.items.extend(blocks.items);
-        let after: Vec<Hcl> = object.after.iter().map(|key| Hcl::code(self.resource(key))).collect();
-        if !after.is_empty() {
-            let mut depends = Body::default();
-            depends.set("depends_on", Hcl::List(after));
-            body.items.push(Item::Comment("Required first, but no attribute refers to it.".to_owned()));
-            body.items.extend(depends.items);
-        }
-        body
+        let lists = lists.into_iter();
+        lists.map(|((name, doc), list)| Output::new(name, doc, Hcl::List(list))).collect()
     }
 }
 

@@ -3,13 +3,14 @@
 use serde_json::{Value as Json, json};
 use tandem_model::expr::Expr;
 use tandem_model::graph::Object;
+use tandem_model::kind::place::{Resource, Written};
 use tandem_model::kinds;
 
-use crate::hcl::{Body, Hcl, Item};
-use crate::module::{Flavor, Folders, Module};
+use crate::backend::{Address, role};
+use crate::hcl::{Body, Hcl};
+use crate::module::{Declaration, Folders, Module, Modules};
 use crate::spec::{App, Entry, bootstrap};
 use crate::templates::{Error, Templates};
-use crate::variables::Variable;
 
 /// The parts of a README that are not in its module.
 pub(crate) struct Page<'a> {
@@ -19,8 +20,8 @@ pub(crate) struct Page<'a> {
     pub(crate) doc: &'a str,
     /// Source of the module, as written in a configuration.
     pub(crate) source: String,
-    /// Flavor of the module.
-    pub(crate) flavor: Flavor,
+    /// The provider of the module.
+    pub(crate) modules: &'static dyn Modules,
     /// The application.
     pub(crate) app: &'a App,
     /// The modules of the entries that the module contains. None for the module of an entry.
@@ -41,7 +42,7 @@ pub(crate) struct Part<'a> {
     /// The variable of the root module with the inputs of the entry.
     pub(crate) variable: String,
     /// The inputs that a caller of the root module can set.
-    pub(crate) inputs: Vec<Variable>,
+    pub(crate) inputs: Vec<Declaration>,
     /// Names of the outputs.
     pub(crate) outputs: Vec<String>,
 }
@@ -50,10 +51,10 @@ pub(crate) struct Part<'a> {
 pub(crate) fn render(
     page: &Page<'_>,
     module: &Module,
-    version: &str,
+    inputs: &[Declaration],
     templates: &Templates,
 ) -> Result<String, Error> {
-    let native = page.flavor == Flavor::Native;
+    let outside = page.modules.builds_outside();
     let handlers = handlers(page);
     let build = match &page.entries[..] {
         [entry] if entry.handlers.len() == 1 => {
@@ -62,22 +63,21 @@ pub(crate) fn render(
         }
         _ => page.build.to_owned(),
     };
-    let (composite, resources) = match (page.flavor, &page.entries[..], page.parts) {
-        (Flavor::Composite, [entry], None) => {
-            (Some(format!("tandem_{}", entry.definition.type_name)), objects(entry))
-        }
-        (Flavor::Composite, ..) => (None, Vec::new()),
-        (Flavor::Native, ..) => (None, resources(&module.main)),
+    // A module of one composite lists the objects that the composite creates.
+    let (composite, resources) = match (outside, &page.entries[..], page.parts) {
+        (true, ..) => (None, module.resources.iter().map(resource).collect()),
+        (false, [entry], None) => (Some(format!("tandem_{}", entry.definition.type_name)), objects(entry)),
+        (false, ..) => (None, Vec::new()),
     };
-    let outputs = module.outputs.iter().map(|(name, doc, _)| json!({ "name": name, "doc": doc }));
+    let outputs = module.outputs.iter().map(|output| json!({ "name": output.name, "doc": output.doc }));
     templates.render(
         "module_readme.md",
         &json!({
             "title": page.title,
             "doc": page.doc,
-            "native": native,
-            "version": version,
-            "usage": usage(page, module),
+            "native": outside,
+            "version": format!(">= {}", page.modules.version(module)),
+            "usage": usage(page, inputs),
             "diagram": page.diagram,
             "spec": page.folders.spec,
             "code": !handlers.is_empty() || !files(page).is_empty() || !images(page).is_empty(),
@@ -87,7 +87,7 @@ pub(crate) fn render(
             "images": images(page),
             "whole": page.parts.is_some(),
             "entries": page.parts.unwrap_or_default().iter().map(part).collect::<Vec<_>>(),
-            "inputs": module.variables.iter().map(input).collect::<Vec<_>>(),
+            "inputs": inputs.iter().map(input).collect::<Vec<_>>(),
             "outputs": outputs.collect::<Vec<_>>(),
             "composite": composite,
             "resources": resources,
@@ -95,12 +95,13 @@ pub(crate) fn render(
     )
 }
 
-fn input(variable: &Variable) -> Json {
+fn input(variable: &Declaration) -> Json {
+    let ty = variable.ty.render(0);
     json!({
         "name": variable.name,
         "doc": variable.doc,
         // The type of an object has several lines, which do not fit into a table.
-        "type": if variable.ty.contains('\n') { "object" } else { &variable.ty },
+        "type": if ty.contains('\n') { "object" } else { &ty },
         "default": variable.default.as_ref().map(|default| default.render(0)),
     })
 }
@@ -119,16 +120,14 @@ fn part(part: &Part<'_>) -> Json {
 }
 
 /// A configuration that calls the module. `…` stands for the values of required inputs.
-fn usage(page: &Page<'_>, module: &Module) -> String {
+fn usage(page: &Page<'_>, inputs: &[Declaration]) -> String {
     let mut file = Body::default();
-    if page.flavor == Flavor::Composite {
-        let mut provider = Body::default();
-        provider.set("project", Hcl::text(&page.app.name));
-        file.block("provider", &["tandem"], provider);
+    if let Some(settings) = page.modules.settings(page.app) {
+        file.block("provider", &[page.modules.provider()], settings);
     }
     let mut call = Body::default();
     call.set("source", Hcl::text(&page.source));
-    for variable in module.variables.iter().filter(|variable| variable.default.is_none()) {
+    for variable in inputs.iter().filter(|variable| variable.default.is_none()) {
         let required = page.parts.unwrap_or_default().iter().find(|part| part.variable == variable.name);
         let inputs = required.map(|part| part.inputs.iter().filter(|input| input.default.is_none()));
         let value = inputs.map_or_else(
@@ -146,7 +145,7 @@ fn handlers(page: &Page<'_>) -> Vec<Json> {
     let folder = &page.folders.handlers;
     let handler = |name: &String| {
         // Only native modules read the zip file. The provider zips the binary itself.
-        let zip = if page.flavor == Flavor::Native { ".zip" } else { "" };
+        let zip = if page.modules.builds_outside() { ".zip" } else { "" };
         json!({
             "name": name,
             "source": format!("{folder}/{name}/src/handler.rs"),
@@ -156,16 +155,16 @@ fn handlers(page: &Page<'_>) -> Vec<Json> {
     names.map(handler).collect()
 }
 
-fn objects_of<'a>(page: &'a Page<'_>, kind: &'a str) -> impl Iterator<Item = (&'a Entry, &'a Object)> {
-    let objects =
-        page.entries.iter().flat_map(|entry| entry.graph.objects().iter().map(|object| (*entry, object)));
-    objects.filter(move |(_, object)| object.kind.name == kind)
+/// The objects of the entries, each with its entry.
+fn objects_of<'a>(page: &'a Page<'_>) -> impl Iterator<Item = (&'a Entry, &'a Object)> {
+    page.entries.iter().flat_map(|entry| entry.graph.objects().iter().map(|object| (*entry, object)))
 }
 
 /// The files with the code of functions that have no handler.
 fn files(page: &Page<'_>) -> Vec<String> {
-    let code = objects_of(page, "lambda_function").filter_map(|(entry, object)| {
-        let Some(Expr::Literal(source)) = object.fields.get("source") else { return None };
+    let code = objects_of(page).filter_map(|(entry, object)| {
+        let field = object.kind.fields.iter().find(|field| field.written == Written::Code)?;
+        let Some(Expr::Literal(source)) = object.fields.get(field.name) else { return None };
         let path = source["path"].as_str()?;
         let built = entry.handlers.values().any(|handler| bootstrap(handler) == path);
         (!built).then(|| located(&page.folders.spec, path))
@@ -181,6 +180,7 @@ fn located(folder: &str, path: &str) -> String {
 /// The images that are built from a context.
 fn images(page: &Page<'_>) -> Vec<Json> {
     let image = |(entry, object): (&Entry, &Object)| {
+        let Resource::Outside(outside) = object.kind.resource else { return None };
         let Some(Expr::Map(recipe)) = object.fields.get("build") else { return None };
         let text = |name: &str| match recipe.get(name) {
             Some(Expr::Literal(value)) => value.as_str().unwrap_or_default(),
@@ -202,7 +202,7 @@ fn images(page: &Page<'_>) -> Vec<Json> {
             }
         }
         command.push_str(&format!(" {}", quoted(context)));
-        let tag = format!("{}_image_tag", crate::native::role(&object.key));
+        let tag = format!("{}_{}", role(&object.key), outside.variable);
         let whole = page.parts.and_then(|parts| parts.iter().find(|part| part.entry.name == entry.name));
         Some(json!({
             "entry": entry.name,
@@ -212,7 +212,7 @@ fn images(page: &Page<'_>) -> Vec<Json> {
             "tag": whole.map_or_else(|| tag.clone(), |part| format!("{}.{tag}", part.variable)),
         }))
     };
-    objects_of(page, "ecr_image").filter_map(image).collect()
+    objects_of(page).filter_map(image).collect()
 }
 
 /// A word of a shell command.
@@ -243,17 +243,12 @@ fn title(kind: &str) -> String {
     )
 }
 
-/// The resources of a file, with links to their documentation.
-fn resources(file: &Body) -> Vec<Json> {
-    let resource = |item: &Item| {
-        let Item::Block(block, labels, _) = item else { return None };
-        let (ty, name) = (labels.first()?, labels.get(1).filter(|_| block == "resource")?);
-        let kind = ty.strip_prefix("aws_").unwrap_or(ty);
-        let link =
-            format!("https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/{kind}");
-        Some(json!({ "name": format!("{ty}.{name}"), "title": title(kind), "link": link }))
-    };
-    file.items.iter().filter_map(resource).collect()
+/// A resource of hashicorp/aws, with a link to its documentation.
+fn resource(address: &Address) -> Json {
+    let Address { ty, name } = address;
+    let kind = ty.strip_prefix("aws_").unwrap_or(ty);
+    let link = format!("https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/{kind}");
+    json!({ "name": format!("{ty}.{name}"), "title": title(kind), "link": link })
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The variables of a module, one for every scalar input of a composite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tandem_model::finding::{Path, Step};
-use tandem_model::input::{Body, Bounds, Field, Rule, Shape, Source};
+use tandem_model::input::{Body, Field, Rule, Shape, Source};
 use tandem_model::names;
 use tandem_model::value::Value;
 
-use crate::hcl::{Body as HclBody, Hcl};
 use crate::spec::{Entry, Target};
 
 /// A variable of a module.
@@ -17,18 +16,39 @@ pub struct Variable {
     pub name: String,
     /// Description, in Markdown.
     pub doc: String,
-    /// Terraform type, e.g. `list(string)`.
-    pub ty: String,
+    /// Its type.
+    pub shape: Shape,
     /// Default. A variable without one is required.
-    pub default: Option<Hcl>,
-    /// Condition and error message of its validation.
-    pub validation: Option<(String, String)>,
+    pub default: Option<Value>,
+    /// Rule for its value.
+    pub rule: Option<Rule>,
     /// True if Terraform hides its value.
     pub sensitive: bool,
     /// True for a variable of code or an image that is built elsewhere: no input has its value.
     pub of_code: bool,
     /// The output of another entry that the root module passes to it.
     pub target: Option<Target>,
+}
+
+impl Variable {
+    /// A string.
+    fn string(name: &str, doc: String, default: Option<Value>) -> Self {
+        Self {
+            name: name.to_owned(),
+            doc,
+            shape: Shape::String,
+            default,
+            rule: None,
+            sensitive: false,
+            of_code: false,
+            target: None,
+        }
+    }
+
+    /// A string that says where code or an image is.
+    pub(crate) fn of_code(name: &str, doc: &str, default: Option<Value>) -> Self {
+        Self { of_code: true, ..Self::string(name, doc.to_owned(), default) }
+    }
 }
 
 /// The scalar inputs without a value in the spec that become variables.
@@ -49,16 +69,8 @@ pub fn parametrize(entry: &Entry, absent: Absent) -> (Value, Vec<Variable>) {
     let mut maker = Maker { entry, absent, variables: Vec::new(), names: BTreeSet::new() };
     for (name, target) in &entry.references {
         maker.names.insert(name.clone());
-        maker.variables.push(Variable {
-            name: name.clone(),
-            doc: format!("Output `{}` of `{}`.", target.output, target.entry),
-            ty: "string".to_owned(),
-            default: None,
-            validation: None,
-            sensitive: false,
-            of_code: false,
-            target: Some(target.clone()),
-        });
+        let doc = format!("Output `{}` of `{}`.", target.output, target.entry);
+        maker.variables.push(Variable { target: Some(target.clone()), ..Variable::string(name, doc, None) });
     }
     let inputs = maker.map(&filled, &fields, &Path::default());
     (inputs, maker.variables)
@@ -126,11 +138,9 @@ impl Maker<'_> {
     fn scalar(&mut self, field: &Field, shape: &Shape, value: &Value, at: &Path) -> Value {
         let is_map = matches!(shape, Shape::Map(_));
         let default = match value {
-            Value::Null if is_map => Hcl::Map(Vec::new()),
+            Value::Null if is_map => Value::Map(BTreeMap::new()),
             Value::Null if self.absent == Absent::Maps => return Value::Null,
-            Value::Null => Hcl::Null,
-            // A map with references to other entries inside is not a default.
-            given => given.into(),
+            given => given.clone(),
         };
         // The name of a bucket decides which module contains its notification configuration.
         let by_name = field.refers.is_some_and(|reference| reference.by_name);
@@ -138,13 +148,12 @@ impl Maker<'_> {
         if self.absent == Absent::Maps && (by_name || field.fixed) {
             return value.clone();
         }
-        let nullable = default == Hcl::Null;
         self.variables.push(Variable {
             name: name.clone(),
             doc: field.doc.to_owned(),
-            ty: type_name(shape),
+            shape: shape.clone(),
             default: Some(default),
-            validation: validation(&name, field.rule, nullable),
+            rule: field.rule,
             sensitive: field.sensitive,
             of_code: false,
             target: None,
@@ -155,16 +164,8 @@ impl Maker<'_> {
     /// Adds a variable for a local path. Its default is the path in the spec, relative to the module.
     fn path(&mut self, field: &Field, at: &Path) -> Value {
         let name = self.name(at);
-        self.variables.push(Variable {
-            name: name.clone(),
-            doc: format!("{} Default: the path in the spec.", field.doc),
-            ty: "string".to_owned(),
-            default: Some(Hcl::Null),
-            validation: None,
-            sensitive: false,
-            of_code: false,
-            target: None,
-        });
+        let doc = format!("{} Default: the path in the spec.", field.doc);
+        self.variables.push(Variable::string(&name, doc, Some(Value::Null)));
         Value::Reference(name)
     }
 
@@ -184,81 +185,5 @@ impl Maker<'_> {
             unique = format!("{name}_{number}");
         }
         unique
-    }
-}
-
-/// The Terraform type of a variable.
-pub(crate) fn type_name(shape: &Shape) -> String {
-    match shape {
-        Shape::String => "string".to_owned(),
-        Shape::Integer => "number".to_owned(),
-        Shape::Bool => "bool".to_owned(),
-        Shape::List(element) => format!("list({})", type_name(element)),
-        Shape::Map(element) => format!("map({})", type_name(element)),
-        Shape::Block(_) | Shape::Blocks(_) => "any".to_owned(),
-    }
-}
-
-/// The validation of a variable, as condition and message. Rules without a Terraform condition are checked
-/// only by the provider.
-pub(crate) fn validation(name: &str, rule: Option<Rule>, nullable: bool) -> Option<(String, String)> {
-    let rule = rule?;
-    let (condition, message) = match (rule, rule.bounds()) {
-        (_, Some(Bounds::Numbers(low, high))) => (
-            format!("var.{name} >= {low} && var.{name} <= {high}"),
-            format!("{name} must be a number from {low} to {high}."),
-        ),
-        (_, Some(Bounds::AtLeast(low))) => {
-            (format!("var.{name} >= {low}"), format!("{name} must be a number of at least {low}."))
-        }
-        (_, Some(Bounds::Characters(0, high))) => {
-            (format!("length(var.{name}) <= {high}"), format!("{name} must have at most {high} characters."))
-        }
-        (_, Some(Bounds::Characters(low, high))) => (
-            format!("length(var.{name}) >= {low} && length(var.{name}) <= {high}"),
-            format!("{name} must have {low} to {high} characters."),
-        ),
-        (Rule::OneOfNumbers(allowed), None) => {
-            let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-            (
-                format!("contains([{}], var.{name})", list.join(", ")),
-                format!("{name} must be one of {}.", list.join(", ")),
-            )
-        }
-        (Rule::OneOf(allowed), None) => {
-            let list = Hcl::List(allowed.iter().map(|text| Hcl::text(*text)).collect()).render(0);
-            (
-                format!("contains({list}, var.{name})"),
-                format!("{name} must be one of {}.", allowed.join(", ")),
-            )
-        }
-        _ => return None,
-    };
-    let condition = if nullable { format!("var.{name} == null ? true : {condition}") } else { condition };
-    Some((condition, message))
-}
-
-impl Variable {
-    /// The block that declares it.
-    pub fn declare(&self, file: &mut HclBody) {
-        let mut body = HclBody::default();
-        body.set("description", Hcl::text(&self.doc));
-        body.set("type", Hcl::code(&self.ty));
-        if let Some(default) = &self.default {
-            body.set("default", default.clone());
-        }
-        if self.sensitive {
-            body.set("sensitive", Hcl::Bool(true));
-        }
-        if self.default.as_ref().is_some_and(|default| *default != Hcl::Null) {
-            body.set("nullable", Hcl::Bool(false));
-        }
-        if let Some((condition, message)) = &self.validation {
-            let mut validation = HclBody::default();
-            validation.set("condition", Hcl::code(condition));
-            validation.set("error_message", Hcl::text(message));
-            body.block("validation", &[], validation);
-        }
-        file.block("variable", &[&self.name], body);
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use self::documented::Documented;
-use self::place::{Beside, Written};
+use self::place::{Beside, Resource, Written};
 use crate::ambient::Ambient;
 
 /// A kind of AWS object, with the same name as its `aws_…` resource.
@@ -51,8 +51,15 @@ pub struct Kind {
     /// The member of the create call that sets the tags, e.g. `CreateFunction.Tags`: AWS publishes the limits of tags per
     /// service.
     pub tags_member: Option<&'static str>,
+    /// The resource of hashicorp/aws.
+    pub resource: Resource,
     /// Attributes of the resource of hashicorp/aws that no field sets.
     pub beside: &'static [Beside],
+    /// Attributes that have another name in hashicorp/aws: both names.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// The resource type of CloudFormation with its fields, e.g. `AWS::SQS::Queue`. A kind with the type of its parent
+    /// is a part of the parent there.
+    pub cloudformation: Option<&'static str>,
     /// Its look in pictures; `None` if it is not drawn.
     pub look: Option<Look>,
 }
@@ -145,8 +152,10 @@ pub struct KindField {
     /// The member of a request that the field sets, e.g. `CreateFunction.VpcConfig.SubnetIds`. AWS publishes the limits of
     /// its members.
     pub member: Option<&'static str>,
-    /// The property of a CloudFormation resource type that is the same field, e.g. `AWS::SQS::Queue.DelaySeconds`. Its
-    /// schema has the limits of services whose API has none.
+    /// The property of [`Kind::cloudformation`] that is the same field, e.g. `DelaySeconds`. Its schema has the limits of
+    /// services whose API has none. Otherwise the property has the name of the member or of the field; it is empty if there
+    /// is none. A name with brackets is a list with one item, and a name with a mark an item of a list, e.g.
+    /// `KeySchema#hash.AttributeName`.
     pub property: Option<&'static str>,
     /// The attribute that gets a new value when this field changes, e.g. the ARN of the stream of a table.
     pub renews: Option<&'static str>,
@@ -299,7 +308,10 @@ impl Kind {
         access: &[],
         documented: &[],
         tags_member: None,
+        resource: Resource::Own,
         beside: &[],
+        renamed: &[],
+        cloudformation: None,
         look: None,
     };
 

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
-use tandem::hcl::Hcl;
 use tandem::module::Flavor;
 use tandem::native;
 use tandem::project::Part;
@@ -16,7 +15,7 @@ use tandem_model::artifact::{self, CodeKind};
 use tandem_model::context::{Context, Network};
 use tandem_model::expr::{Ambient, Expr, Scope};
 use tandem_model::graph::{Graph, Key, Object};
-use tandem_model::kind::place::{Beside, Given, Written};
+use tandem_model::kind::place::{Beside, Given, Resource, Written};
 use tandem_model::kind::{Form, Type};
 use tandem_model::kinds::s3;
 use tandem_model::value::Value;
@@ -107,19 +106,14 @@ impl Scope for Made<'_> {
     }
 
     fn attribute(&self, key: &Key, attribute: &str) -> Option<Json> {
-        let kind = key.as_str().split('.').next()?;
-        let name = match (kind, attribute) {
-            ("ecr_repository", "url") => "repository_url",
-            ("ecs_task_definition", "arn") => "arn_without_revision",
-            ("ecr_image", "reference") => {
-                let Some(Expr::Attribute(repository, _)) = self.graph.get(key)?.fields.get("repository")
-                else {
-                    return None;
-                };
-                return Some(format!("{}:tag", self.attribute(repository, "url")?.as_str()?).into());
-            }
-            (_, same) => same,
-        };
+        let object = self.graph.get(key)?;
+        if let Resource::Outside(outside) = object.kind.resource {
+            let (field, attribute) = outside.parent;
+            let Some(Expr::Attribute(parent, _)) = object.fields.get(field) else { return None };
+            return Some(format!("{}:tag", self.attribute(parent, attribute)?.as_str()?).into());
+        }
+        let renamed = object.kind.renamed.iter().find(|(own, _)| *own == attribute);
+        let name = renamed.map_or(attribute, |(_, name)| name);
         self.attributes(key).get(name).cloned().filter(|value| !value.is_null())
     }
 }
@@ -208,17 +202,16 @@ fn type_of_key(table: &Json, key: &str) -> Json {
 
 /// Returns the differences between an object and its resource.
 fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
-    let kind = object.kind.name;
     let mut wrong = Vec::new();
     let mut compare = |what: &str, expected: &Json, found: &Json| {
         if plain(expected) != plain(found) {
             wrong.push(format!("{} {what}: the graph has {expected}, the module {found}", object.key));
         }
     };
-    if kind == "ecr_image" {
+    if matches!(object.kind.resource, Resource::Outside(_)) {
         return wrong;
     }
-    if kind == "s3_bucket_notification" {
+    if object.kind.name == "s3_bucket_notification" {
         let value =
             |name: &str| object.fields.get(name).and_then(|expr| expr.evaluate(made)).unwrap_or_default();
         let documents = documents(made, object).into_iter();
@@ -230,7 +223,7 @@ fn differences(made: &Made<'_>, object: &Object) -> Vec<String> {
         }
         return wrong;
     }
-    if kind == "s3_bucket_eventbridge" {
+    if object.kind.name == "s3_bucket_eventbridge" {
         // Exactly one document: a second one would replace the first.
         let documents = documents(made, object).into_iter();
         let found: Vec<bool> = documents.map(|document| document["eventbridge"] == true).collect();
@@ -319,22 +312,10 @@ fn inputs(app: &App, entry: &Entry) -> (Value, BTreeMap<String, Json>) {
     let given = given_names(app, entry);
     let (inputs, variables) = parametrize(entry, Absent::Maps);
     let values = variables.into_iter().filter_map(|variable| {
-        let value = if given.contains(&variable.name) { given_map() } else { json(&variable.default?) };
+        let value = if given.contains(&variable.name) { given_map() } else { variable.default?.to_json()? };
         Some((variable.name, value))
     });
     (inputs, values.collect())
-}
-
-/// The value of a default.
-fn json(default: &Hcl) -> Json {
-    match default {
-        Hcl::Bool(value) => (*value).into(),
-        Hcl::Number(number) => serde_json::from_str(number).expect("a number"),
-        Hcl::Text(text) => text.as_str().into(),
-        Hcl::List(items) => items.iter().map(json).collect(),
-        Hcl::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
-        _ => Json::Null,
-    }
 }
 
 /// Returns the variables that the caller of an entry's module sets.
@@ -381,11 +362,13 @@ pub(crate) fn configuration(modules: &Path, app: &App, zip: &Path) -> Json {
         inputs.extend(given_names(app, entry).into_iter().map(|name| (name, given_map())));
         for object in entry.graph.objects() {
             let role = object.key.as_str().split_once('.').expect("a role").1;
-            match object.kind.name {
-                "lambda_function" if role == "function" => inputs.insert("zip".to_owned(), json!(zip)),
-                "lambda_function" => inputs.insert(format!("{role}_zip"), json!(zip)),
-                "ecr_image" => inputs.insert("task_image_tag".to_owned(), "tag".into()),
-                _ => None,
+            match object.kind.resource {
+                Resource::Outside(outside) => {
+                    inputs.insert(format!("{role}_{}", outside.variable), "tag".into())
+                }
+                _ if object.kind.name != "lambda_function" => None,
+                _ if role == "function" => inputs.insert("zip".to_owned(), json!(zip)),
+                _ => inputs.insert(format!("{role}_zip"), json!(zip)),
             };
         }
         // Terraform reserves this name.

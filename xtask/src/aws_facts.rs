@@ -164,9 +164,9 @@ fn limits(kind: &Kind, field: &KindField, sources: &mut Sources) -> Result<Parts
             .map_err(|error| format!("{}.{}: {}", kind.name, field.name, error.message))?;
         merge(&mut parts, found);
     }
-    if let Some(property) = field.property {
+    if let (Some(ty), Some(property)) = (kind.cloudformation, field.property) {
         let found = sources
-            .of_property(property)
+            .of_property(ty, property)
             .map_err(|error| format!("{}.{}: {}", kind.name, field.name, error.message))?;
         merge(&mut parts, found);
     }
@@ -293,15 +293,15 @@ impl Sources {
         Ok(&self.schemas[ty])
     }
 
-    /// The limits of a property, e.g. `AWS::SQS::Queue.DelaySeconds`.
-    fn of_property(&mut self, path: &str) -> Result<Parts> {
-        let (ty, names) = path.split_once('.').ok_or("a type, a dot and a property are needed")?;
+    /// The limits of a property, e.g. `DelaySeconds` of `AWS::SQS::Queue`.
+    fn of_property(&mut self, ty: &str, path: &str) -> Result<Parts> {
         let schema = self.schema(ty)?;
         let mut at = schema;
-        for name in names.split('.') {
+        for name in path.split('.').filter(|name| !name.is_empty()) {
             let (property, is_list) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
-            let found =
-                at["properties"].get(property).ok_or_else(|| format!("{path} has no property {property}"))?;
+            let found = at["properties"]
+                .get(property)
+                .ok_or_else(|| format!("{ty}.{path} has no property {property}"))?;
             at = resolved(schema, found);
             if is_list {
                 at = resolved(schema, &at["items"]);

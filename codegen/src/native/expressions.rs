@@ -1,9 +1,11 @@
 //! Expressions of graphs as Terraform expressions.
 
 use tandem_model::expr::{Ambient, Expr};
-use tandem_model::graph::Key;
+use tandem_model::graph::{Key, Object};
+use tandem_model::kind::place::{Outside, Resource};
 
-use super::{Printer, role};
+use super::Printer;
+use crate::backend::role;
 use crate::hcl::{Body, Hcl};
 use crate::variables::Variable;
 
@@ -67,8 +69,8 @@ impl Printer<'_> {
             Expr::Concat(parts) => Hcl::Template(parts.iter().map(|part| self.expr(part)).collect()),
             Expr::Json(inner) => Hcl::Call("jsonencode", vec![self.expr(inner)]),
             Expr::Member(inner, name) => {
-                let inner = self.expr(inner).render(0);
-                Hcl::code(format!("jsondecode({inner}).{name}"))
+                let decoded = Hcl::Call("jsondecode", vec![self.expr(inner)]);
+                Hcl::Member(Box::new(decoded), (*name).to_owned())
             }
             Expr::Lookup(map, key) if let Some([then, otherwise]) = of_flag(map) => {
                 Hcl::If(Box::new([self.expr(key), self.expr(then), self.expr(otherwise)]))
@@ -89,10 +91,7 @@ impl Printer<'_> {
                 Hcl::code("data.aws_subnet.given.vpc_id")
             }
             Expr::Merge(parts) => Hcl::Call("merge", parts.iter().map(|part| self.expr(part)).collect()),
-            Expr::Product(parts) => {
-                let parts: Vec<String> = parts.iter().map(|part| self.expr(part).render(0)).collect();
-                Hcl::code(parts.join(" * "))
-            }
+            Expr::Product(parts) => Hcl::Product(parts.iter().map(|part| self.expr(part)).collect()),
             Expr::List(items) => Hcl::List(items.iter().map(|item| self.expr(item)).collect()),
             Expr::Map(entries) => {
                 Hcl::Map(entries.iter().map(|(key, value)| (key.clone(), self.expr(value))).collect())
@@ -101,45 +100,26 @@ impl Printer<'_> {
     }
 
     pub(super) fn attribute(&mut self, key: &Key, attribute: &str) -> Hcl {
-        let address = address(key);
-        let kind = key.as_str().split('.').next().unwrap_or_default();
-        let name = match (kind, attribute) {
-            ("ecr_repository", "url") => "repository_url",
-            // An ARN without revision means the latest revision.
-            ("ecs_task_definition", "arn") => "arn_without_revision",
-            ("ecr_image", "reference") => return self.image(key),
-            (_, same) => same,
-        };
-        Hcl::code(format!("{address}.{name}"))
+        let Some(object) = self.graph.get(key) else { return Hcl::Null };
+        if let Resource::Outside(outside) = object.kind.resource {
+            return self.outside(object, &outside);
+        }
+        let renamed = object.kind.renamed.iter().find(|(own, _)| *own == attribute);
+        Hcl::code(format!("{}.{}", address(key), renamed.map_or(attribute, |(_, name)| name)))
     }
 
-    /// The image that the user pushes to the repository. Its tag is a variable.
-    pub(super) fn image(&mut self, key: &Key) -> Hcl {
-        let role = role(key).to_owned();
-        let variable = format!("{role}_image_tag");
+    /// An object that the user makes, e.g. an image. A variable names it.
+    fn outside(&mut self, object: &Object, outside: &Outside) -> Hcl {
+        let variable = format!("{}_{}", role(&object.key), outside.variable);
         if self.variables.iter().all(|known| known.name != variable) {
-            self.variables.push(Variable {
-                name: variable.clone(),
-                doc: "Tag of the image to run. Push the image to the repository that this module creates."
-                    .to_owned(),
-                ty: "string".to_owned(),
-                default: None,
-                validation: None,
-                sensitive: false,
-                of_code: true,
-                target: None,
-            });
+            self.variables.push(Variable::of_code(&variable, outside.doc, None));
         }
-        let repository = self.graph.get(key).and_then(|image| image.fields.get("repository")).map_or(
-            Hcl::Null,
-            |repository| match repository {
-                Expr::Attribute(repository, _) => {
-                    Hcl::code(format!("{}.repository_url", address(repository)))
-                }
-                _ => Hcl::Null,
-            },
-        );
-        Hcl::Template(vec![repository, ":".into(), Hcl::code(format!("var.{variable}"))])
+        let (field, attribute) = outside.parent;
+        let parent = match object.fields.get(field) {
+            Some(Expr::Attribute(parent, _)) => self.attribute(parent, attribute),
+            _ => Hcl::Null,
+        };
+        Hcl::Template(vec![parent, ":".into(), Hcl::code(format!("var.{variable}"))])
     }
 }
 

@@ -1,73 +1,216 @@
-//! Parts of resources of hashicorp/aws that places of fields cannot say: code, notifications of buckets, lists in
-//! strings.
+//! HCL with resources of hashicorp/aws as a back end: the resource of an object, and the values of its fields.
 
 use serde_json::Value as Json;
 use tandem_model::capacity::{self, CAPACITIES, Capacity};
 use tandem_model::expr::{Ambient, Expr};
-use tandem_model::graph::{Key, Object};
-use tandem_model::input::{Rule, Shape};
+use tandem_model::graph::Object;
+use tandem_model::input::Rule;
+use tandem_model::kind::place::{Beside, Given, Resource, Written};
+use tandem_model::kind::{Form, KindField, Type};
 use tandem_model::kinds::s3;
+use tandem_model::value::Value;
 
+use super::Printer;
+use super::body::block_of;
 use super::expressions::{address, direct};
-use super::{Printer, role};
+use crate::backend::{Address, Backend, Part, Refusal, role};
 use crate::hcl::{Body, Hcl, Item, quoted};
 use crate::spec::bootstrap;
 use crate::variables::Variable;
 
-impl Printer<'_> {
-    /// Writes the code of a function: a zip file from `tandem build`, whose path is a variable.
-    pub(super) fn function(&mut self, object: &Object, body: &mut Body) {
-        let role = role(&object.key);
-        let own = |what: &str| if role == "function" { what.to_owned() } else { format!("{role}_{what}") };
-        if let Some(Expr::Literal(source)) = object.fields.get("source") {
-            let path = source["path"].as_str().unwrap_or_default();
-            let handler = self.entry.handlers.values().any(|handler| bootstrap(handler) == path);
-            let base = if handler { &self.layout.entry.handlers } else { &self.layout.entry.spec };
-            // AWS requires a zip file. `tandem build` writes it next to the binary.
-            let zip = if source["kind"] == "bootstrap" { format!("{path}.zip") } else { path.to_owned() };
-            let default = if zip.starts_with('/') {
-                Hcl::Text(zip)
-            } else {
-                Hcl::Template(vec![Hcl::code("path.module"), Hcl::Text(format!("/{base}/{zip}"))])
-            };
-            let zip = Hcl::Call("coalesce", vec![Hcl::code(format!("var.{}", own("zip"))), default]);
-            body.set("filename", zip.clone());
-            body.set("source_code_hash", Hcl::Call("filebase64sha256", vec![zip]));
-            body.set("architectures", Hcl::List(vec![Hcl::code(format!("var.{}", own("architecture")))]));
-            self.variable(
-                &own("zip"),
-                "Path of the zip file that contains `bootstrap`. Default: the output of `tandem build`.",
-                Hcl::Null,
-            );
-            let architecture = own("architecture");
-            self.variable(
-                &architecture,
-                "Architecture that the code is built for, `x86_64` or `arm64`. Pass the same value to `tandem \
-                 build --architecture`.",
-                "x86_64".into(),
-            );
-            if let Some(variable) = self.variables.last_mut() {
-                variable.validation =
-                    crate::variables::validation(&architecture, Some(Rule::ARCHITECTURE), false);
-            }
+/// The field with the input of a target. EventBridge Scheduler replaces placeholders such as
+/// `<aws.scheduler.scheduled-time>` in it only if `<` and `>` are not escaped.
+const GIVEN: &str = "input";
+
+/// Characters that `jsonencode` of Terraform escapes.
+const ESCAPED: &[(&str, &str)] = &[("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
+
+/// The parts of a block or resource.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Content {
+    /// The value of an attribute.
+    Value(Hcl),
+    /// Attributes and blocks of the block at the path.
+    Items(Vec<Item>),
+}
+
+impl Backend for Printer<'_> {
+    type Value = Content;
+
+    fn resource(&mut self, object: &Object) -> Result<Option<Address>, Refusal> {
+        let own = |ty: &str, name: &str| Address { ty: format!("aws_{ty}"), name: name.to_owned() };
+        match object.kind.resource {
+            Resource::Own => Ok(Some(own(object.kind.name, role(&object.key)))),
+            Resource::Outside(_) => Ok(None),
+            Resource::Shared(shared) => match object.fields.get(shared.parent) {
+                Some(Expr::Attribute(parent, _)) => Ok(Some(own(shared.name, role(parent)))),
+                // The root module has the resource, see `Printer::given_away`.
+                _ if !shared.block.is_empty() => Ok(None),
+                _ => Err(Refusal(format!(
+                    "`{}` belongs to a {} that the module does not create",
+                    object.key, shared.parent
+                ))),
+            },
         }
     }
 
-    pub(super) fn variable(&mut self, name: &str, doc: &str, default: Hcl) {
-        self.variables.push(Variable {
-            name: name.to_owned(),
-            doc: doc.to_owned(),
-            ty: crate::variables::type_name(&Shape::String),
-            default: Some(default),
-            validation: None,
-            sensitive: false,
-            of_code: true,
-            target: None,
+    fn field(
+        &mut self,
+        object: &Object,
+        field: &'static KindField,
+        expr: &Expr,
+    ) -> Result<Vec<Part<Content>>, Refusal> {
+        let place = field.place.unwrap_or(field.name);
+        if place.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_code = matches!(field.written, Written::Code | Written::CodeHash | Written::CodeArchitecture);
+        if is_code && let Some(zip) = self.code(object) {
+            return Ok(self.of_code(object, field, place, zip));
+        }
+        if unknown_parts(expr) > 0 {
+            return Err(Refusal(format!("`{}` of `{}` is known only at apply", field.name, object.key)));
+        }
+        let (block, name) = place.rsplit_once('.').unwrap_or(("", place));
+        Ok(vec![match field.written {
+            Written::Blocks => {
+                let Hcl::List(items) = self.expr(expr) else { return Ok(Vec::new()) };
+                let name = name.split_once('#').map_or(name, |(name, _)| name).to_owned();
+                let blocks =
+                    items.into_iter().map(|item| Item::Block(name.clone(), Vec::new(), block_of(item)));
+                part(object, block, Content::Items(blocks.collect()))
+            }
+            Written::Capacity => part(object, block, Content::Items(capacity(name, self.expr(expr)).items)),
+            _ => part(object, place, Content::Value(self.written(field, expr))),
+        }])
+    }
+
+    fn beside(&mut self, object: &Object) -> Result<Vec<Part<Content>>, Refusal> {
+        let is_there =
+            |one: &&Beside| one.only.is_none_or(|(field, with)| object.fields.contains_key(field) == with);
+        let besides = object.kind.beside.iter().filter(is_there);
+        let parts = besides.map(|beside| {
+            let value = match beside.given {
+                Given::Constant(json) => {
+                    let json: Json = serde_json::from_str(json).unwrap_or_default();
+                    (&json).into()
+                }
+                Given::Text(text) => Hcl::text(text),
+                Given::Field(field) => object.fields.get(field).map_or(Hcl::Null, |expr| self.expr(expr)),
+                Given::Own(attribute) => Hcl::code(format!("{}.{attribute}", address(&object.key))),
+                Given::ForceDestroy => Hcl::Bool(self.graph.force_destroy),
+                Given::Region => self.expr(&Expr::Ambient(Ambient::Region)),
+                Given::Nothing => {
+                    return Part { value: None, ..part(object, beside.path, Content::Items(Vec::new())) };
+                }
+            };
+            part(object, beside.path, Content::Value(value))
         });
+        Ok(parts.collect())
+    }
+
+    fn tags(&mut self, _: &Object, tags: &Expr) -> Result<Vec<Part<Content>>, Refusal> {
+        Ok(vec![Part::new("tags", Content::Value(self.expr(tags)))])
+    }
+}
+
+/// A part at a place, see [`KindField::place`]. The parts of a shared resource are in a block for each object, except
+/// the reference to the parent.
+fn part(object: &Object, place: &str, content: Content) -> Part<Content> {
+    let second = place.strip_prefix('@').map(|second| second.split_once('.').unwrap_or((second, "")));
+    if let Some((ty, name)) = second {
+        return Part { second: Some(format!("aws_{ty}")), ..Part::new(name, content) };
+    }
+    match object.kind.resource {
+        Resource::Shared(shared) if !shared.block.is_empty() && place != shared.parent => {
+            Part::new(format!("{}#{}.{place}", shared.block, role(&object.key)), content)
+        }
+        _ => Part::new(place, content),
+    }
+}
+
+pub(super) fn unknown_parts(expr: &Expr) -> usize {
+    let own = usize::from(*expr == Expr::Unknown);
+    own + expr.parts().into_iter().map(unknown_parts).sum::<usize>()
+}
+
+impl Printer<'_> {
+    /// The value of a field in the form that hashicorp/aws takes.
+    pub(super) fn written(&mut self, field: &KindField, expr: &Expr) -> Hcl {
+        match (field.written, expr) {
+            (Written::Upper, _) => Hcl::Call("upper", vec![self.expr(expr)]),
+            (Written::Pairs(member), _) => self.pairs(expr, member),
+            (Written::Split, _) => self.split(expr),
+            (Written::Attribute(attribute), Expr::Attribute(other, _)) => {
+                Hcl::code(format!("{}.{attribute}", address(other)))
+            }
+            (Written::S3Filter, Expr::Literal(Json::String(text))) => Hcl::text(s3::encoded(text)),
+            // Policies can be text already.
+            (_, Expr::Literal(Json::String(_))) if field.form == Form::Policy => self.expr(expr),
+            _ if field.ty == Type::Document => {
+                let escaped = ESCAPED.iter().filter(|(sign, _)| field.name == GIVEN && expr.has(sign));
+                escaped.fold(Hcl::Call("jsonencode", vec![self.expr(expr)]), |text, (sign, number)| {
+                    Hcl::Call("replace", vec![text, Hcl::text(*number), Hcl::text(*sign)])
+                })
+            }
+            _ => self.expr(expr),
+        }
+    }
+
+    /// The path of the zip file with the code of an object, if the generator knows it: a variable, or the output of
+    /// `tandem build`.
+    fn code(&mut self, object: &Object) -> Option<Hcl> {
+        let field = object.kind.fields.iter().find(|field| field.written == Written::Code)?;
+        let Some(Expr::Literal(source)) = object.fields.get(field.name) else { return None };
+        let path = source["path"].as_str().unwrap_or_default();
+        let handler = self.entry.handlers.values().any(|handler| bootstrap(handler) == path);
+        let base = if handler { &self.layout.entry.handlers } else { &self.layout.entry.spec };
+        // AWS requires a zip file. `tandem build` writes it next to the binary.
+        let zip = if source["kind"] == "bootstrap" { format!("{path}.zip") } else { path.to_owned() };
+        let default = if zip.starts_with('/') {
+            Hcl::Text(zip)
+        } else {
+            Hcl::Template(vec![Hcl::code("path.module"), Hcl::Text(format!("/{base}/{zip}"))])
+        };
+        Some(Hcl::Call("coalesce", vec![Hcl::code(format!("var.{}", of_code(object, "zip"))), default]))
+    }
+
+    /// A field that describes code.
+    fn of_code(&mut self, object: &Object, field: &KindField, place: &str, zip: Hcl) -> Vec<Part<Content>> {
+        let value = match field.written {
+            Written::CodeArchitecture => {
+                let name = of_code(object, "architecture");
+                let mut variable = Variable::of_code(
+                    &name,
+                    "Architecture that the code is built for, `x86_64` or `arm64`. Pass the same value to `tandem \
+                     build --architecture`.",
+                    Some(Value::String("x86_64".to_owned())),
+                );
+                variable.rule = Some(Rule::ARCHITECTURE);
+                self.variables.push(variable);
+                Hcl::List(vec![Hcl::code(format!("var.{name}"))])
+            }
+            Written::CodeHash => return Vec::new(),
+            _ => {
+                self.variables.push(Variable::of_code(
+                    &of_code(object, "zip"),
+                    "Path of the zip file that contains `bootstrap`. Default: the output of `tandem build`.",
+                    Some(Value::Null),
+                ));
+                let hash = object.kind.fields.iter().find(|field| field.written == Written::CodeHash);
+                let hash = hash.map(|field| {
+                    let hash = Hcl::Call("filebase64sha256", vec![zip.clone()]);
+                    part(object, field.place.unwrap_or(field.name), Content::Value(hash))
+                });
+                let path = part(object, place, Content::Value(zip));
+                return [path].into_iter().chain(hash).collect();
+            }
+        };
+        vec![part(object, place, Content::Value(value))]
     }
 
     /// Converts a map to the list of names and values that ECS expects. All values become strings.
-    pub(super) fn pairs(&mut self, expr: &Expr, value_key: &str) -> Hcl {
+    fn pairs(&mut self, expr: &Expr, value_key: &str) -> Hcl {
         if let Expr::Map(entries) = expr {
             let pairs = entries.iter().map(|(name, value)| {
                 let value = match (value, self.expr(value)) {
@@ -80,12 +223,12 @@ impl Printer<'_> {
             });
             return Hcl::List(pairs.collect());
         }
-        let map = self.expr(expr).render(0).replace('\n', "\n      ");
-        Hcl::code(format!("[for name, value in {map} : {{ name = name, {value_key} = tostring(value) }}]"))
+        let pair = Hcl::code(format!("{{ name = name, {value_key} = tostring(value) }}"));
+        Hcl::Each(Box::new(self.expr(expr)), Box::new(pair))
     }
 
     /// Splits a string at commas into a list.
-    pub(super) fn split(&mut self, expr: &Expr) -> Hcl {
+    fn split(&mut self, expr: &Expr) -> Hcl {
         let text = self.expr(expr);
         match direct(expr) {
             Expr::Literal(Json::String(text)) => Hcl::List(text.split(',').map(Hcl::text).collect()),
@@ -95,83 +238,20 @@ impl Printer<'_> {
             _ => Hcl::Call("split", vec![",".into(), text]),
         }
     }
+}
 
-    /// Adds a notification to the notification configuration of its bucket. For a bucket that the module does
-    /// not create, it becomes an output, because the root module contains that configuration.
-    pub(super) fn notification(&mut self, object: &Object) {
-        let own = object.fields.get("bucket").cloned().unwrap_or(Expr::Unknown);
-        let pairs = ["id", "lambda_function_arn", "events", "filter_prefix", "filter_suffix"];
-        let mut entry: Vec<(String, Hcl)> = Vec::new();
-        for name in pairs {
-            let value = match object.fields.get(name) {
-                None => Hcl::Null,
-                Some(Expr::Literal(Json::String(text))) if name.starts_with("filter_") => {
-                    Hcl::text(s3::encoded(text))
-                }
-                Some(expr) => self.expr(expr),
-            };
-            entry.push((name.to_owned(), value));
-        }
-        let Expr::Attribute(made, _) = &own else {
-            entry.insert(0, ("bucket".to_owned(), self.expr(&own)));
-            self.notifications.push(Hcl::Map(entry));
-            return;
-        };
-        let mut lambda = Body::default();
-        entry
-            .into_iter()
-            .filter(|(_, value)| *value != Hcl::Null)
-            .for_each(|(name, value)| lambda.set(&name, value));
-        let document = self.document(made);
-        depend(document, object.after.iter().map(|key| Hcl::code(address(key))));
-        document.block("lambda_function", &[], lambda);
-    }
-
-    /// Enables EventBridge in the notification configuration of a bucket.
-    pub(super) fn event_bridge(&mut self, object: &Object) -> Result<(), String> {
-        let Some(Expr::Attribute(bucket, _)) = object.fields.get("bucket") else {
-            return Err(format!("`{}` belongs to a bucket that the module does not create", object.key));
-        };
-        let heard = Item::Attribute("eventbridge".to_owned(), Hcl::Bool(true));
-        self.document(bucket).items.insert(AFTER_BUCKET, heard);
-        Ok(())
-    }
-
-    /// Returns the notification configuration of a bucket that this module creates.
-    fn document(&mut self, bucket: &Key) -> &mut Body {
-        let name = role(bucket);
-        let there =
-            self.resources.iter().position(|(ty, own, _)| ty == "aws_s3_bucket_notification" && own == name);
-        let index = there.unwrap_or_else(|| {
-            let mut body = Body::default();
-            body.set("bucket", Hcl::code(format!("{}.bucket", address(bucket))));
-            self.add("s3_bucket_notification", name, body);
-            self.resources.len() - 1
-        });
-        &mut self.resources[index].2
+/// The name of a variable of code. The main function of an entry has the short name.
+fn of_code(object: &Object, what: &str) -> String {
+    match role(&object.key) {
+        "function" => what.to_owned(),
+        role => format!("{role}_{what}"),
     }
 }
 
-/// Position of further attributes in a notification configuration: before its blocks.
-const AFTER_BUCKET: usize = 1;
-
-/// Adds dependencies to a notification configuration.
-fn depend(document: &mut Body, after: impl Iterator<Item = Hcl>) {
-    let known = document.items.iter_mut().find_map(|item| match item {
-        Item::Attribute(name, Hcl::List(list)) if name == "depends_on" => Some(list),
-        _ => None,
-    });
-    match known {
-        Some(list) => list.extend(after),
-        None => document
-            .items
-            .insert(AFTER_BUCKET, Item::Attribute("depends_on".to_owned(), Hcl::List(after.collect()))),
-    }
-}
-
-/// Writes the launch type or the capacity provider strategy of a task, the latter as blocks. For a value that is
-/// known only at apply it writes both, and one of them is empty.
-pub(super) fn capacity(block: &str, capacity: Hcl, task: &mut Body) {
+/// The launch type or the capacity provider strategy of a task, the latter as blocks. For a value that is known only
+/// at apply it has both, and one of them is empty.
+fn capacity(block: &str, capacity: Hcl) -> Body {
+    let mut task = Body::default();
     let strategy = |provider: Hcl| {
         let mut strategy = Body::default();
         strategy.set("capacity_provider", provider);
@@ -186,7 +266,7 @@ pub(super) fn capacity(block: &str, capacity: Hcl, task: &mut Body) {
             }
             None => {}
         }
-        return;
+        return task;
     }
     for (word, of) in CAPACITIES {
         if let Capacity::LaunchType(name) = of {
@@ -203,6 +283,7 @@ pub(super) fn capacity(block: &str, capacity: Hcl, task: &mut Body) {
     dynamic.set("for_each", Hcl::Entry(Box::new(Hcl::Map(all)), Box::new(capacity)));
     dynamic.block("content", &[], strategy(Hcl::code(format!("{block}.value"))));
     task.block("dynamic", &[block], dynamic);
+    task
 }
 
 /// The attribute next to the blocks of a capacity provider strategy.
@@ -215,9 +296,7 @@ mod tests {
     #[test]
     fn a_task_has_a_launch_type_or_a_strategy() {
         let printed = |given: Hcl| {
-            let mut task = Body::default();
-            capacity("capacity_provider_strategy", given, &mut task);
-            let text = task.render();
+            let text = capacity("capacity_provider_strategy", given).render();
             (text.contains("launch_type"), text.matches("weight").count(), text)
         };
         for (word, has_launch_type, providers) in

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::hcl::{Body, Item};
+use crate::backend::Resource;
 
 /// A version of hashicorp/aws: major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,20 +31,14 @@ const ADDED: &[(&str, &str, Version)] = &[
     ("aws_sfn_state_machine", "encryption_configuration", Version(5, 61)),
 ];
 
-/// The first version that has every attribute and block of the resources in a file.
-pub(crate) fn required(file: &Body) -> Version {
-    let resources = file.items.iter().filter_map(|item| match item {
-        Item::Block(kind, labels, body) if kind == "resource" => Some((labels.first()?, body)),
-        _ => None,
+/// The first version that has every attribute and block of these resources.
+pub(crate) fn required<V>(resources: &[Resource<V>]) -> Version {
+    let parts = resources.iter().flat_map(|resource| {
+        let parts = resource.parts.iter().chain(&resource.tags);
+        parts.map(|part| (resource.address.ty.as_str(), part.path.split('.').next().unwrap_or_default()))
     });
-    let names = resources.flat_map(|(ty, body)| {
-        body.items.iter().filter_map(move |item| match item {
-            Item::Attribute(name, _) | Item::Block(name, ..) => Some((ty, name)),
-            Item::Comment(_) => None,
-        })
-    });
-    let added = names.filter_map(|(ty, name)| {
-        ADDED.iter().find(|added| (added.0, added.1) == (ty.as_str(), name.as_str())).map(|added| added.2)
+    let added = parts.filter_map(|(ty, name)| {
+        ADDED.iter().find(|added| (added.0, added.1) == (ty, name)).map(|added| added.2)
     });
     added.max().unwrap_or(Version::FIRST)
 }

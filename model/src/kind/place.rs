@@ -1,5 +1,43 @@
 //! The place of the fields of a kind in the resource of hashicorp/aws.
 
+/// The resource of hashicorp/aws that has the fields of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// One with the same name as the kind.
+    Own,
+    /// One that all objects of a parent share, e.g. the notifications of a bucket.
+    Shared(Shared),
+    /// None. The user makes the object, and a variable names it.
+    Outside(Outside),
+}
+
+/// A resource that all objects of a parent share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The name of the resource, without `aws_`.
+    pub name: &'static str,
+    /// Its name in messages.
+    pub title: &'static str,
+    /// The field that refers to the parent. It is an attribute of the resource.
+    pub parent: &'static str,
+    /// The block with the other fields of one object; empty if the object has only attributes beside its fields.
+    pub block: &'static str,
+    /// The output of a module with the blocks for parents that the module does not create: its name and description.
+    pub output: (&'static str, &'static str),
+}
+
+/// An object that the user makes, e.g. an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// The end of the name of the variable. The role of the object comes before it.
+    pub variable: &'static str,
+    /// The description of the variable.
+    pub doc: &'static str,
+    /// The field that refers to the parent, and the attribute of the parent. All attributes of the object are this
+    /// attribute, a colon and the variable.
+    pub parent: (&'static str, &'static str),
+}
+
 /// An attribute that no field sets by its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beside {
@@ -70,6 +108,13 @@ pub enum Written {
     Attribute(&'static str),
     /// Blocks, in place of a list of objects. The objects have the names of hashicorp/aws.
     Blocks,
-    /// In a way that the generator knows for code that it builds, otherwise as it is.
-    Special,
+    /// With percent-encoding, as in the filters of S3's notifications.
+    S3Filter,
+    /// The path of a zip file, in place of the place of the code.
+    Code,
+    /// The hash of the zip file of a field written as [`Written::Code`]; as it is in an object without one.
+    CodeHash,
+    /// The architecture that the code of a field written as [`Written::Code`] is built for; as it is in an object without
+    /// one.
+    CodeArchitecture,
 }

@@ -41,9 +41,9 @@ pub(super) const ACTIONS: &[(&str, &[&str])] = &[
 kind! {
     /// An HTTP API.
     Api, API {
-        name: Text => immutable().sets("CreateApi.Name").property("AWS::ApiGatewayV2::Api.Name"),
-        protocol_type: Text => immutable().sets("CreateApi.ProtocolType").property("AWS::ApiGatewayV2::Api.ProtocolType"),
-        description: Option<Text> => optional().sets("CreateApi.Description").property("AWS::ApiGatewayV2::Api.Description"),
+        name: Text => immutable().sets("CreateApi.Name").property("Name"),
+        protocol_type: Text => immutable().sets("CreateApi.ProtocolType").property("ProtocolType"),
+        description: Option<Text> => optional().sets("CreateApi.Description").property("Description"),
         disable_execute_api_endpoint: Flag => sets("CreateApi.DisableExecuteApiEndpoint"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
         cors_allow_origins: Option<Texts> => form(Form::Set).optional().sets("CreateApi.CorsConfiguration.AllowOrigins").at("cors_configuration.allow_origins"),
@@ -54,6 +54,7 @@ kind! {
     name: "apigatewayv2_api",
     title: "HTTP API",
     service: "apigatewayv2",
+    cloudformation: Some("AWS::ApiGatewayV2::Api"),
     id: None,
     attributes: &[
         ("id", None),
@@ -88,6 +89,7 @@ kind! {
     name: "apigatewayv2_integration",
     title: "HTTP API integration",
     service: "apigatewayv2",
+    cloudformation: Some("AWS::ApiGatewayV2::Integration"),
     id: Some("{api_id}|{integration_uri}"),
     goes_with: Some("api_id"),
     attributes: &[("id", None)],
@@ -108,6 +110,7 @@ kind! {
     name: "apigatewayv2_route",
     title: "HTTP API route",
     service: "apigatewayv2",
+    cloudformation: Some("AWS::ApiGatewayV2::Route"),
     id: Some("{api_id}|{route_key}"),
     goes_with: Some("api_id"),
     access: &[access(PARTS, &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST"])],
@@ -126,6 +129,7 @@ kind! {
     name: "apigatewayv2_authorizer",
     title: "HTTP API authorizer",
     service: "apigatewayv2",
+    cloudformation: Some("AWS::ApiGatewayV2::Authorizer"),
     id: Some("{api_id}|{name}"),
     goes_with: Some("api_id"),
     attributes: &[("id", None)],
@@ -148,6 +152,7 @@ kind! {
     name: "apigatewayv2_stage",
     title: "HTTP API stage",
     service: "apigatewayv2",
+    cloudformation: Some("AWS::ApiGatewayV2::Stage"),
     id: Some("{api_id}|{name}"),
     goes_with: Some("api_id"),
     exclusive: true,

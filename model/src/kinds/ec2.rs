@@ -9,14 +9,15 @@ use crate::kind::{Form, access};
 kind! {
     /// A security group without inbound rules. All outbound traffic is allowed.
     SecurityGroup, SECURITY_GROUP {
-        name: Text => immutable().sets("CreateSecurityGroup.GroupName").property("AWS::EC2::SecurityGroup.GroupName"),
-        description: Text => immutable().sets("CreateSecurityGroup.Description").property("AWS::EC2::SecurityGroup.GroupDescription"),
-        vpc_id: Text => immutable().sets("CreateSecurityGroup.VpcId").property("AWS::EC2::SecurityGroup.VpcId"),
-        ingress: Texts => form(Form::Set).optional().nowhere(),
+        name: Text => immutable().sets("CreateSecurityGroup.GroupName").property("GroupName"),
+        description: Text => immutable().sets("CreateSecurityGroup.Description").property("GroupDescription"),
+        vpc_id: Text => immutable().sets("CreateSecurityGroup.VpcId").property("VpcId"),
+        ingress: Texts => form(Form::Set).optional().nowhere().property(""),
     }
     name: "security_group",
     title: "security group",
     service: "ec2",
+    cloudformation: Some("AWS::EC2::SecurityGroup"),
     id: None,
     attributes: &[("id", None)],
     tags: true,

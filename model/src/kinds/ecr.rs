@@ -1,7 +1,7 @@
 //! ECR.
 
 use crate::kind::declare::{Document, Flag, Text, kind};
-use crate::kind::place::{Given, beside};
+use crate::kind::place::{Given, Outside, Resource, beside};
 use crate::kind::{Form, access};
 
 kind! {
@@ -16,6 +16,7 @@ kind! {
     name: "ecr_repository",
     title: "ECR repository",
     service: "ecr",
+    cloudformation: Some("AWS::ECR::Repository"),
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:ecr:{region}:{account}:repository/{name}")),
@@ -48,17 +49,19 @@ kind! {
     beside: &[
         beside("force_delete", Given::ForceDestroy),
     ],
+    renamed: &[("url", "repository_url")],
 }
 
 kind! {
     /// The lifecycle policy of a repository.
     LifecyclePolicy, LIFECYCLE_POLICY {
         repository: Text => parent().sets("PutLifecyclePolicy.repositoryName"),
-        policy: Document => sets("PutLifecyclePolicy.lifecyclePolicyText"),
+        policy: Document => sets("PutLifecyclePolicy.lifecyclePolicyText").property("LifecyclePolicy.LifecyclePolicyText"),
     }
     name: "ecr_lifecycle_policy",
     title: "ECR lifecycle policy",
     service: "ecr",
+    cloudformation: Some("AWS::ECR::Repository"),
     id: Some("{repository}"),
     goes_with: Some("repository"),
     access: &[access(
@@ -79,6 +82,11 @@ kind! {
     title: "container image",
     service: "ecr",
     id: Some("{repository}:{tag}"),
+    resource: Resource::Outside(Outside {
+        variable: "image_tag",
+        doc: "Tag of the image to run. Push the image to the repository that this module creates.",
+        parent: ("repository", "url"),
+    }),
     // `reference` is the repository and the digest, for task definitions.
     attributes: &[("reference", None)],
     access: &[

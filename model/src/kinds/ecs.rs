@@ -9,12 +9,13 @@ use crate::kind::{Form, Look, access};
 kind! {
     /// A cluster.
     Cluster, CLUSTER {
-        name: Text => immutable().sets("CreateCluster.clusterName").property("AWS::ECS::Cluster.ClusterName"),
+        name: Text => immutable().sets("CreateCluster.clusterName").property("ClusterName"),
         capacity_providers: Texts => form(Form::Set).sets("CreateCluster.capacityProviders").at("@ecs_cluster_capacity_providers.capacity_providers"),
     }
     name: "ecs_cluster",
     title: "ECS cluster",
     service: "ecs",
+    cloudformation: Some("AWS::ECS::Cluster"),
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:ecs:{region}:{account}:cluster/{name}")), ("name", None)],
     tags: true,
@@ -49,9 +50,9 @@ kind! {
 kind! {
     /// A task definition of one container. A change registers a new revision and deregisters the old.
     TaskDefinition, TASK_DEFINITION {
-        family: Text => immutable().sets("RegisterTaskDefinition.family").property("AWS::ECS::TaskDefinition.Family"),
+        family: Text => immutable().sets("RegisterTaskDefinition.family").property("Family"),
         /// More than 1 after an update that was interrupted between its two calls.
-        active_revisions: Number => nowhere(),
+        active_revisions: Number => nowhere().property(""),
         cpu: Number => sets("RegisterTaskDefinition.cpu"),
         memory: Number => sets("RegisterTaskDefinition.memory"),
         cpu_architecture: Text => sets("RegisterTaskDefinition.runtimePlatform.cpuArchitecture").at("runtime_platform.cpu_architecture").written(Written::Upper),
@@ -65,10 +66,10 @@ kind! {
         entry_point: Option<Texts> => optional().sets("RegisterTaskDefinition.containerDefinitions[].entryPoint").at("container_definitions[].entryPoint"),
         environment: Option<TextMap> => optional().form(Form::SecretMap).sets("RegisterTaskDefinition.containerDefinitions[].environment").at("container_definitions[].environment").written(Written::Pairs("value")),
         secrets: Option<TextMap> => optional().sets("RegisterTaskDefinition.containerDefinitions[].secrets").at("container_definitions[].secrets").written(Written::Pairs("valueFrom")),
-        log_group: Text => sets("logs:CreateLogGroup.logGroupName").at("container_definitions[].logConfiguration.options.awslogs-group"),
+        log_group: Text => sets("logs:CreateLogGroup.logGroupName").property("ContainerDefinitions[].LogConfiguration.Options.awslogs-group").at("container_definitions[].logConfiguration.options.awslogs-group"),
         /// `blocking` or `non-blocking`, the default of ECS, which drops log lines if a container writes faster than
         /// CloudWatch takes them.
-        log_mode: Text => at("container_definitions[].logConfiguration.options.mode"),
+        log_mode: Text => property("ContainerDefinitions[].LogConfiguration.Options.mode").at("container_definitions[].logConfiguration.options.mode"),
         stop_timeout: Number => sets("RegisterTaskDefinition.containerDefinitions[].stopTimeout").at("container_definitions[].stopTimeout"),
         readonly_root_filesystem: Flag => sets("RegisterTaskDefinition.containerDefinitions[].readonlyRootFilesystem").at("container_definitions[].readonlyRootFilesystem"),
         scratch_path: Text => sets("RegisterTaskDefinition.containerDefinitions[].mountPoints[].containerPath").at("container_definitions[].mountPoints[].containerPath"),
@@ -76,6 +77,7 @@ kind! {
     name: "ecs_task_definition",
     title: "ECS task definition",
     service: "ecs",
+    cloudformation: Some("AWS::ECS::TaskDefinition"),
     id: Some("{family}"),
     // Without a revision, the ARN refers to the latest. The ARN of a revision is known only after creation.
     attributes: &[
@@ -114,6 +116,8 @@ kind! {
         beside("container_definitions[].logConfiguration.options.awslogs-region", Given::Region),
         beside("container_definitions[].logConfiguration.options.awslogs-stream-prefix", Given::Field("container_name")),
     ],
+    // An ARN without revision means the latest revision.
+    renamed: &[("arn", "arn_without_revision")],
     look: Some(Look::Container),
     documented: &[
         documented(&["environment", "command", "entry_point", "secrets", "image"], definition_size, "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html"),

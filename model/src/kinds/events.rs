@@ -15,6 +15,7 @@ kind! {
     name: "cloudwatch_event_bus",
     title: "EventBridge event bus",
     service: "events",
+    cloudformation: Some("AWS::Events::EventBus"),
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:events:{region}:{account}:event-bus/{name}")),
@@ -55,6 +56,7 @@ kind! {
     name: "cloudwatch_event_rule",
     title: "EventBridge rule",
     service: "events",
+    cloudformation: Some("AWS::Events::Rule"),
     id: Some("{event_bus_name?/}{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:events:{region}:{account}:rule/{event_bus_name?/}{name}")),
@@ -98,6 +100,7 @@ kind! {
     name: "cloudwatch_event_target",
     title: "EventBridge target",
     service: "events",
+    cloudformation: Some("AWS::Events::Rule"),
     id: Some("{event_bus_name?/}{rule}:{target_id}"),
     access: &[
         access(

@@ -17,6 +17,7 @@ kind! {
     name: "iam_role",
     title: "IAM role",
     service: "iam",
+    cloudformation: Some("AWS::IAM::Role"),
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:iam::{account}:role{path}{name}")), ("name", None)],
     tags: true,
@@ -58,6 +59,7 @@ kind! {
     name: "iam_role_policy",
     title: "IAM role policy",
     service: "iam",
+    cloudformation: Some("AWS::IAM::RolePolicy"),
     id: Some("{role}:{name}"),
     access: &[access(
         "arn:{partition}:iam::{account}:role*/{role}",

@@ -15,13 +15,14 @@ kind! {
         /// The retention of records in hours.
         retention_period: Number => sets("IncreaseStreamRetentionPeriod.RetentionPeriodHours"),
         /// `KMS` or `NONE`.
-        encryption_type: Text => sets("StartStreamEncryption.EncryptionType"),
+        encryption_type: Text => sets("StartStreamEncryption.EncryptionType").property("StreamEncryption.EncryptionType"),
         /// The ARN or alias of the key.
-        kms_key_id: Option<Text> => optional().sets("StartStreamEncryption.KeyId"),
+        kms_key_id: Option<Text> => optional().sets("StartStreamEncryption.KeyId").property("StreamEncryption.KeyId"),
     }
     name: "kinesis_stream",
     title: "Kinesis stream",
     service: "kinesis",
+    cloudformation: Some("AWS::Kinesis::Stream"),
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:kinesis:{region}:{account}:stream/{name}")), ("name", None)],
     tags: true,

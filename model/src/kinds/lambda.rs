@@ -13,29 +13,30 @@ use crate::kind::{Form, Look, access};
 kind! {
     /// A function.
     Function, FUNCTION {
-        function_name: Text => immutable().sets("CreateFunction.FunctionName").property("AWS::Lambda::Function.FunctionName"),
+        function_name: Text => immutable().sets("CreateFunction.FunctionName").property("FunctionName"),
         package_type: Text => immutable().sets("CreateFunction.PackageType"),
         description: Option<Text> => optional().sets("CreateFunction.Description"),
         role: Text => sets("CreateFunction.Role"),
         runtime: Option<Text> => sets("CreateFunction.Runtime"),
         handler: Option<Text> => sets("CreateFunction.Handler"),
-        architectures: Texts => sets("CreateFunction.Architectures").written(Written::Special),
-        memory_size: Number => sets("CreateFunction.MemorySize").property("AWS::Lambda::Function.MemorySize"),
-        timeout: Number => sets("CreateFunction.Timeout").property("AWS::Lambda::Function.Timeout"),
+        source: Option<Document> => form(Form::Recipe).property("Code").at("filename").written(Written::Code),
+        architectures: Texts => sets("CreateFunction.Architectures").written(Written::CodeArchitecture),
+        memory_size: Number => sets("CreateFunction.MemorySize").property("MemorySize"),
+        timeout: Number => sets("CreateFunction.Timeout").property("Timeout"),
         environment: Option<TextMap> => optional().form(Form::SecretMap).sets("CreateFunction.Environment.Variables").at("environment.variables"),
-        kms_key_arn: Option<Text> => optional().sets("CreateFunction.KMSKeyArn"),
+        kms_key_arn: Option<Text> => optional().sets("CreateFunction.KMSKeyArn").property("KmsKeyArn"),
         log_format: Text => sets("CreateFunction.LoggingConfig.LogFormat").at("logging_config.log_format"),
         log_group: Text => sets("CreateFunction.LoggingConfig.LogGroup").at("logging_config.log_group"),
         /// The number of concurrent executions that the function may have, and that others leave to it.
         reserved_concurrent_executions: Option<Number> => optional().sets("PutFunctionConcurrency.ReservedConcurrentExecutions"),
         /// The SHA-256 of the zip, in Base64, as AWS reports it.
-        source_code_hash: Option<Text> => written(Written::Special),
+        source_code_hash: Option<Text> => property("").written(Written::CodeHash),
         image_uri: Option<Text> => sets("CreateFunction.Code.ImageUri"),
-        source: Option<Document> => form(Form::Recipe).written(Written::Special),
     }
     name: "lambda_function",
     title: "Lambda function",
     service: "lambda",
+    cloudformation: Some("AWS::Lambda::Function"),
     id: Some("{function_name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:lambda:{region}:{account}:function:{function_name}")),
@@ -83,6 +84,7 @@ kind! {
     name: "lambda_function_event_invoke_config",
     title: "Lambda asynchronous invocation settings",
     service: "lambda",
+    cloudformation: Some("AWS::Lambda::EventInvokeConfig"),
     id: Some("{function_name}"),
     goes_with: Some("function_name"),
     access: &[access(
@@ -99,7 +101,7 @@ kind! {
     /// A statement of a function's resource policy.
     Permission, PERMISSION {
         function_name: Text => parent().sets("AddPermission.FunctionName"),
-        statement_id: Text => immutable().sets("AddPermission.StatementId"),
+        statement_id: Text => immutable().sets("AddPermission.StatementId").property(""),
         action: Text => immutable().sets("AddPermission.Action"),
         principal: Text => immutable().sets("AddPermission.Principal"),
         source_arn: Option<Text> => immutable().sets("AddPermission.SourceArn"),
@@ -112,6 +114,7 @@ kind! {
     name: "lambda_permission",
     title: "Lambda permission",
     service: "lambda",
+    cloudformation: Some("AWS::Lambda::Permission"),
     id: Some("{function_name}:{statement_id}"),
     goes_with: Some("function_name"),
     access: &[access(
@@ -145,6 +148,7 @@ kind! {
     name: "lambda_event_source_mapping",
     title: "Lambda event source mapping",
     service: "lambda",
+    cloudformation: Some("AWS::Lambda::EventSourceMapping"),
     id: None,
     tags: true,
     tags_member: Some("CreateEventSourceMapping.Tags"),
@@ -170,7 +174,7 @@ kind! {
 kind! {
     /// The URL of a function.
     FunctionUrl, FUNCTION_URL {
-        function_name: Text => parent().sets("CreateFunctionUrlConfig.FunctionName"),
+        function_name: Text => parent().sets("CreateFunctionUrlConfig.FunctionName").property("TargetFunctionArn"),
         /// `NONE` or `AWS_IAM`.
         authorization_type: Text => sets("CreateFunctionUrlConfig.AuthType"),
         /// Origins for CORS. Without them, browsers block calls from other sites.
@@ -182,6 +186,7 @@ kind! {
     name: "lambda_function_url",
     title: "Lambda function URL",
     service: "lambda",
+    cloudformation: Some("AWS::Lambda::Url"),
     id: Some("{function_name}"),
     goes_with: Some("function_name"),
     attributes: &[("function_url", None)],

@@ -9,12 +9,13 @@ kind! {
     /// A log group.
     LogGroup, LOG_GROUP {
         name: Text => immutable().sets("CreateLogGroup.logGroupName"),
-        retention_in_days: Number => sets("PutRetentionPolicy.retentionInDays").property("AWS::Logs::LogGroup.RetentionInDays"),
+        retention_in_days: Number => sets("PutRetentionPolicy.retentionInDays").property("RetentionInDays"),
         kms_key_id: Option<Text> => optional().sets("CreateLogGroup.kmsKeyId"),
     }
     name: "cloudwatch_log_group",
     title: "CloudWatch log group",
     service: "logs",
+    cloudformation: Some("AWS::Logs::LogGroup"),
     id: Some("{name}"),
     attributes: &[("arn", Some("arn:{partition}:logs:{region}:{account}:log-group:{name}")), ("name", None)],
     tags: true,

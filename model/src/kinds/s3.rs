@@ -6,7 +6,7 @@ use crate::composite::Settings;
 use crate::finding::Code;
 use crate::kind::declare::{Document, Flag, Number, Text, Texts, kind};
 use crate::kind::documented::{Fault, at_most, documented, json_length, text};
-use crate::kind::place::{Given, Written, beside, constant};
+use crate::kind::place::{Given, Resource, Shared, Written, beside, constant};
 use crate::kind::{Form, Look, access};
 
 /// The IAM actions of calls whose actions have other names.
@@ -35,13 +35,14 @@ pub(super) const ACTIONS: &[(&str, &[&str])] = &[
 kind! {
     /// A bucket.
     Bucket, BUCKET {
-        bucket: Text => immutable().sets("CreateBucket.Bucket").property("AWS::S3::Bucket.BucketName"),
+        bucket: Text => immutable().sets("CreateBucket.Bucket").property("BucketName"),
         /// `account-regional` for a name that only the account can take; without it, names are shared by all accounts.
         bucket_namespace: Option<Text> => immutable().optional().sets("CreateBucket.BucketNamespace"),
     }
     name: "s3_bucket",
     title: "S3 bucket",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     attributes: &[("arn", Some("arn:{partition}:s3:::{bucket}")), ("bucket", None)],
     tags: true,
@@ -80,14 +81,15 @@ kind! {
     /// The public access block: four settings.
     PublicAccessBlock, PUBLIC_ACCESS_BLOCK {
         bucket: Text => parent().sets("PutPublicAccessBlock.Bucket"),
-        block_public_acls: Flag,
-        block_public_policy: Flag,
-        ignore_public_acls: Flag,
-        restrict_public_buckets: Flag,
+        block_public_acls: Flag => property("PublicAccessBlockConfiguration.BlockPublicAcls"),
+        block_public_policy: Flag => property("PublicAccessBlockConfiguration.BlockPublicPolicy"),
+        ignore_public_acls: Flag => property("PublicAccessBlockConfiguration.IgnorePublicAcls"),
+        restrict_public_buckets: Flag => property("PublicAccessBlockConfiguration.RestrictPublicBuckets"),
     }
     name: "s3_bucket_public_access_block",
     title: "S3 public access block",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -105,6 +107,7 @@ kind! {
     name: "s3_bucket_ownership_controls",
     title: "S3 ownership controls",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -117,13 +120,14 @@ kind! {
     /// Encryption at rest.
     Encryption, ENCRYPTION {
         bucket: Text => parent().sets("PutBucketEncryption.Bucket"),
-        sse_algorithm: Text => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.SSEAlgorithm").at("rule.apply_server_side_encryption_by_default.sse_algorithm"),
-        kms_master_key_id: Option<Text> => optional().sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID").at("rule.apply_server_side_encryption_by_default.kms_master_key_id"),
-        bucket_key_enabled: Option<Flag> => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].BucketKeyEnabled").at("rule.bucket_key_enabled"),
+        sse_algorithm: Text => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.SSEAlgorithm").property("BucketEncryption.ServerSideEncryptionConfiguration[].ServerSideEncryptionByDefault.SSEAlgorithm").at("rule.apply_server_side_encryption_by_default.sse_algorithm"),
+        kms_master_key_id: Option<Text> => optional().sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID").property("BucketEncryption.ServerSideEncryptionConfiguration[].ServerSideEncryptionByDefault.KMSMasterKeyID").at("rule.apply_server_side_encryption_by_default.kms_master_key_id"),
+        bucket_key_enabled: Option<Flag> => sets("PutBucketEncryption.ServerSideEncryptionConfiguration.Rules[].BucketKeyEnabled").property("BucketEncryption.ServerSideEncryptionConfiguration[].BucketKeyEnabled").at("rule.bucket_key_enabled"),
     }
     name: "s3_bucket_server_side_encryption_configuration",
     title: "S3 encryption",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -141,6 +145,7 @@ kind! {
     name: "s3_bucket_versioning",
     title: "S3 versioning",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketVersioning", "s3:PutBucketVersioning"])],
@@ -156,15 +161,16 @@ kind! {
     /// The CORS rule of a bucket. Rules with other ids belong to other owners.
     Cors, CORS {
         bucket: Text => parent().sets("PutBucketCors.Bucket"),
-        allowed_origins: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedOrigins").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedOrigins").at("cors_rule.allowed_origins"),
-        allowed_methods: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedMethods").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedMethods").at("cors_rule.allowed_methods"),
-        allowed_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedHeaders").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].AllowedHeaders").at("cors_rule.allowed_headers"),
-        expose_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].ExposeHeaders").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].ExposedHeaders").at("cors_rule.expose_headers"),
-        max_age_seconds: Option<Number> => optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].MaxAgeSeconds").property("AWS::S3::Bucket.CorsConfiguration.CorsRules[].MaxAge").at("cors_rule.max_age_seconds"),
+        allowed_origins: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedOrigins").property("CorsConfiguration.CorsRules[].AllowedOrigins").at("cors_rule.allowed_origins"),
+        allowed_methods: Texts => form(Form::Set).sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedMethods").property("CorsConfiguration.CorsRules[].AllowedMethods").at("cors_rule.allowed_methods"),
+        allowed_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].AllowedHeaders").property("CorsConfiguration.CorsRules[].AllowedHeaders").at("cors_rule.allowed_headers"),
+        expose_headers: Option<Texts> => form(Form::Set).optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].ExposeHeaders").property("CorsConfiguration.CorsRules[].ExposedHeaders").at("cors_rule.expose_headers"),
+        max_age_seconds: Option<Number> => optional().sets("PutBucketCors.CORSConfiguration.CORSRules[].MaxAgeSeconds").property("CorsConfiguration.CorsRules[].MaxAge").at("cors_rule.max_age_seconds"),
     }
     name: "s3_bucket_cors_configuration",
     title: "S3 CORS rule",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access("arn:{partition}:s3:::{bucket}", &["s3:GetBucketCORS", "s3:PutBucketCORS"])],
@@ -185,13 +191,14 @@ kind! {
     /// The lifecycle rules of a bucket.
     Lifecycle, LIFECYCLE {
         bucket: Text => parent().sets("PutBucketLifecycleConfiguration.Bucket"),
-        abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("AWS::S3::Bucket.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").at("rule.abort_incomplete_multipart_upload.days_after_initiation"),
+        abort_incomplete_multipart_upload_days: Number => sets("PutBucketLifecycleConfiguration.LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").property("LifecycleConfiguration.Rules[].AbortIncompleteMultipartUpload.DaysAfterInitiation").at("rule.abort_incomplete_multipart_upload.days_after_initiation"),
         /// The rules of the user, in the form of hashicorp/aws. Their ids begin with [`RULE_PREFIX`].
-        rules: Option<Document> => optional().at("rule#own").written(Written::Blocks),
+        rules: Option<Document> => optional().property("LifecycleConfiguration.Rules").at("rule#own").written(Written::Blocks),
     }
     name: "s3_bucket_lifecycle_configuration",
     title: "S3 lifecycle",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -209,11 +216,12 @@ kind! {
     /// The bucket policy.
     Policy, POLICY {
         bucket: Text => parent().sets("PutBucketPolicy.Bucket"),
-        policy: Document => form(Form::Policy).sets("PutBucketPolicy.Policy"),
+        policy: Document => form(Form::Policy).sets("PutBucketPolicy.Policy").property("PolicyDocument"),
     }
     name: "s3_bucket_policy",
     title: "S3 bucket policy",
     service: "s3",
+    cloudformation: Some("AWS::S3::BucketPolicy"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -223,20 +231,31 @@ kind! {
     documented: &[documented(&["policy"], policy_size, "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html")],
 }
 
+/// The resource with all notifications of a bucket.
+const NOTIFICATIONS: Shared = Shared {
+    name: "s3_bucket_notification",
+    title: "notification configuration",
+    parent: "bucket",
+    block: "",
+    output: ("bucket_notifications", "Notifications for buckets that this module does not create."),
+};
+
 kind! {
     /// One notification of a bucket. S3 keeps all notifications of a bucket in one document. The driver changes
     /// only the entry with this id.
     Notification, NOTIFICATION {
         bucket: Text => immutable().sets("PutBucketNotificationConfiguration.Bucket"),
-        id: Text => immutable().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Id"),
-        lambda_function_arn: Text => parent().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].LambdaFunctionArn"),
-        events: Texts => form(Form::Set).sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Events"),
-        filter_prefix: Option<Text> => optional().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
-        filter_suffix: Option<Text> => optional().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
+        id: Text => immutable().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Id").property(""),
+        lambda_function_arn: Text => parent().sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].LambdaFunctionArn").property("NotificationConfiguration.LambdaConfigurations[].Function"),
+        events: Texts => form(Form::Set).sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Events").property("NotificationConfiguration.LambdaConfigurations[].Event"),
+        filter_prefix: Option<Text> => optional().property("NotificationConfiguration.LambdaConfigurations[].Filter.S3Key.Rules#prefix.Value").written(Written::S3Filter).sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
+        filter_suffix: Option<Text> => optional().property("NotificationConfiguration.LambdaConfigurations[].Filter.S3Key.Rules#suffix.Value").written(Written::S3Filter).sets("PutBucketNotificationConfiguration.NotificationConfiguration.LambdaFunctionConfigurations[].Filter.Key.FilterRules[].Value"),
     }
     name: "s3_bucket_notification",
+    resource: Resource::Shared(Shared { block: "lambda_function", ..NOTIFICATIONS }),
     title: "S3 notification",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}:{id}"),
     goes_with: Some("bucket"),
     access: &[access(
@@ -252,8 +271,11 @@ kind! {
         bucket: Text => parent().sets("PutBucketNotificationConfiguration.Bucket"),
     }
     name: "s3_bucket_eventbridge",
+    resource: Resource::Shared(NOTIFICATIONS),
+    beside: &[constant("eventbridge", "true")],
     title: "S3 events to EventBridge",
     service: "s3",
+    cloudformation: Some("AWS::S3::Bucket"),
     id: Some("{bucket}"),
     goes_with: Some("bucket"),
     access: &[access(

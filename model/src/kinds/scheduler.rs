@@ -14,6 +14,7 @@ kind! {
     name: "scheduler_schedule_group",
     title: "EventBridge schedule group",
     service: "scheduler",
+    cloudformation: Some("AWS::Scheduler::ScheduleGroup"),
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule-group/{name}")),
@@ -52,10 +53,10 @@ kind! {
         input: Option<Document> => optional().sets("CreateSchedule.Target.Input").at("target.input"),
         /// For a target that is an ECS cluster: the task definition to start, and its network.
         ecs_task_definition_arn: Option<Text> => optional().sets("CreateSchedule.Target.EcsParameters.TaskDefinitionArn").at("target.ecs_parameters.task_definition_arn"),
-        ecs_capacity: Option<Text> => optional().at("target.ecs_parameters.capacity_provider_strategy").written(Written::Capacity),
-        ecs_subnets: Option<Text> => optional().at("target.ecs_parameters.network_configuration.subnets").written(Written::Split),
-        ecs_security_groups: Option<Text> => optional().at("target.ecs_parameters.network_configuration.security_groups").written(Written::Split),
-        ecs_assign_public_ip: Option<Flag> => optional().at("target.ecs_parameters.network_configuration.assign_public_ip"),
+        ecs_capacity: Option<Text> => optional().property("Target.EcsParameters.CapacityProviderStrategy").at("target.ecs_parameters.capacity_provider_strategy").written(Written::Capacity),
+        ecs_subnets: Option<Text> => optional().property("Target.EcsParameters.NetworkConfiguration.AwsvpcConfiguration.Subnets").at("target.ecs_parameters.network_configuration.subnets").written(Written::Split),
+        ecs_security_groups: Option<Text> => optional().property("Target.EcsParameters.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups").at("target.ecs_parameters.network_configuration.security_groups").written(Written::Split),
+        ecs_assign_public_ip: Option<Flag> => optional().property("Target.EcsParameters.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp").at("target.ecs_parameters.network_configuration.assign_public_ip"),
         dead_letter_arn: Option<Text> => optional().sets("CreateSchedule.Target.DeadLetterConfig.Arn").at("target.dead_letter_config.arn"),
         maximum_retry_attempts: Number => sets("CreateSchedule.Target.RetryPolicy.MaximumRetryAttempts").at("target.retry_policy.maximum_retry_attempts"),
         maximum_event_age_in_seconds: Option<Number> => sets("CreateSchedule.Target.RetryPolicy.MaximumEventAgeInSeconds").at("target.retry_policy.maximum_event_age_in_seconds"),
@@ -65,6 +66,7 @@ kind! {
     name: "scheduler_schedule",
     title: "EventBridge schedule",
     service: "scheduler",
+    cloudformation: Some("AWS::Scheduler::Schedule"),
     id: Some("{group_name}/{name}"),
     attributes: &[("arn", Some("arn:{partition}:scheduler:{region}:{account}:schedule/{group_name}/{name}"))],
     access: &[

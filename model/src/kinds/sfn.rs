@@ -12,12 +12,12 @@ use crate::kind::{Look, access};
 kind! {
     /// A state machine.
     StateMachine, STATE_MACHINE {
-        name: Text => immutable().sets("CreateStateMachine.name"),
+        name: Text => immutable().sets("CreateStateMachine.name").property("StateMachineName"),
         /// `STANDARD` or `EXPRESS`.
-        r#type: Text => immutable().sets("CreateStateMachine.type"),
+        r#type: Text => immutable().sets("CreateStateMachine.type").property("StateMachineType"),
         role_arn: Text => sets("CreateStateMachine.roleArn"),
         /// In the Amazon States Language, as JSON.
-        definition: Document => sets("CreateStateMachine.definition"),
+        definition: Document => sets("CreateStateMachine.definition").property("DefinitionString"),
         /// `ALL`, `ERROR`, `FATAL` or `OFF`.
         log_level: Text => sets("CreateStateMachine.loggingConfiguration.level").at("logging_configuration.level"),
         include_execution_data: Flag => sets("CreateStateMachine.loggingConfiguration.includeExecutionData").at("logging_configuration.include_execution_data"),
@@ -29,6 +29,7 @@ kind! {
     name: "sfn_state_machine",
     title: "Step Functions state machine",
     service: "sfn",
+    cloudformation: Some("AWS::StepFunctions::StateMachine"),
     id: Some("arn:{partition}:states:{region}:{account}:stateMachine:{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:states:{region}:{account}:stateMachine:{name}")),

@@ -11,15 +11,16 @@ use crate::kind::{Form, Look, access};
 kind! {
     /// A topic.
     Topic, TOPIC {
-        name: Text => immutable().sets("CreateTopic.Name").property("AWS::SNS::Topic.TopicName"),
-        display_name: Option<Text> => optional().property("AWS::SNS::Topic.DisplayName"),
+        name: Text => immutable().sets("CreateTopic.Name").property("TopicName"),
+        display_name: Option<Text> => optional().property("DisplayName"),
         fifo_topic: Option<Flag> => immutable(),
         content_based_deduplication: Option<Flag>,
-        kms_master_key_id: Option<Text> => optional().property("AWS::SNS::Topic.KmsMasterKeyId"),
+        kms_master_key_id: Option<Text> => optional().property("KmsMasterKeyId"),
     }
     name: "sns_topic",
     title: "SNS topic",
     service: "sns",
+    cloudformation: Some("AWS::SNS::Topic"),
     id: Some("arn:{partition}:sns:{region}:{account}:{name}"),
     attributes: &[("arn", Some("arn:{partition}:sns:{region}:{account}:{name}")), ("name", None)],
     tags: true,
@@ -47,12 +48,13 @@ kind! {
 kind! {
     /// The policy of a topic. Without it, the topic has the default policy of AWS.
     TopicPolicy, TOPIC_POLICY {
-        arn: Text => parent(),
-        policy: Document => form(Form::Policy).property("AWS::SNS::TopicPolicy.PolicyDocument"),
+        arn: Text => parent().property("Topics[]"),
+        policy: Document => form(Form::Policy).property("PolicyDocument"),
     }
     name: "sns_topic_policy",
     title: "SNS topic policy",
     service: "sns",
+    cloudformation: Some("AWS::SNS::TopicPolicy"),
     id: Some("{arn}"),
     goes_with: Some("arn"),
     access: &[access("{arn}", &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])],
@@ -64,18 +66,19 @@ kind! {
 kind! {
     /// A subscription to a topic. AWS gives it a random UUID, so the id here consists of topic and endpoint.
     TopicSubscription, TOPIC_SUBSCRIPTION {
-        topic_arn: Text => parent().sets("Subscribe.TopicArn").property("AWS::SNS::Subscription.TopicArn"),
-        protocol: Text => immutable().sets("Subscribe.Protocol").property("AWS::SNS::Subscription.Protocol"),
-        endpoint: Text => parent().sets("Subscribe.Endpoint").property("AWS::SNS::Subscription.Endpoint"),
+        topic_arn: Text => parent().sets("Subscribe.TopicArn").property("TopicArn"),
+        protocol: Text => immutable().sets("Subscribe.Protocol").property("Protocol"),
+        endpoint: Text => parent().sets("Subscribe.Endpoint").property("Endpoint"),
         /// JSON, like `redrive_policy`, which contains the dead-letter queue.
         filter_policy: Option<Document> => optional(),
-        filter_policy_scope: Option<Text> => property("AWS::SNS::Subscription.FilterPolicyScope"),
+        filter_policy_scope: Option<Text> => property("FilterPolicyScope"),
         redrive_policy: Option<Document> => optional(),
         raw_message_delivery: Option<Flag>,
     }
     name: "sns_topic_subscription",
     title: "SNS subscription",
     service: "sns",
+    cloudformation: Some("AWS::SNS::Subscription"),
     id: Some("{topic_arn}|{endpoint}"),
     // Subscribe returns an existing subscription.
     exclusive: false,

@@ -9,24 +9,25 @@ use crate::kind::{Form, Look, access};
 kind! {
     /// A queue.
     Queue, QUEUE {
-        name: Text => immutable().sets("CreateQueue.QueueName").property("AWS::SQS::Queue.QueueName"),
+        name: Text => immutable().sets("CreateQueue.QueueName").property("QueueName"),
         /// The name of a FIFO queue ends in `.fifo`.
         fifo_queue: Option<Flag> => immutable(),
         content_based_deduplication: Option<Flag>,
-        message_retention_seconds: Number => property("AWS::SQS::Queue.MessageRetentionPeriod"),
-        visibility_timeout_seconds: Option<Number> => property("AWS::SQS::Queue.VisibilityTimeout"),
-        delay_seconds: Option<Number> => property("AWS::SQS::Queue.DelaySeconds"),
-        receive_wait_time_seconds: Option<Number> => property("AWS::SQS::Queue.ReceiveMessageWaitTimeSeconds"),
+        message_retention_seconds: Number => property("MessageRetentionPeriod"),
+        visibility_timeout_seconds: Option<Number> => property("VisibilityTimeout"),
+        delay_seconds: Option<Number> => property("DelaySeconds"),
+        receive_wait_time_seconds: Option<Number> => property("ReceiveMessageWaitTimeSeconds"),
         /// In bytes.
-        max_message_size: Option<Number> => property("AWS::SQS::Queue.MaximumMessageSize"),
+        max_message_size: Option<Number> => property("MaximumMessageSize"),
         /// JSON with the dead-letter queue, and the number of receives before a message moves there.
         redrive_policy: Option<Document> => optional(),
         sqs_managed_sse_enabled: Option<Flag>,
-        kms_master_key_id: Option<Text> => optional().property("AWS::SQS::Queue.KmsMasterKeyId"),
+        kms_master_key_id: Option<Text> => optional().property("KmsMasterKeyId"),
     }
     name: "sqs_queue",
     title: "SQS queue",
     service: "sqs",
+    cloudformation: Some("AWS::SQS::Queue"),
     id: Some("{name}"),
     attributes: &[
         ("arn", Some("arn:{partition}:sqs:{region}:{account}:{name}")),
@@ -60,12 +61,13 @@ kind! {
 kind! {
     /// The policy of a queue.
     QueuePolicy, QUEUE_POLICY {
-        queue: Text => parent().at("queue_url").written(Written::Attribute("url")),
-        policy: Document => form(Form::Policy),
+        queue: Text => parent().property("Queues[]").at("queue_url").written(Written::Attribute("url")),
+        policy: Document => form(Form::Policy).property("PolicyDocument"),
     }
     name: "sqs_queue_policy",
     title: "SQS queue policy",
     service: "sqs",
+    cloudformation: Some("AWS::SQS::QueuePolicy"),
     id: Some("{queue}"),
     goes_with: Some("queue"),
     access: &[access(
@@ -86,6 +88,7 @@ kind! {
     name: "sqs_queue_redrive_allow_policy",
     title: "SQS redrive allow policy",
     service: "sqs",
+    cloudformation: Some("AWS::SQS::Queue"),
     id: Some("{queue}"),
     goes_with: Some("queue"),
     access: &[access(
