@@ -1,6 +1,7 @@
 //! cfn-lint judges the objects of every example and fixture, as templates of CloudFormation.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
@@ -9,38 +10,33 @@ use tandem_testkit::environment::Packages;
 
 use crate::cloudformation::template;
 use crate::example::{Example, apps, each_fixture};
-
-/// Rules that do not judge the objects, with the reason.
-const IGNORED: &[(&str, &str)] = &[];
+use crate::states::without_query_language_of_succeed;
 
 /// The different templates of examples and fixtures, each with its first name.
 fn templates() -> BTreeMap<String, String> {
     let mut templates = BTreeMap::new();
+    let mut add = |name: &str, graphs: &[(String, Example<'_>)]| {
+        let mut made = template(graphs).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        without_query_language_of_succeed(&mut made);
+        templates.entry(made.to_string()).or_insert_with(|| name.to_owned());
+    };
     for (name, app) in apps() {
         let graphs = app
             .entries
             .iter()
             .map(|entry| (entry.name.clone(), Example { graph: &entry.graph, of: Some((&app, entry)) }));
-        let made =
-            template(&graphs.collect::<Vec<_>>()).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
-        templates.entry(made.to_string()).or_insert(name);
+        add(&name, &graphs.collect::<Vec<_>>());
     }
     each_fixture(|name, example| {
-        let example = Example { graph: example.graph, of: None };
-        let made = template(&[("it".to_owned(), example)]);
-        let made = made.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
-        templates.entry(made.to_string()).or_insert(name.to_owned());
+        add(name, &[("it".to_owned(), Example { graph: example.graph, of: None })]);
     });
     templates
 }
 
 /// The findings of cfn-lint in some files.
-fn findings(files: &[std::path::PathBuf]) -> Vec<String> {
+fn findings(files: &[PathBuf]) -> Vec<String> {
     let mut lint = Command::new(Packages::AwsFacts.program("cfn-lint"));
     lint.args(["--regions", "eu-central-1", "--format", "json", "--template"]).args(files);
-    if !IGNORED.is_empty() {
-        lint.arg("--ignore-checks").args(IGNORED.iter().map(|(rule, _)| rule));
-    }
     let output = lint.output().expect("cfn-lint");
     let text = String::from_utf8_lossy(&output.stdout);
     let found: Vec<Json> = serde_json::from_str(&text)
@@ -68,12 +64,6 @@ fn cfn_lint_accepts_every_template() {
         files.push(file);
     }
     assert!(files.len() > 100, "{} templates are no measure", files.len());
-    if let Some(folder) = std::env::var_os("TANDEM_KEEP_TEMPLATES") {
-        for file in &files {
-            let name = file.file_name().expect("a name");
-            std::fs::copy(file, std::path::Path::new(&folder).join(name)).expect("copied");
-        }
-    }
     let found = findings(&files);
     figures::add("templates judged by cfn-lint", files.len() as u64, found.len() as u64);
     figures::keep();

@@ -12,6 +12,7 @@ use tandem_model::expr::{Expr, Scope};
 use tandem_model::graph::{Key, Object};
 use tandem_model::kind::place::{Given, Resource, Written};
 use tandem_model::kind::{Change, KindField, Type};
+use tandem_model::kinds;
 
 use self::table::Return;
 use crate::example::Example;
@@ -40,7 +41,6 @@ pub(crate) fn template(graphs: &[(String, Example<'_>)]) -> Result<Json, Refusal
     }
     Ok(json!({
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Transform": "AWS::LanguageExtensions",
         "Parameters": parameters,
         "Resources": resources,
     }))
@@ -79,6 +79,67 @@ fn with_lists(json: Json) -> Json {
         }
     }
     made.into()
+}
+
+/// True for a function of CloudFormation, e.g. `Ref`.
+fn is_function(json: &Json) -> bool {
+    let is_function = |name: &String| name == "Ref" || name.starts_with("Fn::");
+    json.as_object().is_some_and(|members| members.len() == 1 && members.keys().all(is_function))
+}
+
+/// Strings and functions, concatenated.
+fn joined(parts: impl IntoIterator<Item = Json>) -> Json {
+    let mut joined: Vec<Json> = Vec::new();
+    for part in parts {
+        let text = match part {
+            Json::String(text) => text,
+            function if is_function(&function) => {
+                joined.push(function);
+                continue;
+            }
+            scalar => scalar.to_string(),
+        };
+        match joined.last_mut() {
+            Some(Json::String(last)) => last.push_str(&text),
+            _ => joined.push(text.into()),
+        }
+    }
+    match &joined[..] {
+        [Json::String(whole)] => whole.as_str().into(),
+        _ => json!({ "Fn::Join": ["", joined] }),
+    }
+}
+
+/// A JSON document as a string. Functions in it are parts of a join.
+fn document(json: &Json) -> Json {
+    fn add(json: &Json, parts: &mut Vec<Json>) {
+        match json {
+            function if is_function(function) => {
+                parts.extend(["\"".into(), function.clone(), "\"".into()]);
+            }
+            Json::Object(members) => {
+                parts.push("{".into());
+                for (index, (name, value)) in members.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { "," };
+                    parts.push(format!("{comma}{}:", Json::from(name.as_str())).into());
+                    add(value, parts);
+                }
+                parts.push("}".into());
+            }
+            Json::Array(items) => {
+                parts.push("[".into());
+                for (index, item) in items.iter().enumerate() {
+                    parts.push(if index == 0 { "" } else { "," }.into());
+                    add(item, parts);
+                }
+                parts.push("]".into());
+            }
+            scalar => parts.push(scalar.to_string().into()),
+        }
+    }
+    let mut parts = Vec::new();
+    add(json, &mut parts);
+    joined(parts)
 }
 
 struct CloudFormation<'a> {
@@ -145,7 +206,19 @@ impl CloudFormation<'_> {
         }
     }
 
+    /// An attribute of an object. A resource with parts can wait for a resource that refers to it, e.g. a bucket for the
+    /// permission to invoke a function. So others contain its name or ARN.
     fn attribute(&self, key: &Key, attribute: &str) -> Result<Json, Refusal> {
+        let ty = self.example.graph.get(key).and_then(|object| object.kind.cloudformation);
+        if kinds::ALL.iter().filter(|kind| ty.is_some() && kind.cloudformation == ty).count() > 1 {
+            let known = self.example.attribute(key, attribute);
+            return known.ok_or_else(|| Refusal(format!("{attribute} of {key} is unknown")));
+        }
+        self.reference(key, attribute)
+    }
+
+    /// A reference to an attribute of an object.
+    fn reference(&self, key: &Key, attribute: &str) -> Result<Json, Refusal> {
         let object = self.example.graph.get(key).ok_or_else(|| Refusal(format!("{key} is missing")))?;
         let name = match self.parent(object) {
             Some((prefix, parent, _)) => self.logical(&prefix, &parent),
@@ -169,13 +242,13 @@ impl CloudFormation<'_> {
         }
         Ok(match expr {
             Expr::Attribute(key, attribute) => self.attribute(key, attribute)?,
-            Expr::Concat(parts) => json!({ "Fn::Join": ["", all(parts)?] }),
+            Expr::Concat(parts) => joined(all(parts)?),
             Expr::List(items) => all(items)?.into(),
             Expr::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| Ok((key.clone(), self.value(value)?)));
                 Json::Object(entries.collect::<Result<_, Refusal>>()?)
             }
-            Expr::Json(document) => json!({ "Fn::ToJsonString": self.value(document)? }),
+            Expr::Json(inner) => document(&self.value(inner)?),
             Expr::Member(document, name) => match document.member(name) {
                 Some(member) => self.value(member)?,
                 None => return Err(Refusal(format!("{name} of a document that is known only at apply"))),
@@ -193,19 +266,18 @@ impl CloudFormation<'_> {
         })
     }
 
-    /// The value of a field. A resource must not refer to one that waits for it, so that objects which are parts of a
-    /// resource, and references to buckets, contain ids and ARNs.
+    /// The value of a field. A part of a resource can refer to one that waits for the resource, so it contains ids and
+    /// ARNs, and no references.
     fn written(&self, object: &Object, field: &KindField, expr: &Expr) -> Result<Json, Refusal> {
-        let is_late = match expr {
-            Expr::Attribute(key, _) => {
-                key.as_str().starts_with("s3_bucket.") && field.change != Change::WithParent
+        match expr {
+            _ if self.parent(object).is_some() => {
+                expr.evaluate(self.example).ok_or_else(|| Refusal(format!("{expr:?} is unknown")))
             }
-            _ => false,
-        };
-        if is_late || self.parent(object).is_some() {
-            return expr.evaluate(self.example).ok_or_else(|| Refusal(format!("{expr:?} is unknown")));
+            Expr::Attribute(key, attribute) if field.change == Change::WithParent => {
+                self.reference(key, attribute)
+            }
+            _ => self.value(expr),
         }
-        self.value(expr)
     }
 
     fn parameter(&mut self, name: String) -> Json {
@@ -250,7 +322,7 @@ impl Backend for CloudFormation<'_> {
             (Written::CodeArchitecture, expr) => {
                 expr.evaluate(self.example).unwrap_or_else(|| json!(["x86_64"]))
             }
-            (Written::Attribute(attribute), Expr::Attribute(key, _)) => self.attribute(key, attribute)?,
+            (Written::Attribute(attribute), Expr::Attribute(key, _)) => self.reference(key, attribute)?,
             (_, Expr::Attribute(key, _)) if self.example.is_outside(key) => {
                 self.parameter(pascal(self.prefix) + &pascal(key.as_str()))
             }
@@ -282,9 +354,7 @@ impl Backend for CloudFormation<'_> {
             (Type::Document, Json::String(text)) if !table::is_text(name) => {
                 serde_json::from_str(&text).unwrap_or(Json::String(text))
             }
-            (Type::Document, document) if table::is_text(name) && !document.is_string() => {
-                json!({ "Fn::ToJsonString": document })
-            }
+            (Type::Document, value) if table::is_text(name) && !value.is_string() => document(&value),
             (Type::TextMap, Json::Object(entries))
                 if name.ends_with("[]") || matches!(field.written, Written::Pairs(_)) =>
             {
@@ -307,7 +377,7 @@ impl Backend for CloudFormation<'_> {
 
     fn beside(&mut self, object: &Object) -> Result<Vec<Part<Json>>, Refusal> {
         let mut parts = Vec::new();
-        for beside in table::beside(object.kind.name) {
+        for beside in table::constants(object.kind.name) {
             if beside.only.is_some_and(|(field, with)| object.fields.contains_key(field) != with) {
                 continue;
             }

@@ -12,6 +12,8 @@ use tandem_testkit::environment::root;
 
 use crate::project::{ACCOUNT, examples, read};
 
+const VPC: &str = "vpc-0123456789abcdef0";
+
 /// The values of a graph, with ARNs of the right form in place of those that AWS chooses.
 pub(crate) struct Example<'a> {
     pub(crate) graph: &'a Graph,
@@ -25,8 +27,8 @@ impl Scope for Example<'_> {
             Ambient::Account => ACCOUNT.to_owned(),
             Ambient::Partition => "aws".to_owned(),
             Ambient::Region => "eu-central-1".to_owned(),
-            Ambient::DefaultVpc => "vpc-1".to_owned(),
-            Ambient::DefaultSubnets => "subnet-1,subnet-2".to_owned(),
+            Ambient::DefaultVpc => VPC.to_owned(),
+            Ambient::DefaultSubnets => "subnet-0123456789abcdef0,subnet-0123456789abcdef1".to_owned(),
         })
     }
 
@@ -38,6 +40,10 @@ impl Scope for Example<'_> {
             .map(|(name, expr)| ((*name).to_owned(), expr.evaluate(self).unwrap_or(Json::Null)));
         let known = object.kind.predict(attribute, &settings.collect(), &|place| self.place(place));
         Some(known.unwrap_or_else(|| format!("{}-1", object.kind.name)).into())
+    }
+
+    fn vpc_of(&self, _subnet: &str) -> Option<String> {
+        Some(VPC.to_owned())
     }
 
     fn input(&self, name: &str) -> Option<Json> {

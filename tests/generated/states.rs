@@ -8,9 +8,9 @@ use tandem_testkit::node;
 
 use crate::example::{self, Example};
 
-/// Removes a field that the schema of asl-validator does not know: AWS documents `QueryLanguage` for every state, but
-/// asl-validator 4.0.0 accepts it for all types but Succeed.
-fn without_query_language_of_succeed(value: &mut Json) {
+/// Removes a field that the schemas of asl-validator 4.0.0 and of cfn-lint 1.58.0 do not know: AWS documents
+/// `QueryLanguage` for every state, but they accept it for all types except Succeed.
+pub(crate) fn without_query_language_of_succeed(value: &mut Json) {
     match value {
         Json::Object(members) => {
             if members.get("Type") == Some(&json!("Succeed")) {

@@ -10,6 +10,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
+use tandem_model::kind::place::Written;
 use tandem_model::kind::{Kind, KindField, Type, field};
 use tandem_model::kinds;
 use tandem_testkit::environment::{Packages, root};
@@ -164,7 +165,9 @@ fn limits(kind: &Kind, field: &KindField, sources: &mut Sources) -> Result<Parts
             .map_err(|error| format!("{}.{}: {}", kind.name, field.name, error.message))?;
         merge(&mut parts, found);
     }
-    if let (Some(ty), Some(property)) = (kind.cloudformation, field.property) {
+    // A flag, or a value that is written in another form, is not compared with the value of the property.
+    let is_same = field.written == Written::AsIs && field.ty != Type::Flag;
+    if let (Some(ty), Some(property)) = (kind.cloudformation, field.property.filter(|_| is_same)) {
         let found = sources
             .of_property(ty, property)
             .map_err(|error| format!("{}.{}: {}", kind.name, field.name, error.message))?;
@@ -203,7 +206,10 @@ fn merge(parts: &mut Parts, more: Parts) {
         limit.min = limit.min.max(more.min);
         limit.max = [limit.max, more.max].into_iter().flatten().min();
         for pattern in more.patterns {
-            if !limit.patterns.contains(&pattern) {
+            // A pattern with anchors is the same one: the whole value has to match.
+            let bare = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
+            let is_known = |known: &String| *known == pattern || Some(known.as_str()) == bare;
+            if !limit.patterns.iter().any(is_known) {
                 limit.patterns.push(pattern);
             }
         }
@@ -295,10 +301,18 @@ impl Sources {
 
     /// The limits of a property, e.g. `DelaySeconds` of `AWS::SQS::Queue`.
     fn of_property(&mut self, ty: &str, path: &str) -> Result<Parts> {
+        if path.is_empty() {
+            return Ok(Parts::new());
+        }
         let schema = self.schema(ty)?;
         let mut at = schema;
-        for name in path.split('.').filter(|name| !name.is_empty()) {
-            let (property, is_list) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
+        for name in path.split('.') {
+            // A map with any names, or a choice of schemas, has no limits for one name.
+            if at.get("properties").is_none() && path.contains('.') {
+                return Ok(Parts::new());
+            }
+            let (property, is_list) =
+                name.split_once(['[', '#']).map_or((name, false), |(name, _)| (name, true));
             let found = at["properties"]
                 .get(property)
                 .ok_or_else(|| format!("{ty}.{path} has no property {property}"))?;

@@ -7,7 +7,7 @@ kind! {
     /// A stream.
     Stream, STREAM {
         /// Its name.
-        name: Text => immutable().sets("CreateStream.StreamName"),
+        name: Text => immutable().sets("CreateStream.StreamName").property("Name"),
         /// `ON_DEMAND` or `PROVISIONED`.
         stream_mode: Text => sets("CreateStream.StreamModeDetails.StreamMode").at("stream_mode_details.stream_mode"),
         /// The number of shards of a provisioned stream.

@@ -17,7 +17,7 @@ kind! {
         r#type: Text => immutable().sets("CreateStateMachine.type").property("StateMachineType"),
         role_arn: Text => sets("CreateStateMachine.roleArn"),
         /// In the Amazon States Language, as JSON.
-        definition: Document => sets("CreateStateMachine.definition").property("DefinitionString"),
+        definition: Document => sets("CreateStateMachine.definition").property("Definition"),
         /// `ALL`, `ERROR`, `FATAL` or `OFF`.
         log_level: Text => sets("CreateStateMachine.loggingConfiguration.level").at("logging_configuration.level"),
         include_execution_data: Flag => sets("CreateStateMachine.loggingConfiguration.includeExecutionData").at("logging_configuration.include_execution_data"),

@@ -46,7 +46,7 @@ pub(super) fn returned(ty: &str, attribute: &str) -> Return {
 
 /// Properties that are JSON text. Other documents are objects.
 pub(super) fn is_text(property: &str) -> bool {
-    ["DefinitionString", "Input", "LifecyclePolicyText", "Pattern"].contains(&property)
+    ["Input", "LifecyclePolicyText", "Pattern"].contains(&property)
 }
 
 /// True if the tags of a resource type are a map.
@@ -54,10 +54,11 @@ pub(super) fn has_map_of_tags(ty: &str) -> bool {
     ty.starts_with("AWS::ApiGatewayV2::")
 }
 
-/// Properties that no field sets.
-pub(super) fn beside(kind: &str) -> &'static [Beside] {
-    match kind {
-        "dynamodb_table" => &[
+/// Properties that no field sets, by kind.
+const CONSTANTS: &[(&str, &[Beside])] = &[
+    (
+        "dynamodb_table",
+        &[
             beside("AttributeDefinitions#hash.AttributeName", Given::Field("hash_key")),
             beside("AttributeDefinitions#range.AttributeName", Given::Field("range_key")).with("range_key"),
             beside("KeySchema#hash.KeyType", Given::Text("HASH")),
@@ -66,11 +67,17 @@ pub(super) fn beside(kind: &str) -> &'static [Beside] {
             constant("SSESpecification.SSEEnabled", "true").with("kms_key_arn"),
             beside("SSESpecification.SSEType", Given::Text("KMS")).with("kms_key_arn"),
         ],
-        "security_group" => &[
+    ),
+    (
+        "security_group",
+        &[
             beside("SecurityGroupEgress[].IpProtocol", Given::Text("-1")),
             beside("SecurityGroupEgress[].CidrIp", Given::Text("0.0.0.0/0")),
         ],
-        "ecs_task_definition" => &[
+    ),
+    (
+        "ecs_task_definition",
+        &[
             beside("NetworkMode", Given::Text("awsvpc")),
             constant("RequiresCompatibilities", "[\"FARGATE\"]"),
             beside("RuntimePlatform.OperatingSystemFamily", Given::Text("LINUX")),
@@ -87,18 +94,23 @@ pub(super) fn beside(kind: &str) -> &'static [Beside] {
                 Given::Field("container_name"),
             ),
         ],
-        "lambda_function_event_invoke_config" => &[beside("Qualifier", Given::Text("$LATEST"))],
-        "s3_bucket_cors_configuration" => {
-            &[beside("CorsConfiguration.CorsRules[].Id", Given::Text("tandem"))]
-        }
-        "s3_bucket_eventbridge" => {
-            &[constant("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", "true")]
-        }
-        "s3_bucket_lifecycle_configuration" => &[
+    ),
+    ("lambda_function_event_invoke_config", &[beside("Qualifier", Given::Text("$LATEST"))]),
+    ("s3_bucket_cors_configuration", &[beside("CorsConfiguration.CorsRules[].Id", Given::Text("tandem"))]),
+    (
+        "s3_bucket_eventbridge",
+        &[constant("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", "true")],
+    ),
+    (
+        "s3_bucket_lifecycle_configuration",
+        &[
             beside("LifecycleConfiguration.Rules[].Id", Given::Text("abort-incomplete-uploads")),
             beside("LifecycleConfiguration.Rules[].Status", Given::Text("Enabled")),
         ],
-        "s3_bucket_notification" => &[
+    ),
+    (
+        "s3_bucket_notification",
+        &[
             beside(
                 "NotificationConfiguration.LambdaConfigurations[].Filter.S3Key.Rules#prefix.Name",
                 Given::Text("prefix"),
@@ -110,16 +122,23 @@ pub(super) fn beside(kind: &str) -> &'static [Beside] {
             )
             .with("filter_suffix"),
         ],
-        "scheduler_schedule" => &[
+    ),
+    (
+        "scheduler_schedule",
+        &[
             beside("FlexibleTimeWindow.Mode", Given::Text("FLEXIBLE")).with("flexible_time_window_minutes"),
             beside("FlexibleTimeWindow.Mode", Given::Text("OFF")).without("flexible_time_window_minutes"),
         ],
-        "sfn_state_machine" => {
-            &[beside("EncryptionConfiguration.Type", Given::Text("CUSTOMER_MANAGED_KMS_KEY"))
-                .with("kms_key_id")]
-        }
-        _ => &[],
-    }
+    ),
+    (
+        "sfn_state_machine",
+        &[beside("EncryptionConfiguration.Type", Given::Text("CUSTOMER_MANAGED_KMS_KEY")).with("kms_key_id")],
+    ),
+];
+
+/// The properties that no field of a kind sets.
+pub(super) fn constants(kind: &str) -> &'static [Beside] {
+    CONSTANTS.iter().find(|(known, _)| *known == kind).map_or(&[], |(_, constants)| constants)
 }
 
 /// The lifecycle rules of a bucket, from their form in hashicorp/aws.
