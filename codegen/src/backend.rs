@@ -18,19 +18,19 @@ pub trait Backend {
     /// Several objects can have the same resource.
     fn resource(&mut self, object: &Object) -> Result<Option<Address>, Refusal>;
 
-    /// The parts of a resource that a field becomes: none if the language has no counterpart.
+    /// The properties that a field becomes: none if the language has no counterpart.
     fn field(
         &mut self,
         object: &Object,
         field: &'static KindField,
         value: &Expr,
-    ) -> Result<Vec<Part<Self::Value>>, Refusal>;
+    ) -> Result<Vec<Property<Self::Value>>, Refusal>;
 
-    /// The parts of a resource that no field sets.
-    fn beside(&mut self, object: &Object) -> Result<Vec<Part<Self::Value>>, Refusal>;
+    /// The properties that no field sets.
+    fn beside(&mut self, object: &Object) -> Result<Vec<Property<Self::Value>>, Refusal>;
 
-    /// The parts of a resource for its tags.
-    fn tags(&mut self, object: &Object, tags: &Expr) -> Result<Vec<Part<Self::Value>>, Refusal>;
+    /// The properties for the tags.
+    fn tags(&mut self, object: &Object, tags: &Expr) -> Result<Vec<Property<Self::Value>>, Refusal>;
 }
 
 /// The type and name of a resource.
@@ -44,7 +44,7 @@ pub struct Address {
 
 /// A value at a path of a resource.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part<V> {
+pub struct Property<V> {
     /// The type of a second resource with the same name; `None` for the resource of the object.
     pub second: Option<String>,
     /// The path. Names are separated by dots.
@@ -53,7 +53,7 @@ pub struct Part<V> {
     pub value: Option<V>,
 }
 
-impl<V> Part<V> {
+impl<V> Property<V> {
     /// A value in the resource of the object.
     pub fn new(path: impl Into<String>, value: V) -> Self {
         Self { second: None, path: path.into(), value: Some(value) }
@@ -65,11 +65,11 @@ impl<V> Part<V> {
 pub struct Resource<V> {
     /// Its type and name.
     pub address: Address,
-    /// Its parts, in the order of the fields.
-    pub parts: Vec<Part<V>>,
+    /// Its properties, in the order of the fields.
+    pub properties: Vec<Property<V>>,
     /// Its tags.
-    pub tags: Vec<Part<V>>,
-    /// Resources that must exist before it, although no part refers to them.
+    pub tags: Vec<Property<V>>,
+    /// Resources that must exist before it, although no property refers to them.
     pub after: BTreeSet<Address>,
 }
 
@@ -95,14 +95,14 @@ pub fn resources<B: Backend>(graph: &Graph, backend: &mut B) -> Result<Vec<Resou
     let mut resources = Resources(Vec::new());
     for object in graph.objects() {
         let Some(address) = backend.resource(object)? else { continue };
-        let mut parts = Vec::new();
+        let mut properties = Vec::new();
         // The fields of a kind are in a readable order.
         for field in object.kind.fields {
             if let Some(value) = object.fields.get(field.name) {
-                parts.extend(backend.field(object, field, value)?);
+                properties.extend(backend.field(object, field, value)?);
             }
         }
-        parts.extend(backend.beside(object)?);
+        properties.extend(backend.beside(object)?);
         let tags = if object.kind.tags { backend.tags(object, &graph.tags)? } else { Vec::new() };
         let mut after = Vec::new();
         for other in object.after.iter().filter_map(|key| graph.get(key)) {
@@ -111,12 +111,12 @@ pub fn resources<B: Backend>(graph: &Graph, backend: &mut B) -> Result<Vec<Resou
         let own = resources.at(&address);
         own.tags.extend(tags);
         own.after.extend(after);
-        for part in parts {
-            let ty = part.second.clone().unwrap_or_else(|| address.ty.clone());
+        for property in properties {
+            let ty = property.second.clone().unwrap_or_else(|| address.ty.clone());
             let resource = resources.at(&Address { ty, name: address.name.clone() });
-            // Objects with the same resource have some parts in common, e.g. the name of their parent.
-            if resource.parts.iter().all(|known| known.path != part.path) {
-                resource.parts.push(part);
+            // Objects with the same resource have some properties in common, e.g. the name of their parent.
+            if resource.properties.iter().all(|known| known.path != property.path) {
+                resource.properties.push(property);
             }
         }
     }
@@ -130,8 +130,9 @@ impl<V> Resources<V> {
     fn at(&mut self, address: &Address) -> &mut Resource<V> {
         let known = self.0.iter().rposition(|resource| resource.address == *address);
         let index = known.unwrap_or_else(|| {
-            let (parts, tags) = (Vec::new(), Vec::new());
-            self.0.push(Resource { address: address.clone(), parts, tags, after: BTreeSet::new() });
+            let (properties, tags) = (Vec::new(), Vec::new());
+            let after = BTreeSet::new();
+            self.0.push(Resource { address: address.clone(), properties, tags, after });
             self.0.len() - 1
         });
         &mut self.0[index]

@@ -167,6 +167,26 @@ fn relations_are_read_from_edges_alone() {
     }
 }
 
+/// Sources of back ends, and of everything that writes modules.
+const BACK_ENDS: &[&str] =
+    &["codegen/src/backend", "codegen/src/native", "codegen/src/module", "codegen/src/readme"];
+
+#[test]
+fn back_ends_name_no_kind() {
+    let mut read = 0;
+    for (path, text) in all_sources("codegen/src") {
+        if !BACK_ENDS.iter().any(|start| path.starts_with(start)) {
+            continue;
+        }
+        read += 1;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for kind in tandem_model::kinds::ALL {
+            assert!(!code.contains(&format!("\"{}\"", kind.name)), "{path} names {}", kind.name);
+        }
+    }
+    assert!(read > 8, "{read} sources");
+}
+
 /// Public types of one crate that may share a name.
 const SAME_NAMES: &[(&str, &str)] = &[];
 

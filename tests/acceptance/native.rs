@@ -216,69 +216,76 @@ fn plan(stage: &Stage) -> Json {
     serde_json::from_str(text.lines().next().expect("JSON")).expect("JSON")
 }
 
+/// Applies an example with both providers, compares the objects, and destroys both.
+fn compare(example: &str) {
+    let (own, before) = applied(example, "composite");
+    let (native, before_native) = applied(example, "native");
+    let again = changes(&plan(&native));
+    let unexpected: Vec<&String> = again
+        .iter()
+        .filter(|change| {
+            !OF_THE_EMULATOR.iter().any(|(ty, name, _)| {
+                let name = name.trim_end_matches('*');
+                let end = if name.is_empty() { "" } else { ":" };
+                change.starts_with(&format!("{ty}.{name}{end}"))
+            })
+        })
+        .collect();
+    assert!(unexpected.is_empty(), "{example}: the second plan is not empty: {unexpected:#?}");
+
+    let objects = recorded(&own);
+    let pairs = pairs(&objects, &resources(&native), &own.account.id, &native.account.id);
+    // The ids that AWS assigns differ, and so do the names of buckets, which contain a hash of the account.
+    let mut words: [BTreeMap<String, String>; 2] = Default::default();
+    for (address, (kind, id)) in &objects {
+        let kind = kinds::find(kind).expect("a kind");
+        if let Some(other) = pairs.get(address).filter(|_| kind.id.is_none() || kind.hashed_name) {
+            words[0].insert(id.clone(), format!("<{address}>"));
+            words[1].insert(other.clone(), format!("<{address}>"));
+        }
+    }
+    let (mut compared, mut wrong) = (0_u64, Vec::new());
+    for (address, (kind, id)) in objects.iter().filter(|(_, (kind, _))| !NOT_MADE.contains(&kind.as_str())) {
+        compared += 1;
+        let other = pairs.get(address).cloned().unwrap_or_default();
+        let (mine, theirs) =
+            (settings(&own, kind, id, &words[0]), settings(&native, kind, &other, &words[1]));
+        let (Some(mine), Some(theirs)) = (mine, theirs) else {
+            wrong.push(format!("{address} is missing: {id}, {other}"));
+            continue;
+        };
+        for (name, value) in mine.as_object().expect("settings") {
+            let excepted = DIFFERENT.iter().any(|(of, field, _)| (*of, *field) == (kind.as_str(), name));
+            if theirs[name] != *value && !excepted {
+                wrong.push(format!("{address} {name}: {value}, but hashicorp/aws made {}", theirs[name]));
+            }
+        }
+    }
+    figures::add(
+        "native objects of hashicorp/aws compared with those of composites",
+        compared,
+        u64::try_from(wrong.len()).expect("a small number"),
+    );
+    figures::keep();
+    assert!(wrong.is_empty(), "{example}: {wrong:#?}");
+    for (stage, before) in [(&own, before), (&native, before_native)] {
+        stage.terraform.destroy().expect_success();
+        assert_eq!(stage.aws.everything(), before, "{example}");
+    }
+}
+
 #[test]
-#[ignore = "its destroy has not been run to the end yet: `cargo test -p tandem-testkit --test acceptance hashicorp_aws_makes -- --ignored`"]
 fn hashicorp_aws_makes_what_the_composites_make() {
     if mirror_or_registry().is_none() {
         return;
     }
     let examples = if is_full() { EXAMPLES } else { &EXAMPLES[..2] };
-    for example in examples {
-        let (own, before) = applied(example, "composite");
-        let (native, before_native) = applied(example, "native");
-        let again = changes(&plan(&native));
-        let unexpected: Vec<&String> = again
-            .iter()
-            .filter(|change| {
-                !OF_THE_EMULATOR.iter().any(|(ty, name, _)| {
-                    let name = name.trim_end_matches('*');
-                    let end = if name.is_empty() { "" } else { ":" };
-                    change.starts_with(&format!("{ty}.{name}{end}"))
-                })
-            })
-            .collect();
-        assert!(unexpected.is_empty(), "{example}: the second plan is not empty: {unexpected:#?}");
-
-        let objects = recorded(&own);
-        let pairs = pairs(&objects, &resources(&native), &own.account.id, &native.account.id);
-        // The ids that AWS assigns differ, and so do the names of buckets, which contain a hash of the account.
-        let mut words: [BTreeMap<String, String>; 2] = Default::default();
-        for (address, (kind, id)) in &objects {
-            let kind = kinds::find(kind).expect("a kind");
-            if let Some(other) = pairs.get(address).filter(|_| kind.id.is_none() || kind.hashed_name) {
-                words[0].insert(id.clone(), format!("<{address}>"));
-                words[1].insert(other.clone(), format!("<{address}>"));
+    // hashicorp/aws mostly waits: it reads a new queue for 25 seconds.
+    for pair in examples.chunks(2) {
+        std::thread::scope(|scope| {
+            for example in pair {
+                scope.spawn(move || compare(example));
             }
-        }
-        let (mut compared, mut wrong) = (0_u64, Vec::new());
-        for (address, (kind, id)) in
-            objects.iter().filter(|(_, (kind, _))| !NOT_MADE.contains(&kind.as_str()))
-        {
-            compared += 1;
-            let other = pairs.get(address).cloned().unwrap_or_default();
-            let (mine, theirs) =
-                (settings(&own, kind, id, &words[0]), settings(&native, kind, &other, &words[1]));
-            let (Some(mine), Some(theirs)) = (mine, theirs) else {
-                wrong.push(format!("{address} is missing: {id}, {other}"));
-                continue;
-            };
-            for (name, value) in mine.as_object().expect("settings") {
-                let excepted = DIFFERENT.iter().any(|(of, field, _)| (*of, *field) == (kind.as_str(), name));
-                if theirs[name] != *value && !excepted {
-                    wrong.push(format!("{address} {name}: {value}, but hashicorp/aws made {}", theirs[name]));
-                }
-            }
-        }
-        figures::add(
-            "native objects of hashicorp/aws compared with those of composites",
-            compared,
-            u64::try_from(wrong.len()).expect("a small number"),
-        );
-        figures::keep();
-        assert!(wrong.is_empty(), "{example}: {wrong:#?}");
-        for (stage, before) in [(&own, before), (&native, before_native)] {
-            stage.terraform.destroy().expect_success();
-            assert_eq!(stage.aws.everything(), before, "{example}");
-        }
+        });
     }
 }

@@ -6,7 +6,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
-use tandem::backend::{self, Address, Backend, Part, Refusal, role};
+use tandem::backend::{self, Address, Backend, Property, Refusal, role};
 use tandem_model::capacity::{self, Capacity};
 use tandem_model::expr::{Expr, Scope};
 use tandem_model::graph::{Key, Object};
@@ -26,7 +26,7 @@ pub(crate) fn template(graphs: &[(String, Example<'_>)]) -> Result<Json, Refusal
         for made in backend::resources(example.graph, &mut backend)? {
             let Address { ty, name } = made.address;
             let resource: &mut Json = resources.entry(name).or_insert_with(|| json!({ "Type": ty }));
-            for part in made.parts.into_iter().chain(made.tags) {
+            for part in made.properties.into_iter().chain(made.tags) {
                 put(&mut resource["Properties"], &part.path, part.value.unwrap_or_else(|| json!({})));
             }
             let after = made.after.into_iter().map(|other| Json::from(other.name));
@@ -305,7 +305,7 @@ impl Backend for CloudFormation<'_> {
         object: &Object,
         field: &'static KindField,
         expr: &Expr,
-    ) -> Result<Vec<Part<Json>>, Refusal> {
+    ) -> Result<Vec<Property<Json>>, Refusal> {
         let path = self.path(object, &property(field));
         let is_parent = self.parent(object).is_some_and(|(_, _, parent)| parent == field.name);
         if path.is_empty() || is_parent {
@@ -331,11 +331,11 @@ impl Backend for CloudFormation<'_> {
                 let parent = path.trim_end_matches(name);
                 return Ok(match capacity::of(word.as_str().unwrap_or_default()) {
                     Some(Capacity::LaunchType(ty)) => {
-                        vec![Part::new(format!("{parent}LaunchType"), ty.into())]
+                        vec![Property::new(format!("{parent}LaunchType"), ty.into())]
                     }
                     Some(Capacity::Strategy(names)) => {
                         let one = |name: &&str| json!({ "CapacityProvider": name, "Weight": 1 });
-                        vec![Part::new(path.clone(), names.iter().map(one).collect())]
+                        vec![Property::new(path.clone(), names.iter().map(one).collect())]
                     }
                     None => Vec::new(),
                 });
@@ -372,10 +372,10 @@ impl Backend for CloudFormation<'_> {
             }
             (_, value) => value,
         };
-        Ok(vec![Part::new(path, value)])
+        Ok(vec![Property::new(path, value)])
     }
 
-    fn beside(&mut self, object: &Object) -> Result<Vec<Part<Json>>, Refusal> {
+    fn beside(&mut self, object: &Object) -> Result<Vec<Property<Json>>, Refusal> {
         let mut parts = Vec::new();
         for beside in table::constants(object.kind.name) {
             if beside.only.is_some_and(|(field, with)| object.fields.contains_key(field) != with) {
@@ -387,17 +387,17 @@ impl Backend for CloudFormation<'_> {
                 Given::Field(field) => self.value(&object.fields[field])?,
                 other => panic!("{other:?} of {} has no form here", object.kind.name),
             };
-            parts.push(Part::new(self.path(object, beside.path), value));
+            parts.push(Property::new(self.path(object, beside.path), value));
         }
         Ok(parts)
     }
 
-    fn tags(&mut self, object: &Object, tags: &Expr) -> Result<Vec<Part<Json>>, Refusal> {
+    fn tags(&mut self, object: &Object, tags: &Expr) -> Result<Vec<Property<Json>>, Refusal> {
         let mut tags = self.value(tags)?;
         if !object.kind.cloudformation.is_some_and(table::has_map_of_tags) {
             let one = |(key, value): (&String, &Json)| json!({ "Key": key, "Value": value });
             tags = tags.as_object().into_iter().flatten().map(one).collect();
         }
-        Ok(vec![Part::new("Tags", tags)])
+        Ok(vec![Property::new("Tags", tags)])
     }
 }

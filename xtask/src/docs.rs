@@ -90,7 +90,9 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
         &list,
     );
     pages.insert(PathBuf::from("index.md"), index);
-    pages.insert(PathBuf::from(CODES), codes());
+    for (path, write) in GENERATED {
+        pages.insert(PathBuf::from(path), write());
+    }
     for (name, schema) in resources {
         let example = read(&format!("examples/resources/{name}/resource.tf"))?;
         let import = format!(
@@ -105,8 +107,24 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
     Ok(pages)
 }
 
-/// The page of all codes.
-const CODES: &str = "guides/codes.md";
+/// The generated guides.
+const GENERATED: &[(&str, fn() -> String)] = &[("guides/codes.md", codes), ("guides/doubts.md", doubts)];
+
+/// The page of what only an account of AWS can tell.
+fn doubts() -> String {
+    let mut page = String::from(
+        "---\npage_title: \"Doubts\"\ndescription: |-\n  Questions about AWS that neither its documentation nor its \
+         published models answer, and what Tandem does until an account has answered them.\n---\n\n# Doubts\n\nTests \
+         judge each call of Tandem with the models that AWS publishes. Some questions remain, which only a real account \
+         can answer. `cargo xtask aws-doubts --yes`, in a clone of the repository, asks them with the command line of \
+         AWS: it makes a few small objects, removes them, and prints a table of the answers.\n\n| doubt | question | \
+         until it is answered |\n| --- | --- | --- |\n",
+    );
+    for doubt in crate::doubts::DOUBTS {
+        let _ = writeln!(page, "| {} | {} | {} |", doubt.name, doubt.question, doubt.today);
+    }
+    page
+}
 
 /// The page of all codes, from the pages of `tandem explain`.
 fn codes() -> String {
@@ -127,11 +145,15 @@ fn guides() -> Result<String> {
     for entry in std::fs::read_dir(root().join("docs/guides"))? {
         names.push(entry?.path());
     }
-    names.push(root().join("docs").join(CODES));
+    names.extend(GENERATED.iter().map(|(path, _)| root().join("docs").join(path)));
     names.sort();
     names.dedup();
     for path in names {
-        let text = if path.ends_with(CODES) { codes() } else { std::fs::read_to_string(&path)? };
+        let generated = GENERATED.iter().find(|(page, _)| path.ends_with(page));
+        let text = match generated {
+            Some((_, write)) => write(),
+            None => std::fs::read_to_string(&path)?,
+        };
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut lines = text.lines();
         let title = lines.find_map(|line| line.strip_prefix("page_title: "));

@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod demo;
 mod docs;
+mod doubts;
 mod install;
 mod modules;
 mod peers;
@@ -78,6 +79,11 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Ask an account of AWS what no document says; everything that is made is removed
+    #[command(
+        after_help = "Examples:\n  cargo xtask aws-doubts                              print the questions\n  cargo xtask aws-doubts --yes --region eu-central-1"
+    )]
+    AwsDoubts(doubts::Options),
     /// Write `modules/` and the generated parts of the examples from the specs of the examples
     Modules,
     /// Check the language of documentation, comments and messages against `docs/STYLE.md`, and the spelling
@@ -110,6 +116,7 @@ fn main() -> ExitCode {
         Command::Install { mirror } => install::run(mirror),
         Command::Docs { check } => docs::run(check),
         Command::AwsFacts { check } => aws_facts::run(check),
+        Command::AwsDoubts(options) => doubts::run(options),
         Command::Modules => modules::run(),
         Command::Prose => prose::run(),
         Command::Bench { peers: false, .. } => bench::run(),

@@ -1,7 +1,7 @@
-//! The body of a resource, from parts at paths, see [`KindField::place`](tandem_model::kind::KindField::place).
+//! The body of a resource, from properties at paths, see [`KindField::place`](tandem_model::kind::KindField::place).
 
 use super::resources::Content;
-use crate::backend::{Part, Resource};
+use crate::backend::{Property, Resource};
 use crate::hcl::{Body, Hcl, Item};
 
 /// The mark of a name that is a list of objects in JSON, e.g. `container_definitions[]`.
@@ -10,7 +10,7 @@ const OF_JSON: &str = "[]";
 /// The body of a resource: attributes, tags, blocks, and resources that must exist first.
 pub(super) fn body(resource: Resource<Content>) -> Body {
     let (mut attributes, mut blocks) = (Body::default(), Body::default());
-    for Part { path, value, .. } in resource.parts {
+    for Property { path, value, .. } in resource.properties {
         match value {
             Some(Content::Items(items)) if path.is_empty() => blocks.items.extend(items),
             Some(Content::Items(items)) => body_at(&mut blocks, &path).items.extend(items),
@@ -26,7 +26,7 @@ pub(super) fn body(resource: Resource<Content>) -> Body {
             None => drop(body_at(&mut blocks, &path)),
         }
     }
-    for Part { path, value, .. } in resource.tags {
+    for Property { path, value, .. } in resource.tags {
         if let Some(Content::Value(value)) = value {
             attributes.set(&path, value);
         }

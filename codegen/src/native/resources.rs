@@ -13,7 +13,7 @@ use tandem_model::value::Value;
 use super::Printer;
 use super::body::block_of;
 use super::expressions::{address, direct};
-use crate::backend::{Address, Backend, Part, Refusal, role};
+use crate::backend::{Address, Backend, Property, Refusal, role};
 use crate::hcl::{Body, Hcl, Item, quoted};
 use crate::spec::bootstrap;
 use crate::variables::Variable;
@@ -25,7 +25,7 @@ const GIVEN: &str = "input";
 /// Characters that `jsonencode` of Terraform escapes.
 const ESCAPED: &[(&str, &str)] = &[("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")];
 
-/// The parts of a block or resource.
+/// The value of an attribute, or the contents of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Content {
     /// The value of an attribute.
@@ -59,7 +59,7 @@ impl Backend for Printer<'_> {
         object: &Object,
         field: &'static KindField,
         expr: &Expr,
-    ) -> Result<Vec<Part<Content>>, Refusal> {
+    ) -> Result<Vec<Property<Content>>, Refusal> {
         let place = field.place.unwrap_or(field.name);
         if place.is_empty() {
             return Ok(Vec::new());
@@ -78,18 +78,20 @@ impl Backend for Printer<'_> {
                 let name = name.split_once('#').map_or(name, |(name, _)| name).to_owned();
                 let blocks =
                     items.into_iter().map(|item| Item::Block(name.clone(), Vec::new(), block_of(item)));
-                part(object, block, Content::Items(blocks.collect()))
+                property(object, block, Content::Items(blocks.collect()))
             }
-            Written::Capacity => part(object, block, Content::Items(capacity(name, self.expr(expr)).items)),
-            _ => part(object, place, Content::Value(self.written(field, expr))),
+            Written::Capacity => {
+                property(object, block, Content::Items(capacity(name, self.expr(expr)).items))
+            }
+            _ => property(object, place, Content::Value(self.written(field, expr))),
         }])
     }
 
-    fn beside(&mut self, object: &Object) -> Result<Vec<Part<Content>>, Refusal> {
+    fn beside(&mut self, object: &Object) -> Result<Vec<Property<Content>>, Refusal> {
         let is_there =
             |one: &&Beside| one.only.is_none_or(|(field, with)| object.fields.contains_key(field) == with);
         let besides = object.kind.beside.iter().filter(is_there);
-        let parts = besides.map(|beside| {
+        let made = besides.map(|beside| {
             let value = match beside.given {
                 Given::Constant(json) => {
                     let json: Json = serde_json::from_str(json).unwrap_or_default();
@@ -101,31 +103,34 @@ impl Backend for Printer<'_> {
                 Given::ForceDestroy => Hcl::Bool(self.graph.force_destroy),
                 Given::Region => self.expr(&Expr::Ambient(Ambient::Region)),
                 Given::Nothing => {
-                    return Part { value: None, ..part(object, beside.path, Content::Items(Vec::new())) };
+                    return Property {
+                        value: None,
+                        ..property(object, beside.path, Content::Items(Vec::new()))
+                    };
                 }
             };
-            part(object, beside.path, Content::Value(value))
+            property(object, beside.path, Content::Value(value))
         });
-        Ok(parts.collect())
+        Ok(made.collect())
     }
 
-    fn tags(&mut self, _: &Object, tags: &Expr) -> Result<Vec<Part<Content>>, Refusal> {
-        Ok(vec![Part::new("tags", Content::Value(self.expr(tags)))])
+    fn tags(&mut self, _: &Object, tags: &Expr) -> Result<Vec<Property<Content>>, Refusal> {
+        Ok(vec![Property::new("tags", Content::Value(self.expr(tags)))])
     }
 }
 
-/// A part at a place, see [`KindField::place`]. The parts of a shared resource are in a block for each object, except
+/// A value at a place, see [`KindField::place`]. The values of a shared resource are in a block for each object, except
 /// the reference to the parent.
-fn part(object: &Object, place: &str, content: Content) -> Part<Content> {
+fn property(object: &Object, place: &str, content: Content) -> Property<Content> {
     let second = place.strip_prefix('@').map(|second| second.split_once('.').unwrap_or((second, "")));
     if let Some((ty, name)) = second {
-        return Part { second: Some(format!("aws_{ty}")), ..Part::new(name, content) };
+        return Property { second: Some(format!("aws_{ty}")), ..Property::new(name, content) };
     }
     match object.kind.resource {
         Resource::Shared(shared) if !shared.block.is_empty() && place != shared.parent => {
-            Part::new(format!("{}#{}.{place}", shared.block, role(&object.key)), content)
+            Property::new(format!("{}#{}.{place}", shared.block, role(&object.key)), content)
         }
-        _ => Part::new(place, content),
+        _ => Property::new(place, content),
     }
 }
 
@@ -176,7 +181,13 @@ impl Printer<'_> {
     }
 
     /// A field that describes code.
-    fn of_code(&mut self, object: &Object, field: &KindField, place: &str, zip: Hcl) -> Vec<Part<Content>> {
+    fn of_code(
+        &mut self,
+        object: &Object,
+        field: &KindField,
+        place: &str,
+        zip: Hcl,
+    ) -> Vec<Property<Content>> {
         let value = match field.written {
             Written::CodeArchitecture => {
                 let name = of_code(object, "architecture");
@@ -200,13 +211,13 @@ impl Printer<'_> {
                 let hash = object.kind.fields.iter().find(|field| field.written == Written::CodeHash);
                 let hash = hash.map(|field| {
                     let hash = Hcl::Call("filebase64sha256", vec![zip.clone()]);
-                    part(object, field.place.unwrap_or(field.name), Content::Value(hash))
+                    property(object, field.place.unwrap_or(field.name), Content::Value(hash))
                 });
-                let path = part(object, place, Content::Value(zip));
+                let path = property(object, place, Content::Value(zip));
                 return [path].into_iter().chain(hash).collect();
             }
         };
-        vec![part(object, place, Content::Value(value))]
+        vec![property(object, place, Content::Value(value))]
     }
 
     /// Converts a map to the list of names and values that ECS expects. All values become strings.

@@ -33,11 +33,13 @@ const ADDED: &[(&str, &str, Version)] = &[
 
 /// The first version that has every attribute and block of these resources.
 pub(crate) fn required<V>(resources: &[Resource<V>]) -> Version {
-    let parts = resources.iter().flat_map(|resource| {
-        let parts = resource.parts.iter().chain(&resource.tags);
-        parts.map(|part| (resource.address.ty.as_str(), part.path.split('.').next().unwrap_or_default()))
+    let names = resources.iter().flat_map(|resource| {
+        let properties = resource.properties.iter().chain(&resource.tags);
+        properties.map(|property| {
+            (resource.address.ty.as_str(), property.path.split('.').next().unwrap_or_default())
+        })
     });
-    let added = parts.filter_map(|(ty, name)| {
+    let added = names.filter_map(|(ty, name)| {
         ADDED.iter().find(|added| (added.0, added.1) == (ty, name)).map(|added| added.2)
     });
     added.max().unwrap_or(Version::FIRST)

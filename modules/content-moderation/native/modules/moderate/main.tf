@@ -135,11 +135,11 @@ resource "aws_lambda_function" "function" {
   role             = aws_iam_role.function.arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
-  memory_size      = var.memory_size
-  timeout          = var.timeout
   filename         = coalesce(var.zip, "${path.module}/../../../../../examples/content-moderation/handlers/target/lambda/moderate/bootstrap.zip")
   source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/content-moderation/handlers/target/lambda/moderate/bootstrap.zip"))
   architectures    = [var.architecture]
+  memory_size      = var.memory_size
+  timeout          = var.timeout
   tags             = var.tags
 
   environment {

@@ -101,11 +101,11 @@ resource "aws_lambda_function" "function" {
   role             = aws_iam_role.function.arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
-  memory_size      = var.memory_size
-  timeout          = var.timeout
   filename         = coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f2/bootstrap.zip")
   source_code_hash = filebase64sha256(coalesce(var.zip, "${path.module}/../../../../../examples/function-chaining/handlers/target/lambda/f2/bootstrap.zip"))
   architectures    = [var.architecture]
+  memory_size      = var.memory_size
+  timeout          = var.timeout
   tags             = var.tags
 
   environment {

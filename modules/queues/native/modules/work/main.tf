@@ -811,11 +811,11 @@ resource "aws_lambda_function" "consumer" {
   role             = aws_iam_role.consumer.arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
-  memory_size      = var.consumer_memory_size
-  timeout          = var.consumer_timeout
   filename         = coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip")
   source_code_hash = filebase64sha256(coalesce(var.consumer_zip, "${path.module}/../../../../../examples/queues/handlers/target/lambda/work-consumer/bootstrap.zip"))
   architectures    = [var.consumer_architecture]
+  memory_size      = var.consumer_memory_size
+  timeout          = var.consumer_timeout
   tags             = var.tags
 
   environment {

@@ -76,14 +76,14 @@ resource "aws_ecr_lifecycle_policy" "task" {
   })
 }
 
-resource "aws_ecs_cluster_capacity_providers" "task" {
-  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
-  cluster_name       = aws_ecs_cluster.task.name
-}
-
 resource "aws_ecs_cluster" "task" {
   name = "scheduled-task-report"
   tags = var.tags
+}
+
+resource "aws_ecs_cluster_capacity_providers" "task" {
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  cluster_name       = aws_ecs_cluster.task.name
 }
 
 resource "aws_iam_role" "execution" {

@@ -146,14 +146,14 @@ resource "aws_ecr_lifecycle_policy" "task" {
   })
 }
 
-resource "aws_ecs_cluster_capacity_providers" "task" {
-  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
-  cluster_name       = aws_ecs_cluster.task.name
-}
-
 resource "aws_ecs_cluster" "task" {
   name = "video-thumbnailer-videos--task"
   tags = var.tags
+}
+
+resource "aws_ecs_cluster_capacity_providers" "task" {
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  cluster_name       = aws_ecs_cluster.task.name
 }
 
 resource "aws_iam_role" "task_execution" {
@@ -547,11 +547,11 @@ resource "aws_lambda_function" "launcher" {
   role             = aws_iam_role.launcher.arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
-  memory_size      = var.launcher_memory_size
-  timeout          = var.launcher_timeout
   filename         = coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip")
   source_code_hash = filebase64sha256(coalesce(var.launcher_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-launcher/bootstrap.zip"))
   architectures    = [var.launcher_architecture]
+  memory_size      = var.launcher_memory_size
+  timeout          = var.launcher_timeout
   tags             = var.tags
 
   environment {
@@ -601,10 +601,6 @@ resource "aws_lambda_permission" "launcher_on_created_mp4" {
 
 resource "aws_s3_bucket_notification" "bucket" {
   bucket = aws_s3_bucket.bucket.bucket
-  depends_on = [
-    aws_lambda_permission.launcher_on_created_mp4,
-    aws_lambda_permission.on_thumbnail_on_created_thumbnails_jpg,
-  ]
 
   lambda_function {
     id                  = "tandem-video-thumbnailer-videos-launcher_on_created_mp4"
@@ -620,6 +616,12 @@ resource "aws_s3_bucket_notification" "bucket" {
     filter_prefix       = "thumbnails/"
     filter_suffix       = ".jpg"
   }
+
+  # Required first, but no attribute refers to it.
+  depends_on = [
+    aws_lambda_permission.launcher_on_created_mp4,
+    aws_lambda_permission.on_thumbnail_on_created_thumbnails_jpg,
+  ]
 }
 
 resource "aws_cloudwatch_log_group" "on_thumbnail" {
@@ -721,11 +723,11 @@ resource "aws_lambda_function" "on_thumbnail" {
   role             = aws_iam_role.on_thumbnail.arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
-  memory_size      = var.on_thumbnail_memory_size
-  timeout          = var.on_thumbnail_timeout
   filename         = coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip")
   source_code_hash = filebase64sha256(coalesce(var.on_thumbnail_zip, "${path.module}/../../../../../examples/video-thumbnailer/handlers/target/lambda/videos-on-thumbnail/bootstrap.zip"))
   architectures    = [var.on_thumbnail_architecture]
+  memory_size      = var.on_thumbnail_memory_size
+  timeout          = var.on_thumbnail_timeout
   tags             = var.tags
 
   environment {
