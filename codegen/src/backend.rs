@@ -62,7 +62,7 @@ impl<V> Property<V> {
 
 /// A resource with the fields of one object or of several.
 #[derive(Clone, Debug)]
-pub struct Resource<V> {
+pub struct Placed<V> {
     /// Its type and name.
     pub address: Address,
     /// Its properties, in the order of the fields.
@@ -91,7 +91,7 @@ pub fn role(key: &Key) -> &str {
 }
 
 /// Writes all objects of a graph. The error names the first one that the language cannot represent.
-pub fn resources<B: Backend>(graph: &Graph, backend: &mut B) -> Result<Vec<Resource<B::Value>>, Refusal> {
+pub fn resources<B: Backend>(graph: &Graph, backend: &mut B) -> Result<Vec<Placed<B::Value>>, Refusal> {
     let mut resources = Resources(Vec::new());
     for object in graph.objects() {
         let Some(address) = backend.resource(object)? else { continue };
@@ -123,16 +123,16 @@ pub fn resources<B: Backend>(graph: &Graph, backend: &mut B) -> Result<Vec<Resou
     Ok(resources.0)
 }
 
-struct Resources<V>(Vec<Resource<V>>);
+struct Resources<V>(Vec<Placed<V>>);
 
 impl<V> Resources<V> {
     /// The resource with an address, which is made if it is missing.
-    fn at(&mut self, address: &Address) -> &mut Resource<V> {
+    fn at(&mut self, address: &Address) -> &mut Placed<V> {
         let known = self.0.iter().rposition(|resource| resource.address == *address);
         let index = known.unwrap_or_else(|| {
             let (properties, tags) = (Vec::new(), Vec::new());
             let after = BTreeSet::new();
-            self.0.push(Resource { address: address.clone(), properties, tags, after });
+            self.0.push(Placed { address: address.clone(), properties, tags, after });
             self.0.len() - 1
         });
         &mut self.0[index]

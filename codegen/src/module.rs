@@ -179,14 +179,15 @@ fn each<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> 
     let share = items.len().div_ceil(cores).max(1);
     std::thread::scope(|scope| {
         let make = &make;
-        let threads: Vec<_> = items
-            .chunks(share)
-            .map(|items| scope.spawn(move || items.iter().map(make).collect::<Vec<R>>()))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        let mut shares = items.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let threads: Vec<_> =
+            shares.map(|items| scope.spawn(move || items.iter().map(make).collect::<Vec<R>>())).collect();
+        let mut made: Vec<R> = first.iter().map(make).collect();
+        for thread in threads {
+            made.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        made
     })
 }
 

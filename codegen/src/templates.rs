@@ -1,12 +1,16 @@
 //! Handlebars templates of the generated files, in strict mode and without escaping.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use handlebars::Handlebars;
 use serde_json::Value as Json;
 
 use crate::hcl::Body;
+
+/// The start of the names of templates of handlers.
+const HANDLERS: &str = "handler/";
 
 /// The template of every Terraform file.
 const TERRAFORM: &str = "terraform.tf";
@@ -33,7 +37,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 
 /// The templates in use.
 pub struct Templates {
-    handlebars: Handlebars<'static>,
+    /// The folder with the user's templates.
+    folder: Option<PathBuf>,
+    /// The templates of modules, compiled when the first one is rendered: compiling costs more than rendering.
+    modules: OnceLock<Result<Handlebars<'static>, Error>>,
+    /// The templates of handlers.
+    handlers: OnceLock<Result<Handlebars<'static>, Error>>,
     /// True if the user has a template for Terraform files.
     own_terraform: bool,
 }
@@ -101,32 +110,52 @@ impl Templates {
             let message = "the folder of templates does not exist".to_owned();
             return Err(Error { template: folder.display().to_string(), at: (1, 1), message });
         }
-        let mut handlebars = Handlebars::new();
-        handlebars.set_strict_mode(true);
-        handlebars.register_escape_fn(handlebars::no_escape);
-        handlebars.register_helper("cell", Box::new(helpers::cell));
-        handlebars.register_helper("code", Box::new(helpers::code));
-        handlebars.register_helper("target", Box::new(helpers::target));
-        let mut own_terraform = false;
-        for (name, built_in) in BUILT_IN {
-            let own = folder.map(|folder| folder.join(format!("{name}.hbs"))).filter(|path| path.exists());
-            own_terraform |= own.is_some() && *name == TERRAFORM;
-            let failed = |at, message: String| Error { template: (*name).to_owned(), at, message };
-            let text = match own {
-                Some(path) => std::fs::read_to_string(&path)
-                    .map_err(|error| failed((1, 1), format!("{} cannot be read: {error}", path.display())))?,
-                None => (*built_in).to_owned(),
-            };
-            handlebars
-                .register_template_string(name, text)
-                .map_err(|error| failed(error.pos().unwrap_or((1, 1)), error.reason().to_string()))?;
+        let own_terraform = folder.is_some_and(|folder| folder.join(format!("{TERRAFORM}.hbs")).exists());
+        let folder = folder.map(Path::to_owned);
+        let templates = Self { folder, modules: OnceLock::new(), handlers: OnceLock::new(), own_terraform };
+        // An error in a template of the user is reported even if the template is not used.
+        if templates.folder.is_some() {
+            for (name, _) in BUILT_IN {
+                templates.compiled(name)?;
+            }
         }
-        Ok(Self { handlebars, own_terraform })
+        Ok(templates)
+    }
+
+    /// The compiled templates of a group, which has the template with this name.
+    fn compiled(&self, name: &str) -> Result<&Handlebars<'static>, Error> {
+        let of_handlers = |name: &str| name.starts_with(HANDLERS);
+        let group = if of_handlers(name) { &self.handlers } else { &self.modules };
+        let compile = || {
+            let mut handlebars = Handlebars::new();
+            handlebars.set_strict_mode(true);
+            handlebars.register_escape_fn(handlebars::no_escape);
+            handlebars.register_helper("cell", Box::new(helpers::cell));
+            handlebars.register_helper("code", Box::new(helpers::code));
+            handlebars.register_helper("target", Box::new(helpers::target));
+            for (other, built_in) in
+                BUILT_IN.iter().filter(|(other, _)| of_handlers(other) == of_handlers(name))
+            {
+                let failed = |at, message: String| Error { template: (*other).to_owned(), at, message };
+                let own = self.folder.as_ref().map(|folder| folder.join(format!("{other}.hbs")));
+                let text = match own.filter(|path| path.exists()) {
+                    Some(path) => std::fs::read_to_string(&path).map_err(|error| {
+                        failed((1, 1), format!("{} cannot be read: {error}", path.display()))
+                    })?,
+                    None => (*built_in).to_owned(),
+                };
+                handlebars
+                    .register_template_string(other, text)
+                    .map_err(|error| failed(error.pos().unwrap_or((1, 1)), error.reason().to_string()))?;
+            }
+            Ok(handlebars)
+        };
+        group.get_or_init(compile).as_ref().map_err(Clone::clone)
     }
 
     /// Renders a template without checking its output.
     pub fn render(&self, name: &str, data: &Json) -> Result<String, Error> {
-        self.handlebars.render(name, data).map_err(|error| Error {
+        self.compiled(name)?.render(name, data).map_err(|error| Error {
             template: name.to_owned(),
             at: (error.line_no.unwrap_or(1), error.column_no.unwrap_or(1)),
             message: error.reason().to_string(),
@@ -137,7 +166,12 @@ impl Templates {
     /// built-in template: tests parse its output with Terraform, and parsing takes a third of the run time.
     pub fn terraform(&self, body: &Body) -> Result<String, Error> {
         let name = TERRAFORM;
-        let text = self.render(name, &serde_json::json!({ "body": body.render() }))?;
+        // The built-in template has one expression: the engine would copy each file several times.
+        let built_in = BUILT_IN.iter().find(|(known, _)| *known == name && !self.own_terraform);
+        let text = match built_in.and_then(|(_, text)| text.split_once("{{body}}")) {
+            Some((start, end)) => [start, &body.render(), end].concat(),
+            None => self.render(name, &serde_json::json!({ "body": body.render() }))?,
+        };
         let text = format!("{}\n", text.trim_end());
         if !self.own_terraform && !cfg!(debug_assertions) {
             return Ok(text);
@@ -168,7 +202,10 @@ mod tests {
 
     #[test]
     fn built_in_templates_are_templates() {
-        Templates::new(None).unwrap();
+        let templates = Templates::new(None).unwrap();
+        for (name, _) in BUILT_IN {
+            templates.compiled(name).unwrap();
+        }
     }
 
     #[test]

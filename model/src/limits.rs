@@ -6,7 +6,7 @@ mod data;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use regex::Regex;
 use serde_json::Value as Json;
@@ -62,8 +62,14 @@ pub fn all() -> &'static [Limit] {
 }
 
 /// The limits of a field.
-pub fn of<'a>(kind: &'a str, field: &'a str) -> impl Iterator<Item = &'static Limit> + use<'a> {
-    data::LIMITS.iter().filter(move |limit| limit.kind == kind && limit.field == field)
+pub fn of(kind: &str, field: &str) -> impl Iterator<Item = &'static Limit> + use<> {
+    static BY_KIND: LazyLock<HashMap<&str, Vec<&'static Limit>>> = LazyLock::new(|| {
+        let mut limits: HashMap<&str, Vec<&'static Limit>> = HashMap::new();
+        data::LIMITS.iter().for_each(|limit| limits.entry(limit.kind).or_default().push(limit));
+        limits
+    });
+    let limits = BY_KIND.get(kind).into_iter().flatten().copied();
+    limits.filter(|limit| limit.field == field).collect::<Vec<_>>().into_iter()
 }
 
 impl fmt::Display for ValuePart {
@@ -105,6 +111,9 @@ impl Limit {
     }
 
     fn check_amount(&self, amount: i64, unit: &str) -> Option<Violation> {
+        if self.min.is_none_or(|min| amount >= min) && self.max.is_none_or(|max| amount <= max) {
+            return None;
+        }
         let allowed = match (self.min, self.max) {
             (Some(min), Some(max)) if min == max => format!("{max}{unit}"),
             (Some(min), Some(max)) => format!("{min} to {max}{unit}"),
@@ -112,9 +121,8 @@ impl Limit {
             (None, Some(max)) => format!("at most {max}{unit}"),
             (None, None) => return None,
         };
-        let fits = self.min.is_none_or(|min| amount >= min) && self.max.is_none_or(|max| amount <= max);
         let fault = format!("{amount}{unit}, but AWS allows {allowed}");
-        (!fits).then_some(Violation { fault, allowed, is_only_unknown: false })
+        Some(Violation { fault, allowed, is_only_unknown: false })
     }
 
     fn check_pattern(&self, text: &str) -> Option<Violation> {
@@ -139,14 +147,15 @@ impl Limit {
 
 /// Returns true if the whole text matches a pattern of the data.
 fn matches(pattern: &'static str, text: &str) -> bool {
-    static COMPILED: LazyLock<HashMap<&str, Regex>> = LazyLock::new(|| {
+    // Compiling a pattern costs more than any check: each is compiled when it is needed first.
+    static COMPILED: LazyLock<HashMap<&str, OnceLock<Option<Regex>>>> = LazyLock::new(|| {
         let patterns = data::LIMITS.iter().flat_map(|limit| limit.patterns);
-        // `cargo xtask aws-facts` writes only valid patterns.
-        patterns
-            .filter_map(|pattern| Some((*pattern, Regex::new(&format!("^(?:{pattern})$")).ok()?)))
-            .collect()
+        patterns.map(|pattern| (*pattern, OnceLock::new())).collect()
     });
-    COMPILED.get(pattern).is_none_or(|pattern| pattern.is_match(text))
+    // `cargo xtask aws-facts` writes only valid patterns.
+    let compile = || Regex::new(&format!("^(?:{pattern})$")).ok();
+    let compiled = COMPILED.get(pattern).and_then(|pattern| pattern.get_or_init(compile).as_ref());
+    compiled.is_none_or(|pattern| pattern.is_match(text))
 }
 
 /// A value in a message: a long one is cut.

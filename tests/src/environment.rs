@@ -77,6 +77,8 @@ pub enum Packages {
     Typos,
     /// The service models and resource schemas of AWS.
     AwsFacts,
+    /// A generator of templates of CloudFormation, for a benchmark.
+    Troposphere,
 }
 
 impl Packages {
@@ -89,6 +91,7 @@ impl Packages {
             Self::AwsCli => "awscli",
             Self::Typos => "typos",
             Self::AwsFacts => "aws-facts",
+            Self::Troposphere => "troposphere",
         }
     }
 

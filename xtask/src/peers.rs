@@ -1,7 +1,10 @@
 //! `cargo xtask bench --peers`: this provider and hashicorp/aws create the same objects on one emulator, in turns.
 //!
 //! Both sides apply a module that `tandem generate` writes for the example `video-thumbnailer`: the composite flavor
-//! for this provider, the native flavor for hashicorp/aws. The times are printed and not checked.
+//! for this provider, the native flavor for hashicorp/aws. The times are printed and not checked. At the end, the
+//! generator and a script of troposphere write the same resources in turns.
+
+mod generation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -65,7 +68,8 @@ pub(crate) fn run(rounds: usize, dev: bool) -> Result {
         let [tandem, aws] = &sides;
         compare(tandem, aws)?;
     }
-    report(&sides, rounds, dev)
+    report(&sides, rounds, dev)?;
+    generation::run(&folder)
 }
 
 /// Writes the code of the functions, which no step runs: an ELF header for x86-64, and a zip that contains it.

@@ -62,6 +62,7 @@ pub(crate) fn packages(packages: Packages) -> Result {
         Packages::AwsCli => "Installing the AWS CLI into .tandem",
         Packages::Typos => "Installing the spelling checker typos into .tandem",
         Packages::AwsFacts => "Installing AWS's service models and resource schemas into .tandem",
+        Packages::Troposphere => "Installing troposphere into .tandem",
     };
     step(name, || Ok(packages.install()?))
 }
@@ -131,6 +132,7 @@ pub(crate) fn everything() -> Result {
     packages(Packages::Checkov)?;
     packages(Packages::Typos)?;
     packages(Packages::AwsCli)?;
+    packages(Packages::AwsFacts)?;
     asl_validator()?;
     match hashicorp() {
         // The tests that need it are skipped.

@@ -1,14 +1,14 @@
 //! The body of a resource, from properties at paths, see [`KindField::place`](tandem_model::kind::KindField::place).
 
 use super::resources::Content;
-use crate::backend::{Property, Resource};
+use crate::backend::{Placed, Property};
 use crate::hcl::{Body, Hcl, Item};
 
 /// The mark of a name that is a list of objects in JSON, e.g. `container_definitions[]`.
 const OF_JSON: &str = "[]";
 
 /// The body of a resource: attributes, tags, blocks, and resources that must exist first.
-pub(super) fn body(resource: Resource<Content>) -> Body {
+pub(super) fn body(resource: Placed<Content>) -> Body {
     let (mut attributes, mut blocks) = (Body::default(), Body::default());
     for Property { path, value, .. } in resource.properties {
         match value {

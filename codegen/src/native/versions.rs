@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::Resource;
+use crate::backend::Placed;
 
 /// A version of hashicorp/aws: major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ const ADDED: &[(&str, &str, Version)] = &[
 ];
 
 /// The first version that has every attribute and block of these resources.
-pub(crate) fn required<V>(resources: &[Resource<V>]) -> Version {
+pub(crate) fn required<V>(resources: &[Placed<V>]) -> Version {
     let names = resources.iter().flat_map(|resource| {
         let properties = resource.properties.iter().chain(&resource.tags);
         properties.map(|property| {
