@@ -152,7 +152,12 @@ struct CloudFormation<'a> {
 /// `http-api` and `http_api` as a part of a logical id.
 fn pascal(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    words.map(|word| capitalized(word)).collect()
+    words.map(capitalized).collect()
+}
+
+/// The logical id of an object of a graph.
+fn logical(prefix: &str, key: &Key) -> String {
+    pascal(prefix) + &pascal(key.as_str())
 }
 
 fn capitalized(word: &str) -> String {
@@ -175,10 +180,6 @@ fn capitalized_property(name: &str) -> String {
 }
 
 impl CloudFormation<'_> {
-    fn logical(&self, prefix: &str, key: &Key) -> String {
-        pascal(prefix) + &pascal(key.as_str())
-    }
-
     /// The key of the object whose resource has the properties of an object, with the prefix of its graph: an object of
     /// the same resource type that a field refers to.
     fn parent(&self, object: &Object) -> Option<(String, Key, &'static str)> {
@@ -221,8 +222,8 @@ impl CloudFormation<'_> {
     fn reference(&self, key: &Key, attribute: &str) -> Result<Json, Refusal> {
         let object = self.example.graph.get(key).ok_or_else(|| Refusal(format!("{key} is missing")))?;
         let name = match self.parent(object) {
-            Some((prefix, parent, _)) => self.logical(&prefix, &parent),
-            None => self.logical(self.prefix, key),
+            Some((prefix, parent, _)) => logical(&prefix, &parent),
+            None => logical(self.prefix, key),
         };
         Ok(match table::returned(object.kind.cloudformation.unwrap_or_default(), attribute) {
             Return::Ref => json!({ "Ref": name }),
@@ -292,10 +293,10 @@ impl Backend for CloudFormation<'_> {
     fn resource(&mut self, object: &Object) -> Result<Option<Address>, Refusal> {
         let Some(ty) = object.kind.cloudformation else { return Ok(None) };
         let name = match (self.parent(object), object.kind.resource) {
-            (Some((prefix, parent, _)), _) => self.logical(&prefix, &parent),
+            (Some((prefix, parent, _)), _) => logical(&prefix, &parent),
             // A template cannot change a resource that it does not contain.
             (None, Resource::Shared(_)) => return Ok(None),
-            (None, _) => self.logical(self.prefix, &object.key),
+            (None, _) => logical(self.prefix, &object.key),
         };
         Ok(Some(Address { ty: ty.to_owned(), name }))
     }

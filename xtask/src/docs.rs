@@ -107,10 +107,13 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
     Ok(pages)
 }
 
-/// The generated guides.
-const GENERATED: &[(&str, fn() -> String)] = &[("guides/codes.md", codes), ("guides/doubts.md", doubts)];
+/// Writes a page.
+type Write = fn() -> String;
 
-/// The page of what only an account of AWS can tell.
+/// The generated guides.
+const GENERATED: &[(&str, Write)] = &[("guides/codes.md", codes), ("guides/doubts.md", doubts)];
+
+/// The page of questions that only an account of AWS can answer.
 fn doubts() -> String {
     let mut page = String::from(
         "---\npage_title: \"Doubts\"\ndescription: |-\n  Questions about AWS that neither its documentation nor its \

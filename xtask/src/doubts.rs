@@ -1,4 +1,4 @@
-//! `cargo xtask aws-doubts`: asks an account of AWS what no document says. It uses the command line of AWS, so that the
+//! `cargo xtask aws-doubts`: asks an account of AWS questions that no document answers. It uses the command line of AWS, so that the
 //! answers do not depend on our own client, and removes everything that it makes.
 
 mod account;
@@ -59,7 +59,7 @@ pub(crate) fn run(options: Options) -> Result {
     let mut answers = Vec::new();
     for doubt in DOUBTS {
         let answer = step(doubt.name, || Ok((doubt.ask)(&mut account)));
-        // Each question removes what it made before the next one begins.
+        // The objects of a question are removed before the next one begins.
         account.clean_up();
         answers.push((doubt.name, answer?.unwrap_or_else(|error| format!("no answer: {error}"))));
     }
@@ -75,7 +75,7 @@ pub(crate) fn run(options: Options) -> Result {
         println!("Everything that was made is removed.");
         return Ok(());
     }
-    println!("These commands failed. Run them to remove what is left:");
+    println!("These commands failed. Run them to remove the rest:");
     left.iter().for_each(|command| println!("  {command}"));
     Err(Failure { message: format!("{} objects are left", left.len()), code: 1 })
 }

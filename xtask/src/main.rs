@@ -73,13 +73,13 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Write what AWS publishes: limits of the fields of kinds, partitions, and the models of requests for tests
+    /// Write the data that AWS publishes: limits of the fields of kinds, partitions, and the models of requests for tests
     AwsFacts {
         /// Check that the file is up to date, and write nothing
         #[arg(long)]
         check: bool,
     },
-    /// Ask an account of AWS what no document says; everything that is made is removed
+    /// Ask an account of AWS questions that no document answers; everything that is made is removed
     #[command(
         after_help = "Examples:\n  cargo xtask aws-doubts                              print the questions\n  cargo xtask aws-doubts --yes --region eu-central-1"
     )]

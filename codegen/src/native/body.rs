@@ -15,7 +15,7 @@ pub(super) fn body(resource: Placed<Content>) -> Body {
             Some(Content::Items(items)) if path.is_empty() => blocks.items.extend(items),
             Some(Content::Items(items)) => body_at(&mut blocks, &path).items.extend(items),
             Some(Content::Value(value)) if path.contains(OF_JSON) => {
-                put_document(&mut attributes, &path, value)
+                put_document(&mut attributes, &path, value);
             }
             Some(Content::Value(value)) => match path.rsplit_once('.') {
                 // An empty list leaves its block out.

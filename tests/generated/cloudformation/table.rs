@@ -25,12 +25,10 @@ pub(super) fn returned(ty: &str, attribute: &str) -> Return {
         ("AWS::DynamoDB::Table", "stream_arn") => Return::Attribute("StreamArn"),
         ("AWS::EC2::SecurityGroup", "id") => Return::Attribute("GroupId"),
         ("AWS::ECR::Repository", "url") => Return::Attribute("RepositoryUri"),
-        ("AWS::ECS::TaskDefinition", "arn") | ("AWS::SNS::Topic", "arn") | ("AWS::SQS::Queue", "url") => {
-            Return::Ref
+        ("AWS::ECS::TaskDefinition" | "AWS::SNS::Topic", "arn") | ("AWS::SQS::Queue", "url") => Return::Ref,
+        ("AWS::Events::Rule" | "AWS::ApiGatewayV2::Api", "name") | ("AWS::ECS::TaskDefinition", "family") => {
+            Return::Field
         }
-        ("AWS::Events::Rule", "name")
-        | ("AWS::ECS::TaskDefinition", "family")
-        | ("AWS::ApiGatewayV2::Api", "name") => Return::Field,
         ("AWS::Lambda::Url", "function_url") => Return::Attribute("FunctionUrl"),
         // Its `Arn` ends with `:*`.
         ("AWS::Logs::LogGroup", "arn") => {

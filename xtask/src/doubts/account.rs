@@ -8,7 +8,7 @@ use tandem_testkit::environment::Packages;
 
 use crate::step::{Result, step};
 
-/// An account, and what was made in it.
+/// An account, and the objects that were made in it.
 pub(super) struct Account {
     /// Its id.
     pub(super) id: String,
@@ -23,7 +23,7 @@ pub(super) struct Account {
     /// The first part of all names. It is different in each run.
     pub(super) prefix: String,
     endpoint: Option<String>,
-    /// Arguments of the calls that remove what was made, in the order of the making.
+    /// Arguments of the calls that remove these objects, in the order of their creation.
     undo: Vec<Vec<String>>,
     /// The calls among them that failed.
     failed: Vec<Vec<String>>,
@@ -73,9 +73,9 @@ impl Account {
             }
         }
         let caller = account.call(&["sts", "get-caller-identity"])?;
-        account.id = caller["Account"].as_str().unwrap_or_default().to_owned();
+        caller["Account"].as_str().unwrap_or_default().clone_into(&mut account.id);
         let arn = caller["Arn"].as_str().unwrap_or_default();
-        account.partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        arn.split(':').nth(1).unwrap_or("aws").clone_into(&mut account.partition);
         Ok(account)
     }
 
@@ -158,7 +158,7 @@ impl Account {
         }
     }
 
-    /// Removes what was made, the newest first.
+    /// Removes the objects that were made, the newest first.
     pub(super) fn clean_up(&mut self) {
         while let Some(undo) = self.undo.pop() {
             let arguments: Vec<&str> = undo.iter().map(String::as_str).collect();
@@ -180,7 +180,7 @@ impl Account {
         }
     }
 
-    /// The commands that remove what is left.
+    /// The commands that remove the objects that are left.
     pub(super) fn left(&self) -> Vec<String> {
         self.failed
             .iter()
@@ -190,7 +190,7 @@ impl Account {
 }
 
 impl Drop for Account {
-    /// A command that ends early removes what it made.
+    /// A command that ends early removes its objects.
     fn drop(&mut self) {
         self.clean_up();
     }

@@ -1,5 +1,6 @@
 //! The CPU time of generating native resources, beside that of a script of troposphere that writes the same ones.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,9 +29,10 @@ pub(super) fn run(folder: &Path) -> Result {
     let program = target.join("release/tandem");
     let folder = folder.join("generation");
     std::fs::create_dir_all(&folder)?;
-    let functions: String = (1..=FUNCTIONS).map(|number| format!("  f{number}: {{}}\n")).collect();
+    let mut text = "app: many\nfunctions:\n".to_owned();
+    (1..=FUNCTIONS).try_for_each(|number| writeln!(text, "  f{number}: {{}}"))?;
     let spec = folder.join("tandem.yaml");
-    std::fs::write(&spec, format!("app: many\nfunctions:\n{functions}"))?;
+    std::fs::write(&spec, text)?;
     let script = folder.join("functions.py");
     std::fs::write(&script, SCRIPT)?;
     let (mut ours, mut theirs, mut resources) = (Vec::new(), Vec::new(), 0);
