@@ -174,7 +174,7 @@ impl Account {
         loop {
             tries += 1;
             match self.call(arguments) {
-                Err(_) if tries < 10 && self.endpoint.is_none() => std::thread::sleep(Duration::from_secs(6)),
+                Err(_) if tries < 20 && self.endpoint.is_none() => std::thread::sleep(Duration::from_secs(6)),
                 result => return result,
             }
         }

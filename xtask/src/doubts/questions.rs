@@ -349,8 +349,10 @@ fn quotas(account: &mut Account) -> Answer {
         account.later(&["lambda", "delete-function", "--function-name", &name]);
     }
     let memory = match &function {
-        Err(error) if error.contains("MemorySize") => format!("10,240 MB are refused ({error})"),
-        _ => "10,240 MB are allowed".to_owned(),
+        Ok(_) => "10,240 MB are allowed".to_owned(),
+        // The next check of Lambda is that of the role.
+        Err(error) if error.contains("role") => "10,240 MB are allowed".to_owned(),
+        Err(error) => format!("10,240 MB: {error}"),
     };
     Ok(format!("{concurrency} concurrent executions; {memory}; Fargate vCPU: {fargate}"))
 }
