@@ -45,6 +45,7 @@ guides! {
     ci "ci"
     codes "codes"
     comparison "comparison"
+    doubts "doubts"
     existing_repository "existing-repository"
     getting_started_generator "getting-started-generator"
     getting_started_provider "getting-started-provider"
