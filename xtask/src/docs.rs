@@ -117,7 +117,7 @@ const GENERATED: &[(&str, Write)] = &[("guides/codes.md", codes), ("guides/doubt
 fn doubts() -> String {
     let mut page = String::from(
         "---\npage_title: \"Doubts\"\ndescription: |-\n  Questions about AWS that neither its documentation nor its \
-         published models answer, and what Tandem does until an account has answered them.\n---\n\n# Doubts\n\nTests \
+         published models answer, and the behavior of Tandem until an account has answered them.\n---\n\n# Doubts\n\nTests \
          judge each call of Tandem with the models that AWS publishes. Some questions remain, which only a real account \
          can answer. `cargo xtask aws-doubts --yes`, in a clone of the repository, asks them with the command line of \
          AWS: it makes a few small objects, removes them, and prints a table of the answers.\n\n| doubt | question | \
